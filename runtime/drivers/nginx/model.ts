@@ -1,0 +1,77 @@
+import type { Action } from '#runtime/plan/plan.ts';
+
+/** hostname (`shop.acme.example`, `*.shop.acme.example`) → what the front does with it. */
+export type SiteTable = ReadonlyMap<string, Site>;
+
+/**
+ * One record of the front's site table: data that the constant Lua code reads, never configuration text.
+ * Absent fields mean "no". Paths are absolute on the host.
+ */
+export interface Site {
+  /** `ownerId` of the Domain: the mark by which we know our own. */
+  readonly owner: string;
+  readonly uid: string;
+  /** The Domain's generation that this record was made from; told on the reserved probe path. */
+  readonly generation: number;
+  readonly tenant: string;
+  readonly serve: SiteServe;
+  /** Names of response headers → values. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly access?: SiteAccess;
+  /** HTTP status → path below the document root. */
+  readonly errorPages: Readonly<Record<string, string>>;
+  /** Largest request body in bytes, checked exactly in Lua. */
+  readonly uploadBytes: number;
+  readonly timeoutSeconds: number;
+  /** Client cache lifetime of static files in seconds; 0 means revalidate. */
+  readonly cacheSeconds: number;
+  readonly compress: boolean;
+  /** Where `<logs>/<domain>.access.log` goes. */
+  readonly accessLog: string;
+}
+
+export type SiteServe =
+  | { readonly type: 'static'; readonly base: string; readonly root: string; readonly fallback: StaticFallback }
+  | {
+      readonly type: 'php';
+      readonly base: string;
+      readonly root: string;
+      /** Front controller below the root (`index.php`) for what is no file; absent: 404. */
+      readonly frontController?: string;
+      /** Paths that are refused whatever is there (`^/wp-config\.php$` as plain prefixes or suffixes). */
+      readonly denySuffixes: readonly string[];
+      readonly socket: string;
+      /** Name of the pool to wake when the socket does not answer. */
+      readonly pool: string;
+      /** php.ini settings, one `name=value` a line as FastCGI PHP_VALUE; values hold no newline. */
+      readonly phpValues: Readonly<Record<string, string>>;
+    }
+  | { readonly type: 'proxy'; readonly target: ProxyTarget }
+  | { readonly type: 'redirect'; readonly to: string; readonly code: 301 | 302 | 307 | 308; readonly keepPath: boolean }
+  | { readonly type: 'suspended'; readonly message: string }
+  | { readonly type: 'unavailable'; readonly message: string };
+
+/** What happens with a path that is no file: 404, or the single-page application's index. */
+export type StaticFallback = 'NotFound' | 'Spa';
+
+export type ProxyTarget =
+  | { readonly type: 'socket'; readonly path: string }
+  | {
+      readonly type: 'address';
+      readonly scheme: 'http' | 'https';
+      readonly host: string;
+      readonly port: number;
+      readonly allowed: readonly { readonly cidr: string; readonly fromPort: number; readonly toPort: number }[];
+    };
+
+export interface SiteAccess {
+  /** CIDRs; when not empty, all others are refused. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  /** User names → htpasswd hashes; present: credentials are asked for. */
+  readonly basicAuth?: { readonly realm: string; readonly usersFile: string };
+}
+
+export type NginxAction =
+  | Action<'nginx', 'put-site', { readonly hostname: string; readonly site: Site }>
+  | Action<'nginx', 'delete-site', { readonly hostname: string }>;

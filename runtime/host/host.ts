@@ -1,0 +1,164 @@
+/**
+ * The machine: the only way in which anything of ours touches files, processes and sockets of a host.
+ * `local` is the real one, `memory` a model with the same contract; `test/contracts/host.ts` runs on both.
+ *
+ * Guarantees: paths are absolute and normalised, and every component below `root` is checked not to be a symlink (no path of a tenant is ever
+ * followed by root, design §2.6); a file is replaced whole or not at all; every call is bounded in time and output.
+ * "Not there" is `undefined`, never an error. Errors: HostError.
+ */
+export interface ReadOnlyHost {
+  /** Where everything of this instance lies: `/srv/wcp360`. */
+  readonly root: string;
+  /** `undefined` when there is no such file; HostError when it is larger than `maxBytes` (1 MiB unless given). */
+  readText(path: string, signal: AbortSignal, maxBytes?: number): Promise<string | undefined>;
+  /** Names and facts of a directory's entries in byte order; `undefined` when it is not there. */
+  readDirectory(path: string, signal: AbortSignal): Promise<readonly DirectoryEntry[] | undefined>;
+  facts(path: string, signal: AbortSignal): Promise<FileFacts | undefined>;
+  readonly services: ReadOnlyServices;
+  /** What this machine has: detected once, refreshed on demand. */
+  capabilities(signal: AbortSignal): Promise<HostCapabilities>;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly type: FileType;
+}
+
+export type FileType = 'file' | 'directory' | 'symlink' | 'socket' | 'other';
+
+export interface FileFacts {
+  readonly type: FileType;
+  /** Permission bits, e.g. 0o2750. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+}
+
+/** Whose a file is, and who may do what with it. */
+export interface Ownership {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface Host extends ReadOnlyHost {
+  /** Writes beside and renames. Durable only when asked: what can be derived again is not worth a sync. */
+  replaceFile(path: string, content: string, ownership: Ownership, signal: AbortSignal): Promise<void>;
+  /** Many at once, one sync at the end where `durable`; an atomic step each, not all together. */
+  replaceFiles(
+    files: readonly { readonly path: string; readonly content: string; readonly ownership: Ownership }[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Makes one directory, or corrects its ownership; parents must be there. */
+  makeDirectory(path: string, ownership: Ownership, signal: AbortSignal): Promise<void>;
+  /** Removes a file or socket; nothing when absent. */
+  removeFile(path: string, signal: AbortSignal): Promise<void>;
+  /** Renames within the root; `from` absent and `to` present counts as done. Refuses to replace anything. */
+  rename(from: string, to: string, signal: AbortSignal): Promise<void>;
+  /** Renames a tree into the trash that only root may enter, then deletes it there without following links. */
+  removeTree(path: string, signal: AbortSignal): Promise<void>;
+  /** Runs a program to its end. argv only, no shell, a bounded time and output; a non-zero exit is a HostError unless `allowFailure`. */
+  run(argv: readonly string[], options: RunOptions, signal: AbortSignal): Promise<RunResult>;
+  /** One HTTP exchange over TCP or a unix socket of this machine. */
+  httpRequest(request: LocalHttpRequest, signal: AbortSignal): Promise<LocalHttpAnswer>;
+  /** Calls back with paths below `directory` that change by anybody's hand, until the signal aborts. */
+  watchFiles(directory: string, onChange: (path: string) => void, signal: AbortSignal): Promise<void>;
+  readonly services: Services;
+}
+
+export interface RunOptions {
+  readonly timeoutMs: number;
+  readonly input?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** The whole environment; empty when absent. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly allowFailure?: boolean;
+  /** 1 MiB unless given. */
+  readonly maxBytes?: number;
+}
+
+export interface RunResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface LocalHttpRequest {
+  readonly socketPath?: string;
+  readonly address?: { readonly host: string; readonly port: number };
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'PATCH';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly timeoutMs: number;
+}
+
+export interface LocalHttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** What a service is: declared once, then started and stopped by name. The same for systemd and for our own supervisor. */
+export interface ServiceUnit {
+  /** `nginx`, `php-<owner>`: letters, digits, dot, dash; at most 200. */
+  readonly name: string;
+  /** argv of the foreground process. */
+  readonly command: readonly string[];
+  /** The whole environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly workingDirectory?: string;
+  /** Where stdout and stderr go: a file opened for append by root before rights are dropped. */
+  readonly logPath?: string;
+  /** Restarted with back-off when it ends by itself; `never` for what is started on demand. */
+  readonly restart: 'always' | 'never';
+  /** SIGTERM unless given; SIGKILL after `stopTimeoutMs`. */
+  readonly stopSignal?: NodeJS.Signals;
+  readonly stopTimeoutMs?: number;
+  readonly limits?: { readonly cpuMillicores?: number; readonly memoryBytes?: number; readonly processes?: number };
+  /** The slice its processes count in, e.g. `wcp360-20000`. */
+  readonly slice?: string;
+}
+
+export interface ServiceState {
+  readonly name: string;
+  readonly running: boolean;
+  readonly pid?: number;
+  /** Hash of the declared unit that the running process was started from. */
+  readonly unitHash?: string;
+  readonly startedMs?: number;
+}
+
+export interface ReadOnlyServices {
+  /** `systemd` enforces limits; `supervisor` says so where it does not. */
+  readonly manager: 'systemd' | 'supervisor';
+  readonly limitsEnforced: boolean;
+  /** All services that were declared here, in order of name. */
+  list(signal: AbortSignal): Promise<readonly ServiceState[]>;
+}
+
+/**
+ * Services outlive the agent: a new agent finds them running and takes them over.
+ * Errors: HostError when a service does not start; its last log lines are in the message.
+ */
+export interface Services extends ReadOnlyServices {
+  /** Starts it, or restarts it when the unit differs from the running one. Idempotent. */
+  start(unit: ServiceUnit, signal: AbortSignal): Promise<void>;
+  stop(name: string, signal: AbortSignal): Promise<void>;
+  signal(name: string, signal: NodeJS.Signals): Promise<void>;
+}
+
+export interface HostCapabilities {
+  /** `['8.2']`: versions whose php-fpm is installed. */
+  readonly phpVersions: readonly string[];
+  readonly nginxVersion: string | undefined;
+  /** Uids and account names that the host has on its own (getent passwd). */
+  readonly takenUids: ReadonlySet<number>;
+  /** uid and gid under which the web front's workers run. */
+  readonly front: { readonly user: string; readonly uid: number; readonly gid: number };
+}

@@ -1,0 +1,133 @@
+import type { KindDefinition, ResourceOf, StatusOf } from '#schemas/meta/kind.ts';
+import type { Condition, KubeObject } from '#schemas/meta/object.ts';
+import type { Driver } from '#runtime/drivers/driver.ts';
+import type { ObjectKey } from '#runtime/client/client.ts';
+import type { Action } from '#runtime/plan/plan.ts';
+import type { Cache, CacheIndex } from './cache.ts';
+
+/** Why nothing is done yet. Not an error: the watch, or `retryAfterMs`, brings the object back. */
+export interface Pending {
+  readonly pending: { readonly reason: string; readonly message: string; readonly retryAfterMs?: number };
+}
+
+/** Why nothing will be done until somebody changes the object, or something it depends on. Shown as `Stalled`. */
+export interface Refused {
+  readonly refused: { readonly reason: string; readonly message: string };
+}
+
+/** Any driver that acts on `W`: its snapshot, state and actions are known to itself alone. */
+// oxlint-disable-next-line typescript/no-explicit-any -- variance: a state goes in and comes out, so neither unknown nor never fits
+export type AnyDriver<W> = Driver<string, any, any, any, W>;
+
+/** The drivers of a controller, by the name under which `desired` speaks to each. `W` is what all of them need to act. */
+export type DriverSet<W> = Readonly<Record<string, AnyDriver<W>>>;
+
+/** The state type of a driver. */
+// oxlint-disable-next-line typescript/no-explicit-any -- as above
+export type StateOf<D> = D extends Driver<string, any, infer State, any, any> ? State : never;
+
+/** One state per driver. */
+export type Desired<D> = { readonly [K in keyof D]: StateOf<D[K]> };
+
+/** How a round ended; the only thing besides the observed state that `status` may tell. */
+export type Outcome =
+  | { readonly phase: 'pending'; readonly reason: string; readonly message: string }
+  | { readonly phase: 'refused'; readonly reason: string; readonly message: string }
+  | { readonly phase: 'synced' }
+  /** A policy (`drift: Warn | Observe`, pause) held these back. */
+  | { readonly phase: 'drifted'; readonly withheld: readonly Action[] }
+  | {
+      readonly phase: 'failed';
+      readonly reason: string;
+      readonly message: string;
+      readonly attempts: number;
+      readonly nextTryAt: string;
+    };
+
+/** What an outside look found after everything was applied (design §2.8). */
+export interface ProbeResult {
+  readonly ok: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What `status` is made from. `observed` is absent while pending or refused. */
+export interface StatusInput<Inputs, D> {
+  readonly inputs: Inputs | undefined;
+  readonly observed: Desired<D> | undefined;
+  readonly outcome: Outcome;
+  readonly probes: readonly ProbeResult[];
+  /** RFC 3339. */
+  readonly now: string;
+}
+
+/** The part of a status that one controller owns: its fields, and its conditions by type. Applied server-side under its own field manager. */
+export interface StatusPatch<D extends KindDefinition> {
+  readonly fields: Partial<Omit<StatusOf<D> & object, 'conditions'>>;
+  readonly conditions: readonly Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>[];
+}
+
+/** A change of another kind that puts objects of this controller's kind into the queue. */
+export interface Watch {
+  readonly kind: KindDefinition;
+  /** The keys to look at again. Pure, from the cache only. */
+  readonly keysOf: (changed: KubeObject, cache: Cache) => readonly ObjectKey[];
+}
+
+/** What a controller does with drift and with pause. */
+export type DriftPolicy = 'Enforce' | 'Warn' | 'Observe';
+
+/**
+ * What one kind means, on the cluster's side or on a host. The loop (`Reconciler`) does everything else: finalizer, order, retries,
+ * events, metrics, status writes, pause, drift policy.
+ */
+export interface Controller<K extends KindDefinition, W, D extends DriverSet<W>, Inputs> {
+  /** `domain.cluster`, `domain.host`: names the queue, the metrics and the field manager. */
+  readonly name: string;
+  readonly kind: K;
+  /** Set before anything is made, dropped when nothing is left; absent for controllers that leave nothing behind. */
+  readonly finalizer?: string;
+  /** Who puts the finalizer there: the loop itself, or another controller (then the loop waits for it). */
+  readonly finalizerSetBy?: 'loop' | 'placement';
+  /** In the order of creation; deletion runs through them backwards. */
+  readonly drivers: D;
+  readonly watches: readonly Watch[];
+  readonly indexes?: readonly { readonly kind: KindDefinition; readonly index: CacheIndex }[];
+  /** False: this object is somebody else's (another host's). Absent: all are ours. */
+  readonly concerns?: (object: ResourceOf<K>) => boolean;
+  /** The only reader of other objects; from the cache, never from the network. Called for deleting objects, too. */
+  readonly gather: (object: ResourceOf<K>, cache: Cache) => Inputs | Pending | Refused;
+  /** Pure. */
+  readonly desired: (object: ResourceOf<K>, inputs: Inputs) => Desired<D>;
+  /** What a deleted object leaves behind (kept data); every driver's `nothing` when absent. Pure. */
+  readonly afterDeletion?: (object: ResourceOf<K>, inputs: Inputs | undefined) => Desired<D>;
+  readonly driftPolicy?: (object: ResourceOf<K>) => DriftPolicy;
+  /** Pure. */
+  readonly status: (object: ResourceOf<K>, input: StatusInput<Inputs, D>) => StatusPatch<K>;
+  /** Looks from outside, once everything is applied; bounded, changes nothing. */
+  readonly probe?: (
+    object: ResourceOf<K>,
+    inputs: Inputs,
+    world: W,
+    signal: AbortSignal,
+  ) => Promise<readonly ProbeResult[]>;
+  /** When work is due that no change announces (a schedule, an expiry), in epoch ms. Pure. */
+  readonly due?: (object: ResourceOf<K>, now: number) => number | undefined;
+}
+
+/** Keeps the literal types of a controller together. */
+export function defineController<K extends KindDefinition, W, D extends DriverSet<W>, Inputs>(
+  controller: Controller<K, W, D, Inputs>,
+): Controller<K, W, D, Inputs> {
+  return controller;
+}
+
+/** True for the answers of `gather` that are not inputs. */
+export function isPending(value: unknown): value is Pending {
+  return typeof value === 'object' && value !== null && 'pending' in value;
+}
+
+/** True when `gather` found that the object can not be carried out as written. */
+export function isRefused(value: unknown): value is Refused {
+  return typeof value === 'object' && value !== null && 'refused' in value;
+}

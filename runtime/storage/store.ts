@@ -1,0 +1,77 @@
+/**
+ * The whole of what we ask of a database: a revisioned key-value store with compare-and-commit and a watch.
+ *
+ * Guarantees: revisions are positive, grow with every commit and are shared by all keys; a commit is atomic; `watch` delivers every
+ * change after its start exactly once, in revision order, and never splits the changes of one revision over two batches.
+ * Errors: HostError when the store is out of reach or the outcome is unknown (read again before deciding), CompactedError from reads and
+ * watches of revisions that are gone.
+ */
+export interface Store {
+  /** One key, linearizable. `revision` is the store's current one. */
+  read(key: string, signal?: AbortSignal): Promise<{ readonly revision: number; readonly entry?: Entry }>;
+  /** Keys below `prefix` in byte order. */
+  range(prefix: string, options?: RangeOptions): Promise<Range>;
+  /** Commits when every condition holds; otherwise tells what stands there instead. Never repeated by itself. */
+  commit(transaction: Transaction, signal?: AbortSignal): Promise<Outcome>;
+  /** The current revision, linearizable, in one cheap call. */
+  currentRevision(signal?: AbortSignal): Promise<number>;
+  /** All changes below `prefix` after revision `after`; empty batches are progress. Ends when `signal` aborts; resumes by itself over lost connections. */
+  watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<Batch>;
+  /** Forgets history up to and including `revision`. */
+  compact(revision: number, signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Entry {
+  readonly key: string;
+  readonly value: Buffer;
+  /** Revision of the last change of this key. */
+  readonly revision: number;
+}
+
+export interface RangeOptions {
+  /** Most entries to return; all when absent. */
+  readonly limit?: number;
+  /** Only keys after this one. */
+  readonly after?: string;
+  /** Read as of this revision; the current one when absent. */
+  readonly revision?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Range {
+  readonly revision: number;
+  readonly entries: readonly Entry[];
+  /** Entries in the range beyond those returned. */
+  readonly remaining: number;
+}
+
+/** The key must be at this revision; 0 means that it must not exist. */
+export interface Precondition {
+  readonly key: string;
+  readonly revision: number;
+}
+
+export interface Transaction {
+  readonly if: readonly Precondition[];
+  readonly put?: readonly { readonly key: string; readonly value: Buffer; readonly ttlSeconds?: number }[];
+  readonly delete?: readonly string[];
+}
+
+export type Outcome =
+  | { readonly committed: true; readonly revision: number }
+  /** `current` holds each key of the conditions as it is now; an absent key is not in it. */
+  | { readonly committed: false; readonly revision: number; readonly current: ReadonlyMap<string, Entry> };
+
+export interface Change {
+  readonly key: string;
+  readonly revision: number;
+  /** The new value; `undefined` when the key was deleted. */
+  readonly value: Buffer | undefined;
+}
+
+/** All changes up to and including `revision`. */
+export interface Batch {
+  readonly revision: number;
+  readonly changes: readonly Change[];
+}
