@@ -52,7 +52,7 @@ function verifyImports(): readonly string[] {
 /** A copy of the sources with every violation planted; node_modules is linked. */
 function plantedCopy(plants: readonly Plant[]): string {
   const copy = mkdtempSync(join(tmpdir(), 'wcp360-verify-'));
-  for (const tree of [...trees, 'package.json', 'tsconfig.json']) {
+  for (const tree of [...trees, '.oxlintrc.json', 'package.json', 'tsconfig.json']) {
     cpSync(join(root, tree), join(copy, tree), { recursive: true, filter: (source) => !source.includes('hack/tools') });
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
@@ -84,7 +84,7 @@ function lintOutput(directory: string): readonly { readonly code: string; readon
   const files = lintPlants.map(({ file }) => file);
   const answer = spawnSync(
     join(root, 'node_modules/.bin/oxlint'),
-    ['-c', 'hack/oxlint.json', '--format', 'json', ...files],
+    ['--format', 'json', ...files],
     {
       cwd: directory,
       encoding: 'utf8',

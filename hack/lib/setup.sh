@@ -94,3 +94,18 @@ install_tools() {
   as_caller npm --prefix "$top/hack/tools" ci --no-audit --no-fund --loglevel=error
   as_caller cp "$lock" "$stamp"
 }
+
+# build_programs DIRECTORY: bundles wcpd and wcpctl into DIRECTORY/lib when a source is newer than the bundle.
+build_programs() {
+  local stamp="$1/lib/.built"
+  if [ -f "$stamp" ] && [ -z "$(find "$top/runtime" "$top/controllers" "$top/schemas" "$top/hack/build.ts" "$top/package-lock.json" -newer "$stamp" -type f -print -quit)" ]; then
+    say programs 'already built'
+    return
+  fi
+  mkdir -p "$1/lib"
+  local begun
+  begun=$(mktemp)
+  (cd "$top" && "$node_bin" hack/build.ts "$1/lib") || fail 'The programs could not be bundled.' 'The lines above say why.'
+  mv "$begun" "$stamp"
+  say programs built
+}

@@ -1,0 +1,73 @@
+import { isNamespaceMissing, located, type Target } from '#runtime/cli/manifests/target.ts';
+import { ApiError } from '#runtime/base/errors.ts';
+import type { Client } from '#runtime/client/client.ts';
+import { ManifestError, type ManifestFault } from '#runtime/cli/manifests/manifest.ts';
+
+/** Whose fields, and whether to take over those of others. */
+export interface CheckOptions {
+  readonly fieldManager?: string;
+  readonly forceConflicts?: boolean;
+}
+
+/** How many checks are under way at once. */
+const concurrency = 8;
+/** Where objects are checked whose own namespace the same files bring. */
+const standInNamespace = 'default';
+
+/**
+ * Has the server check every document by a dry run, so that nothing is written when one of them is wrong.
+ * An object whose namespace does not exist yet is checked in a stand-in namespace; where the person may not write there, its check is left to the write.
+ * Throws ManifestError with the faults of all documents.
+ */
+export async function checkAll(client: Client, targets: readonly Target[], options: CheckOptions): Promise<void> {
+  const faults: ManifestFault[] = [];
+  const queue = [...targets];
+  const worker = async (): Promise<void> => {
+    for (let target = queue.shift(); target !== undefined; target = queue.shift())
+      faults.push(...(await faultsOf(client, target, options)));
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  if (faults.length > 0) throw new ManifestError(inFileOrder(faults));
+}
+
+async function faultsOf(client: Client, target: Target, options: CheckOptions): Promise<readonly ManifestFault[]> {
+  try {
+    await check(client, target, options);
+    return [];
+  } catch (err) {
+    const fault = located(err, target);
+    if (!(fault instanceof ManifestError)) throw fault;
+    return fault.faults;
+  }
+}
+
+function inFileOrder(faults: readonly ManifestFault[]): readonly ManifestFault[] {
+  return faults.toSorted((a, b) => a.source.file.localeCompare(b.source.file) || a.source.line - b.source.line);
+}
+
+async function check(client: Client, target: Target, options: CheckOptions): Promise<void> {
+  try {
+    await dryRun(client, target, options);
+  } catch (err) {
+    if (!isNamespaceMissing(err)) throw err;
+    await dryRun(client, inStandIn(target), options).catch((again: unknown) => {
+      if (!(again instanceof ApiError && again.status === 403)) throw again;
+    });
+  }
+}
+
+async function dryRun(client: Client, { type, object }: Target, options: CheckOptions): Promise<void> {
+  await client.apply(type, object, {
+    fieldManager: options.fieldManager ?? 'wcpctl',
+    force: options.forceConflicts ?? false,
+    fieldValidation: 'Strict',
+    dryRun: true,
+  });
+}
+
+function inStandIn(target: Target): Target {
+  return {
+    ...target,
+    object: { ...target.object, metadata: { ...target.object.metadata, namespace: standInNamespace } },
+  };
+}

@@ -1,0 +1,36 @@
+import { Command } from 'commander';
+import type { Declare } from './declare.ts';
+
+/** Commands that hosting needs and kubectl does not have. */
+export function hostingCommands(declare: Declare): readonly Command[] {
+  return [
+    new Command('tenant')
+      .summary('suspend, resume, hand out access')
+      .addCommand(
+        declare('suspend <NAME>', async (session, [name = ''], options) =>
+          (await import('../tenant.ts')).suspendTenant(session, name, options),
+        )
+          .summary('add a reason why a tenant is not served')
+          .option('--by <actor>', 'who suspends', 'wcpctl')
+          .option('--reason <reason>', 'Billing, Abuse, Quota, Admin', 'Admin')
+          .option('--message <sentence>', 'for the customer'),
+      )
+      .addCommand(
+        declare('resume <NAME>', async (session, [name = ''], options) =>
+          (await import('../tenant.ts')).resumeTenant(session, name, options),
+        )
+          .summary('take a reason off the list')
+          .option('--by <actor>', 'whose reasons', 'wcpctl')
+          .option('--reason <reason>', 'only this one')
+          .option('--all', 'all reasons of everybody'),
+      )
+      .addCommand(
+        declare('kubeconfig <NAME>', async (session, [name = ''], options) =>
+          (await import('../tenant.ts')).tenantKubeconfig(session, name, options),
+        )
+          .summary("print a kubeconfig for the tenant's owner")
+          .option('--duration <duration>', 'life of its token', '24h')
+          .option('--service-account <name>', 'account in the namespace of the tenant', 'owner'),
+      ),
+  ];
+}

@@ -1,0 +1,139 @@
+import { stringify } from 'yaml';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { parseDurationFlag } from '#runtime/cli/duration-flag.ts';
+import type { Client, ResourceType } from '#runtime/client/client.ts';
+import { ApiError } from '#runtime/base/errors.ts';
+import type { Session } from '#runtime/cli/session.ts';
+
+const serviceAccounts: ResourceType = {
+  group: '',
+  version: 'v1',
+  resource: 'serviceaccounts',
+  kind: 'ServiceAccount',
+  namespaced: true,
+};
+
+interface Suspension {
+  readonly by: string;
+  readonly reason: string;
+  readonly message?: string;
+}
+
+export interface SuspendOptions {
+  readonly by?: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+/** `wcpctl tenant suspend NAME`: adds one reason to the list; the tenant is active again when the list is empty. */
+export async function suspendTenant(session: Session, name: string, options: SuspendOptions): Promise<void> {
+  const added: Suspension = {
+    by: options.by ?? 'wcpctl',
+    reason: options.reason ?? 'Admin',
+    ...(options.message !== undefined && { message: options.message }),
+  };
+  await changeSuspensions(session, name, (before) => [...before.filter((each) => !isSame(each, added)), added]);
+  session.io.out(`tenant.hosting.wcp360.io/${name} suspended (${added.reason} by ${added.by})\n`);
+}
+
+/** `wcpctl tenant resume NAME`: takes one reason off the list, or all of them; says what still holds the tenant. */
+export async function resumeTenant(
+  session: Session,
+  name: string,
+  options: SuspendOptions & { readonly all?: boolean },
+): Promise<void> {
+  const removed = { by: options.by ?? 'wcpctl', reason: options.reason };
+  const rest = await changeSuspensions(session, name, (before) =>
+    options.all === true
+      ? []
+      : before.filter(
+          ({ by, reason }) => by !== removed.by || (removed.reason !== undefined && reason !== removed.reason),
+        ),
+  );
+  if (rest.length === 0) session.io.out(`tenant.hosting.wcp360.io/${name} resumed\n`);
+  else
+    session.io.out(
+      `tenant.hosting.wcp360.io/${name} is still suspended: ${rest.map(({ by, reason }) => `${reason} by ${by}`).join(', ')}; resume with --by and --reason, or --all\n`,
+    );
+}
+
+function isSame(a: Suspension, b: Suspension): boolean {
+  return a.by === b.by && a.reason === b.reason;
+}
+
+/** Reads, changes and patches under the resourceVersion read, so that two people suspending at once both count. */
+async function changeSuspensions(
+  session: Session,
+  name: string,
+  change: (before: readonly Suspension[]) => readonly Suspension[],
+): Promise<readonly Suspension[]> {
+  const client = await session.client();
+  const type = (await session.mapper()).named('tenants.hosting.wcp360.io');
+  for (;;) {
+    const tenant = await client.get<KubeObject & { readonly spec?: { readonly suspensions?: readonly Suspension[] } }>(
+      type,
+      { name },
+    );
+    if (tenant === undefined) throw new ApiError(404, 'NotFound', `tenants.hosting.wcp360.io "${name}" not found`);
+    const suspensions = change(tenant.spec?.suspensions ?? []);
+    try {
+      const body = { metadata: { resourceVersion: tenant.metadata.resourceVersion }, spec: { suspensions } };
+      await client.patch(type, { name }, { type: 'merge', body }, { fieldManager: 'wcpctl-tenant' });
+      return suspensions;
+    } catch (err) {
+      if (!(err instanceof ApiError && err.status === 409)) throw err;
+    }
+  }
+}
+
+export interface KubeconfigOptions {
+  readonly duration?: string;
+  readonly serviceAccount?: string;
+}
+
+/** `wcpctl tenant kubeconfig NAME`: a kubeconfig for the tenant's owner, with rights in its own namespace only. */
+export async function tenantKubeconfig(session: Session, name: string, options: KubeconfigOptions): Promise<void> {
+  const client = await session.client();
+  const { server, certificateAuthority } = await session.cluster();
+  const account = options.serviceAccount ?? 'owner';
+  const token = await requestToken(
+    client,
+    { namespace: name, name: account },
+    parseDurationFlag('--duration', options.duration ?? '24h') / 1000,
+  );
+  session.io.out(
+    stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': name,
+      clusters: [
+        {
+          name: 'wcp360',
+          cluster: {
+            server,
+            ...(certificateAuthority !== undefined && {
+              'certificate-authority-data': Buffer.from(certificateAuthority).toString('base64'),
+            }),
+          },
+        },
+      ],
+      contexts: [{ name, context: { cluster: 'wcp360', user: `${name}-${account}`, namespace: name } }],
+      users: [{ name: `${name}-${account}`, user: { token } }],
+    }),
+  );
+}
+
+async function requestToken(
+  client: Client,
+  key: { readonly namespace: string; readonly name: string },
+  expirationSeconds: number,
+): Promise<string> {
+  const request = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    metadata: key,
+    spec: { expirationSeconds },
+  };
+  const answer: KubeObject = await client.create(serviceAccounts, request, { subresource: 'token' });
+  return (answer['status'] as { readonly token: string }).token;
+}

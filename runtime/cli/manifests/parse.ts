@@ -1,0 +1,65 @@
+import { LineCounter, parseAllDocuments, type Document } from 'yaml';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { isRecord } from '#runtime/base/json.ts';
+import { ManifestError, type Manifest, type ManifestFault } from './manifest.ts';
+
+/**
+ * All objects of a YAML or JSON text; `kind: List` is taken apart, empty documents are skipped.
+ * Throws ManifestError with every fault of the text: syntax, duplicate keys, a missing apiVersion, kind or name.
+ */
+export function parseManifests(file: string, text: string): readonly Manifest[] {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines, version: '1.1', merge: true, uniqueKeys: true });
+  const lineAt = (offset: number): number => lines.linePos(offset).line;
+  const read = [...documents].map((document) => readDocument(document, { file, lineAt }));
+  const faults = read.flatMap((each) => each.faults);
+  if (faults.length > 0) throw new ManifestError(faults);
+  return read.flatMap((each) => each.manifests);
+}
+
+interface Place {
+  readonly file: string;
+  readonly lineAt: (offset: number) => number;
+}
+
+function readDocument(
+  document: Document.Parsed,
+  { file, lineAt }: Place,
+): { readonly manifests: readonly Manifest[]; readonly faults: readonly ManifestFault[] } {
+  const syntax = document.errors.map((error) => ({
+    source: { file, line: lineAt(error.pos[0]) },
+    message: error.message.split('\n')[0] ?? error.code,
+  }));
+  if (syntax.length > 0) return { manifests: [], faults: syntax };
+  const source = { file, line: lineAt((document.contents?.range ?? document.range)[0]) };
+  const objects = objectsOf(document).map((value) => ({ value, fault: faultOf(value) }));
+  return {
+    manifests: objects.flatMap(({ value, fault }) =>
+      fault === undefined ? [{ source, object: value as KubeObject }] : [],
+    ),
+    faults: objects.flatMap(({ fault }) => (fault === undefined ? [] : [{ source, message: fault }])),
+  };
+}
+
+/** The objects of a document: none when it is empty, the items of a List. */
+function objectsOf(document: Document): readonly unknown[] {
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  if (value === null) return [];
+  const isList =
+    isRecord(value) &&
+    typeof value['kind'] === 'string' &&
+    value['kind'].endsWith('List') &&
+    Array.isArray(value['items']);
+  return isList ? (value['items'] as readonly unknown[]) : [value];
+}
+
+function faultOf(value: unknown): string | undefined {
+  if (!isRecord(value)) return 'a manifest is a mapping with apiVersion, kind and metadata';
+  if (typeof value['apiVersion'] !== 'string') return 'apiVersion: Required value';
+  if (typeof value['kind'] !== 'string') return 'kind: Required value';
+  const metadata = value['metadata'];
+  if (!isRecord(metadata)) return `${value['kind']}: metadata: Required value`;
+  if (typeof metadata['name'] !== 'string' && typeof metadata['generateName'] !== 'string')
+    return `${value['kind']}: metadata.name: Required value`;
+  return undefined;
+}
