@@ -25,6 +25,7 @@ const assets = [
   ['runtime/drivers/php-fpm/fpm.conf', 'programs/fpm.conf'],
   // etcd3 reads its protocol definitions from the folder above its own modules.
   ['node_modules/etcd3/proto', 'proto'],
+  ['manifests', 'manifests'],
 ] as const;
 
 /** Finished beside OUTDIR's `programs` and renamed into place, so that a running instance never reads half a bundle. */
@@ -49,7 +50,7 @@ export async function buildPrograms(outdir: string): Promise<void> {
     banner: { js: commonJsBridge },
   });
   for (const [from, to] of assets) await cp(join(root, from), join(staging, to), { recursive: true });
-  for (const part of ['programs', 'proto']) {
+  for (const part of ['programs', 'proto', 'manifests']) {
     await rm(join(outdir, part), { recursive: true, force: true });
     await rename(join(staging, part), join(outdir, part));
   }

@@ -82,15 +82,11 @@ function verifyRules(): readonly string[] {
 
 function lintOutput(directory: string): readonly { readonly code: string; readonly filename: string }[] {
   const files = lintPlants.map(({ file }) => file);
-  const answer = spawnSync(
-    join(root, 'node_modules/.bin/oxlint'),
-    ['--format', 'json', ...files],
-    {
-      cwd: directory,
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-    },
-  );
+  const answer = spawnSync(join(root, 'node_modules/.bin/oxlint'), ['--format', 'json', ...files], {
+    cwd: directory,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
   return (JSON.parse(answer.stdout) as { diagnostics: { code: string; filename: string }[] }).diagnostics;
 }
 

@@ -46,6 +46,8 @@ export interface ApiErrorDetails {
   readonly uid?: string;
   readonly causes?: readonly FieldFault[];
   readonly retryAfterSeconds?: number;
+  /** `Status.metadata.continue`: how to go on with a list whose token has expired. */
+  readonly continue?: string;
 }
 
 /** The machine did not do what was asked: a program failed, a file could not be written, a socket did not answer. */

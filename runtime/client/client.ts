@@ -25,6 +25,8 @@ export interface ListOptions {
   readonly continue?: string | undefined;
   readonly resourceVersion?: string | undefined;
   readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan' | undefined;
+  /** Ask for the server's own columns (list items and event objects are then `meta.k8s.io/v1` Tables), or for metadata only. */
+  readonly as?: 'Table' | 'PartialObjectMetadata' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

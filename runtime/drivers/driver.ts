@@ -23,6 +23,8 @@ export interface Driver<Name extends string, Snapshot, State, A extends Action<N
   /** What one owner has in a snapshot. */
   of(owner: Owner, snapshot: Snapshot): State;
   plan(owner: Owner, desired: State, observed: State): readonly A[];
+  /** What still has to end by itself before the wanted state stands, as a sentence (a child object under its finalizers). Pure; absent: never anything. */
+  waitsFor?(owner: Owner, desired: State, observed: State): string | undefined;
   apply(action: A, world: World, signal: AbortSignal): Promise<void>;
   /** Once after a batch of actions of one or more owners: check, then reload where the daemon needs it. */
   settle(done: readonly A[], world: World, signal: AbortSignal): Promise<void>;

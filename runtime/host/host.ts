@@ -14,6 +14,16 @@ export interface ReadOnlyHost {
   /** Names and facts of a directory's entries in byte order; `undefined` when it is not there. */
   readDirectory(path: string, signal: AbortSignal): Promise<readonly DirectoryEntry[] | undefined>;
   facts(path: string, signal: AbortSignal): Promise<FileFacts | undefined>;
+  /** Facts of many paths in one bounded call; what is not there is not in the answer. */
+  factsOf(paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, FileFacts>>;
+  /** Name → text of every regular file of a flat directory (hidden names left out), read in batches; `undefined` when it is not there. Larger files than 1 MiB are left out. */
+  readTexts(directory: string, signal: AbortSignal): Promise<ReadonlyMap<string, string> | undefined>;
+  /** Text that ships with this program, by the URL of the file beside its module (`new URL('./front/nginx.conf', import.meta.url)`). */
+  readProgramText(url: URL, signal: AbortSignal): Promise<string>;
+  /** Whether somebody accepts connections on a unix socket now. Never follows a link. */
+  accepts(socketPath: string, signal: AbortSignal): Promise<boolean>;
+  /** Addresses of a name by the system's resolver, at most 16; empty when it has none. */
+  resolve(hostname: string, signal: AbortSignal): Promise<readonly string[]>;
   readonly services: ReadOnlyServices;
   /** What this machine has: detected once, refreshed on demand. */
   capabilities(signal: AbortSignal): Promise<HostCapabilities>;
@@ -43,12 +53,17 @@ export interface Ownership {
   readonly gid: number;
 }
 
+/** Ownership of a file to be written; `durable` asks for a sync before the call returns. */
+export interface FileOwnership extends Ownership {
+  readonly durable?: boolean;
+}
+
 export interface Host extends ReadOnlyHost {
   /** Writes beside and renames. Durable only when asked: what can be derived again is not worth a sync. */
-  replaceFile(path: string, content: string, ownership: Ownership, signal: AbortSignal): Promise<void>;
+  replaceFile(path: string, content: string, ownership: FileOwnership, signal: AbortSignal): Promise<void>;
   /** Many at once, one sync at the end where `durable`; an atomic step each, not all together. */
   replaceFiles(
-    files: readonly { readonly path: string; readonly content: string; readonly ownership: Ownership }[],
+    files: readonly { readonly path: string; readonly content: string; readonly ownership: FileOwnership }[],
     signal: AbortSignal,
   ): Promise<void>;
   /** Makes one directory, or corrects its ownership; parents must be there. */
@@ -63,8 +78,25 @@ export interface Host extends ReadOnlyHost {
   run(argv: readonly string[], options: RunOptions, signal: AbortSignal): Promise<RunResult>;
   /** One HTTP exchange over TCP or a unix socket of this machine. */
   httpRequest(request: LocalHttpRequest, signal: AbortSignal): Promise<LocalHttpAnswer>;
-  /** Calls back with paths below `directory` that change by anybody's hand, until the signal aborts. */
-  watchFiles(directory: string, onChange: (path: string) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Calls back with paths below `directory` that anybody but this host object changes, until the signal aborts; returns once the watch stands.
+   * `flat` watches the directory alone, with one kernel watch however many files it has.
+   */
+  watchFiles(
+    directory: string,
+    onChange: (path: string) => void,
+    signal: AbortSignal,
+    options?: { readonly flat?: boolean },
+  ): Promise<void>;
+  /** Answers lines (at most 4 KiB each) on a unix socket until the signal aborts; returns once it listens. A rejected answer closes the connection. */
+  listenUnix(
+    path: string,
+    ownership: Ownership,
+    onLine: (line: string) => Promise<string>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Gives a socket that `uid` made in a directory of its own a second name, replacing what has it; HostError when it is no socket of that uid. */
+  publishSocket(from: string, to: string, uid: number, signal: AbortSignal): Promise<void>;
   readonly services: Services;
 }
 
@@ -117,7 +149,7 @@ export interface ServiceUnit {
   readonly logPath?: string;
   /** Restarted with back-off when it ends by itself; `never` for what is started on demand. */
   readonly restart: 'always' | 'never';
-  /** SIGTERM unless given; SIGKILL after `stopTimeoutMs`. */
+  /** SIGTERM unless given, to all processes of the service; SIGKILL after `stopTimeoutMs` (10 s unless given). */
   readonly stopSignal?: NodeJS.Signals;
   readonly stopTimeoutMs?: number;
   readonly limits?: { readonly cpuMillicores?: number; readonly memoryBytes?: number; readonly processes?: number };
@@ -140,6 +172,10 @@ export interface ReadOnlyServices {
   readonly limitsEnforced: boolean;
   /** All services that were declared here, in order of name. */
   list(signal: AbortSignal): Promise<readonly ServiceState[]>;
+  /** `undefined` when it was not declared here. */
+  get(name: string, signal: AbortSignal): Promise<ServiceState | undefined>;
+  /** How many processes belong to a service now; 0 when it does not run. */
+  processCount(name: string, signal: AbortSignal): Promise<number>;
 }
 
 /**
@@ -149,6 +185,7 @@ export interface ReadOnlyServices {
 export interface Services extends ReadOnlyServices {
   /** Starts it, or restarts it when the unit differs from the running one. Idempotent. */
   start(unit: ServiceUnit, signal: AbortSignal): Promise<void>;
+  /** Returns when no process is left; forgets the service. Nothing when it was not declared. */
   stop(name: string, signal: AbortSignal): Promise<void>;
   signal(name: string, signal: NodeJS.Signals): Promise<void>;
 }

@@ -99,8 +99,11 @@ export interface Controller<K extends KindDefinition, W, D extends DriverSet<W>,
   readonly gather: (object: ResourceOf<K>, cache: Cache) => Inputs | Pending | Refused;
   /** Pure. */
   readonly desired: (object: ResourceOf<K>, inputs: Inputs) => Desired<D>;
-  /** What a deleted object leaves behind (kept data); every driver's `nothing` when absent. Pure. */
-  readonly afterDeletion?: (object: ResourceOf<K>, inputs: Inputs | undefined) => Desired<D>;
+  /**
+   * What a deleted object leaves behind (kept data); every driver's `nothing` when absent. `inputs` is absent while gather is pending or refuses;
+   * Pending when nothing may be taken down yet. Pure.
+   */
+  readonly afterDeletion?: (object: ResourceOf<K>, inputs: Inputs | undefined) => Desired<D> | Pending;
   readonly driftPolicy?: (object: ResourceOf<K>) => DriftPolicy;
   /** Pure. */
   readonly status: (object: ResourceOf<K>, input: StatusInput<Inputs, D>) => StatusPatch<K>;
@@ -114,6 +117,10 @@ export interface Controller<K extends KindDefinition, W, D extends DriverSet<W>,
   /** When work is due that no change announces (a schedule, an expiry), in epoch ms. Pure. */
   readonly due?: (object: ResourceOf<K>, now: number) => number | undefined;
 }
+
+/** Any controller whose drivers act on `W`; its kind and inputs are known to itself alone. */
+// oxlint-disable-next-line typescript/no-explicit-any -- variance, as for AnyDriver
+export type AnyController<W> = Controller<any, W, any, any>;
 
 /** Keeps the literal types of a controller together. */
 export function defineController<K extends KindDefinition, W, D extends DriverSet<W>, Inputs>(

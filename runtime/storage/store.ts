@@ -3,24 +3,33 @@
  *
  * Guarantees: revisions are positive, grow with every commit and are shared by all keys; a commit is atomic; `watch` delivers every
  * change after its start exactly once, in revision order, and never splits the changes of one revision over two batches.
- * Errors: HostError when the store is out of reach or the outcome is unknown (read again before deciding), CompactedError from reads and
- * watches of revisions that are gone.
+ * Keys are in the order of their UTF-8 bytes. Buffers handed out are the reader's to keep, never to change.
+ * Errors: HostError when the store is out of reach or the outcome is unknown (read again before deciding); CompactedError from reads and
+ * watches of revisions that are gone; ApiError 413 for a transaction above `transactionLimitBytes`; the signal's reason when aborted
+ * (a commit that was aborted may still happen).
  */
 export interface Store {
   /** One key, linearizable. `revision` is the store's current one. */
   read(key: string, signal?: AbortSignal): Promise<{ readonly revision: number; readonly entry?: Entry }>;
-  /** Keys below `prefix` in byte order. */
+  /** Keys below `prefix` in byte order, all of one revision. */
   range(prefix: string, options?: RangeOptions): Promise<Range>;
-  /** Commits when every condition holds; otherwise tells what stands there instead. Never repeated by itself. */
+  /** Commits when every condition holds; otherwise tells what stands there instead. Never repeated by itself. A key is written once at most. */
   commit(transaction: Transaction, signal?: AbortSignal): Promise<Outcome>;
   /** The current revision, linearizable, in one cheap call. */
   currentRevision(signal?: AbortSignal): Promise<number>;
-  /** All changes below `prefix` after revision `after`; empty batches are progress. Ends when `signal` aborts; resumes by itself over lost connections. */
+  /**
+   * All changes below `prefix` after revision `after`; empty batches are progress. Ends when `signal` aborts; resumes by itself over lost
+   * connections. CompactedError when changes after `after` may have been forgotten, at the start or after a long interruption.
+   */
   watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<Batch>;
-  /** Forgets history up to and including `revision`. */
+  /** Forgets history before `revision`, whose own state can still be read. Does nothing when that much is forgotten already. */
   compact(revision: number, signal?: AbortSignal): Promise<void>;
+  /** Ends watches and frees connections. Calls after it reject. */
   close(): Promise<void>;
 }
+
+/** What one transaction may weigh, keys and values together (etcd's `--max-request-bytes`). */
+export const transactionLimitBytes = 1_572_864;
 
 export interface Entry {
   readonly key: string;
@@ -40,6 +49,7 @@ export interface RangeOptions {
 }
 
 export interface Range {
+  /** The revision that was asked for, or the current one. */
   readonly revision: number;
   readonly entries: readonly Entry[];
   /** Entries in the range beyond those returned. */
@@ -54,11 +64,14 @@ export interface Precondition {
 
 export interface Transaction {
   readonly if: readonly Precondition[];
+  /** `ttlSeconds` is the least time that the value stays; it goes soon after, together with others of its age. A put without it stays. */
   readonly put?: readonly { readonly key: string; readonly value: Buffer; readonly ttlSeconds?: number }[];
+  /** Deleting what is not there is no change. */
   readonly delete?: readonly string[];
 }
 
 export type Outcome =
+  /** `revision` is that of the commit. */
   | { readonly committed: true; readonly revision: number }
   /** `current` holds each key of the conditions as it is now; an absent key is not in it. */
   | { readonly committed: false; readonly revision: number; readonly current: ReadonlyMap<string, Entry> };

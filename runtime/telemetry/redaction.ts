@@ -7,7 +7,6 @@ export const redactedPaths: readonly string[] = [
   'password',
   'passphrase',
   'token',
-  'key',
   'data',
   'stringData',
   'headers.authorization',

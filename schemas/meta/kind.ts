@@ -50,7 +50,7 @@ export function defineKind<const D extends KindDefinition>(kind: D): D {
   return kind;
 }
 
-/** `hosting.wcp360.io/v1alpha1` */
+/** `hosting.wcp360.io/v1alpha1`; `v1` for the core group, whose name is empty. */
 export function apiVersionOf(kind: KindDefinition): string {
-  return `${kind.group}/${kind.version}`;
+  return kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
 }

@@ -96,7 +96,9 @@ export function storeContract(t: Test, name: string, lab: () => StoreLab): void 
     );
     const changes = await collect(store.watch(prefix, before, signal), (all) => all.length >= 3);
     t.same(
-      changes.map((change) => [change.key, change.revision, change.value?.toString()]).toSorted(),
+      changes
+        .map((change) => [change.key, change.revision, change.value?.toString()])
+        .toSorted((x, y) => (String(x[0]) < String(y[0]) ? -1 : 1)),
       [
         [a, revision, undefined],
         [b, revision, '2'],
@@ -178,44 +180,53 @@ export function storeContract(t: Test, name: string, lab: () => StoreLab): void 
     t.ok(change?.value?.equals(value));
   });
 
-  law('a transaction that is too large is refused for good, and the next one goes through', async (t, { store, prefix }) => {
-    const value = Buffer.alloc(4_000_000, 'x');
-    await t.rejects(store.commit({ if: [], put: [{ key: `${prefix}a`, value }] }), { code: 'WCP_API', status: 413 });
-    await put(store, `${prefix}a`, 'small');
-    t.equal((await store.read(`${prefix}a`)).entry?.value.toString(), 'small');
-  });
+  law(
+    'a transaction that is too large is refused for good, and the next one goes through',
+    async (t, { store, prefix }) => {
+      const value = Buffer.alloc(4_000_000, 'x');
+      await t.rejects(store.commit({ if: [], put: [{ key: `${prefix}a`, value }] }), { code: 'WCP_API', status: 413 });
+      await put(store, `${prefix}a`, 'small');
+      t.equal((await store.read(`${prefix}a`)).entry?.value.toString(), 'small');
+    },
+  );
 
-  law('a watch tells every change after its start once, in order, old ones and new ones', async (t, { store, prefix, signal }) => {
-    const start = await put(store, `${prefix}0`, 'before');
-    const expected: string[] = [];
-    for (let n = 1; n <= 30; n++) expected.push(`${await put(store, `${prefix}${n % 5}`, String(n))}`);
-    const watching = collect(store.watch(prefix, start, signal), (all) => all.length >= 61);
-    for (let n = 31; n <= 60; n++) expected.push(`${await put(store, `${prefix}${n % 5}`, String(n))}`);
-    const deletion = committed(await store.commit({ if: [], delete: [`${prefix}0`] }));
-    const changes = await watching;
-    t.same(
-      changes.map((change) => String(change.revision)),
-      [...expected, String(deletion)],
-    );
-    t.equal(changes.at(-1)?.value, undefined);
-    t.equal(changes.at(-2)?.value?.toString(), '60');
-  });
+  law(
+    'a watch tells every change after its start once, in order, old ones and new ones',
+    async (t, { store, prefix, signal }) => {
+      const start = await put(store, `${prefix}0`, 'before');
+      const expected: string[] = [];
+      for (let n = 1; n <= 30; n++) expected.push(`${await put(store, `${prefix}${n % 5}`, String(n))}`);
+      const watching = collect(store.watch(prefix, start, signal), (all) => all.length >= 61);
+      for (let n = 31; n <= 60; n++) expected.push(`${await put(store, `${prefix}${n % 5}`, String(n))}`);
+      const deletion = committed(await store.commit({ if: [], delete: [`${prefix}0`] }));
+      const changes = await watching;
+      t.same(
+        changes.map((change) => String(change.revision)),
+        [...expected, String(deletion)],
+      );
+      t.equal(changes.at(-1)?.value, undefined);
+      t.equal(changes.at(-2)?.value?.toString(), '60');
+    },
+  );
 
-  law('a watch is not told of keys outside of its prefix, and ends when its signal aborts', async (t, { store, prefix }) => {
-    const stop = new AbortController();
-    const start = await store.currentRevision();
-    const seen: string[] = [];
-    const watching = (async () => {
-      for await (const batch of store.watch(prefix, start, stop.signal)) {
-        seen.push(...batch.changes.map((change) => change.key));
-        if (seen.length > 0) stop.abort();
-      }
-    })();
-    await put(store, '/registry/elsewhere', 'x');
-    await put(store, `${prefix}a`, 'x');
-    await watching;
-    t.same(seen, [`${prefix}a`]);
-  });
+  law(
+    'a watch is not told of keys outside of its prefix, and ends when its signal aborts',
+    async (t, { store, prefix }) => {
+      const stop = new AbortController();
+      const start = await store.currentRevision();
+      const seen: string[] = [];
+      const watching = (async () => {
+        for await (const batch of store.watch(prefix, start, stop.signal)) {
+          seen.push(...batch.changes.map((change) => change.key));
+          if (seen.length > 0) stop.abort();
+        }
+      })();
+      await put(store, '/registry/elsewhere', 'x');
+      await put(store, `${prefix}a`, 'x');
+      await watching;
+      t.same(seen, [`${prefix}a`]);
+    },
+  );
 
   law('a watch that is left early frees its reader and disturbs nobody', async (t, { store, prefix, signal }) => {
     const start = await store.currentRevision();
@@ -232,7 +243,10 @@ export function storeContract(t: Test, name: string, lab: () => StoreLab): void 
     const third = await put(store, `${prefix}a`, 'three');
     await store.compact(third);
     await store.compact(second);
-    t.same((await store.range(prefix, { revision: third })).entries.map((entry) => entry.value.toString()), ['three']);
+    t.same(
+      (await store.range(prefix, { revision: third })).entries.map((entry) => entry.value.toString()),
+      ['three'],
+    );
     await t.rejects(store.range(prefix, { revision: second }), CompactedError);
     await t.rejects(
       collect(store.watch(prefix, first, signal), () => true),

@@ -35,10 +35,18 @@ export async function startEtcd(options: { readonly tls?: boolean } = {}): Promi
   const tlsArguments = authority === undefined ? [] : await serverTls(authority, directory);
   const peer = `http://127.0.0.1:${peerPort}`;
   const argv = [
-    ...['--name', 'lab', '--data-dir', join(directory, 'data'), '--log-level', 'error', '--logger', 'zap'],
-    ...['--listen-client-urls', endpoint, '--advertise-client-urls', endpoint],
-    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `lab=${peer}`],
-    ...['--heartbeat-interval', '20', '--election-timeout', '200'],
+    '--name=lab',
+    `--data-dir=${join(directory, 'data')}`,
+    '--logger=zap',
+    '--log-level=error',
+    `--listen-client-urls=${endpoint}`,
+    `--advertise-client-urls=${endpoint}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=lab=${peer}`,
+    // Times for one member without a disk: an election is over in a moment.
+    '--heartbeat-interval=20',
+    '--election-timeout=200',
     ...tlsArguments,
   ];
   let child: ChildProcess | undefined;
@@ -91,8 +99,10 @@ async function serverTls(authority: LabAuthority, directory: string): Promise<re
   await writeFile(path('server.crt'), cert);
   await writeFile(path('server.key'), key, { mode: 0o600 });
   return [
-    ...['--client-cert-auth', '--trusted-ca-file', path('ca.crt')],
-    ...['--cert-file', path('server.crt'), '--key-file', path('server.key')],
+    '--client-cert-auth',
+    `--trusted-ca-file=${path('ca.crt')}`,
+    `--cert-file=${path('server.crt')}`,
+    `--key-file=${path('server.key')}`,
   ];
 }
 
@@ -107,7 +117,9 @@ export function freePort(): Promise<number> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))));
+      server.close(() =>
+        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
+      );
     });
   });
 }

@@ -87,5 +87,7 @@ function validity(): { readonly notBefore: Date; readonly notAfter: Date } {
 }
 
 function serial(): string {
-  return Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex').replace(/^./u, '1');
+  return Buffer.from(webcrypto.getRandomValues(new Uint8Array(8)))
+    .toString('hex')
+    .replace(/^./u, '1');
 }

@@ -29,7 +29,7 @@ export interface SuspendOptions {
 export async function suspendTenant(session: Session, name: string, options: SuspendOptions): Promise<void> {
   const added: Suspension = {
     by: options.by ?? 'wcpctl',
-    reason: options.reason ?? 'Admin',
+    reason: options.reason ?? 'Requested',
     ...(options.message !== undefined && { message: options.message }),
   };
   await changeSuspensions(session, name, (before) => [...before.filter((each) => !isSame(each, added)), added]);

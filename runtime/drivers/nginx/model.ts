@@ -38,7 +38,10 @@ export type SiteServe =
       readonly root: string;
       /** Front controller below the root (`index.php`) for what is no file; absent: 404. */
       readonly frontController?: string;
-      /** Paths that are refused whatever is there (`^/wp-config\.php$` as plain prefixes or suffixes). */
+      /**
+       * Paths that are refused whatever is there, as plain text: `/wp-config.php` is a suffix, `/vendor/` (with its last slash) a prefix,
+       * `/wp-content/uploads/*.php` a prefix and a suffix.
+       */
       readonly denySuffixes: readonly string[];
       readonly socket: string;
       /** Name of the pool to wake when the socket does not answer. */
@@ -47,6 +50,7 @@ export type SiteServe =
       readonly phpValues: Readonly<Record<string, string>>;
     }
   | { readonly type: 'proxy'; readonly target: ProxyTarget }
+  /** `to` is a whole URL, or `//host`: then scheme and port are those of the request. */
   | { readonly type: 'redirect'; readonly to: string; readonly code: 301 | 302 | 307 | 308; readonly keepPath: boolean }
   | { readonly type: 'suspended'; readonly message: string }
   | { readonly type: 'unavailable'; readonly message: string };
@@ -68,10 +72,18 @@ export interface SiteAccess {
   /** CIDRs; when not empty, all others are refused. */
   readonly allow: readonly string[];
   readonly deny: readonly string[];
-  /** User names → htpasswd hashes; present: credentials are asked for. */
-  readonly basicAuth?: { readonly realm: string; readonly usersFile: string };
+  /**
+   * Present: credentials are asked for. `usersFile` holds htpasswd lines: the key `auth` of the Secret, resolved in apply, never part of a plan;
+   * its resourceVersion makes a rotation visible.
+   */
+  readonly basicAuth?: {
+    readonly realm: string;
+    readonly usersFile: string;
+    readonly secret?: { readonly namespace: string; readonly name: string; readonly resourceVersion: string };
+  };
 }
 
 export type NginxAction =
   | Action<'nginx', 'put-site', { readonly hostname: string; readonly site: Site }>
-  | Action<'nginx', 'delete-site', { readonly hostname: string }>;
+  /** Removes the record only while it still is `owner`'s. */
+  | Action<'nginx', 'delete-site', { readonly hostname: string; readonly owner: string }>;

@@ -55,7 +55,10 @@ t.test('etcd: a watch over a connection that is cut again and again misses nothi
   for (let n = 0; n < 500; n++) expected.push(await put(store, `${prefix}${n % 50}`, 'late'));
   await watching;
   t.ok(cuts >= 3, 'the connection was cut while events were on their way');
-  t.same(seen, expected.toSorted((a, b) => a - b));
+  t.same(
+    seen,
+    expected.toSorted((a, b) => a - b),
+  );
   await cut.close();
   await proxy.close();
 });
@@ -106,48 +109,51 @@ t.test('etcd: a commit whose answer is lost rejects and is not repeated', async 
   await proxy.close();
 });
 
-t.test('etcd: killed without warning and started again, it has every commit that was confirmed, and watches go on', async (t) => {
-  const own = await startEtcd();
-  const client: Store = await own.open({ requestTimeoutMs: 2_000 });
-  const prefix = '/registry/killed/';
-  const confirmed = new Map<string, number>();
-  const start = await client.currentRevision();
-  const seen = new Map<string, number>();
-  let finished = false;
-  const watching = (async () => {
-    for await (const batch of client.watch(prefix, start, AbortSignal.timeout(limitMs))) {
-      for (const change of batch.changes) seen.set(change.key, change.revision);
-      if (finished && [...confirmed.keys()].every((key) => seen.has(key))) break;
-    }
-  })();
-  for (let round = 0; round < 2; round++) {
-    const writing = (async () => {
-      for (let n = 0; n < 400; n++) {
-        const key = `${prefix}${round}-${n}`;
-        try {
-          confirmed.set(key, await put(client, key, 'x'));
-        } catch (err) {
-          t.match(err, { code: 'WCP_HOST' });
-          break;
-        }
+t.test(
+  'etcd: killed without warning and started again, it has every commit that was confirmed, and watches go on',
+  async (t) => {
+    const own = await startEtcd();
+    const client: Store = await own.open({ requestTimeoutMs: 2_000 });
+    const prefix = '/registry/killed/';
+    const confirmed = new Map<string, number>();
+    const start = await client.currentRevision();
+    const seen = new Map<string, number>();
+    let finished = false;
+    const watching = (async () => {
+      for await (const batch of client.watch(prefix, start, AbortSignal.timeout(limitMs))) {
+        for (const change of batch.changes) seen.set(change.key, change.revision);
+        if (finished && [...confirmed.keys()].every((key) => seen.has(key))) break;
       }
     })();
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    await own.kill();
-    await writing;
-    await own.start();
-  }
-  finished = true;
-  confirmed.set(`${prefix}last`, await put(client, `${prefix}last`, 'x'));
-  await watching;
-  const stored = new Map((await client.range(prefix)).entries.map((entry) => [entry.key, entry.revision]));
-  for (const [key, revision] of confirmed) {
-    if (stored.get(key) !== revision || seen.get(key) !== revision) t.fail(`${key} was lost`);
-  }
-  t.ok(confirmed.size > 10, `${confirmed.size} commits were confirmed`);
-  await client.close();
-  await own.stop();
-});
+    for (let round = 0; round < 2; round++) {
+      const writing = (async () => {
+        for (let n = 0; n < 400; n++) {
+          const key = `${prefix}${round}-${n}`;
+          try {
+            confirmed.set(key, await put(client, key, 'x'));
+          } catch (err) {
+            t.match(err, { code: 'WCP_HOST' });
+            break;
+          }
+        }
+      })();
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      await own.kill();
+      await writing;
+      await own.start();
+    }
+    finished = true;
+    confirmed.set(`${prefix}last`, await put(client, `${prefix}last`, 'x'));
+    await watching;
+    const stored = new Map((await client.range(prefix)).entries.map((entry) => [entry.key, entry.revision]));
+    for (const [key, revision] of confirmed) {
+      if (stored.get(key) !== revision || seen.get(key) !== revision) t.fail(`${key} was lost`);
+    }
+    t.ok(confirmed.size > 10, `${confirmed.size} commits were confirmed`);
+    await client.close();
+    await own.stop();
+  },
+);
 
 t.test('etcd: values with the same time to live share a lease, and none goes early', async (t) => {
   const prefix = '/registry/leases/';
@@ -166,16 +172,27 @@ t.test('etcd: with mutual TLS it answers its own clients and nobody else', async
   t.ok((await client.currentRevision()) > 0);
   const start = await client.currentRevision();
   await put(client, '/registry/tls/a', 'x');
-  const changes = await collect(client.watch('/registry/tls/', start, AbortSignal.timeout(limitMs)), (all) => all.length > 0);
+  const changes = await collect(
+    client.watch('/registry/tls/', start, AbortSignal.timeout(limitMs)),
+    (all) => all.length > 0,
+  );
   t.equal(changes.length, 1);
   await client.close();
   const stranger = await startEtcd({ tls: true });
   await t.rejects(
-    openEtcdStore({ endpoints: [secure.endpoint], ...(stranger.tls === undefined ? {} : { tls: stranger.tls }), dialTimeoutMs: 500 }),
+    openEtcdStore({
+      endpoints: [secure.endpoint],
+      ...(stranger.tls === undefined ? {} : { tls: stranger.tls }),
+      dialTimeoutMs: 500,
+    }),
     { code: 'WCP_HOST' },
     'a certificate of another authority',
   );
-  await t.rejects(openEtcdStore({ endpoints: [secure.endpoint.replace('https', 'http')], dialTimeoutMs: 500 }), { code: 'WCP_HOST' }, 'no TLS at all');
+  await t.rejects(
+    openEtcdStore({ endpoints: [secure.endpoint.replace('https', 'http')], dialTimeoutMs: 500 }),
+    { code: 'WCP_HOST' },
+    'no TLS at all',
+  );
   await stranger.stop();
   await secure.stop();
 });

@@ -12,7 +12,7 @@ export function hostingCommands(declare: Declare): readonly Command[] {
         )
           .summary('add a reason why a tenant is not served')
           .option('--by <actor>', 'who suspends', 'wcpctl')
-          .option('--reason <reason>', 'Billing, Abuse, Quota, Admin', 'Admin')
+          .option('--reason <reason>', 'Billing, Abuse, Quota, Security, Maintenance or Requested', 'Requested')
           .option('--message <sentence>', 'for the customer'),
       )
       .addCommand(

@@ -1,0 +1,104 @@
+import { roleBindingKind, roleKind, secretKind } from '#schemas/meta/builtin.ts';
+import { FINALIZERS } from '#schemas/meta/names.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
+import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
+import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
+import type { ObjectKey } from '#runtime/client/client.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { defineController, type Watch } from '#runtime/manager/controller.ts';
+import type { Children, ClusterParts, DriverOf } from '#controllers/parts.ts';
+import { desiredClaims, desiredFinalizers, desiredRights } from './cluster/desired.ts';
+import { gatherDomainCluster } from './cluster/gather.ts';
+import type { DomainClusterInputs } from './cluster/inputs.ts';
+import { domainClusterStatus } from './cluster/status.ts';
+import { namesOf } from './names.ts';
+import { secretNamesOf } from './secrets.ts';
+
+/** What a Domain is made of in the API, in the order of creation. */
+export type DomainClusterDrivers<W> = {
+  readonly claims: DriverOf<ReadonlyMap<string, string>, W>;
+  /** Role and RoleBinding for the Secrets that the Domain refers to. */
+  readonly objects: DriverOf<Children, W>;
+  /** The host's finalizer, set before the host learns of the Domain. */
+  readonly placement: DriverOf<ReadonlySet<string>, W>;
+};
+
+const BY_HOSTNAME = 'hostname';
+const BY_ANCESTOR = 'ancestor';
+const BY_SECRET = 'secret';
+
+/** A Domain in the API: its claims, its place, and the agent's rights to its Secrets. */
+export function createDomainClusterController<W>(parts: ClusterParts<W>) {
+  const { objects, ancestorsOf, judgeHostname } = parts;
+  const drivers: DomainClusterDrivers<W> = {
+    claims: parts.claims,
+    objects: objects.create({ name: 'domain-rights', fieldManager: 'wcp360-domain-cluster', kinds: [roleKind, roleBindingKind] }),
+    placement: parts.placement(domainKind),
+  };
+  return defineController<typeof domainKind, W, DomainClusterDrivers<W>, DomainClusterInputs>({
+    name: 'domain.cluster',
+    kind: domainKind,
+    finalizer: FINALIZERS.cluster,
+    finalizerSetBy: 'loop',
+    drivers,
+    watches: watchesOf(ancestorsOf),
+    indexes: [
+      { kind: domainKind, index: { name: BY_HOSTNAME, valuesOf: hostnamesOf } },
+      { kind: domainKind, index: { name: BY_ANCESTOR, valuesOf: (domain) => [...new Set(hostnamesOf(domain).flatMap(ancestorsOf))] } },
+      { kind: domainKind, index: { name: BY_SECRET, valuesOf: secretKeysOf } },
+    ],
+    gather: (domain, cache) => gatherDomainCluster(domain, cache, judgeHostname),
+    desired: (domain, inputs) => ({
+      claims: desiredClaims(inputs),
+      objects: objects.stateOf(desiredRights(domain, inputs)),
+      placement: desiredFinalizers(inputs),
+    }),
+    // The names stay the tenant's until nothing serves them any more: the next owner must not find the former one's site.
+    afterDeletion: (domain) =>
+      domain.metadata.finalizers?.includes(FINALIZERS.host) === true
+        ? { pending: { reason: 'Deleting', message: 'The host takes the site down first.' } }
+        : { claims: drivers.claims.nothing, objects: drivers.objects.nothing, placement: drivers.placement.nothing },
+    status: domainClusterStatus,
+  });
+}
+
+function watchesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']): readonly Watch[] {
+  return [
+    { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(domainKind, tenant.metadata.name)) },
+    {
+      kind: hostnameClaimKind,
+      keysOf: (claim, cache) => {
+        const { hostname } = (claim as HostnameClaim).spec;
+        return concernedBy(claim as HostnameClaim, ancestorsOf(hostname), cache);
+      },
+    },
+    { kind: secretKind, keysOf: (secret, cache) => keysOf(cache.byIndex(domainKind, BY_SECRET, secretKeyOf(secret))) },
+  ];
+}
+
+function secretKeyOf(secret: KubeObject): string {
+  return `${secret.metadata.namespace ?? ''}/${secret.metadata.name}`;
+}
+
+function hostnamesOf(domain: KubeObject): readonly string[] {
+  return namesOf(domain as Domain).map((name) => name.hostname);
+}
+
+function secretKeysOf(domain: KubeObject): readonly string[] {
+  return secretNamesOf(domain as Domain).map((name) => `${domain.metadata.namespace ?? ''}/${name}`);
+}
+
+/** Domains that want the name, and those of other tenants whose answer may hang on it: below it, and above it. */
+function concernedBy(claim: HostnameClaim, ancestors: readonly string[], cache: Cache): readonly ObjectKey[] {
+  const { hostname, tenantRef } = claim.spec;
+  const base = hostname.startsWith('*.') ? hostname.slice(2) : hostname;
+  const below = cache.byIndex(domainKind, BY_ANCESTOR, base);
+  const above = ancestors.flatMap((name) => [name, `*.${name}`]).flatMap((name) => cache.byIndex(domainKind, BY_HOSTNAME, name));
+  const others = [...below, ...above].filter((domain) => domain.metadata.namespace !== tenantRef.name);
+  return keysOf([...cache.byIndex(domainKind, BY_HOSTNAME, hostname), ...others]);
+}
+
+function keysOf(domains: readonly Domain[]): readonly ObjectKey[] {
+  return domains.map((domain) => ({ namespace: domain.metadata.namespace, name: domain.metadata.name }));
+}

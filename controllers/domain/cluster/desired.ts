@@ -1,0 +1,47 @@
+import { roleBindingKind, roleKind } from '#schemas/meta/builtin.ts';
+import { apiVersionOf } from '#schemas/meta/kind.ts';
+import { agentAccountOf, FINALIZERS, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
+import type { DomainClusterInputs } from './inputs.ts';
+
+const RBAC = 'rbac.authorization.k8s.io';
+
+/** Names to claim → their tenant. A name that is refused is not held: whoever may have it must find it free. */
+export function desiredClaims(inputs: DomainClusterInputs): ReadonlyMap<string, string> {
+  return new Map(inputs.names.filter((name) => name.state !== 'Refused').map((name) => [name.hostname, inputs.tenant]));
+}
+
+/** The host's finalizer, as soon as the Domain is about to be placed. */
+export function desiredFinalizers(inputs: DomainClusterInputs): ReadonlySet<string> {
+  const isPlaceable = inputs.host !== undefined && inputs.names.some((name) => name.state === 'Bound');
+  return new Set(isPlaceable ? [FINALIZERS.host] : []);
+}
+
+/** Lets the agent of the tenant's host read the very Secrets that the Domain refers to, and no others. */
+export function desiredRights(domain: Domain, inputs: DomainClusterInputs): readonly KubeObject[] {
+  if (inputs.secrets.length === 0 || inputs.host === undefined) return [];
+  const metadata = rightsMetadata(domain, inputs.tenant);
+  const rules = [{ apiGroups: [''], resources: ['secrets'], resourceNames: inputs.secrets.map(({ name }) => name), verbs: ['get'] }];
+  const subject = { kind: 'ServiceAccount', name: agentAccountOf(inputs.host), namespace: SYSTEM_NAMESPACE };
+  return [
+    { apiVersion: apiVersionOf(roleKind), kind: roleKind.kind, metadata, rules },
+    {
+      apiVersion: apiVersionOf(roleBindingKind),
+      kind: roleBindingKind.kind,
+      metadata,
+      roleRef: { apiGroup: RBAC, kind: 'Role', name: metadata.name },
+      subjects: [subject],
+    },
+  ];
+}
+
+function rightsMetadata(domain: Domain, tenant: string): KubeObject['metadata'] {
+  const { name, uid } = domain.metadata;
+  return {
+    name: `wcp360-domain-${name}`,
+    namespace: tenant,
+    labels: { [LABELS.tenant]: tenant, [LABELS.managedBy]: MANAGED_BY },
+    ...(uid === undefined ? {} : { ownerReferences: [{ apiVersion: apiVersionOf(domainKind), kind: domainKind.kind, name, uid, controller: true }] }),
+  };
+}

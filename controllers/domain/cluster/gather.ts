@@ -1,0 +1,40 @@
+import { secretKind } from '#schemas/meta/builtin.ts';
+import { isTrue } from '#schemas/meta/conditions.ts';
+import { claimNameOf } from '#schemas/meta/names.ts';
+import { hostnameClaimKind } from '#schemas/v1alpha1/hostname-claim.ts';
+import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
+import type { Domain } from '#schemas/v1alpha1/domain.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import type { Pending } from '#runtime/manager/controller.ts';
+import type { JudgeHostname } from '#controllers/parts.ts';
+import { namesOf } from '#controllers/domain/names.ts';
+import { secretNamesOf } from '#controllers/domain/secrets.ts';
+import type { DomainClusterInputs, NameState } from './inputs.ts';
+
+/** Reads what the leader must know: the tenant's host, the claims of all names, and the Secrets that are referred to. */
+export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHostname): DomainClusterInputs | Pending {
+  const { namespace = '' } = domain.metadata;
+  const tenant = cache.get(tenantKind, { name: namespace });
+  if (tenant === undefined) {
+    return { pending: { reason: 'NamespaceWithoutTenant', message: `There is no Tenant ${namespace}; make one, or move the Domain.` } };
+  }
+  const { host, nextHost } = tenant.status ?? {};
+  return {
+    tenant: namespace,
+    names: namesOf(domain).map(({ hostname }) => nameState(hostname, namespace, cache, judge)),
+    ...(host === undefined ? {} : { host }),
+    ...(nextHost === undefined ? {} : { nextHost }),
+    secrets: secretNamesOf(domain).map((name) => ({
+      name,
+      resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',
+    })),
+  };
+}
+
+function nameState(hostname: string, tenant: string, cache: Cache, judge: JudgeHostname): NameState {
+  const claim = cache.get(hostnameClaimKind, { name: claimNameOf(hostname) });
+  const isOurs = claim?.spec.tenantRef.name === tenant;
+  if (isOurs && isTrue(claim.status?.conditions, 'Bound')) return { hostname, state: 'Bound' };
+  const objection = judge(hostname, tenant, cache);
+  return objection === undefined ? { hostname, state: 'Claiming' } : { hostname, state: 'Refused', ...objection };
+}

@@ -1,0 +1,71 @@
+import type { Domain, domainKind } from '#schemas/v1alpha1/domain.ts';
+import type { ConditionStatement } from '#schemas/meta/conditions.ts';
+import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
+import type { DomainClusterInputs } from './inputs.ts';
+
+type Statement = Omit<ConditionStatement, 'observedGeneration'>;
+
+export interface DomainClusterStatusInput {
+  readonly inputs: DomainClusterInputs | undefined;
+  readonly outcome: Outcome;
+}
+
+/**
+ * What the leader says: Claimed and Placed, where the Domain runs, and Ready as long as no agent can say it.
+ * A Domain is placed once one of its names is bound; it stays placed while it is changed, so that what is served goes on.
+ */
+export function domainClusterStatus(domain: Domain, { inputs, outcome }: DomainClusterStatusInput): StatusPatch<typeof domainKind> {
+  const claimed = claimedOf(inputs, outcome);
+  const host = hostOf(domain, inputs);
+  const placed = placedOf(host, claimed);
+  const fields = {
+    ...(host === undefined ? {} : { host }),
+    ...(inputs?.nextHost === undefined ? {} : { nextHost: inputs.nextHost }),
+    ...(inputs === undefined ? keptFields(domain) : { hostnames: boundNames(inputs), secrets: inputs.secrets }),
+  };
+  return { fields, conditions: host === undefined ? [readyOf(claimed, placed), claimed, placed] : [claimed, placed] };
+}
+
+/** While nothing can be said (the tenant is gone for a moment), what was said stays: dropping it would stop what is served. */
+function keptFields(domain: Domain): StatusPatch<typeof domainKind>['fields'] {
+  const { hostnames, secrets } = domain.status ?? {};
+  return { ...(hostnames === undefined ? {} : { hostnames }), ...(secrets === undefined ? {} : { secrets }) };
+}
+
+function boundNames(inputs: DomainClusterInputs): readonly string[] {
+  return inputs.names.filter((name) => name.state === 'Bound').map((name) => name.hostname);
+}
+
+function hostOf(domain: Domain, inputs: DomainClusterInputs | undefined): string | undefined {
+  const present = domain.status?.host;
+  if (inputs === undefined || present !== undefined) return inputs?.host ?? present;
+  return inputs.names.some((name) => name.state === 'Bound') ? inputs.host : undefined;
+}
+
+function claimedOf(inputs: DomainClusterInputs | undefined, outcome: Outcome): Statement {
+  if (inputs === undefined) {
+    const said = 'reason' in outcome ? outcome : { reason: 'Claiming', message: 'The names are being claimed.' };
+    return { type: 'Claimed', status: 'Unknown', reason: said.reason, message: said.message };
+  }
+  const refused = inputs.names.find((name) => name.state === 'Refused');
+  if (refused !== undefined) {
+    return { type: 'Claimed', status: 'False', reason: refused.reason ?? 'HostnameTaken', message: refused.message ?? '' };
+  }
+  const waiting = inputs.names.filter((name) => name.state === 'Claiming').map((name) => name.hostname);
+  if (waiting.length > 0) {
+    return { type: 'Claimed', status: 'False', reason: 'Claiming', message: `${waiting.slice(0, 3).join(', ')} is being claimed.` };
+  }
+  return { type: 'Claimed', status: 'True', reason: 'Claimed', message: 'All names are the tenant’s.' };
+}
+
+function placedOf(host: string | undefined, claimed: Statement): Statement {
+  if (host !== undefined) return { type: 'Placed', status: 'True', reason: 'Placed', message: `Served by host ${host}.` };
+  return claimed.status === 'True'
+    ? { type: 'Placed', status: 'False', reason: 'TenantNotReady', message: 'The tenant has no host yet.' }
+    : { type: 'Placed', status: 'False', reason: claimed.reason, message: 'A host is chosen once a name is the tenant’s.' };
+}
+
+function readyOf(claimed: Statement, placed: Statement): Statement {
+  const cause = claimed.status === 'True' ? placed : claimed;
+  return { type: 'Ready', status: 'False', reason: cause.reason, message: cause.message };
+}

@@ -1,0 +1,86 @@
+import { parseDurationMs, parseDurationSeconds } from '#schemas/meta/duration.ts';
+import { parseQuantity } from '#schemas/meta/quantity.ts';
+import { domainDirectory, keptDirectory, logsDirectory } from '#schemas/meta/tenant-tree.ts';
+import type { Domain } from '#schemas/v1alpha1/domain.ts';
+import type { PhpPool, PhpPools } from '#runtime/drivers/php-fpm/model.ts';
+import type { Tree } from '#runtime/drivers/tree/model.ts';
+import type { DomainHostInputs, PhpInputs } from './inputs.ts';
+
+/** The name of a Domain's pool and of its files in folders that all tenants share; no tenant's name has a dot, so it is unique. */
+export function poolNameOf(domain: Domain): string {
+  return `${domain.metadata.namespace ?? ''}.${domain.metadata.name}`;
+}
+
+export function socketOf(domain: Domain, root: string): string {
+  return `${root}/run/php/${poolNameOf(domain)}/php.sock`;
+}
+
+/** The domain's directory and its default document root. Wanted whatever is served, so that a switch to a redirect and back loses nothing. */
+export function desiredTree(domain: Domain, inputs: DomainHostInputs): Tree {
+  const directory = domainDirectory(inputs.tenant, domain.metadata.name);
+  const ownership = { mode: 0o2750, uid: inputs.accountId, gid: inputs.frontGid };
+  return {
+    directories: new Map([
+      [directory, ownership],
+      [`${directory}/public`, ownership],
+    ]),
+    kept: new Map(),
+  };
+}
+
+/** What a deleted Domain leaves: its directory among what is kept, unless its files are to go, too. */
+export function treeAfterDeletion(domain: Domain): Tree {
+  if (domain.spec.deletionPolicy === 'Delete') return { directories: new Map(), kept: new Map() };
+  const { namespace = '', name } = domain.metadata;
+  return { directories: new Map(), kept: new Map([[domainDirectory(namespace, name), keptDirectory('Domain', namespace, name)]]) };
+}
+
+/** The PHP master of a site; none while it is suspended, so that nothing of the tenant runs. */
+export function desiredPools(domain: Domain, inputs: DomainHostInputs): PhpPools {
+  const { php } = domain.spec;
+  if (php === undefined || inputs.php === undefined || inputs.suspendedFor !== undefined) return new Map();
+  return new Map([[poolNameOf(domain), poolOf(domain, php, inputs, inputs.php)]]);
+}
+
+function poolOf(
+  domain: Domain,
+  spec: NonNullable<Domain['spec']['php']>,
+  inputs: DomainHostInputs,
+  php: PhpInputs,
+): PhpPool {
+  const { namespace = '', name } = domain.metadata;
+  return {
+    owner: `Domain/${namespace}/${name}`,
+    tenant: inputs.tenant,
+    uid: inputs.accountId,
+    version: php.version,
+    tree: `${inputs.root}/tenants/${inputs.tenant}`,
+    socket: socketOf(domain, inputs.root),
+    children: php.children,
+    memoryBytes: php.memoryBytes,
+    timeoutSeconds: timeoutSecondsOf(domain),
+    uploadBytes: uploadBytesOf(domain),
+    environment: Object.fromEntries(spec.env.map(({ name: variable, value }) => [variable, value])),
+    environmentFrom: spec.envFrom.map(({ secretRef }) => ({
+      namespace,
+      name: secretRef.name,
+      resourceVersion: inputs.secretVersions[secretRef.name] ?? '',
+    })),
+    errorLog: `${inputs.root}/${logsDirectory(inputs.tenant)}/${name}.error.log`,
+    slice: `wcp360-${String(inputs.accountId)}`,
+  };
+}
+
+/** At least a second: nothing can answer in none. */
+export function timeoutSecondsOf(domain: Domain): number {
+  return Math.max(1, parseDurationSeconds(domain.spec.limits.timeout) ?? 60);
+}
+
+export function uploadBytesOf(domain: Domain): number {
+  return parseQuantity(domain.spec.limits.upload) ?? 64 * 1024 * 1024;
+}
+
+/** Rounded down: a cache that forgets early is right, one that forgets late is not. */
+export function cacheSecondsOf(domain: Domain): number {
+  return Math.floor((parseDurationMs(domain.spec.cache.maxAge) ?? 0) / 1000);
+}

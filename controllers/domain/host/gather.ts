@@ -1,0 +1,93 @@
+import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
+import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
+import type { Domain } from '#schemas/v1alpha1/domain.ts';
+import { findCondition } from '#schemas/meta/conditions.ts';
+import { parseDurationSeconds } from '#schemas/meta/duration.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import type { Pending, Refused } from '#runtime/manager/controller.ts';
+import { namesOf } from '#controllers/domain/names.ts';
+import { secretNamesOf } from '#controllers/domain/secrets.ts';
+import type { DomainHostInputs, PhpInputs, Problem } from './inputs.ts';
+import { phpInputsOf } from './php.ts';
+import { proxyTargetOf } from './proxy.ts';
+
+/** What the agent knows of the tenant and of its own host, once both are there. */
+export interface Surroundings {
+  readonly tenant: Tenant;
+  readonly accountId: number;
+  readonly effective: NonNullable<NonNullable<Tenant['status']>['effective']>;
+  readonly root: string;
+  readonly capabilities: NonNullable<NonNullable<Host['status']>['capabilities']>;
+}
+
+/** Reads what a Domain depends on. A Domain whose names are not bound yet is not here at all: placement comes after. */
+export function gatherDomain(hostName: string, domain: Domain, cache: Cache): DomainHostInputs | Pending | Refused {
+  const around = surroundingsOf(hostName, domain, cache);
+  if ('pending' in around) return around;
+  const suspendedFor = suspensionOf(domain, around);
+  const base = baseInputs(domain, around);
+  // A suspension holds whatever else is wrong with the site, and a deletion needs none of what follows.
+  if (suspendedFor !== undefined) return { ...base, suspendedFor };
+  if (domain.metadata.deletionTimestamp !== undefined) return base;
+  const missing = missingSecret(domain, base.secretVersions);
+  if (missing !== undefined) return { pending: missing };
+  if ((parseDurationSeconds(domain.spec.limits.timeout) ?? 0) > 3600) {
+    return { refused: { reason: 'TimeoutTooLong', message: 'spec.limits.timeout may be 1h at most.' } };
+  }
+  return withServe(domain, around, base);
+}
+
+function surroundingsOf(hostName: string, domain: Domain, cache: Cache): Surroundings | Pending {
+  const name = domain.metadata.namespace ?? '';
+  const tenant = cache.get(tenantKind, { name });
+  const { uid, effective } = tenant?.status ?? {};
+  if (tenant === undefined || uid === undefined || effective === undefined) {
+    return { pending: { reason: 'TenantNotReady', message: `Tenant ${name} is not ready yet.` } };
+  }
+  const { root, capabilities } = cache.get(hostKind, { name: hostName })?.status ?? {};
+  if (root === undefined || capabilities?.front === undefined) {
+    return { pending: { reason: 'HostNotReady', message: `Host ${hostName} has not told yet what it has.` } };
+  }
+  return { tenant, accountId: uid, effective, root, capabilities };
+}
+
+function baseInputs(domain: Domain, around: Surroundings): DomainHostInputs {
+  const bound = new Set(domain.status?.hostnames ?? []);
+  const names = namesOf(domain).filter((name) => bound.has(name.hostname));
+  const unclaimed = unclaimedOf(domain);
+  return {
+    tenant: around.tenant.metadata.name,
+    accountId: around.accountId,
+    frontGid: around.capabilities.front?.gid ?? 0,
+    root: around.root,
+    names,
+    ...(unclaimed === undefined ? {} : { unclaimed }),
+    secretVersions: Object.fromEntries((domain.status?.secrets ?? []).map((secret) => [secret.name, secret.resourceVersion])),
+  };
+}
+
+function unclaimedOf(domain: Domain): Problem | undefined {
+  const claimed = findCondition(domain.status?.conditions, 'Claimed');
+  return claimed?.status === 'False' ? { reason: claimed.reason, message: claimed.message } : undefined;
+}
+
+function suspensionOf(domain: Domain, around: Surroundings): string | undefined {
+  if (around.effective.suspended === true) return around.effective.suspendedFor ?? 'This site is suspended.';
+  return domain.spec.suspended ? 'This site is suspended.' : undefined;
+}
+
+function missingSecret(domain: Domain, versions: Readonly<Record<string, string>>): Problem | undefined {
+  const name = secretNamesOf(domain).find((candidate) => (versions[candidate] ?? '') === '');
+  return name === undefined ? undefined : { reason: 'SecretNotFound', message: `Secret ${name} is not there.` };
+}
+
+function withServe(domain: Domain, around: Surroundings, base: DomainHostInputs): DomainHostInputs | Refused {
+  const { php, proxy } = domain.spec;
+  if (php !== undefined) {
+    const inputs: PhpInputs | Refused = phpInputsOf(php, around);
+    return 'refused' in inputs ? inputs : { ...base, php: inputs };
+  }
+  if (proxy === undefined) return base;
+  const target = proxyTargetOf(domain, around);
+  return 'reason' in target ? { ...base, problem: target } : { ...base, proxy: target };
+}

@@ -1,0 +1,38 @@
+import type { ProxyTarget } from '#runtime/drivers/nginx/model.ts';
+import type { WantedName } from '#controllers/domain/names.ts';
+
+/** Everything about the world that a Domain on this host depends on; plain data, so that a golden case can state it. */
+export interface DomainHostInputs {
+  readonly tenant: string;
+  /** Unix user and group id of the tenant. */
+  readonly accountId: number;
+  /** Group of the web front. */
+  readonly frontGid: number;
+  /** The host's root: `/srv/wcp360`. */
+  readonly root: string;
+  /** Names that are bound to this tenant. */
+  readonly names: readonly WantedName[];
+  /** Why names are missing in `names`. */
+  readonly unclaimed?: Problem;
+  /** The sentence for visitors; present: the site is suspended. */
+  readonly suspendedFor?: string;
+  readonly php?: PhpInputs;
+  /** Where requests are passed on to. */
+  readonly proxy?: ProxyTarget;
+  /** The site can not be served as written, but must not go on as it was. */
+  readonly problem?: Problem;
+  /** Names → resourceVersions of the Secrets referred to. */
+  readonly secretVersions: Readonly<Record<string, string>>;
+}
+
+export interface PhpInputs {
+  readonly version: string;
+  readonly children: number;
+  readonly memoryBytes: number;
+}
+
+/** A reason of DOMAIN_REASONS and the sentence for the customer. */
+export interface Problem {
+  readonly reason: string;
+  readonly message: string;
+}

@@ -1,0 +1,47 @@
+import { parseQuantity } from '#schemas/meta/quantity.ts';
+import type { Domain } from '#schemas/v1alpha1/domain.ts';
+import type { Refused } from '#runtime/manager/controller.ts';
+import type { Surroundings } from './gather.ts';
+import type { PhpInputs } from './inputs.ts';
+
+type PhpSpec = NonNullable<Domain['spec']['php']>;
+
+const DEFAULT_CHILDREN = 8;
+const DEFAULT_MEMORY_BYTES = 256 * 1024 * 1024;
+
+/**
+ * The PHP version and limits of a site. A refusal leaves a site that runs as it is: a mistyped version does not take it down.
+ * A version that is not named is the package's first, or the newest that the host has.
+ */
+export function phpInputsOf(php: PhpSpec, around: Pick<Surroundings, 'effective' | 'capabilities'>): PhpInputs | Refused {
+  const allowed = around.effective.php?.versions ?? [];
+  const installed = around.capabilities.phpVersions ?? [];
+  const version = php.version ?? allowed[0] ?? installed.at(-1);
+  if (version === undefined) return refused('PhpVersionNotInstalled', 'This host has no PHP.');
+  if (allowed.length > 0 && !allowed.includes(version)) {
+    return refused('PhpVersionNotAllowed', `The package allows PHP ${allowed.join(', ')}, not ${version}.`);
+  }
+  if (!installed.includes(version)) {
+    return refused('PhpVersionNotInstalled', `This host has PHP ${installed.join(', ') || 'of no version'}, not ${version}.`);
+  }
+  const memoryBytes = parseQuantity(around.effective.php?.memory ?? DEFAULT_MEMORY_BYTES) ?? DEFAULT_MEMORY_BYTES;
+  const memoryLimit = php.settings.find((setting) => setting.name === 'memory_limit');
+  if (memoryLimit !== undefined && phpBytes(memoryLimit.value) > memoryBytes) {
+    const mebibytes = String(Math.floor(memoryBytes / 1024 / 1024));
+    return refused('SettingAboveLimit', `memory_limit ${memoryLimit.value} is more than the ${mebibytes}M of the package.`);
+  }
+  return { version, children: around.effective.php?.children ?? DEFAULT_CHILDREN, memoryBytes };
+}
+
+/** php.ini's short sizes: `256M`; `-1` means without limit. Source: PHP manual, "Shorthand bytes". */
+export function phpBytes(value: string): number {
+  const match = /^\s*(-?\d+)\s*([kmg]?)\s*$/i.exec(value);
+  if (match === null) return Number.POSITIVE_INFINITY;
+  const amount = Number(match[1]);
+  const factor = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]?.toLowerCase() ?? ''] ?? 1;
+  return amount < 0 ? Number.POSITIVE_INFINITY : amount * factor;
+}
+
+function refused(reason: string, message: string): Refused {
+  return { refused: { reason, message } };
+}

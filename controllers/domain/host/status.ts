@@ -1,0 +1,108 @@
+import { domainDirectory } from '#schemas/meta/tenant-tree.ts';
+import type { Domain, domainKind } from '#schemas/v1alpha1/domain.ts';
+import type { ConditionStatement } from '#schemas/meta/conditions.ts';
+import type { Outcome, ProbeResult, StatusPatch } from '#runtime/manager/controller.ts';
+import type { DomainHostInputs, Problem } from './inputs.ts';
+
+type Statement = Omit<ConditionStatement, 'observedGeneration'>;
+
+/** The part of the loop's answer that the status of a Domain is made from. */
+export interface DomainStatusInput {
+  readonly inputs: DomainHostInputs | undefined;
+  readonly outcome: Outcome;
+  readonly probes: readonly ProbeResult[];
+}
+
+/** What the agent says: Ready, Served, Drifted and Suspended, and where things are. Ready only when a look from outside agreed. */
+export function domainHostStatus(domain: Domain, input: DomainStatusInput): StatusPatch<typeof domainKind> {
+  const served = servedOf(domain, input);
+  return {
+    fields: {
+      ...placesOf(domain, input.inputs),
+      ...(input.outcome.phase === 'failed' ? { attempts: input.outcome.attempts, nextTryAt: input.outcome.nextTryAt } : {}),
+    },
+    conditions: [readyOf(served, input), { ...served, type: 'Served' }, ...driftedOf(input.outcome), suspendedOf(input.inputs)],
+  };
+}
+
+function placesOf(domain: Domain, inputs: DomainHostInputs | undefined): StatusPatch<typeof domainKind>['fields'] {
+  return {
+    ...(inputs === undefined
+      ? {}
+      : { directory: `${inputs.root}/${domainDirectory(inputs.tenant, domain.metadata.name)}` }),
+    ...(inputs?.php === undefined ? {} : { phpVersion: inputs.php.version }),
+  };
+}
+
+/** Whether visitors get what is declared; one table from what happened to a condition. */
+function servedOf(domain: Domain, input: DomainStatusInput): Statement {
+  const { inputs, outcome } = input;
+  if (domain.metadata.deletionTimestamp !== undefined) return notServed('Deleting', 'The site is being taken down.');
+  switch (outcome.phase) {
+    case 'pending':
+    case 'refused':
+      return notServed(outcome.reason, outcome.message);
+    case 'failed':
+      return notServed(
+        'ApplyFailed',
+        `${sentence(outcome.message)} This was attempt ${String(outcome.attempts)}; the next one is at ${outcome.nextTryAt}.`,
+      );
+    case 'drifted':
+    case 'synced':
+      return inputs?.problem === undefined ? probedOf(input) : problemOf(inputs.problem);
+  }
+}
+
+function probedOf(input: DomainStatusInput): Statement {
+  const failed = input.probes.find((probe) => !probe.ok);
+  if (failed !== undefined) return notServed(failed.reason, failed.message);
+  if (input.inputs?.suspendedFor !== undefined) {
+    return { type: 'Served', status: 'False', reason: 'Suspended', message: `Visitors get a notice: ${input.inputs.suspendedFor}` };
+  }
+  if (input.inputs === undefined || input.inputs.names.length === 0) return notServed('Claiming', 'No name is bound yet.');
+  return { type: 'Served', status: 'True', reason: 'Serving', message: `The site answers under ${namesIn(input.inputs)}.` };
+}
+
+function namesIn(inputs: DomainHostInputs): string {
+  const [first, ...others] = inputs.names.map((name) => name.hostname);
+  return others.length === 0 ? (first ?? '') : `${first ?? ''} and ${String(others.length)} more`;
+}
+
+/** Ready sums up: served and every name ours; a suspension that is in force is what was asked for, and so is ready. */
+function readyOf(served: Statement, { inputs }: DomainStatusInput): Statement {
+  if (served.status === 'False' && served.reason !== 'Suspended') return { ...served, type: 'Ready' };
+  if (inputs?.unclaimed !== undefined) {
+    return { type: 'Ready', status: 'False', reason: inputs.unclaimed.reason, message: inputs.unclaimed.message };
+  }
+  return { ...served, type: 'Ready', status: 'True' };
+}
+
+/** Said only where it is known: while pending or failing nobody has compared. */
+function driftedOf(outcome: Outcome): readonly Statement[] {
+  if (outcome.phase === 'synced') {
+    return [{ type: 'Drifted', status: 'False', reason: 'InSync', message: 'The host is as declared.' }];
+  }
+  if (outcome.phase !== 'drifted') return [];
+  const subjects = outcome.withheld.map((action) => action.subject);
+  const shown = subjects.slice(0, 5).join(', ');
+  const more = subjects.length > 5 ? ` and ${String(subjects.length - 5)} more` : '';
+  return [{ type: 'Drifted', status: 'True', reason: 'DriftFound', message: `The host differs in ${shown}${more}; the drift policy leaves it so.` }];
+}
+
+function suspendedOf(inputs: DomainHostInputs | undefined): Statement {
+  return inputs?.suspendedFor === undefined
+    ? { type: 'Suspended', status: 'False', reason: 'NotSuspended', message: 'The site is not suspended.' }
+    : { type: 'Suspended', status: 'True', reason: 'Suspended', message: inputs.suspendedFor };
+}
+
+function problemOf(problem: Problem): Statement {
+  return notServed(problem.reason, problem.message);
+}
+
+function notServed(reason: string, message: string): Statement {
+  return { type: 'Served', status: 'False', reason, message };
+}
+
+function sentence(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}

@@ -1,0 +1,33 @@
+/** Every reason that a Domain's conditions and events may carry, with what it means for the customer (docs/reference/conditions.md). */
+export const DOMAIN_REASONS = {
+  Claiming: 'The names are being claimed.',
+  Claimed: 'All names are the tenant’s.',
+  HostnameTaken: 'A name belongs to another tenant.',
+  HostnameBelowAnother: 'A name lies below a name of another tenant that was not delegated.',
+  HostnameAboveAnother: 'A name lies above a name of another tenant.',
+  PublicSuffix: 'A name is one under which everybody registers names; it can not be one tenant’s.',
+  TenantNotReady: 'The tenant has no host or account yet.',
+  NamespaceWithoutTenant: 'The namespace belongs to no tenant.',
+  Placed: 'A host is chosen.',
+  HostNotReady: 'The agent of the host has not told what the host has.',
+  Serving: 'Visitors get the site; checked from outside.',
+  Suspended: 'The site, its tenant or its reseller is suspended; visitors get a notice.',
+  NotSuspended: 'The site is not suspended.',
+  Applying: 'The host is being brought into the wanted state.',
+  ApplyFailed: 'The host could not be brought into the wanted state; it is tried again.',
+  ProbeFailed: 'The front does not answer as wanted yet; it is looked at again.',
+  PhpVersionNotAllowed: 'The package does not allow this PHP version.',
+  PhpVersionNotInstalled: 'The host does not have this PHP version.',
+  SettingAboveLimit: 'A setting asks for more than the package allows.',
+  TimeoutTooLong: 'A request may take one hour at most.',
+  ProxyTargetNotAllowed: 'The package does not allow this proxy target.',
+  ProxyTargetRefused: 'Nothing answers at the proxy target.',
+  SocketPathTooLong: 'The path of the socket is longer than the system allows.',
+  DocumentRootMissing: 'The document root is not there.',
+  SecretNotFound: 'A Secret that is referred to is not there.',
+  InSync: 'The host is as declared.',
+  DriftFound: 'The host differs from what is declared, and the drift policy leaves it so.',
+  Deleting: 'The site is being taken down.',
+} as const;
+
+export type DomainReason = keyof typeof DOMAIN_REASONS;

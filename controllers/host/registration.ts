@@ -1,0 +1,69 @@
+import { apiVersionOf } from '#schemas/meta/kind.ts';
+import { ACCOUNT_UIDS } from '#schemas/meta/names.ts';
+import { mergeConditions, type ConditionStatement } from '#schemas/meta/conditions.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
+import type { HostCapabilities } from '#runtime/host/host.ts';
+
+/** What the agent knows of its machine when it joins. */
+export interface HostFacts {
+  readonly name: string;
+  readonly root: string;
+  readonly agentVersion: string;
+  readonly capabilities: HostCapabilities;
+  readonly services: { readonly manager: 'systemd' | 'supervisor'; readonly limitsEnforced: boolean };
+  /** Whether tenants get accounts (libnss-extrausers); false in a private instance. */
+  readonly hasAccounts: boolean;
+  /** Account names of the machine that no tenant may have. */
+  readonly takenNames: readonly string[];
+}
+
+type Statement = Omit<ConditionStatement, 'observedGeneration'>;
+
+/** The Host object that an agent applies when it joins: nothing of `spec`, which belongs to people. */
+export function hostObject(facts: HostFacts): KubeObject {
+  return { apiVersion: apiVersionOf(hostKind), kind: hostKind.kind, metadata: { name: facts.name }, spec: {} };
+}
+
+/** The status that the agent applies whenever its facts change; equal facts give an equal status. `now` is RFC 3339. */
+export function hostStatus(facts: HostFacts, present: Host | undefined, now: string): NonNullable<Host['status']> {
+  const { capabilities, services } = facts;
+  const { front, nginxVersion, phpVersions, takenUids } = capabilities;
+  const stated = [readyOf(capabilities), limitsOf(services.limitsEnforced)].map((condition) => ({
+    ...condition,
+    observedGeneration: present?.metadata.generation ?? 1,
+  }));
+  return {
+    observedGeneration: present?.metadata.generation ?? 1,
+    agentVersion: facts.agentVersion,
+    root: facts.root,
+    capabilities: {
+      phpVersions: [...phpVersions],
+      ...(nginxVersion === undefined ? {} : { nginxVersion }),
+      services: services.manager,
+      limitsEnforced: services.limitsEnforced,
+      accounts: facts.hasAccounts,
+      front: { uid: front.uid, gid: front.gid },
+      takenUids: [...takenUids].filter((uid) => uid >= ACCOUNT_UIDS.first && uid <= ACCOUNT_UIDS.last).toSorted((a, b) => a - b),
+      takenNames: [...new Set(facts.takenNames)].toSorted(),
+    },
+    conditions: mergeConditions(present?.status?.conditions, stated, now).map((condition) => ({ ...condition })),
+  };
+}
+
+function readyOf(capabilities: HostCapabilities): Statement {
+  return capabilities.nginxVersion === undefined
+    ? { type: 'Ready', status: 'False', reason: 'FrontMissing', message: 'nginx is not installed on this host.' }
+    : { type: 'Ready', status: 'True', reason: 'Serving', message: 'The agent works and the web front is there.' };
+}
+
+function limitsOf(isEnforced: boolean): Statement {
+  return isEnforced
+    ? { type: 'LimitsEnforced', status: 'True', reason: 'LimitsEnforced', message: 'Limits of processor time, memory and processes hold.' }
+    : {
+        type: 'LimitsEnforced',
+        status: 'False',
+        reason: 'LimitsNotEnforced',
+        message: 'This host runs its daemons without systemd; limits of processor time, memory and processes do not hold.',
+      };
+}

@@ -1,0 +1,90 @@
+import { isTrue } from '#schemas/meta/conditions.ts';
+import { domainKind } from '#schemas/v1alpha1/domain.ts';
+import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import type { ObjectKey } from '#runtime/client/client.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { defineController, type Outcome, type StatusPatch } from '#runtime/manager/controller.ts';
+import type { ClusterParts, DriverOf, Fate } from '#controllers/parts.ts';
+import { ancestorsOf, baseOf } from './ancestors.ts';
+import { claimantsOf } from './claims-driver.ts';
+import { BY_ANCESTOR, hostnameClaimIndexes } from './indexes.ts';
+import { judgeHostname, type Objection } from './judge.ts';
+
+export type HostnameClaimDrivers<W> = {
+  /** Deletes the claim itself when nothing uses the name. */
+  readonly disposal: DriverOf<Fate, W>;
+};
+
+/** What the leader knows about a claim. */
+export interface HostnameClaimInputs {
+  readonly isUsed: boolean;
+  readonly objection?: Objection;
+}
+
+/** Binds claims: only here, only by the leader, by the order of age. */
+export function createHostnameClaimClusterController<W>({ disposal }: ClusterParts<W>) {
+  return defineController<typeof hostnameClaimKind, W, HostnameClaimDrivers<W>, HostnameClaimInputs>({
+    name: 'hostname-claim.cluster',
+    kind: hostnameClaimKind,
+    drivers: { disposal: disposal(hostnameClaimKind) },
+    indexes: hostnameClaimIndexes,
+    watches: [
+      { kind: hostnameClaimKind, keysOf: (changed, cache) => neighboursOf(changed as HostnameClaim, cache) },
+      { kind: domainKind, keysOf: (domain, cache) => claimsToDropOf(domain, cache) },
+    ],
+    gather: gatherHostnameClaim,
+    desired: (_claim, inputs) => ({ disposal: { fate: inputs.isUsed ? 'Stay' : 'Go', resourceVersion: '' } }),
+    status: (claim, { inputs, outcome }) => hostnameClaimStatus(claim, inputs, outcome),
+  });
+}
+
+function gatherHostnameClaim(claim: HostnameClaim, cache: Cache): HostnameClaimInputs {
+  const isUsed = claimantsOf(claim).some((claimant) => {
+    if (claimant.kind !== domainKind.kind) return true;
+    const { namespace, name } = claimant;
+    return cache.get(domainKind, { namespace, name })?.metadata.uid === claimant.uid;
+  });
+  // What is bound stays bound: a rule that changes, or a claim that comes later, takes nobody's name away.
+  if (isTrue(claim.status?.conditions, 'Bound')) return { isUsed };
+  const objection = judgeHostname(claim.spec.hostname, claim.spec.tenantRef.name, cache);
+  return objection === undefined ? { isUsed } : { isUsed, objection };
+}
+
+function hostnameClaimStatus(
+  claim: HostnameClaim,
+  inputs: HostnameClaimInputs | undefined,
+  outcome: Outcome,
+): StatusPatch<typeof hostnameClaimKind> {
+  const bound = (status: 'True' | 'False', reason: string, message: string): StatusPatch<typeof hostnameClaimKind> => ({
+    fields: {},
+    conditions: [{ type: 'Bound', status, reason, message }],
+  });
+  if (inputs === undefined || outcome.phase === 'failed') {
+    const message = 'message' in outcome ? outcome.message : 'The claim is being looked at.';
+    return isTrue(claim.status?.conditions, 'Bound') ? bound('True', 'Bound', boundSentence(claim)) : bound('False', 'Failed', message);
+  }
+  if (!inputs.isUsed) return bound('False', 'Unclaimed', 'No object uses the name any more.');
+  if (inputs.objection !== undefined) return bound('False', inputs.objection.reason, inputs.objection.message);
+  return bound('True', 'Bound', boundSentence(claim));
+}
+
+function boundSentence(claim: HostnameClaim): string {
+  return `${claim.spec.hostname} belongs to tenant ${claim.spec.tenantRef.name}.`;
+}
+
+/** Claims that are not bound and whose answer may hang on the one that changed. */
+function neighboursOf(changed: HostnameClaim, cache: Cache): readonly ObjectKey[] {
+  const { hostname } = changed.spec;
+  const below = cache.byIndex(hostnameClaimKind, BY_ANCESTOR, baseOf(hostname));
+  const above = ancestorsOf(hostname).flatMap((name) => cache.get(hostnameClaimKind, { name }) ?? []);
+  return [...below, ...above]
+    .filter((claim) => !isTrue(claim.status?.conditions, 'Bound'))
+    .map((claim) => ({ name: claim.metadata.name }));
+}
+
+/** A claim is made before its Domain changes again, so only Domains that leave can leave one behind. */
+function claimsToDropOf(domain: KubeObject, cache: Cache): readonly ObjectKey[] {
+  if (domain.metadata.deletionTimestamp === undefined) return [];
+  return cache.byIndex(hostnameClaimKind, 'claimant', domain.metadata.uid ?? '').map((claim) => ({ name: claim.metadata.name }));
+}

@@ -1,0 +1,89 @@
+import type { KindDefinition } from '#schemas/meta/kind.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import type { Client } from '#runtime/client/client.ts';
+import type { Accounts } from '#runtime/drivers/accounts/model.ts';
+import type { Driver } from '#runtime/drivers/driver.ts';
+import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
+import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
+import type { Tree } from '#runtime/drivers/tree/model.ts';
+import type { Host } from '#runtime/host/host.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import type { Action } from '#runtime/plan/plan.ts';
+
+/** A driver of which a controller knows only what states it speaks. */
+export type DriverOf<State, W> = Driver<string, unknown, State, Action, W>;
+
+/** Child objects in the API, by a key of the objects driver. */
+export type Children = ReadonlyMap<string, KubeObject>;
+
+/** Whether an object of ours is to stay. */
+export interface Fate {
+  readonly fate: 'Stay' | 'Go';
+  /** In which state it was found; empty in what is wanted. */
+  readonly resourceVersion: string;
+}
+
+/** What drivers of cluster controllers act on. */
+export interface ClusterWorld {
+  readonly client: Client;
+  readonly cache: Cache;
+}
+
+/** What drivers of host controllers act on. */
+export interface HostWorld extends ClusterWorld {
+  readonly host: Host;
+}
+
+/** How a controller's child objects are made: one driver per controller, under a field manager of its own. */
+export interface ObjectsPart<W> {
+  readonly create: (options: {
+    readonly name: string;
+    readonly fieldManager: string;
+    readonly kinds: readonly KindDefinition[];
+  }) => DriverOf<Children, W>;
+  /** The wanted state that consists of these objects. */
+  readonly stateOf: (objects: readonly KubeObject[]) => Children;
+}
+
+/** Whether a tenant may have a hostname; `undefined` when it may. */
+export type JudgeHostname = (
+  hostname: string,
+  tenant: string,
+  cache: Cache,
+) => { readonly reason: string; readonly message: string } | undefined;
+
+/** What the composition root hands to every cluster controller: controllers know each other by this only. */
+export interface ClusterParts<W> {
+  readonly objects: ObjectsPart<W>;
+  /** Sets finalizers on objects of a kind. */
+  readonly placement: (kind: KindDefinition) => DriverOf<ReadonlySet<string>, W>;
+  /** Deletes objects of a kind that nobody needs. */
+  readonly disposal: (kind: KindDefinition) => DriverOf<Fate, W>;
+  /** hostname → tenant. */
+  readonly claims: DriverOf<ReadonlyMap<string, string>, W>;
+  readonly judgeHostname: JudgeHostname;
+  /** Names above a hostname that somebody could own, nearest first. */
+  readonly ancestorsOf: (hostname: string) => readonly string[];
+}
+
+/** What the front serves for a hostname at the moment. */
+export interface FrontAnswer {
+  readonly uid: string;
+  readonly generation: number;
+}
+
+/** What the composition root hands to every host controller. */
+export interface HostParts<W> {
+  /** Name of the Host object of this machine. */
+  readonly hostName: string;
+  readonly accounts: DriverOf<Accounts, W>;
+  readonly tree: DriverOf<Tree, W>;
+  readonly phpFpm: DriverOf<PhpPools, W>;
+  readonly nginx: DriverOf<SiteTable, W>;
+  readonly objects: ObjectsPart<W>;
+  readonly disposal: (kind: KindDefinition) => DriverOf<Fate, W>;
+  /** Asks the running front, on its reserved path; `undefined` when it serves nothing for the name. HostError when it does not answer. */
+  readonly probeSite: (world: W, hostname: string, signal: AbortSignal) => Promise<FrontAnswer | undefined>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}

@@ -1,0 +1,104 @@
+import { namespaceKind, resourceQuotaKind, roleBindingKind } from '#schemas/meta/builtin.ts';
+import { FINALIZERS, LABELS } from '#schemas/meta/names.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { domainKind } from '#schemas/v1alpha1/domain.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { packageKind } from '#schemas/v1alpha1/package.ts';
+import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
+import { uidClaimKind, type UIDClaim } from '#schemas/v1alpha1/uid-claim.ts';
+import type { ObjectKey } from '#runtime/client/client.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { defineController, type Watch } from '#runtime/manager/controller.ts';
+import type { Children, ClusterParts, DriverOf } from '#controllers/parts.ts';
+import { childrenAfterDeletion, desiredChildren } from './cluster/desired.ts';
+import { gatherTenantCluster } from './cluster/gather.ts';
+import type { TenantClusterInputs } from './cluster/inputs.ts';
+import { BY_PARENT } from './cluster/parent.ts';
+import { tenantsByHost } from './cluster/placement.ts';
+import { tenantClusterStatus } from './cluster/status.ts';
+import { uidClaimIndex } from './cluster/uids.ts';
+
+/** What a Tenant is made of in the API. */
+export type TenantClusterDrivers<W> = {
+  /** Namespace, UIDClaim, ResourceQuota, RoleBindings. */
+  readonly objects: DriverOf<Children, W>;
+  /** The host's finalizer, set before the host learns of the tenant. */
+  readonly placement: DriverOf<ReadonlySet<string>, W>;
+};
+
+const CHILD_KINDS = [uidClaimKind, namespaceKind, resourceQuotaKind, roleBindingKind] as const;
+
+/** A Tenant in the API: its namespace, user id, rights, quota and place. */
+export function createTenantClusterController<W>({ objects, placement }: ClusterParts<W>) {
+  const drivers: TenantClusterDrivers<W> = {
+    objects: objects.create({ name: 'tenant-objects', fieldManager: 'wcp360-tenant-cluster', kinds: CHILD_KINDS }),
+    placement: placement(tenantKind),
+  };
+  return defineController<typeof tenantKind, W, TenantClusterDrivers<W>, TenantClusterInputs>({
+    name: 'tenant.cluster',
+    kind: tenantKind,
+    finalizer: FINALIZERS.cluster,
+    finalizerSetBy: 'loop',
+    drivers,
+    watches: tenantClusterWatches,
+    indexes: [
+      { kind: uidClaimKind, index: uidClaimIndex },
+      { kind: tenantKind, index: tenantsByHost },
+      { kind: tenantKind, index: { name: BY_PARENT, valuesOf: parentNameOf } },
+    ],
+    gather: gatherTenantCluster,
+    desired: (tenant, inputs) => ({
+      objects: objects.stateOf(desiredChildren(tenant, inputs)),
+      placement: inputs.host === undefined ? new Set() : new Set([FINALIZERS.host]),
+    }),
+    afterDeletion: (tenant, inputs) => ({ objects: objects.stateOf(childrenAfterDeletion(tenant, inputs)), placement: new Set() }),
+    status: tenantClusterStatus,
+  });
+}
+
+function parentNameOf(tenant: KubeObject): readonly string[] {
+  const parent = (tenant as Tenant).spec.parentRef?.name;
+  return parent === undefined ? [] : [parent];
+}
+
+const tenantClusterWatches: readonly Watch[] = [
+  // A package says what its tenants may use; a tenant without one may wait for a default.
+  { kind: packageKind, keysOf: (_package, cache) => keysOf(cache.list(tenantKind)) },
+  { kind: tenantKind, keysOf: (changed, cache) => relativesOf(changed as Tenant, cache) },
+  { kind: namespaceKind, keysOf: (namespace, cache) => labelledKeys(namespace, cache) },
+  { kind: roleBindingKind, keysOf: (binding) => tenantLabelOf(binding) },
+  { kind: resourceQuotaKind, keysOf: (quota) => tenantLabelOf(quota) },
+  { kind: uidClaimKind, keysOf: (claim) => [{ name: (claim as UIDClaim).spec.tenantRef.name }] },
+  { kind: hostKind, keysOf: (_host, cache) => keysOf(cache.list(tenantKind).filter((tenant) => tenant.status?.host === undefined)) },
+  { kind: domainKind, keysOf: (domain, cache) => leavingTenantOf(domain, cache) },
+];
+
+function keysOf(tenants: readonly Tenant[]): readonly ObjectKey[] {
+  return tenants.map((tenant) => ({ name: tenant.metadata.name }));
+}
+
+/** Tenants of a reseller, and those of the same reseller: a limit that shrinks makes room for the younger ones. */
+function relativesOf(changed: Tenant, cache: Cache): readonly ObjectKey[] {
+  const parent = changed.spec.parentRef?.name;
+  const siblings = parent === undefined ? [] : cache.byIndex(tenantKind, BY_PARENT, parent);
+  return keysOf([...cache.byIndex(tenantKind, BY_PARENT, changed.metadata.name), ...siblings]);
+}
+
+function tenantLabelOf(object: KubeObject): readonly ObjectKey[] {
+  const name = object.metadata.labels?.[LABELS.tenant];
+  return name === undefined ? [] : [{ name }];
+}
+
+function labelledKeys(namespace: KubeObject, cache: Cache): readonly ObjectKey[] {
+  const { name } = namespace.metadata;
+  return cache.get(tenantKind, { name }) === undefined ? [] : [{ name }];
+}
+
+/** A living tenant does not depend on its Domains; only one whose namespace goes waits for the last of them. */
+function leavingTenantOf(domain: KubeObject, cache: Cache): readonly ObjectKey[] {
+  const name = domain.metadata.namespace ?? '';
+  const isLeaving =
+    cache.get(tenantKind, { name })?.metadata.deletionTimestamp !== undefined ||
+    cache.get(namespaceKind, { name })?.metadata.deletionTimestamp !== undefined;
+  return isLeaving ? [{ name }] : [];
+}

@@ -1,0 +1,111 @@
+import { resourceQuotaKind, namespaceKind, roleBindingKind } from '#schemas/meta/builtin.ts';
+import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
+import { agentAccountOf, FINALIZERS, GROUP, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
+import { uidClaimKind } from '#schemas/v1alpha1/uid-claim.ts';
+import type { TenantClusterInputs } from './inputs.ts';
+
+/** ClusterRoles of manifests/rbac that bindings in a tenant's namespace refer to. */
+export const TENANT_ROLES = { owner: 'wcp360-tenant-owner', agent: 'wcp360-agent-tenant' } as const;
+
+const RBAC = 'rbac.authorization.k8s.io';
+
+const COUNTED = ['domains', 'databases', 'mailboxes'] as const;
+
+/** Everything in the API that a tenant is made of. */
+export function desiredChildren(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
+  const uidClaim = uidClaimOf(tenant, inputs.uid.number);
+  if (inputs.isNamespaceTerminating) return [uidClaim, ...leavingBindings(tenant, inputs)];
+  return [uidClaim, namespaceOf(tenant), ...quotasOf(tenant, inputs), ownersBinding(tenant), ...agentBindings(tenant, inputs)];
+}
+
+/**
+ * What stays of a deleted tenant: its user id, which goes when nothing that is kept carries it (controllers/uid-claim), and, as long as objects are
+ * left in the namespace, the agent's rights there: without them nobody could take those objects down.
+ */
+export function childrenAfterDeletion(tenant: Tenant, inputs: TenantClusterInputs | undefined): readonly KubeObject[] {
+  if (inputs === undefined) return [];
+  const uidClaim = inputs.uid.isClaimed ? [uidClaimOf(tenant, inputs.uid.number)] : [];
+  return [...uidClaim, ...leavingBindings(tenant, inputs)];
+}
+
+/** Held by a finalizer while it is needed, then let go: a namespace that is being deleted takes no new objects. */
+function leavingBindings(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
+  if (!inputs.hasAgentBinding) return [];
+  const bindings = agentBindings(tenant, inputs);
+  return inputs.isNamespaceInUse
+    ? bindings
+    : bindings.map((binding) => ({ ...binding, metadata: { ...binding.metadata, finalizers: [] } }));
+}
+
+function uidClaimOf(tenant: Tenant, uid: number): KubeObject {
+  return {
+    apiVersion: apiVersionOf(uidClaimKind),
+    kind: uidClaimKind.kind,
+    metadata: { name: String(uid), labels: labelsOf(tenant) },
+    spec: { tenantRef: { name: tenant.metadata.name } },
+  };
+}
+
+function namespaceOf(tenant: Tenant): KubeObject {
+  const { name, uid } = tenant.metadata;
+  return {
+    apiVersion: apiVersionOf(namespaceKind),
+    kind: namespaceKind.kind,
+    metadata: {
+      name,
+      labels: labelsOf(tenant),
+      ...(uid === undefined ? {} : { ownerReferences: [{ apiVersion: apiVersionOf(tenantKind), kind: tenantKind.kind, name, uid, controller: true, blockOwnerDeletion: true }] }),
+    },
+  };
+}
+
+/** Counts are Kubernetes' own quota, so that both servers refuse one object too many without a race. */
+function quotasOf(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
+  const limits = inputs.effective.limits ?? {};
+  const counts = COUNTED.flatMap((name) => {
+    const most = limits[name];
+    return most === undefined ? [] : [[`count/${name}.${GROUP}`, String(most)] as const];
+  });
+  if (counts.length === 0) return [];
+  const quota = inNamespace(resourceQuotaKind, tenant, 'tenant');
+  return [{ ...quota, spec: { hard: Object.fromEntries(counts) } }];
+}
+
+function ownersBinding(tenant: Tenant): KubeObject {
+  const namespace = tenant.metadata.name;
+  const owners = tenant.spec.owners.map(({ kind, name }) =>
+    kind === 'ServiceAccount' ? { kind, name, namespace } : { apiGroup: RBAC, kind, name },
+  );
+  return {
+    ...inNamespace(roleBindingKind, tenant, 'wcp360-owners'),
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: TENANT_ROLES.owner },
+    subjects: [{ kind: 'ServiceAccount', name: 'default', namespace }, ...owners.filter((owner) => owner.name !== 'default')],
+  };
+}
+
+function agentBindings(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
+  if (inputs.host === undefined) return [];
+  const binding = inNamespace(roleBindingKind, tenant, 'wcp360-agent');
+  return [
+    {
+      ...binding,
+      metadata: { ...binding.metadata, finalizers: [FINALIZERS.cluster] },
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: TENANT_ROLES.agent },
+      subjects: [{ kind: 'ServiceAccount', name: agentAccountOf(inputs.host), namespace: SYSTEM_NAMESPACE }],
+    },
+  ];
+}
+
+function inNamespace(kind: KindDefinition, tenant: Tenant, name: string): KubeObject {
+  return {
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    metadata: { name, namespace: tenant.metadata.name, labels: labelsOf(tenant) },
+  };
+}
+
+function labelsOf(tenant: Tenant): Readonly<Record<string, string>> {
+  return { [LABELS.tenant]: tenant.metadata.name, [LABELS.managedBy]: MANAGED_BY };
+}

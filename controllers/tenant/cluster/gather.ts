@@ -1,0 +1,99 @@
+import { namespaceKind, roleBindingKind } from '#schemas/meta/builtin.ts';
+import { LABELS } from '#schemas/meta/names.ts';
+import { domainKind } from '#schemas/v1alpha1/domain.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { packageKind, type Package } from '#schemas/v1alpha1/package.ts';
+import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { isPending, isRefused, type Pending, type Refused } from '#runtime/manager/controller.ts';
+import { effectiveOf } from './effective.ts';
+import type { TenantClusterInputs } from './inputs.ts';
+import { exceededLimit, parentsOf } from './parent.ts';
+import { chooseHost } from './placement.ts';
+import { suspensionOf } from './suspension.ts';
+import { uidOf } from './uids.ts';
+
+/** Reads what a Tenant's namespace, user id, limits and place follow from. A tenant that is being deleted asks for none of what may be missing. */
+export function gatherTenantCluster(tenant: Tenant, cache: Cache): TenantClusterInputs | Pending | Refused {
+  if (tenant.metadata.deletionTimestamp !== undefined) return leavingInputs(tenant, cache);
+  const namespace = namespaceOf(tenant, cache);
+  if (isRefused(namespace)) return namespace;
+  const pack = packageOf(tenant, cache);
+  if (isPending(pack)) return pack;
+  const parents = parentsOf(tenant, cache);
+  if (isPending(parents) || isRefused(parents)) return parents;
+  const effective = effectiveOf(tenant, pack, suspensionOf(tenant, parents));
+  const [parent] = parents;
+  const exceeded = parent === undefined ? undefined : exceededLimit(tenant, effective.limits ?? {}, parent, cache);
+  if (parent !== undefined && exceeded !== undefined) {
+    const message = `Reseller ${parent.metadata.name} has given away all of its ${exceeded}; lower a limit, or raise the reseller’s.`;
+    return { refused: { reason: 'ParentLimitExceeded', message } };
+  }
+  const uid = claimedUid(tenant, cache);
+  if (uid === undefined) return { pending: { reason: 'UidsExhausted', message: 'No user id is free.' } };
+  return { ...namespace, effective, uid, ...placementOf(tenant, cache) };
+}
+
+function leavingInputs(tenant: Tenant, cache: Cache): TenantClusterInputs {
+  const { uid, host, effective = {} } = tenant.status ?? {};
+  return {
+    ...occupationOf(tenant, cache),
+    effective,
+    uid: { number: uid ?? 0, isClaimed: uid !== undefined },
+    ...(host === undefined ? {} : { host }),
+  };
+}
+
+type Occupation = Pick<TenantClusterInputs, 'isNamespaceInUse' | 'isNamespaceTerminating' | 'hasAgentBinding'>;
+
+/** Whether the namespace may be had: a namespace that somebody else made is adopted only when an administrator labelled it. */
+function namespaceOf(tenant: Tenant, cache: Cache): Occupation | Refused {
+  const { name } = tenant.metadata;
+  const namespace = cache.get(namespaceKind, { name });
+  if (namespace !== undefined && namespace.metadata.labels?.[LABELS.tenant] !== name) {
+    const message = `Namespace ${name} exists already; label it ${LABELS.tenant}=${name} to give it to the tenant.`;
+    return { refused: { reason: 'NamespaceTaken', message } };
+  }
+  return occupationOf(tenant, cache);
+}
+
+function occupationOf(tenant: Tenant, cache: Cache): Occupation {
+  const { name } = tenant.metadata;
+  const namespace = cache.get(namespaceKind, { name });
+  const isNamespaceTerminating = namespace?.metadata.deletionTimestamp !== undefined;
+  const isLeaving = isNamespaceTerminating || tenant.metadata.deletionTimestamp !== undefined;
+  // Only asked when it matters: the list of a large namespace is not made for each of its changes.
+  const hasAgentBinding = cache.get(roleBindingKind, { namespace: name, name: 'wcp360-agent' }) !== undefined;
+  return { isNamespaceTerminating, hasAgentBinding, isNamespaceInUse: !isLeaving || cache.list(domainKind, name).length > 0 };
+}
+
+function packageOf(tenant: Tenant, cache: Cache): Package | Pending {
+  const name = tenant.spec.packageRef?.name;
+  if (name !== undefined) {
+    const named = cache.get(packageKind, { name });
+    return named ?? { pending: { reason: 'PackageNotFound', message: `There is no Package ${name}.` } };
+  }
+  const [oldest] = cache
+    .list(packageKind)
+    .filter((pack) => pack.spec.isDefault)
+    .toSorted((a, b) => compareTexts(ageOf(a), ageOf(b)));
+  return oldest ?? { pending: { reason: 'NoDefaultPackage', message: 'Name a package, or make one the default (spec.isDefault).' } };
+}
+
+function ageOf(pack: Package): string {
+  return `${pack.metadata.creationTimestamp ?? ''} ${pack.metadata.name}`;
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function claimedUid(tenant: Tenant, cache: Cache): TenantClusterInputs['uid'] | undefined {
+  const taken = new Set(cache.list(hostKind).flatMap((host) => host.status?.capabilities?.takenUids ?? []));
+  return uidOf(tenant.metadata.name, (uid) => taken.has(uid), cache);
+}
+
+function placementOf(tenant: Tenant, cache: Cache): Pick<TenantClusterInputs, 'host' | 'unplaced'> {
+  const host = chooseHost(tenant, cache);
+  return host === undefined ? { unplaced: 'No host takes this tenant at the moment.' } : { host };
+}

@@ -1,0 +1,17 @@
+import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
+
+export type Effective = NonNullable<NonNullable<Tenant['status']>['effective']>;
+
+/** What the leader knows about a Tenant; plain data, so that a golden case can state it. */
+export interface TenantClusterInputs {
+  readonly effective: Effective;
+  /** The user id that the tenant has claimed, or the one to claim next. */
+  readonly uid: { readonly number: number; readonly isClaimed: boolean };
+  readonly host?: string;
+  /** Why there is no host. */
+  readonly unplaced?: string;
+  /** True while objects of ours are left in the namespace: the agent needs its rights until they are gone. */
+  readonly isNamespaceInUse: boolean;
+  readonly isNamespaceTerminating: boolean;
+  readonly hasAgentBinding: boolean;
+}

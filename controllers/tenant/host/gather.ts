@@ -1,0 +1,27 @@
+import { domainKind } from '#schemas/v1alpha1/domain.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
+import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import type { Pending } from '#runtime/manager/controller.ts';
+
+/** What a Tenant on this host depends on. */
+export interface TenantHostInputs {
+  readonly accountId: number;
+  readonly root: string;
+  readonly front: { readonly uid: number; readonly gid: number };
+  /** False in a private instance, which uses bare numbers. */
+  readonly hasAccounts: boolean;
+}
+
+/** A tenant that is being deleted waits for its objects on this host: their directories lie in its own. */
+export function gatherTenantHost(hostName: string, tenant: Tenant, cache: Cache): TenantHostInputs | Pending {
+  const { uid } = tenant.status ?? {};
+  if (uid === undefined) return { pending: { reason: 'UidClaiming', message: 'A user id is being claimed.' } };
+  const { root, capabilities } = cache.get(hostKind, { name: hostName })?.status ?? {};
+  if (root === undefined || capabilities?.front === undefined) {
+    return { pending: { reason: 'HostNotReady', message: `Host ${hostName} has not told yet what it has.` } };
+  }
+  const left = tenant.metadata.deletionTimestamp === undefined ? 0 : cache.list(domainKind, tenant.metadata.name).length;
+  if (left > 0) return { pending: { reason: 'Deleting', message: `${String(left)} Domains are taken down first.` } };
+  return { accountId: uid, root, front: capabilities.front, hasAccounts: capabilities.accounts === true };
+}

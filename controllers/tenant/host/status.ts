@@ -1,0 +1,39 @@
+import { tenantDirectory } from '#schemas/meta/tenant-tree.ts';
+import type { ConditionStatement } from '#schemas/meta/conditions.ts';
+import type { Tenant, tenantKind } from '#schemas/v1alpha1/tenant.ts';
+import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
+import type { TenantHostInputs } from './gather.ts';
+
+export interface TenantHostStatusInput {
+  readonly inputs: TenantHostInputs | undefined;
+  readonly outcome: Outcome;
+}
+
+/** What the agent says: Ready, and where the files lie. */
+export function tenantHostStatus(tenant: Tenant, { inputs, outcome }: TenantHostStatusInput): StatusPatch<typeof tenantKind> {
+  return {
+    fields: {
+      ...(inputs === undefined ? {} : { directory: `${inputs.root}/${tenantDirectory(tenant.metadata.name)}` }),
+    },
+    conditions: [readyOf(tenant, outcome)],
+  };
+}
+
+function readyOf(tenant: Tenant, outcome: Outcome): Omit<ConditionStatement, 'observedGeneration'> {
+  const type = 'Ready';
+  if (tenant.metadata.deletionTimestamp !== undefined) {
+    return { type, status: 'False', reason: 'Deleting', message: 'The tenant is being removed.' };
+  }
+  switch (outcome.phase) {
+    case 'pending':
+    case 'refused':
+      return { type, status: 'False', reason: outcome.reason, message: outcome.message };
+    case 'failed': {
+      const message = `${outcome.message} This was attempt ${String(outcome.attempts)}; the next one is at ${outcome.nextTryAt}.`;
+      return { type, status: 'False', reason: 'ApplyFailed', message };
+    }
+    case 'drifted':
+    case 'synced':
+      return { type, status: 'True', reason: 'Ready', message: 'The tenant can be used.' };
+  }
+}

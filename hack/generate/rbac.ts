@@ -1,0 +1,156 @@
+import { GROUP } from '#schemas/meta/names.ts';
+import type { FoundKind } from './kinds.ts';
+
+/** One rule of a role. */
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+const READ = ['get', 'list', 'watch'] as const;
+const APPLY = ['create', 'patch'] as const;
+const RBAC = 'rbac.authorization.k8s.io';
+
+/** Roles by file name, least privilege per program. The server needs none: it is what asks. */
+export function rbacManifests(kinds: readonly FoundKind[]): ReadonlyMap<string, readonly object[]> {
+  const plurals = kinds.map(({ kind }) => kind.plural);
+  const namespaced = kinds.filter(({ kind }) => kind.scope === 'Namespaced').map(({ kind }) => kind.plural);
+  return new Map([
+    ['controller.yaml', controllerRoles(plurals)],
+    ['agent.yaml', agentRoles(plurals, namespaced)],
+    ['tenant.yaml', tenantRoles(namespaced)],
+  ]);
+}
+
+function controllerRoles(plurals: readonly string[]): readonly object[] {
+  return [
+    clusterRole('wcp360-controller', 'What the leader does for all tenants.', [
+      ours(plurals, READ),
+      ours(plurals, ['patch', 'update']),
+      ours(
+        plurals.map((plural) => `${plural}/status`),
+        ['get', 'patch'],
+      ),
+      ours(['hostnameclaims', 'uidclaims'], ['create', 'delete']),
+      ours(['planrequests'], ['delete']),
+      { apiGroups: [''], resources: ['namespaces', 'resourcequotas'], verbs: [...READ, ...APPLY, 'delete'] },
+      // Metadata only, to see a rotation; `get` so that it may pass on the right to read the very Secrets that a Domain names.
+      { apiGroups: [''], resources: ['secrets'], verbs: READ },
+      { apiGroups: [RBAC], resources: ['roles', 'rolebindings'], verbs: [...READ, ...APPLY, 'delete'] },
+      {
+        apiGroups: [RBAC],
+        resources: ['clusterroles'],
+        verbs: ['bind'],
+        resourceNames: ['wcp360-tenant-owner', 'wcp360-agent-tenant'],
+      },
+      events(),
+    ]),
+    { ...role('wcp360-controller', 'wcp360-system'), rules: [leases()] },
+    ...bindings('wcp360-controller', 'controller'),
+  ];
+}
+
+function agentRoles(plurals: readonly string[], namespaced: readonly string[]): readonly object[] {
+  return [
+    clusterRole(
+      'wcp360-agent',
+      'What every agent may do everywhere: read, and speak of its own host and of what it keeps.',
+      [
+        ours(plurals, READ),
+        ours(['hosts'], APPLY),
+        ours(['hosts/status', 'tenants/status', 'retaineddata/status'], ['get', 'patch']),
+        ours(['tenants'], ['patch']),
+        ours(['retaineddata'], [...APPLY, 'delete']),
+        { apiGroups: [''], resources: ['namespaces'], verbs: READ },
+        events(),
+      ],
+    ),
+    clusterRole(
+      'wcp360-agent-tenant',
+      'What the agent of a tenant’s host may do in the tenant’s namespace; bound there by placement.',
+      [
+        ours(namespaced, ['patch']),
+        ours(
+          namespaced.map((plural) => `${plural}/status`),
+          ['get', 'patch'],
+        ),
+      ],
+    ),
+    { ...role('wcp360-agent', 'wcp360-system'), rules: [leases()] },
+  ];
+}
+
+function tenantRoles(namespaced: readonly string[]): readonly object[] {
+  const own = { apiGroups: [''], resources: ['secrets', 'configmaps'] };
+  const seen = { apiGroups: [''], resources: ['resourcequotas', 'serviceaccounts'], verbs: READ };
+  const happened = { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: READ };
+  return [
+    clusterRole('wcp360-tenant-owner', 'What owners may do in their tenant’s namespace.', [
+      ours(namespaced, [...READ, 'create', 'update', 'patch', 'delete', 'deletecollection']),
+      ours(
+        namespaced.map((plural) => `${plural}/status`),
+        ['get'],
+      ),
+      { ...own, verbs: [...READ, 'create', 'update', 'patch', 'delete', 'deletecollection'] },
+      seen,
+      happened,
+    ]),
+    clusterRole(
+      'wcp360-tenant-viewer',
+      'What somebody may see who looks after a tenant without touching it; no Secrets.',
+      [ours(namespaced, READ), seen, happened],
+    ),
+  ];
+}
+
+function ours(resources: readonly string[], verbs: readonly string[]): Rule {
+  return { apiGroups: [GROUP], resources, verbs };
+}
+
+function events(): Rule {
+  return { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] };
+}
+
+function leases(): Rule {
+  return { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update', 'patch'] };
+}
+
+function clusterRole(name: string, description: string, rules: readonly Rule[]): object {
+  const metadata = {
+    name,
+    labels: { 'app.kubernetes.io/part-of': 'wcp360' },
+    annotations: { 'kubernetes.io/description': description },
+  };
+  return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata, rules };
+}
+
+function role(name: string, namespace: string): object {
+  return {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'Role',
+    metadata: { name, namespace, labels: { 'app.kubernetes.io/part-of': 'wcp360' } },
+  };
+}
+
+function bindings(name: string, account: string): readonly object[] {
+  const subjects = [{ kind: 'ServiceAccount', name: account, namespace: 'wcp360-system' }];
+  const labels = { 'app.kubernetes.io/part-of': 'wcp360' };
+  return [
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: { name, labels },
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name },
+      subjects,
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'RoleBinding',
+      metadata: { name, namespace: 'wcp360-system', labels },
+      roleRef: { apiGroup: RBAC, kind: 'Role', name },
+      subjects,
+    },
+  ];
+}

@@ -1,0 +1,264 @@
+import { forbidden } from '#runtime/apiserver/http/api-errors.ts';
+import type { AdmissionRequest, Operations, ResourceInfo } from '#runtime/apiserver/operations.ts';
+import type { Clock } from '#runtime/base/clock.ts';
+import { required } from '#runtime/base/errors.ts';
+import { isEqual } from '#runtime/base/json.ts';
+import type { CachedObject, CacheEvent, WatchCache } from '#runtime/storage/cache.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { countedCollection, countNamesOf, countOf, hardOf, quotaCollection, usedOf } from './model.ts';
+import { createReservations, type Reservation, type Reservations, type Unseen } from './reservations.ts';
+import { createSerial } from './serial.ts';
+
+/**
+ * The one place that writes `status.used` of ResourceQuotas.
+ *
+ * Flow: `charge` adds the new object to `used` by compare-and-swap before it is stored, so that of many creates at once, on one server or several, exactly as
+ * many pass as there is room for; those that wait in one namespace are charged together in one write. `recount` sets `used` to what there is.
+ * Guarantees: charge and recount of a namespace never run at once here, and a recount counts what was let through but is not stored yet; a create that
+ * failed after its charge gives its place back within `reservationMs` and a recount; the same name may be tried again without a second charge.
+ */
+export interface QuotaKeeper {
+  /** Throws ApiError 403 when a quota has no room. With dryRun nothing is charged. */
+  charge(request: AdmissionRequest): Promise<void>;
+  /** Resolves with the time (epoch milliseconds) when creates that did not arrive give their place back; `undefined` when none is on its way. */
+  recount(namespace: string, name: string): Promise<number | undefined>;
+  /** Must be told of every event, to know which creates have arrived. */
+  observe(event: CacheEvent): void;
+}
+
+export interface QuotaKeeperOptions {
+  readonly cache: WatchCache;
+  readonly operations: Operations;
+  readonly clock: Clock;
+}
+
+interface Waiting {
+  readonly request: AdmissionRequest;
+  readonly reservation: Reservation;
+  readonly names: readonly string[];
+  readonly settle: (refusal: Error | undefined) => void;
+}
+
+const keepers = new WeakMap<WatchCache, QuotaKeeper>();
+
+/** The keeper of a server: admission and life cycle must share one, and what they have in common is the cache. */
+export function quotaKeeperOf(options: QuotaKeeperOptions): QuotaKeeper {
+  const known = keepers.get(options.cache);
+  if (known !== undefined) return known;
+  const made = createQuotaKeeper(options);
+  keepers.set(options.cache, made);
+  return made;
+}
+
+function createQuotaKeeper(options: QuotaKeeperOptions): QuotaKeeper {
+  const { cache, clock } = options;
+  const reservations = createReservations(cache);
+  const serial = createSerial();
+  const waiting = new Map<string, Waiting[]>();
+  const keeping: Keeping = { ...options, reservations };
+  let unnamed = 0;
+  const enqueue = (entry: Waiting): void => {
+    const { namespace } = entry.reservation;
+    const entries = waiting.get(namespace);
+    if (entries !== undefined) return void entries.push(entry);
+    waiting.set(namespace, [entry]);
+    void serial(namespace, async () => {
+      const batch = waiting.get(namespace) ?? [];
+      waiting.delete(namespace);
+      await chargeBatch(keeping, namespace, batch);
+    });
+  };
+  return {
+    charge: (request) => {
+      const { resource, namespace, name } = request;
+      const names = countNamesOf(resource);
+      const limiting = quotasOver(cache, namespace, names);
+      if (limiting.length === 0) return Promise.resolve();
+      const reservation = {
+        collection: resource.collection,
+        namespace,
+        name: name === '' ? `?${(unnamed += 1)}` : name,
+      };
+      if (isCounted(keeping, reservation)) {
+        reservations.add(reservation, clock.now());
+        return Promise.resolve();
+      }
+      if (request.dryRun) return checkOnly(limiting, request, names);
+      return new Promise((resolve, reject) => {
+        const settle = (refusal: Error | undefined): void => (refusal === undefined ? resolve() : reject(refusal));
+        enqueue({ request, reservation, names, settle });
+      });
+    },
+    recount: (namespace, name) => serial(namespace, () => recount(keeping, namespace, name)),
+    observe: (event) => reservations.observe(event),
+  };
+}
+
+interface Keeping extends QuotaKeeperOptions {
+  readonly reservations: Reservations;
+}
+
+/** What exists, or was let through, stands in `used` already: its create will fail, or is a second try. */
+function isCounted(keeping: Keeping, reservation: Reservation): boolean {
+  const { collection, namespace, name } = reservation;
+  return (
+    keeping.cache.get(collection, namespace, name) !== undefined ||
+    keeping.reservations.has(reservation, keeping.clock.now())
+  );
+}
+
+function quotasOver(cache: WatchCache, namespace: string, names: readonly string[]): readonly CachedObject[] {
+  if (cache.count(quotaCollection, namespace) === 0) return [];
+  return [...cache.list(quotaCollection, namespace)].filter(({ object }) => {
+    const hard = hardOf(object);
+    return names.some((name) => Object.hasOwn(hard, name));
+  });
+}
+
+async function checkOnly(
+  quotas: readonly CachedObject[],
+  request: AdmissionRequest,
+  names: readonly string[],
+): Promise<void> {
+  for (const { object } of quotas) {
+    const used = usedOf(object);
+    const full = firstFull(object, names, (name) => countOf(used[name]) ?? 0);
+    if (full !== undefined) throw exceeded(request, full);
+  }
+}
+
+async function chargeBatch(keeping: Keeping, namespace: string, batch: readonly Waiting[]): Promise<void> {
+  try {
+    const refusals = new Map<Waiting, Error>();
+    const names = [...new Set(batch.flatMap((entry) => entry.names))];
+    for (const quota of quotasOver(keeping.cache, namespace, names)) {
+      await chargeQuota(keeping, quota, { batch, refusals });
+    }
+    for (const entry of batch) {
+      const refusal = refusals.get(entry);
+      if (refusal === undefined) keeping.reservations.add(entry.reservation, keeping.clock.now());
+      entry.settle(refusal);
+    }
+  } catch (err) {
+    for (const entry of batch) entry.settle(err instanceof Error ? err : new Error('charging failed', { cause: err }));
+  }
+}
+
+async function chargeQuota(
+  keeping: Keeping,
+  quota: CachedObject,
+  charges: { readonly batch: readonly Waiting[]; readonly refusals: Map<Waiting, Error> },
+): Promise<void> {
+  const used = usedOf(quota.object);
+  const isNew = Object.keys(hardOf(quota.object)).some(
+    (name) => used[name] === undefined && countedCollection(name) !== undefined,
+  );
+  // A quota that was never counted is counted now, not refused until somebody has: that needs a cache no older than the store.
+  if (isNew) await keeping.cache.sync();
+  let refused = new Map<Waiting, Error>();
+  await keeping.operations.mutate(
+    quotaResource(keeping.operations),
+    { namespace: quota.namespace, name: quota.name },
+    (live) => {
+      refused = new Map();
+      const counts = countsOf(keeping, live);
+      const charged = new Set<string>();
+      for (const entry of charges.batch) {
+        const { name, collection } = entry.reservation;
+        const key = `${collection}|${name}`;
+        if (charges.refusals.has(entry) || charged.has(key)) continue;
+        const full = firstFull(live, entry.names, (counted) => counts[counted] ?? 0);
+        if (full !== undefined) {
+          refused.set(entry, exceeded(entry.request, full));
+          continue;
+        }
+        charged.add(key);
+        addOne(counts, entry.names);
+      }
+      return withUsed(live, counts);
+    },
+    { subresource: 'status' },
+  );
+  for (const [entry, refusal] of refused) charges.refusals.set(entry, refusal);
+}
+
+function addOne(counts: Record<string, number>, names: readonly string[]): void {
+  for (const name of names) if (Object.hasOwn(counts, name)) counts[name] = (counts[name] ?? 0) + 1;
+}
+
+/** What `used` stands at, by name; a name that was never counted is counted. */
+function countsOf(keeping: Keeping, live: KubeObject): Record<string, number> {
+  const used = usedOf(live);
+  const counts: Record<string, number> = {};
+  for (const name of Object.keys(hardOf(live))) {
+    const count = countOf(used[name]) ?? countNow(keeping, live, name)?.count;
+    if (count !== undefined) counts[name] = count;
+  }
+  return counts;
+}
+
+/** Objects that there are or may be in a moment; `undefined` for what nothing here counts. */
+function countNow(keeping: Keeping, quota: KubeObject, name: string): Unseen | undefined {
+  const named = countedCollection(name);
+  if (named === undefined) return undefined;
+  const [group = '', resource = ''] = named.split('/');
+  // A collection may be a view of another one's objects (events).
+  const collection = keeping.operations.resource(group === 'core' ? '' : group, resource)?.collection ?? named;
+  const namespace = quota.metadata.namespace ?? '';
+  const unseen = keeping.reservations.unseen(collection, namespace, keeping.clock.now());
+  return { count: keeping.cache.count(collection, namespace) + unseen.count, untilMs: unseen.untilMs };
+}
+
+async function recount(keeping: Keeping, namespace: string, name: string): Promise<number | undefined> {
+  let again: number | undefined;
+  const change = (live: KubeObject): KubeObject | undefined => {
+    const counts: Record<string, number> = {};
+    again = undefined;
+    for (const counted of Object.keys(hardOf(live))) {
+      const now = countNow(keeping, live, counted);
+      if (now === undefined) continue;
+      counts[counted] = now.count;
+      again = now.untilMs === undefined ? again : Math.min(now.untilMs, again ?? now.untilMs);
+    }
+    return withUsed(live, counts);
+  };
+  const cached = keeping.cache.get(quotaCollection, namespace, name);
+  if (cached === undefined || change(cached.object) === undefined) return again;
+  await keeping.operations.mutate(quotaResource(keeping.operations), { namespace, name }, change, {
+    subresource: 'status',
+  });
+  return again;
+}
+
+function withUsed(live: KubeObject, counts: Readonly<Record<string, number>>): KubeObject | undefined {
+  const used = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
+  const status = { hard: (live['spec'] as { readonly hard?: unknown } | undefined)?.hard ?? {}, used };
+  return isEqual(live['status'], status) ? undefined : { ...live, status };
+}
+
+interface Full {
+  readonly quota: string;
+  readonly name: string;
+  readonly used: number;
+  readonly limit: unknown;
+}
+
+function firstFull(quota: KubeObject, names: readonly string[], usedBy: (name: string) => number): Full | undefined {
+  const hard = hardOf(quota);
+  for (const name of names) {
+    if (!Object.hasOwn(hard, name)) continue;
+    const used = usedBy(name);
+    if (used + 1 > (countOf(hard[name]) ?? 0)) return { quota: quota.metadata.name, name, used, limit: hard[name] };
+  }
+  return undefined;
+}
+
+function exceeded(request: AdmissionRequest, full: Full): Error {
+  const { quota, name, used, limit } = full;
+  const why = `exceeded quota: ${quota}, requested: ${name}=1, used: ${name}=${used}, limited: ${name}=${String(limit)}`;
+  return forbidden(request.resource, request.name, why);
+}
+
+function quotaResource(operations: Operations): ResourceInfo {
+  return required(operations.resource('', 'resourcequotas'), 'the resource resourcequotas');
+}

@@ -1,0 +1,59 @@
+import type { Authenticator, Credentials, UserInfo } from '#runtime/apiserver/operations.ts';
+import { ApiError } from '#runtime/base/errors.ts';
+import type { WatchCache } from '#runtime/storage/cache.ts';
+import type { TokenIssuer } from './tokens/issuer.ts';
+import { createLiveTokenReader } from './tokens/live-token.ts';
+import { anonymousUser, withAuthenticatedGroup } from './users.ts';
+
+export interface AuthenticatorOptions {
+  readonly tokens: TokenIssuer;
+  readonly cache: WatchCache;
+}
+
+/**
+ * Who is asking: the subject of a client certificate, else the ServiceAccount of a bearer token, else nobody (`system:anonymous`).
+ *
+ * Guarantees: whatever stands in `Authorization` and cannot be checked is refused, never taken for nobody.
+ * Assumes that a certificate in `credentials` was verified against the client CA.
+ * Errors: ApiError 401.
+ */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const tokens = createLiveTokenReader(options);
+  const certificateUsers = new Map<string, UserInfo>();
+  return {
+    authenticate: async (credentials) => {
+      const byCertificate = certificateUser(credentials.certificate, certificateUsers);
+      if (byCertificate !== undefined) return byCertificate;
+      const authorization = credentials.authorization?.trim() ?? '';
+      if (authorization === '') return anonymousUser;
+      const token = bearerToken(authorization);
+      const live = token === undefined ? undefined : await tokens.read(token);
+      if (live === undefined) throw unauthorized();
+      return live.user;
+    },
+  };
+}
+
+/** The answer to credentials that are wrong. */
+export function unauthorized(): ApiError {
+  return new ApiError(401, 'Unauthorized', 'Unauthorized');
+}
+
+/** One UserInfo per subject, because what the authorizer derives hangs on it; a few hundred subjects at most in a cluster. */
+const maxCertificateUsers = 1000;
+
+function certificateUser(certificate: Credentials['certificate'], known: Map<string, UserInfo>): UserInfo | undefined {
+  if (certificate === undefined || certificate.commonName === '') return undefined;
+  const key = JSON.stringify([certificate.commonName, certificate.organizations]);
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const user = withAuthenticatedGroup({ name: certificate.commonName, groups: certificate.organizations });
+  if (known.size >= maxCertificateUsers) known.clear();
+  known.set(key, user);
+  return user;
+}
+
+function bearerToken(authorization: string): string | undefined {
+  const [scheme, token, rest] = authorization.split(/ +/, 3);
+  return scheme?.toLowerCase() === 'bearer' && rest === undefined ? token : undefined;
+}

@@ -1,0 +1,77 @@
+import type { SubresourceInfo, Verb } from '#runtime/apiserver/operations.ts';
+import { allVerbs } from '#runtime/apiserver/registry/custom-resource.ts';
+import { lazySchema } from '#runtime/apiserver/registry/object-schema.ts';
+import type { Resource } from '#runtime/apiserver/registry/resource.ts';
+import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
+import { openingOf } from '#runtime/apiserver/registry/view.ts';
+import { columnsOf } from '#runtime/apiserver/table/table.ts';
+import { metadataFields } from '#runtime/apiserver/verbs/field-selector.ts';
+import { collectionOf } from '#runtime/storage/object-key.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import type { Schema } from '#schemas/meta/schema.ts';
+import { builtinSchemas } from './schemas/index.ts';
+
+/** One built-in kind, as a row of the table of built-in resources. */
+export interface BuiltinRow {
+  /** Empty for the core group. */
+  readonly group?: string;
+  readonly version?: string;
+  readonly resource: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  /** All verbs of stored kinds when absent. */
+  readonly verbs?: readonly Verb[];
+  readonly strategy?: Strategy;
+  readonly fields?: Readonly<Record<string, (object: KubeObject) => string>>;
+  readonly subresources?: readonly Pick<SubresourceInfo, 'name' | 'verbs'>[] | readonly SubresourceInfo[];
+  /** For a second view of a collection that another row stores. */
+  readonly storedAs?: { readonly collection: string; readonly apiVersion: string; readonly conversion: NonNullable<Resource['conversion']> };
+}
+
+const anything: Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+
+/** A row as a resource that can be served. */
+export function builtinResource(row: BuiltinRow): Resource {
+  const { group = '', version = 'v1', resource, kind, strategy = plainStrategy, storedAs } = row;
+  const apiVersion = group === '' ? version : `${group}/${version}`;
+  const schema = builtinSchemas[`${group === '' ? 'core' : group}/${version}/${kind}`] ?? anything;
+  const compiled = lazySchema(schema);
+  return {
+    info: {
+      group,
+      version,
+      resource,
+      singular: kind.toLowerCase(),
+      kind,
+      listKind: `${kind}List`,
+      namespaced: row.namespaced,
+      shortNames: row.shortNames ?? [],
+      categories: row.categories ?? [],
+      verbs: row.verbs ?? allVerbs,
+      subresources: (row.subresources ?? []).map((part) => ({ kind, group, version, ...part })),
+      schema,
+      collection: storedAs?.collection ?? collectionOf(group, resource),
+    },
+    apiVersion,
+    storedApiVersion: storedAs?.apiVersion ?? apiVersion,
+    custom: false,
+    schema: compiled,
+    typeProblem: (object) => {
+      const wrong = compiled.validate(object).find(({ reason }) => reason === 'FieldValueTypeInvalid');
+      return wrong === undefined ? undefined : `json: cannot unmarshal into field ${kind}.${wrong.field}: ${wrong.message}`;
+    },
+    strategy,
+    fields: { ...metadataFields, ...row.fields },
+    indexedFields: new Set(),
+    columns: columnsOf({ group, resource }),
+    scale: undefined,
+    settledRevision: 0,
+    warnings: [],
+    terminating: false,
+    opening: openingOf(apiVersion, kind),
+    views: new WeakMap(),
+    ...(storedAs === undefined ? {} : { conversion: storedAs.conversion }),
+  };
+}

@@ -1,0 +1,47 @@
+import { isRecord } from '#runtime/base/json.ts';
+import type { Draft } from '#runtime/apiserver/registry/draft.ts';
+import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
+import { validateCrd } from '#runtime/apiserver/schema/crd.ts';
+import { recordAt } from './fields.ts';
+
+/** CustomResourceDefinitions: names are completed, the versions that ever stored objects are remembered. */
+export const definitionStrategy: Strategy = {
+  ...plainStrategy,
+  status: true,
+  generation: true,
+  unconditionalUpdate: false,
+  prepareCreate: (draft) => {
+    completeNames(draft);
+    const storage = storageVersionOf(draft);
+    draft['status'] = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: storage === undefined ? [] : [storage] };
+  },
+  prepareUpdate: (draft) => {
+    completeNames(draft);
+    const storage = storageVersionOf(draft);
+    const status = recordAt(draft, 'status');
+    const stored: unknown = status['storedVersions'];
+    const versions = Array.isArray(stored) ? stored.map(String) : [];
+    if (storage !== undefined && !versions.includes(storage)) draft['status'] = { ...status, storedVersions: [...versions, storage] };
+  },
+  validate: (definition, old) => validateCrd(definition, old),
+};
+
+function completeNames(draft: Draft): void {
+  const spec = recordAt(draft, 'spec');
+  const names = recordAt(spec, 'names');
+  const kind = names['kind'];
+  if (typeof kind !== 'string') return;
+  const complete = {
+    ...names,
+    ...(typeof names['singular'] === 'string' && names['singular'] !== '' ? {} : { singular: kind.toLowerCase() }),
+    ...(typeof names['listKind'] === 'string' && names['listKind'] !== '' ? {} : { listKind: `${kind}List` }),
+  };
+  draft['spec'] = { ...spec, names: complete, conversion: spec['conversion'] ?? { strategy: 'None' } };
+}
+
+function storageVersionOf(draft: Draft): string | undefined {
+  const versions: unknown = recordAt(draft, 'spec')['versions'];
+  const storage: unknown = Array.isArray(versions) ? versions.find((version: unknown) => isRecord(version) && version['storage'] === true) : undefined;
+  const name = isRecord(storage) ? storage['name'] : undefined;
+  return typeof name === 'string' ? name : undefined;
+}

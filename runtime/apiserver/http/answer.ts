@@ -1,0 +1,32 @@
+import type { RawResponse } from './exchange.ts';
+
+/** A complete answer. Several buffers are written one after another, without joining them. */
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Buffer | readonly Buffer[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An answer that is written as it comes about (a watch). `pipe` resolves when the stream has ended; it never rejects. */
+export interface Stream {
+  readonly contentType: string;
+  readonly pipe: (response: RawResponse) => Promise<void>;
+}
+
+export const jsonType = 'application/json';
+
+/** JSON with the newline that Kubernetes puts after every body. */
+export function jsonAnswer(status: number, value: unknown, headers?: Readonly<Record<string, string>>): Answer {
+  const body = Buffer.from(`${JSON.stringify(value)}\n`);
+  return { status, contentType: jsonType, body, ...(headers === undefined ? {} : { headers }) };
+}
+
+export function textAnswer(status: number, text: string): Answer {
+  return { status, contentType: 'text/plain; charset=utf-8', body: Buffer.from(text) };
+}
+
+/** What unknown paths get, groups, versions and resources included. */
+export function pageNotFound(): Answer {
+  return textAnswer(404, '404 page not found\n');
+}

@@ -1,0 +1,114 @@
+import { ApiError, InvalidError, Wcp360Error, type ApiErrorDetails, type FieldFault } from '#runtime/base/errors.ts';
+import type { Status } from '#schemas/meta/object.ts';
+
+/** As much of a resource as error messages name. */
+export interface NamedResource {
+  readonly group: string;
+  readonly resource: string;
+  readonly kind: string;
+}
+
+/** `domains.hosting.wcp360.io`, or `secrets` in the core group. */
+export function qualified(resource: Pick<NamedResource, 'group' | 'resource'>): string {
+  return resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`;
+}
+
+function detailsOf(resource: NamedResource, name: string): ApiErrorDetails {
+  return { name, ...(resource.group === '' ? {} : { group: resource.group }), kind: resource.resource };
+}
+
+export function notFound(resource: NamedResource, name: string): ApiError {
+  return new ApiError(404, 'NotFound', `${qualified(resource)} "${name}" not found`, detailsOf(resource, name));
+}
+
+export function alreadyExists(resource: NamedResource, name: string): ApiError {
+  return new ApiError(409, 'AlreadyExists', `${qualified(resource)} "${name}" already exists`, detailsOf(resource, name));
+}
+
+/** `why` is what follows the resource and name; the usual one says that somebody else was faster. */
+export function conflict(
+  resource: NamedResource,
+  name: string,
+  why = 'the object has been modified; please apply your changes to the latest version and try again',
+): ApiError {
+  const message = `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`;
+  return new ApiError(409, 'Conflict', message, detailsOf(resource, name));
+}
+
+export function forbidden(resource: NamedResource, name: string, why: string, causes: readonly FieldFault[] = []): ApiError {
+  const object = name === '' ? qualified(resource) : `${qualified(resource)} "${name}"`;
+  const details = { ...detailsOf(resource, name), ...(causes.length === 0 ? {} : { causes }) };
+  return new ApiError(403, 'Forbidden', `${object} is forbidden: ${why}`, details);
+}
+
+/** 422 with one cause per fault; `faults` messages read `Invalid value: …`, `Required value`, … */
+export function invalid(resource: NamedResource, name: string, faults: readonly FieldFault[]): ApiError {
+  const kind = resource.group === '' ? resource.kind : `${resource.kind}.${resource.group}`;
+  const lines = faults.map((fault) => (fault.field === '' ? fault.message : `${fault.field}: ${fault.message}`));
+  const text = lines.length === 1 ? (lines[0] ?? '') : `[${lines.join(', ')}]`;
+  const group = resource.group === '' ? {} : { group: resource.group };
+  return new ApiError(422, 'Invalid', `${kind} "${name}" is invalid: ${text}`, { name, ...group, kind: resource.kind, causes: faults });
+}
+
+/** 422 about the query of a list or watch. */
+export function invalidOptions(faults: readonly FieldFault[]): ApiError {
+  return invalid({ group: 'meta.k8s.io', resource: 'listoptions', kind: 'ListOptions' }, '', faults);
+}
+
+export function badRequest(message: string): ApiError {
+  return new ApiError(400, 'BadRequest', message);
+}
+
+export function methodNotAllowed(): ApiError {
+  return new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
+}
+
+/** The revision is gone: for lists an HTTP 410, for watches an ERROR event. `token` lets a list go on, inconsistently. */
+export function expired(message: string, token?: string): ApiError {
+  return new ApiError(410, 'Expired', message, token === undefined ? {} : { continue: token });
+}
+
+export function fault(field: string, reason: string, message: string): FieldFault {
+  return { field, reason, message };
+}
+
+/** A value as fault messages print it: strings quoted, everything else as JSON. */
+export function shown(value: unknown): string {
+  return JSON.stringify(value) ?? 'null';
+}
+
+/** Any thrown value as the body that Kubernetes clients expect; what was not thrown on purpose tells nothing but that. */
+export function statusOf(error: unknown): Status {
+  if (error instanceof ApiError) return failure(error);
+  if (error instanceof InvalidError) return failure(new ApiError(422, 'Invalid', error.message, { causes: error.faults }));
+  if (error instanceof Wcp360Error && error.retry === 'backoff') {
+    return failure(new ApiError(500, 'InternalError', `Internal error occurred: ${error.message}`));
+  }
+  return failure(new ApiError(500, 'InternalError', 'Internal error occurred'));
+}
+
+function failure(error: ApiError): Status {
+  const { name, group, kind, uid, causes, retryAfterSeconds } = error.details;
+  const details = {
+    ...(name === undefined || name === '' ? {} : { name }),
+    ...(group === undefined ? {} : { group }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(causes === undefined ? {} : { causes: causes.map(causeOf) }),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  };
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: error.details.continue === undefined ? {} : { continue: error.details.continue },
+    status: 'Failure',
+    message: error.message,
+    ...(error.reason === '' ? {} : { reason: error.reason }),
+    ...(Object.keys(details).length === 0 ? {} : { details }),
+    code: error.status,
+  };
+}
+
+function causeOf(found: FieldFault): NonNullable<NonNullable<Status['details']>['causes']>[number] {
+  return { reason: found.reason, message: found.message, ...(found.field === '' ? {} : { field: found.field }) };
+}

@@ -1,0 +1,84 @@
+import { fastify } from 'fastify';
+import type { AddressInfo } from 'node:net';
+import { required } from '#runtime/base/errors.ts';
+import { clientCertificateOf } from './client-certificate.ts';
+import type { Exchange, RawRequest, RawResponse } from './exchange.ts';
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  /** PEM. `clientCa` signs client certificates; a connection without one is accepted. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string };
+  /** Answers one request completely; never rejects. */
+  readonly serve: (exchange: Exchange) => Promise<void>;
+}
+
+export interface Listener {
+  readonly address: AddressInfo;
+  /** Takes no new connection, ends idle ones, and resolves when all requests are answered or `graceMs` has passed. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Streams that one HTTP/2 connection may hold open: an informer process multiplexes a watch per kind on one. */
+const maxConcurrentStreams = 1_000;
+const initialWindowBytes = 1 << 20;
+
+/**
+ * HTTP/1.1 and HTTP/2 over TLS on one port (ALPN). Everything is answered in the first hook: routes are dynamic, bodies are read by the
+ * verbs, and the framework's own answers (404, 405, 415) would not be Kubernetes' ones.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { cert, key, clientCa } = options.tls;
+  const app = fastify({
+    http2: true,
+    http2SessionTimeout: 0,
+    logger: false,
+    forceCloseConnections: true,
+    https: {
+      allowHTTP1: true,
+      cert,
+      key,
+      ca: clientCa,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      settings: { maxConcurrentStreams, initialWindowSize: initialWindowBytes },
+    },
+    frameworkErrors: (_error, request, reply) => {
+      reply.hijack();
+      void options.serve(exchangeOf(request.raw, reply.raw as unknown as RawResponse));
+    },
+  });
+  app.addHook('onRequest', (request, reply, _done) => {
+    reply.hijack();
+    void options.serve(exchangeOf(request.raw, reply.raw as unknown as RawResponse));
+  });
+  app.all('*', () => undefined);
+  await app.listen({ host: options.host, port: options.port });
+  app.server.setTimeout(0);
+  const address = required(app.server.address(), 'the address of the listener');
+  if (typeof address === 'string') throw new TypeError('the listener has no port');
+  return { address, close: (graceMs) => closeWithin(app, graceMs) };
+}
+
+function exchangeOf(request: RawRequest, response: RawResponse): Exchange {
+  return {
+    method: request.method ?? 'GET',
+    url: request.url ?? '/',
+    headers: request.headers,
+    rawHeaders: request.rawHeaders,
+    remoteAddress: request.socket.remoteAddress ?? '',
+    certificate: clientCertificateOf(request),
+    request,
+    response,
+  };
+}
+
+/** Connections that are still busy after the grace are cut. */
+async function closeWithin(app: { close(): unknown; readonly server: object }, graceMs: number): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, graceMs);
+  await Promise.race([Promise.resolve(app.close()), late]);
+  clearTimeout(timer);
+}

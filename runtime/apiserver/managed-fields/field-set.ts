@@ -1,0 +1,131 @@
+/**
+ * A set of fields, in the very shape of FieldsV1 (structured-merge-diff, "fieldpath"): a tree whose keys are path elements –
+ * `f:<name>`, `k:{"key":value}`, `v:<scalar>`, `i:<index>` – and in which a node belongs to the set when it has the key `.` or no key at all.
+ * An empty set is `undefined`; a root never has `.`. Sets are immutable and share parts; all operations return their first argument when nothing changes.
+ */
+export interface FieldSet {
+  readonly [element: string]: FieldSet;
+}
+
+/** The mark of a node that is in the set itself beside its children. */
+export const self = '.';
+
+/** A node that is in the set and has no children. */
+export const leaf: FieldSet = Object.freeze({});
+
+/** Whether the node itself is in the set. */
+export function isMember(node: FieldSet): boolean {
+  if (node[self] !== undefined) return true;
+  for (const _element in node) return false;
+  return true;
+}
+
+/** Whether a node has children in the set. */
+export function hasChildren(node: FieldSet): boolean {
+  for (const element in node) if (element !== self) return true;
+  return false;
+}
+
+/** Everything that is in one of the two. */
+export function union(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
+  if (a === undefined || b === undefined || a === b) return a ?? b;
+  return unionNodes(a, b);
+}
+
+function unionNodes(a: FieldSet, b: FieldSet): FieldSet {
+  let merged: Record<string, FieldSet> | undefined;
+  for (const element in b) {
+    const theirs = b[element];
+    if (element === self || theirs === undefined) continue;
+    const ours = a[element];
+    const both = ours === undefined ? theirs : unionNodes(ours, theirs);
+    if (both !== ours) (merged ??= { ...a })[element] = both;
+  }
+  const gainsItself = isMember(b) && !isMember(a);
+  if (merged === undefined && !gainsItself) return a;
+  merged ??= { ...a };
+  if (gainsItself || isMember(a)) merged[self] = leaf;
+  return merged;
+}
+
+/** What is in `a` and not in `b`; a node of `b` takes itself away, not what lies below it. */
+export function subtract(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
+  if (a === undefined || b === undefined) return a;
+  let left: Record<string, FieldSet> | undefined;
+  for (const element in b) {
+    const ours = a[element];
+    if (element === self || ours === undefined) continue;
+    const rest = subtract(ours, b[element]);
+    if (rest === ours) continue;
+    left ??= { ...a };
+    if (rest === undefined) delete left[element];
+    else left[element] = rest;
+  }
+  const wasMember = isMember(a);
+  const losesItself = wasMember && isMember(b);
+  if (left === undefined && !losesItself) return a;
+  left ??= { ...a };
+  if (losesItself) delete left[self];
+  if (hasChildren(left)) return left;
+  return wasMember && !losesItself ? leaf : undefined;
+}
+
+/** Whether both hold the same fields. */
+export function isSameSet(a: FieldSet | undefined, b: FieldSet | undefined): boolean {
+  if (a === b) return true;
+  if (a === undefined || b === undefined || isMember(a) !== isMember(b)) return false;
+  for (const element in a)
+    if (element !== self && (b[element] === undefined || !isSameSet(a[element], b[element]))) return false;
+  for (const element in b) if (element !== self && a[element] === undefined) return false;
+  return true;
+}
+
+/** The paths, as lists of elements, of what is in both sets, in the order of `a`. */
+export function commonPaths(a: FieldSet | undefined, b: FieldSet | undefined): readonly (readonly string[])[] {
+  const paths: (readonly string[])[] = [];
+  if (a !== undefined && b !== undefined) collectCommon(a, b, { path: [], paths });
+  return paths;
+}
+
+function collectCommon(
+  a: FieldSet,
+  b: FieldSet,
+  into: { readonly path: readonly string[]; readonly paths: (readonly string[])[] },
+): void {
+  if (into.path.length > 0 && isMember(a) && isMember(b)) into.paths.push(into.path);
+  for (const element in a) {
+    const ours = a[element];
+    const theirs = b[element];
+    if (element === self || ours === undefined || theirs === undefined) continue;
+    collectCommon(ours, theirs, { path: [...into.path, element], paths: into.paths });
+  }
+}
+
+/** Whether a path is in the set. */
+export function hasPath(set: FieldSet | undefined, path: readonly string[]): boolean {
+  let node = set;
+  for (const element of path) node = node?.[element];
+  return node !== undefined && isMember(node);
+}
+
+/** The same set with its elements in the order in which Kubernetes writes them: `.`, fields by name, keys, values, indexes. */
+export function sortSet(set: FieldSet): FieldSet {
+  const elements = Object.keys(set);
+  if (elements.length === 0) return leaf;
+  const sorted: Record<string, FieldSet> = {};
+  for (const element of elements.sort(compareElements)) {
+    const node = set[element];
+    if (node !== undefined) sorted[element] = element === self ? leaf : sortSet(node);
+  }
+  return sorted;
+}
+
+const ranks: Readonly<Record<string, number>> = { '.': 0, f: 1, k: 2, v: 3, i: 4 };
+
+function compareElements(a: string, b: string): number {
+  const [first = ''] = a;
+  const [second = ''] = b;
+  if (first !== second) return (ranks[first] ?? 5) - (ranks[second] ?? 5);
+  if (first === 'i') return Number(a.slice(2)) - Number(b.slice(2));
+  return a < b ? -1 : 1;
+}

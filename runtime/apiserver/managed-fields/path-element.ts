@@ -1,0 +1,75 @@
+import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
+import { stringifyJson } from '#runtime/apiserver/codec/json.ts';
+import type { Schema } from '#schemas/meta/schema.ts';
+
+/**
+ * The element of an item in a list of type `map` (by its keys, schema defaults filling in) or `set` (by its value).
+ * Undefined when the item cannot be told apart: a key is missing, a set holds something that is no scalar.
+ */
+export function itemElement(item: unknown, list: Schema): string | undefined {
+  if (list['x-kubernetes-list-type'] === 'set')
+    return typeof item === 'object' ? scalarObject(item) : `v:${stringifyJson(item)}`;
+  const keys = list['x-kubernetes-list-map-keys'] ?? [];
+  if (!isMap(item) || keys.length === 0) return undefined;
+  const only = keys.length === 1 ? keys[0] : undefined;
+  if (only !== undefined) {
+    const value = keyValue(item, only, list);
+    return value === undefined ? undefined : `k:{"${only}":${stringifyJson(value)}}`;
+  }
+  const values: string[] = [];
+  for (const key of keys.toSorted()) {
+    const value = keyValue(item, key, list);
+    if (value === undefined) return undefined;
+    values.push(`${stringifyJson(key)}:${stringifyJson(value)}`);
+  }
+  return `k:{${values.join(',')}}`;
+}
+
+/** The key of a list of type `map` that an item lacks. */
+export function missingKey(item: Readonly<Record<string, unknown>>, list: Schema): string | undefined {
+  return list['x-kubernetes-list-map-keys']?.find((key) => keyValue(item, key, list) === undefined);
+}
+
+/** A path as Kubernetes prints it: `.spec.ports[port=80,protocol="TCP"].name`, `.metadata.finalizers[="a"]`. */
+export function printPath(path: readonly string[]): string {
+  return path.map(printElement).join('');
+}
+
+/** One element as Kubernetes prints it. */
+export function printElement(element: string): string {
+  const text = element.slice(2);
+  if (element.startsWith('f:')) return `.${text}`;
+  if (element.startsWith('v:')) return `[=${text}]`;
+  if (element.startsWith('i:')) return `[${text}]`;
+  const keys = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  const printed = Object.keys(keys).map((key) => `${key}=${stringifyJson(keys[key])}`);
+  return `[${printed.join(',')}]`;
+}
+
+/** A key written in the one form that equal elements share; undefined when it is no path element. */
+export function canonicalElement(element: string): string | undefined {
+  const text = element.slice(2);
+  if (element.startsWith('f:')) return element;
+  if (element.startsWith('i:')) return /^\d+$/.test(text) ? element : undefined;
+  try {
+    if (element.startsWith('v:')) return `v:${stringifyJson(JSON.parse(text))}`;
+    return element.startsWith('k:') ? canonicalKey(JSON.parse(text)) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function canonicalKey(keys: unknown): string | undefined {
+  if (!isMap(keys)) return undefined;
+  const names = Object.keys(keys).toSorted();
+  return `k:{${names.map((name) => `${stringifyJson(name)}:${stringifyJson(keys[name])}`).join(',')}}`;
+}
+
+function keyValue(item: Readonly<Record<string, unknown>>, key: string, list: Schema): unknown {
+  return item[key] ?? list.items?.properties?.[key]?.default;
+}
+
+/** Numbers that keep their text are objects, too; null, lists and maps cannot be items of a set. */
+function scalarObject(item: object | null): string | undefined {
+  return item === null || Array.isArray(item) || isMap(item) ? undefined : `v:${stringifyJson(item)}`;
+}

@@ -1,0 +1,103 @@
+import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
+import { isEqual } from '#runtime/base/json.ts';
+import type { Schema } from '#schemas/meta/schema.ts';
+import { metadataSchema } from '#runtime/apiserver/builtin/schemas/metadata.ts';
+import { mergeKeyedLists, mergeSets, orderLike } from './strategic-lists.ts';
+import { badPatch, deleteFromList, patchDirective, retainKeys, setElementOrder } from './strategic-directives.ts';
+import { setField } from './set-field.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Kubernetes' strategic merge patch for the built-in kinds (API conventions, "Strategic Merge Patch"): like a merge patch, but lists whose schema says
+ * `map` are merged item by item by their first key, and those that say `set` are united. Understands `$patch`, `$retainKeys`, `$setElementOrder/<list>`
+ * and `$deleteFromPrimitiveList/<list>`. Neither argument is changed. Throws ApiError 400 for directives that make no sense.
+ */
+export function applyStrategicMergePatch(document: Fields, patch: Fields, schema: Schema): Fields {
+  return mergeMaps(document, patch, { ...schema, properties: { ...schema.properties, metadata: metadataSchema } });
+}
+
+function mergeMaps(original: Fields, patch: Fields, schema: Schema | undefined): Fields {
+  const kind = patch[patchDirective];
+  if (kind === 'delete') return {};
+  const start = kind === 'replace' ? {} : kept(original, patch);
+  if (kind !== undefined && kind !== 'replace' && kind !== 'merge')
+    throw badPatch(`unknown patch type: ${String(kind)} in map`);
+  const merged: Record<string, unknown> = { ...start };
+  deleteItems(merged, patch);
+  for (const key of Object.keys(patch)) {
+    if (key.startsWith('$')) continue;
+    const part = patch[key];
+    if (part === null) delete merged[key];
+    else
+      setField(
+        merged,
+        key,
+        mergeValues(Object.hasOwn(merged, key) ? merged[key] : undefined, part, childOf(schema, key)),
+      );
+  }
+  orderItems(merged, original, { patch, schema });
+  return merged;
+}
+
+function mergeValues(original: unknown, patch: unknown, schema: Schema | undefined): unknown {
+  if (isMap(patch)) return mergeMaps(isMap(original) ? original : {}, patch, schema);
+  if (!Array.isArray(patch)) return patch;
+  const items: readonly unknown[] = Array.isArray(original) ? original : [];
+  const type = schema?.['x-kubernetes-list-type'];
+  if (type === 'set') return mergeSets(items, patch);
+  const mergeKey = type === 'map' ? schema?.['x-kubernetes-list-map-keys']?.[0] : undefined;
+  if (mergeKey === undefined) return patch;
+  return mergeKeyedLists(items, patch, { mergeKey, merge: (a, b) => mergeMaps(a, b, schema?.items) });
+}
+
+/** The original, without the fields that `$retainKeys` does not list. */
+function kept(original: Fields, patch: Fields): Fields {
+  const keys = patch[retainKeys];
+  if (keys === undefined) return original;
+  const foreign = (key: string): boolean =>
+    !key.startsWith('$') && patch[key] !== null && !(keys as readonly unknown[]).includes(key);
+  if (!Array.isArray(keys) || Object.keys(patch).some(foreign)) throw badPatch('invalid patch format of retainKeys');
+  return Object.fromEntries(Object.entries(original).filter(([key]) => keys.includes(key)));
+}
+
+function deleteItems(merged: Record<string, unknown>, patch: Fields): void {
+  for (const [list, values] of directives(patch, deleteFromList)) {
+    if (!Array.isArray(values)) throw badPatch('invalid patch format of primitive list');
+    const items = merged[list];
+    if (Array.isArray(items))
+      setField(
+        merged,
+        list,
+        items.filter((item) => !values.some((value) => isEqual(item, value))),
+      );
+  }
+}
+
+function orderItems(
+  merged: Record<string, unknown>,
+  original: Fields,
+  context: { readonly patch: Fields; readonly schema: Schema | undefined },
+): void {
+  for (const [list, order] of directives(context.patch, setElementOrder)) {
+    const items = merged[list];
+    const before = original[list];
+    const schema = childOf(context.schema, list);
+    if (!Array.isArray(order)) throw badPatch('invalid patch format of setElementOrder list');
+    if (!Array.isArray(items)) continue;
+    const mergeKey =
+      schema?.['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys']?.[0] : undefined;
+    setField(merged, list, orderLike(items, { order, before: Array.isArray(before) ? before : [], mergeKey }));
+  }
+}
+
+function directives(patch: Fields, prefix: string): readonly (readonly [string, unknown])[] {
+  return Object.keys(patch)
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => [key.slice(prefix.length), patch[key]]);
+}
+
+function childOf(schema: Schema | undefined, key: string): Schema | undefined {
+  if (schema?.properties !== undefined && Object.hasOwn(schema.properties, key)) return schema.properties[key];
+  return typeof schema?.additionalProperties === 'object' ? schema.additionalProperties : undefined;
+}

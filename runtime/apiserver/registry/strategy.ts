@@ -1,0 +1,43 @@
+import type { FieldFault } from '#runtime/base/errors.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import type { Draft } from './draft.ts';
+
+/** What names of a kind look like: a DNS subdomain (most), a DNS label (Namespace), or any one path segment (RBAC). */
+export type NameRule = 'subdomain' | 'label' | 'segment';
+
+/**
+ * What makes one kind differ from another in how it is written. Everything else is the same for all kinds.
+ *
+ * All functions are pure but for the draft they are given; faults name fields of the object.
+ */
+export interface Strategy {
+  readonly names: NameRule;
+  /** Has a status subresource: writes of the object itself leave the stored status alone. */
+  readonly status: boolean;
+  /** Counts changes outside of metadata in `metadata.generation`. */
+  readonly generation: boolean;
+  /** A PUT without resourceVersion replaces whatever is there; otherwise it is refused. */
+  readonly unconditionalUpdate: boolean;
+  /** What DELETE answers with once the object is gone. */
+  readonly deletedAnswer: 'status' | 'object';
+  /** Objects are forgotten after this time. */
+  readonly ttlSeconds?: number;
+  readonly prepareCreate?: (draft: Draft) => void;
+  readonly prepareUpdate?: (draft: Draft, old: KubeObject) => void;
+  readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly FieldFault[];
+  /** Extra changes when a deletion is only marked. */
+  readonly markDeleted?: (draft: Draft) => void;
+  /** Something beside `metadata.finalizers` keeps a deleted object. */
+  readonly isHeld?: (object: KubeObject) => boolean;
+  /** What a write of subresource `finalize` takes over. */
+  readonly prepareFinalize?: (draft: Draft, old: KubeObject) => void;
+}
+
+/** The usual built-in kind: no status, no generation, names are DNS subdomains. */
+export const plainStrategy: Strategy = {
+  names: 'subdomain',
+  status: false,
+  generation: false,
+  unconditionalUpdate: true,
+  deletedAnswer: 'status',
+};

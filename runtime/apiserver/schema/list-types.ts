@@ -1,0 +1,114 @@
+import { canonicalJson, isRecord } from '#runtime/base/json.ts';
+import { duplicate } from '#runtime/validation/faults.ts';
+import type { LocatedFault } from '#runtime/validation/fault-words.ts';
+import { fieldPath, partOf, type FieldSegments } from '#runtime/validation/field-path.ts';
+import type { Schema } from '#schemas/meta/schema.ts';
+
+interface ListNode {
+  readonly properties: readonly (readonly [string, ListNode])[];
+  readonly others: ListNode | undefined;
+  readonly items: ListNode | undefined;
+  /** What must be unique among the items; undefined for lists where nothing must. */
+  readonly identity: Identity | undefined;
+}
+
+interface Identity {
+  textOf(item: unknown): string;
+  /** As it stands in the fault. */
+  printed(item: unknown): unknown;
+}
+
+const MAX_FAULTS = 50;
+
+/**
+ * Uniqueness in lists of type `set` (whole items) and `map` (their keys, a missing one counting as null). One fault for each further
+ * occurrence, at its index. Undefined when the schema has no such list.
+ */
+export function compileListTypes(schema: Schema): ((object: unknown) => readonly LocatedFault[]) | undefined {
+  const root = nodeOf(schema);
+  if (root === undefined) return undefined;
+  return (object) => {
+    const faults: LocatedFault[] = [];
+    visit(object, root, [], faults);
+    return faults;
+  };
+}
+
+/** The keys by which items of a list of type `map` are told apart, as text; undefined for other lists. */
+export function mapKeyOf(schema: Schema): ((item: unknown) => string) | undefined {
+  const keys = schema['x-kubernetes-list-map-keys'];
+  if (schema['x-kubernetes-list-type'] !== 'map' || keys === undefined) return undefined;
+  return (item) => textOfKeys(item, keys);
+}
+
+/** Keys are scalars; a list of them says all, and a single text, the usual case, needs no encoding. */
+function textOfKeys(item: unknown, keys: readonly string[]): string {
+  const [first] = keys;
+  const only = keys.length === 1 && first !== undefined ? partOf(item, first) : undefined;
+  return typeof only === 'string' ? `"${only}` : canonicalJson(keys.map((key) => partOf(item, key) ?? null));
+}
+
+function nodeOf(schema: Schema): ListNode | undefined {
+  const properties = Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
+    const node = nodeOf(child);
+    return node === undefined ? [] : [[name, node] as const];
+  });
+  const others = typeof schema.additionalProperties === 'object' ? nodeOf(schema.additionalProperties) : undefined;
+  const items = schema.items === undefined ? undefined : nodeOf(schema.items);
+  const identity = identityOf(schema);
+  const isEmpty = properties.length === 0 && others === undefined && items === undefined && identity === undefined;
+  return isEmpty ? undefined : { properties, others, items, identity };
+}
+
+function identityOf(schema: Schema): Identity | undefined {
+  if (schema['x-kubernetes-list-type'] === 'set') {
+    // A prefix keeps a text apart from the JSON of anything else.
+    return { textOf: (item) => (typeof item === 'string' ? `"${item}` : canonicalJson(item)), printed: (item) => item };
+  }
+  const textOf = mapKeyOf(schema);
+  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  return textOf === undefined ? undefined : { textOf, printed: (item) => keysOf(item, keys) };
+}
+
+function keysOf(item: unknown, keys: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(keys.map((key) => [key, partOf(item, key) ?? null]));
+}
+
+function visit(value: unknown, node: ListNode, segments: FieldSegments, faults: LocatedFault[]): void {
+  if (Array.isArray(value)) {
+    visitList(value, node, segments, faults);
+    return;
+  }
+  if (!isRecord(value)) return;
+  for (const [name, child] of node.properties) {
+    if (Object.hasOwn(value, name)) visit(value[name], child, [...segments, name], faults);
+  }
+  if (node.others === undefined) return;
+  for (const [key, part] of Object.entries(value)) {
+    if (!node.properties.some(([name]) => name === key)) visit(part, node.others, [...segments, key], faults);
+  }
+}
+
+function visitList(list: readonly unknown[], node: ListNode, segments: FieldSegments, faults: LocatedFault[]): void {
+  const { identity, items } = node;
+  if (identity !== undefined && list.length > 1) findDuplicates(list, identity, segments, faults);
+  if (items === undefined) return;
+  for (const [index, item] of list.entries()) visit(item, items, [...segments, index], faults);
+}
+
+function findDuplicates(
+  list: readonly unknown[],
+  identity: Identity,
+  segments: FieldSegments,
+  faults: LocatedFault[],
+): void {
+  const seen = new Set<string>();
+  for (const [index, item] of list.entries()) {
+    const key = identity.textOf(item);
+    if (seen.has(key) && faults.length < MAX_FAULTS) {
+      // The place is the list: only a change of it makes a duplicate new.
+      faults.push({ fault: duplicate(fieldPath([...segments, index]), identity.printed(item)), segments });
+    }
+    seen.add(key);
+  }
+}

@@ -1,0 +1,111 @@
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { ageColumn, column, createdAtColumn, nameColumn, type TableColumn } from './column.ts';
+import { countOf, fieldText, itemsOf, nested, textOf } from './fields.ts';
+import { eventColumns } from './event-columns.ts';
+import { serviceColumns } from './service-columns.ts';
+
+const WIDE = { priority: 1 } as const;
+
+/** What kubectl shows of the built-in kinds, by group and resource. Others have a name and an age. */
+export const BUILTIN_COLUMNS: Readonly<Record<string, readonly TableColumn[]>> = {
+  '/namespaces': [
+    nameColumn,
+    column({ name: 'Status', description: 'Phase of the namespace.' }, (object) =>
+      fieldText(object, 'status', 'phase'),
+    ),
+    ageColumn,
+  ],
+  '/secrets': [
+    nameColumn,
+    column({ name: 'Type', description: 'What the secret is for.' }, (object) => fieldText(object, 'type')),
+    column({ name: 'Data', description: 'Number of keys.' }, (object) => String(countOf(object['data']))),
+    ageColumn,
+  ],
+  '/configmaps': [
+    nameColumn,
+    column({ name: 'Data', description: 'Number of keys.' }, (object) =>
+      String(countOf(object['data']) + countOf(object['binaryData'])),
+    ),
+    ageColumn,
+  ],
+  '/serviceaccounts': [
+    nameColumn,
+    column({ name: 'Secrets', description: 'Number of secrets that the account lists.' }, (object) =>
+      String(countOf(object['secrets'])),
+    ),
+    ageColumn,
+  ],
+  '/events': eventColumns,
+  'events.k8s.io/events': eventColumns,
+  '/services': serviceColumns,
+  '/resourcequotas': [
+    nameColumn,
+    column({ name: 'Request', description: 'Used and allowed amounts.' }, (object) => usage(object, false)),
+    column({ name: 'Limit', description: 'Used and allowed amounts of limits.' }, (object) => usage(object, true)),
+    ageColumn,
+  ],
+  'coordination.k8s.io/leases': [
+    nameColumn,
+    column({ name: 'Holder', description: 'Who holds the lease.' }, (object) =>
+      fieldText(object, 'spec', 'holderIdentity'),
+    ),
+    ageColumn,
+  ],
+  'rbac.authorization.k8s.io/roles': [nameColumn, createdAtColumn],
+  'rbac.authorization.k8s.io/clusterroles': [nameColumn, createdAtColumn],
+  'rbac.authorization.k8s.io/rolebindings': bindingColumns(),
+  'rbac.authorization.k8s.io/clusterrolebindings': bindingColumns(),
+  'apiextensions.k8s.io/customresourcedefinitions': [nameColumn, createdAtColumn],
+  'apiregistration.k8s.io/apiservices': [
+    nameColumn,
+    column({ name: 'Service', description: 'Service that serves the version.' }, apiServiceTarget),
+    column({ name: 'Available', description: 'Whether the service answers.' }, apiServiceAvailable),
+    ageColumn,
+  ],
+};
+
+function usage(object: KubeObject, limits: boolean): string {
+  const hard = nested(object, 'status', 'hard') ?? nested(object, 'spec', 'hard');
+  if (typeof hard !== 'object' || hard === null) return '';
+  return Object.keys(hard)
+    .toSorted()
+    .filter((name) => name.startsWith('limits.') === limits)
+    .map((name) => `${name}: ${textOf(nested(object, 'status', 'used', name)) || '0'}/${textOf(nested(hard, name))}`)
+    .join(', ');
+}
+
+function bindingColumns(): readonly TableColumn[] {
+  return [
+    nameColumn,
+    column({ name: 'Role', description: 'The role that is bound.' }, (object) => {
+      return `${textOf(nested(object, 'roleRef', 'kind'))}/${textOf(nested(object, 'roleRef', 'name'))}`;
+    }),
+    ageColumn,
+    column({ ...WIDE, name: 'Users', description: 'Users that are bound.' }, (object) => subjects(object, 'User')),
+    column({ ...WIDE, name: 'Groups', description: 'Groups that are bound.' }, (object) => subjects(object, 'Group')),
+    column({ ...WIDE, name: 'ServiceAccounts', description: 'Service accounts that are bound.' }, (object) =>
+      subjects(object, 'ServiceAccount'),
+    ),
+  ];
+}
+
+function subjects(object: KubeObject, kind: string): string {
+  return itemsOf(object['subjects'])
+    .filter((subject) => nested(subject, 'kind') === kind)
+    .map((subject) => {
+      const name = textOf(nested(subject, 'name'));
+      return kind === 'ServiceAccount' ? `${textOf(nested(subject, 'namespace'))}/${name}` : name;
+    })
+    .join(', ');
+}
+
+function apiServiceTarget(object: KubeObject): string {
+  const name = textOf(nested(object, 'spec', 'service', 'name'));
+  return name === '' ? 'Local' : `${textOf(nested(object, 'spec', 'service', 'namespace'))}/${name}`;
+}
+
+function apiServiceAvailable(object: KubeObject): string {
+  const condition = itemsOf(nested(object, 'status', 'conditions')).find((one) => nested(one, 'type') === 'Available');
+  const status = textOf(nested(condition, 'status')) || 'Unknown';
+  return status === 'True' ? status : `${status} (${textOf(nested(condition, 'reason'))})`;
+}

@@ -1,0 +1,124 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { BugError } from '#runtime/base/errors.ts';
+import { rfc3339 } from '#runtime/base/clock.ts';
+import { alreadyExists, forbidden, invalid } from '#runtime/apiserver/http/api-errors.ts';
+import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
+import { metadataFaults, metadataWarnings } from '#runtime/apiserver/registry/metadata-rules.ts';
+import type { Resource } from '#runtime/apiserver/registry/resource.ts';
+import { toStored, wireOf } from '#runtime/apiserver/registry/view.ts';
+import { encodeStored, wireBytes } from '#runtime/storage/object-codec.ts';
+import { objectKey } from '#runtime/storage/object-key.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { admitMutating, admitValidating } from './admit.ts';
+import type { VerbContext } from './context.ts';
+import { trackChange } from './field-managers.ts';
+import { admissionOf, type WriteRequest, type Written } from './write-request.ts';
+
+/** Tries to find a free name for `generateName` before giving up. */
+const generateTries = 8;
+const suffixLetters = 'bcdfghjklmnpqrstvwxz2456789';
+const maxGeneratedBase = 58;
+
+/**
+ * Creates an object that was decoded, pruned and defaulted: system fields, admission, validation, managers, one transaction that demands that
+ * nothing is there. Reads nothing from the store. With `managed` the object's managedFields are final already (apply).
+ */
+export async function createObject(
+  context: VerbContext,
+  write: WriteRequest,
+  decoded: KubeObject,
+  managed = false,
+): Promise<Written> {
+  const { resource } = write;
+  if (resource.terminating) {
+    throw forbidden(resource.info, decoded.metadata.name, 'create not allowed while custom resource definition is terminating');
+  }
+  const generates = (decoded.metadata.name ?? '') === '' && (decoded.metadata.generateName ?? '') !== '';
+  for (let attempt = 1; ; attempt += 1) {
+    const draft = prepareCreate(context, write, decoded);
+    const object = await admitted(context, write, finished(draft));
+    const tracked = managed ? object : trackChange(context, write, undefined, object);
+    const written = await commitNew(context, write, tracked);
+    if (written !== undefined) return written;
+    if (!generates || attempt === generateTries) throw alreadyExists(resource.info, draft.metadata.name ?? '');
+  }
+}
+
+function prepareCreate(context: VerbContext, write: WriteRequest, decoded: KubeObject): Draft {
+  const { strategy } = write.resource;
+  const draft = draftOf(decoded);
+  const { metadata } = draft;
+  if ((metadata.name ?? '') === '' && metadata.generateName !== undefined) metadata.name = generatedName(metadata.generateName);
+  metadata.name ??= '';
+  metadata.namespace = write.namespace === '' ? undefined : write.namespace;
+  metadata.uid = randomUUID();
+  metadata.creationTimestamp = rfc3339(context.clock.now());
+  metadata.generation = strategy.generation ? 1 : undefined;
+  metadata.resourceVersion = undefined;
+  metadata.deletionTimestamp = undefined;
+  metadata.deletionGracePeriodSeconds = undefined;
+  if (strategy.status) delete draft['status'];
+  strategy.prepareCreate?.(draft);
+  return draft;
+}
+
+function generatedName(base: string): string {
+  const bytes = randomBytes(5);
+  const suffix = Array.from(bytes, (byte) => suffixLetters[byte % suffixLetters.length]).join('');
+  return base.slice(0, maxGeneratedBase) + suffix;
+}
+
+async function admitted(context: VerbContext, write: WriteRequest, object: KubeObject): Promise<KubeObject> {
+  const request = admissionOf(write, { operation: 'create', name: object.metadata.name, object, oldObject: undefined });
+  const mutated = await admitMutating(context.admission, request);
+  const defaulted = mutated === object ? object : write.resource.schema.applyDefaults(mutated);
+  requireValid(write.resource, defaulted);
+  for (const warning of metadataWarnings(defaulted.metadata)) write.warn(warning);
+  await admitValidating(context.admission, defaulted === object ? request : { ...request, object: defaulted });
+  return defaulted;
+}
+
+/** Throws 422 with every fault of metadata, schema and kind. */
+export function requireValid(resource: Resource, object: KubeObject, old?: KubeObject): void {
+  const { strategy, schema } = resource;
+  const faults = [
+    ...metadataFaults(object.metadata, strategy.names),
+    ...schema.validate(object, old),
+    ...(strategy.validate?.(object, old) ?? []),
+  ];
+  if (faults.length > 0) throw invalid(resource.info, object.metadata.name, faults);
+}
+
+/** Undefined when the name is taken. */
+async function commitNew(context: VerbContext, write: WriteRequest, object: KubeObject): Promise<Written | undefined> {
+  const { resource } = write;
+  const { collection } = resource.info;
+  const key = objectKey(collection, write.namespace, object.metadata.name);
+  const stored = encodeStored(toStored(resource, object));
+  if (write.dryRun) return dryRunCreate(context, write, object);
+  const { ttlSeconds } = resource.strategy;
+  const put = { key, value: stored, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) };
+  const outcome = await context.store.commit({ if: [{ key, revision: 0 }], put: [put] });
+  if (!outcome.committed) return undefined;
+  return writtenAt(resource, object, { stored, revision: outcome.revision, created: true });
+}
+
+async function dryRunCreate(context: VerbContext, write: WriteRequest, object: KubeObject): Promise<Written | undefined> {
+  await context.cache.sync(context.signal);
+  const taken = context.cache.get(write.resource.info.collection, write.namespace, object.metadata.name);
+  return taken === undefined ? { object, bytes: encodeStored(object), created: true } : undefined;
+}
+
+/** What is answered for an object that was committed as `stored`. */
+export function writtenAt(
+  resource: Resource,
+  object: KubeObject,
+  at: { readonly stored: Buffer; readonly revision: number; readonly created: boolean },
+): Written {
+  const { stored, revision, created } = at;
+  const same = resource.conversion === undefined && object.apiVersion === resource.storedApiVersion;
+  const bytes = same ? wireBytes(stored, revision) : wireOf(object, revision);
+  if (bytes === undefined) throw new BugError('an object was stored in another spelling than ours');
+  const metadata = { ...object.metadata, resourceVersion: String(revision) };
+  return { object: { ...object, metadata }, bytes, created };
+}

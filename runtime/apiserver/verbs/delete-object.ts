@@ -1,0 +1,149 @@
+import { rfc3339 } from '#runtime/base/clock.ts';
+import { ApiError } from '#runtime/base/errors.ts';
+import { conflict, notFound } from '#runtime/apiserver/http/api-errors.ts';
+import type { DeleteRequest } from '#runtime/apiserver/operations.ts';
+import { draftOf, finished } from '#runtime/apiserver/registry/draft.ts';
+import type { Resource } from '#runtime/apiserver/registry/resource.ts';
+import { toStored } from '#runtime/apiserver/registry/view.ts';
+import { encodeStored } from '#runtime/storage/object-codec.ts';
+import { objectKey } from '#runtime/storage/object-key.ts';
+import type { KubeObject, Status } from '#schemas/meta/object.ts';
+import { admitValidating } from './admit.ts';
+import type { VerbContext } from './context.ts';
+import { writtenAt } from './create-object.ts';
+import { liveFromEntry, type Live } from './live-object.ts';
+import { isHeld, readCached } from './update-object.ts';
+import { admissionOf, type WriteRequest } from './write-request.ts';
+
+/** What a deletion left: the object, marked, when something holds it; otherwise it is gone and this is what it was. */
+export interface Deleted {
+  readonly gone: boolean;
+  readonly object: KubeObject;
+}
+
+const maxTries = 100;
+
+/**
+ * Deletes an object, or marks it when finalizers or the kind's own rules hold it. Asking again for one that is marked changes nothing.
+ * Errors: 404; 409 for preconditions that do not hold, and for a namespace that is going already.
+ */
+export async function deleteObject(
+  context: VerbContext,
+  write: WriteRequest,
+  name: string,
+  options: DeleteRequest,
+): Promise<Deleted> {
+  let live = readCached(context, write, name);
+  let fresh = false;
+  for (let attempt = 0; attempt < maxTries; attempt += 1) {
+    if (live === undefined || (!fresh && !holds(options, live))) {
+      if (fresh) throw notFound(write.resource.info, name);
+      await context.cache.sync(context.signal);
+      live = readCached(context, write, name);
+      fresh = true;
+      continue;
+    }
+    const tried = await tryDelete(context, { write, name, live }, options);
+    if ('deleted' in tried) return tried.deleted;
+    live = tried.live;
+    fresh = true;
+  }
+  throw conflict(write.resource.info, name);
+}
+
+interface Attempt {
+  readonly write: WriteRequest;
+  readonly name: string;
+  readonly live: Live;
+}
+
+async function tryDelete(
+  context: VerbContext,
+  attempt: Attempt,
+  options: DeleteRequest,
+): Promise<{ readonly deleted: Deleted } | { readonly live: Live | undefined }> {
+  const { write, name, live } = attempt;
+  const { resource } = write;
+  requirePreconditions(resource, name, options, live);
+  const request = admissionOf(write, { operation: 'delete', name, object: live.object, oldObject: live.object });
+  await admitValidating(context.admission, { ...request, object: undefined });
+  const next = marked(resource, live.object, options, context.clock.now());
+  if (next === live.object) {
+    if (resource.strategy.deletedAnswer === 'object' && resource.strategy.isHeld !== undefined) throw alreadyGoing(resource, name);
+    return { deleted: { gone: false, object: live.object } };
+  }
+  const gone = !isHeld(resource, next);
+  if (write.dryRun) return { deleted: { gone, object: gone ? live.object : next } };
+  const key = objectKey(resource.info.collection, write.namespace, name);
+  const stored = encodeStored(toStored(resource, next));
+  const condition = { if: [{ key, revision: live.revision }] };
+  const outcome = await context.store.commit(gone ? { ...condition, delete: [key] } : { ...condition, put: [{ key, value: stored }] });
+  if (!outcome.committed) {
+    const entry = outcome.current.get(key);
+    return { live: entry === undefined ? undefined : liveFromEntry(resource, entry) };
+  }
+  const { object } = writtenAt(resource, gone ? live.object : next, { stored, revision: outcome.revision, created: false });
+  return { deleted: { gone, object } };
+}
+
+/** The object as a deletion leaves it when it stays; the very object when it is marked already and nothing changes. */
+function marked(resource: Resource, live: KubeObject, options: DeleteRequest, nowMs: number): KubeObject {
+  const isMarked = live.metadata.deletionTimestamp !== undefined;
+  // An object that is held by nothing any more (a finalizer was stripped in the store) is not kept.
+  if (isMarked && isHeld(resource, live)) return live;
+  const draft = draftOf(live);
+  const finalizers = finalizersFor(options.propagationPolicy, live.metadata.finalizers ?? []);
+  draft.metadata.finalizers = finalizers.length === 0 ? undefined : finalizers;
+  if (!isMarked) {
+    draft.metadata.deletionTimestamp = rfc3339(nowMs);
+    draft.metadata.deletionGracePeriodSeconds = 0;
+    if (resource.strategy.generation) draft.metadata.generation = (live.metadata.generation ?? 0) + 1;
+    resource.strategy.markDeleted?.(draft);
+  }
+  return finished(draft);
+}
+
+const policyFinalizers = { Foreground: 'foregroundDeletion', Orphan: 'orphan' } as const;
+
+/** An explicit policy replaces what an earlier one left; garbage collection reads it from the finalizers. */
+function finalizersFor(policy: DeleteRequest['propagationPolicy'], finalizers: readonly string[]): readonly string[] {
+  if (policy === undefined) return finalizers;
+  const rest = finalizers.filter((finalizer) => finalizer !== policyFinalizers.Foreground && finalizer !== policyFinalizers.Orphan);
+  return policy === 'Background' ? rest : [...rest, policyFinalizers[policy]];
+}
+
+function holds(options: DeleteRequest, live: Live): boolean {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  return (uid === undefined || uid === live.object.metadata.uid) && (resourceVersion === undefined || resourceVersion === String(live.revision));
+}
+
+function requirePreconditions(resource: Resource, name: string, options: DeleteRequest, live: Live): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const meta = live.object.metadata;
+  if (uid !== undefined && uid !== meta.uid) {
+    throw conflict(resource.info, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${meta.uid ?? ''}`);
+  }
+  if (resourceVersion !== undefined && resourceVersion !== String(live.revision)) {
+    const why = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${live.revision}`;
+    throw conflict(resource.info, name, why);
+  }
+}
+
+function alreadyGoing(resource: Resource, name: string): ApiError {
+  return conflict(resource.info, name, 'The system is ensuring all content is removed from this namespace.  Upon completion, this namespace will automatically be purged by the system.');
+}
+
+/** What the wire answers for a deletion: the object while it stays (and for kinds that say so), else a Status that names what went. */
+export function deletionAnswer(resource: Resource, deleted: Deleted): KubeObject | Status {
+  if (!deleted.gone || resource.strategy.deletedAnswer === 'object') return deleted.object;
+  const { group, resource: kind } = resource.info;
+  const { name, uid } = deleted.object.metadata;
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: { name, ...(group === '' ? {} : { group }), kind, ...(uid === undefined ? {} : { uid }) },
+    code: 200,
+  };
+}

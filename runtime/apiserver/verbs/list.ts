@@ -1,0 +1,67 @@
+import { jsonType } from '#runtime/apiserver/codec/media-type.ts';
+import type { Answer } from '#runtime/apiserver/http/answer.ts';
+import type { Resource } from '#runtime/apiserver/registry/resource.ts';
+import { viewOf } from '#runtime/apiserver/registry/view.ts';
+import { partialObjectMetadata } from '#runtime/apiserver/table/table.ts';
+import type { CachedObject } from '#runtime/storage/cache.ts';
+import type { ApiRequest, VerbContext } from './context.ts';
+import { parseListOptions } from './list-options.ts';
+import { readPage, type Page } from './list-page.ts';
+import { presentationOf, tableOf, valueAnswer, type Presentation } from './presentation.ts';
+import { selectionOf } from './selection.ts';
+
+/** Answers a list. Stored bytes go out as they are; nothing is parsed unless a selector or the kind of answer needs it. */
+export async function listObjects(context: VerbContext, request: ApiRequest, resource: Resource): Promise<Answer> {
+  const how = presentationOf(request, 'list');
+  const options = parseListOptions(request.query, false);
+  const selection = selectionOf(resource, request.attributes.namespace, options);
+  const page = await readPage(context, selection, options);
+  return how.kind === 'plain' && !how.yaml && !how.pretty
+    ? bytesAnswer(resource, page)
+    : valueAnswer(200, listValue(resource, page, how, context.clock.now()), how);
+}
+
+interface ListMeta {
+  readonly resourceVersion: string;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+}
+
+function listMetaOf(page: Page): ListMeta {
+  return {
+    resourceVersion: String(page.revision),
+    ...(page.continue === '' ? {} : { continue: page.continue }),
+    ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
+  };
+}
+
+const comma = Buffer.from(',');
+
+function bytesAnswer(resource: Resource, page: Page): Answer {
+  const { apiVersion, info } = resource;
+  const head = JSON.stringify({ kind: info.listKind, apiVersion, metadata: listMetaOf(page) });
+  const body: Buffer[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)];
+  for (const cached of page.objects) {
+    if (body.length > 1) body.push(comma);
+    body.push(viewOf(resource, cached).bytes);
+  }
+  body.push(Buffer.from(']}\n'));
+  return { status: 200, contentType: jsonType, body };
+}
+
+/** A list as a value, in the kind that was asked for. */
+export function listValue(resource: Resource, page: Page, how: Presentation, nowMs: number): unknown {
+  const metadata = listMetaOf(page);
+  const objects = page.objects.map((cached: CachedObject) => viewOf(resource, cached).object);
+  switch (how.kind) {
+    case 'plain':
+      return { kind: resource.info.listKind, apiVersion: resource.apiVersion, metadata, items: objects };
+    case 'metadata': {
+      const apiVersion = `meta.k8s.io/${how.version}`;
+      const items = objects.map((object) => partialObjectMetadata(object, apiVersion));
+      return { kind: 'PartialObjectMetadataList', apiVersion, metadata, items };
+    }
+    case 'table':
+      return tableOf(resource, objects, how, { listMeta: { ...metadata }, nowMs, header: true });
+  }
+}

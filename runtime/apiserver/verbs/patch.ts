@@ -1,0 +1,88 @@
+import { ApiError } from '#runtime/base/errors.ts';
+import { isRecord } from '#runtime/base/json.ts';
+import { parseJson } from '#runtime/apiserver/codec/json.ts';
+import type { Answer } from '#runtime/apiserver/http/answer.ts';
+import { badRequest, invalid, methodNotAllowed } from '#runtime/apiserver/http/api-errors.ts';
+import { applyJsonPatch } from '#runtime/apiserver/patch/json-patch.ts';
+import { applyMergePatch } from '#runtime/apiserver/patch/merge-patch.ts';
+import { applyStrategicMergePatch } from '#runtime/apiserver/patch/strategic-merge-patch.ts';
+import { invalidValue } from '#runtime/apiserver/registry/names.ts';
+import type { Resource } from '#runtime/apiserver/registry/resource.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { acceptObject, asPatchFault } from './accept-object.ts';
+import { apply } from './apply.ts';
+import type { ApiRequest, VerbContext } from './context.ts';
+import { writeRequestOf } from './create.ts';
+import { unsupportedMediaType } from './decode-body.ts';
+import { objectAnswer, presentationOf } from './presentation.ts';
+import { settleWrite } from './settle-write.ts';
+import { updateObject } from './update-object.ts';
+import type { WriteRequest } from './write-request.ts';
+
+const patchTypes = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
+} as const;
+
+type PatchType = keyof typeof patchTypes;
+
+/** Answers a PATCH of an object or its status, of whichever of the four kinds its Content-Type names. */
+export async function patch(context: VerbContext, request: ApiRequest, resource: Resource): Promise<Answer> {
+  const type = patchTypeOf(request, resource);
+  if (request.attributes.name === '') throw methodNotAllowed();
+  if (type === 'apply') return apply(context, request, resource);
+  const how = presentationOf(request, 'write');
+  const write = writeRequestOf(request, resource, 'patch');
+  const { name } = request.attributes;
+  const { value, duplicates } = parseJson((await request.body()).toString('utf8'), { findDuplicates: write.fieldValidation !== 'Ignore' });
+  const change = changeOf(type, value, resource);
+  const written = await updateObject(context, write, name, (live) => ({
+    object: acceptPatched(write, change(live), { live, duplicates }),
+  }));
+  await settleWrite(context, write, written);
+  return objectAnswer(resource, written, how, { status: 200, nowMs: context.clock.now() });
+}
+
+/** Patch types are compared as they stand, without their parameters. */
+function patchTypeOf(request: ApiRequest, resource: Resource): PatchType {
+  const header = request.headers['content-type'] ?? '';
+  const found = (Object.keys(patchTypes) as PatchType[]).find((type) => patchTypes[type] === header.split(';', 1)[0]);
+  if (found !== undefined && !(found === 'strategic' && resource.custom)) return found;
+  const offered = resource.custom ? [patchTypes.json, patchTypes.merge, patchTypes.apply] : Object.values(patchTypes);
+  throw unsupportedMediaType(offered);
+}
+
+function changeOf(type: Exclude<PatchType, 'apply'>, value: unknown, resource: Resource): (live: KubeObject) => unknown {
+  switch (type) {
+    case 'json':
+      return (live) => applyJsonPatch(live, value);
+    case 'merge':
+      return (live) => applyMergePatch(live, mapOf(value));
+    case 'strategic':
+      return (live) => applyStrategicMergePatch(live, mapOf(value), resource.info.schema);
+  }
+}
+
+function mapOf(value: unknown): Readonly<Record<string, unknown>> {
+  if (isRecord(value)) return value;
+  throw badRequest('the patch is not an object');
+}
+
+/** The outcome of a patch as an object of the resource; what is wrong with it is a fault of the patch (422). */
+function acceptPatched(
+  write: WriteRequest,
+  patched: unknown,
+  of: { readonly live: KubeObject; readonly duplicates: readonly string[] },
+): KubeObject {
+  const { resource } = write;
+  const { name } = of.live.metadata;
+  if (!isRecord(patched)) throw invalid(resource.info, name, [invalidValue('patch', 'patch', 'the result is not an object')]);
+  try {
+    return acceptObject(write, patched, { duplicates: of.duplicates, target: { namespace: write.namespace, name } });
+  } catch (err) {
+    const fault = asPatchFault(resource, name, err);
+    throw fault instanceof ApiError ? fault : err;
+  }
+}

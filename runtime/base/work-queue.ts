@@ -1,0 +1,182 @@
+import { backoffMs, type Backoff } from './backoff.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { createDelays } from './delays.ts';
+
+/** `soon` is what somebody waits for; `later` is what a full pass brings (start, resync), taken when nothing is soon, and at least every ninth time. */
+export type Urgency = 'soon' | 'later';
+
+/**
+ * Keys that need looking at. A key says which, never what happened: whoever takes it looks at what is true now.
+ *
+ * Guarantees: a key waits at most once, however often it is added; a key that is being worked on is not given out again before `done`, and
+ * comes back afterwards when it was added meanwhile; nothing added is lost; keys of equal urgency come in the order of their arrival.
+ * Assumes: every `take` is followed by `done`. Memory: one entry per key that waits, is worked on, is delayed or has failed.
+ */
+export interface WorkQueue {
+  add(key: string, urgency?: Urgency): void;
+  /** Adds it in `delayMs`; of several delays of one key the earliest counts. */
+  addAfter(key: string, delayMs: number): void;
+  /** Counts a failure and adds the key after its back-off; returns that wait in milliseconds. */
+  retry(key: string): number;
+  /** Failures since the last `forget`. */
+  attempts(key: string): number;
+  /** The key went well (or is gone): its back-off starts anew. */
+  forget(key: string): void;
+  /** The next key; waits for one. `undefined` once the queue is closed. */
+  take(): Promise<string | undefined>;
+  done(key: string): void;
+  /** Keys that wait to be taken now. */
+  readonly depth: number;
+  /** Gives out nothing more; whoever waits gets `undefined`. */
+  close(): void;
+}
+
+/** What a queue tells about itself; for metrics. */
+export interface WorkQueueObserver {
+  onAdded?(): void;
+  onTaken?(waitedMs: number): void;
+  onDone?(workedMs: number): void;
+  onRetry?(): void;
+}
+
+export interface WorkQueueOptions {
+  /** 0.2 s doubling to 5 min, ± 10 %, unless given. */
+  readonly backoff?: Backoff;
+  readonly clock?: Clock;
+  /** In [0, 1). */
+  readonly random?: () => number;
+  readonly observer?: WorkQueueObserver;
+}
+
+const defaultBackoff: Backoff = { firstMs: 200, maxMs: 300_000, factor: 2, jitterRatio: 0.1 };
+const soonPerLater = 8;
+
+/** An empty queue. Its timers keep the process alive until `close`. */
+export function createWorkQueue(options: WorkQueueOptions = {}): WorkQueue {
+  const { backoff = defaultBackoff, clock = systemClock, random = Math.random, observer = {} } = options;
+  const lanes = createLanes();
+  /** Since when each key waits; a key that is active too is handed out again after `done`. */
+  const waiting = new Map<string, number>();
+  const active = new Map<string, number>();
+  const urgent = new Set<string>();
+  const failures = new Map<string, number>();
+  const takers: ((key: string | undefined) => void)[] = [];
+  let closed = false;
+
+  const start = (key: string): string => {
+    const now = clock.now();
+    observer.onTaken?.(now - (waiting.get(key) ?? now));
+    waiting.delete(key);
+    urgent.delete(key);
+    active.set(key, now);
+    return key;
+  };
+  const offer = (key: string, urgency: Urgency): void => {
+    const taker = takers.shift();
+    if (taker === undefined) lanes.push(key, urgency);
+    else taker(start(key));
+  };
+  const add = (key: string, urgency: Urgency = 'soon'): void => {
+    if (closed) return;
+    const known = waiting.has(key);
+    const promoted = urgency === 'soon' && !urgent.has(key);
+    if (known && !promoted) return;
+    if (!known) {
+      waiting.set(key, clock.now());
+      observer.onAdded?.();
+    }
+    if (urgency === 'soon') urgent.add(key);
+    if (!active.has(key)) offer(key, urgency);
+  };
+  const delays = createDelays(clock, (key) => add(key));
+  const next = (): string | undefined => {
+    for (let key = lanes.shift(); key !== undefined; key = lanes.shift()) {
+      if (waiting.has(key) && !active.has(key)) return key;
+    }
+    return undefined;
+  };
+  return {
+    add,
+    addAfter: (key, delayMs) => {
+      if (closed) return;
+      if (delayMs <= 0) add(key);
+      else delays.add(key, clock.now() + delayMs);
+    },
+    retry: (key) => {
+      const attempt = (failures.get(key) ?? 0) + 1;
+      failures.set(key, attempt);
+      observer.onRetry?.();
+      const waitMs = backoffMs(backoff, attempt, random);
+      if (!closed) delays.add(key, clock.now() + waitMs);
+      return waitMs;
+    },
+    attempts: (key) => failures.get(key) ?? 0,
+    forget: (key) => void failures.delete(key),
+    take: () => {
+      if (closed) return Promise.resolve(undefined);
+      const key = next();
+      if (key !== undefined) return Promise.resolve(start(key));
+      return new Promise((resolve) => void takers.push(resolve));
+    },
+    done: (key) => {
+      const since = active.get(key);
+      if (since === undefined) return;
+      active.delete(key);
+      observer.onDone?.(clock.now() - since);
+      if (!closed && waiting.has(key)) offer(key, urgent.has(key) ? 'soon' : 'later');
+    },
+    get depth() {
+      return waiting.size;
+    },
+    close: () => {
+      closed = true;
+      delays.close();
+      for (const taker of takers.splice(0)) taker(undefined);
+    },
+  };
+}
+
+interface Lanes {
+  push(key: string, urgency: Urgency): void;
+  shift(): string | undefined;
+}
+
+function createLanes(): Lanes {
+  const soon = createFifo();
+  const later = createFifo();
+  let soonInARow = 0;
+  return {
+    push: (key, urgency) => (urgency === 'soon' ? soon : later).push(key),
+    shift: () => {
+      const fromLater = soonInARow >= soonPerLater && later.size() > 0;
+      const key = fromLater ? undefined : soon.shift();
+      soonInARow = key === undefined ? 0 : soonInARow + 1;
+      return key ?? later.shift();
+    },
+  };
+}
+
+interface Fifo {
+  push(key: string): void;
+  shift(): string | undefined;
+  size(): number;
+}
+
+// Array.shift copies the whole array once it is large; a moving head does not.
+function createFifo(): Fifo {
+  let keys: string[] = [];
+  let head = 0;
+  return {
+    push: (key) => void keys.push(key),
+    size: () => keys.length - head,
+    shift: () => {
+      if (head >= keys.length) return undefined;
+      const key = keys[head++];
+      if (head > 1024 && head * 2 > keys.length) {
+        keys = keys.slice(head);
+        head = 0;
+      }
+      return key;
+    },
+  };
+}

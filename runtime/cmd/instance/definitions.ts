@@ -1,0 +1,62 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import type { Condition, KubeObject } from '#schemas/meta/object.ts';
+import { systemClock } from '#runtime/base/clock.ts';
+import { HostError } from '#runtime/base/errors.ts';
+import type { Client, ResourceType } from '#runtime/client/client.ts';
+import { discover } from '#runtime/cli/api/rest-mapper.ts';
+
+const fieldManager = 'wcp360-setup';
+const establishTimeoutMs = 20_000;
+const pollMs = 20;
+/** Definitions first: the rest is of their kinds. */
+const folders = ['crds', 'rbac', 'bootstrap'] as const;
+
+const definitionType: ResourceType = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  resource: 'customresourcedefinitions',
+  kind: 'CustomResourceDefinition',
+  namespaced: false,
+};
+
+/** Applies the CRDs, roles and first objects that every instance has, and waits until the kinds are served. Repeatable; nothing is written that stands. */
+export async function applyDefinitions(client: Client, manifests: string, signal: AbortSignal): Promise<void> {
+  const [definitions = [], ...others] = await Promise.all(
+    folders.map((folder) => readObjects(join(manifests, folder))),
+  );
+  await Promise.all(
+    definitions.map((object) => client.apply(definitionType, object, { fieldManager, force: true, signal })),
+  );
+  await Promise.all(definitions.map((object) => awaitEstablished(client, object.metadata.name, signal)));
+  const mapper = await discover(client, signal);
+  for (const object of others.flat()) {
+    const type = mapper.ofKind(object.apiVersion, object.kind);
+    if (type === undefined) throw new HostError(`the server does not know ${object.kind} of ${object.apiVersion}`);
+    await client.apply(type, object, { fieldManager, force: true, signal });
+  }
+}
+
+async function readObjects(directory: string): Promise<readonly KubeObject[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.yaml')).toSorted();
+  const texts = await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')));
+  return texts.flatMap((text) =>
+    [...parseAllDocuments(text)]
+      .map((document) => document.toJS() as KubeObject | null)
+      .filter((object) => object !== null),
+  );
+}
+
+async function awaitEstablished(client: Client, name: string, signal: AbortSignal): Promise<void> {
+  const giveUpAt = Date.now() + establishTimeoutMs;
+  for (;;) {
+    const definition = await client.get(definitionType, { name }, signal);
+    const conditions =
+      (definition?.['status'] as { readonly conditions?: readonly Condition[] } | undefined)?.conditions ?? [];
+    if (conditions.some(({ type, status }) => type === 'Established' && status === 'True')) return;
+    if (Date.now() > giveUpAt)
+      throw new HostError(`the definition ${name} was not established in ${establishTimeoutMs / 1000} s`);
+    await systemClock.sleep(pollMs, signal);
+  }
+}

@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import { chown, copyFile, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { placeFile } from '#runtime/config/files.ts';
+import { writeKubeconfig } from '#runtime/config/kubeconfig.ts';
+import { createPki, type Pki } from '#runtime/config/pki.ts';
+import type { UpConfig } from '#runtime/config/programs.ts';
+import { apiUrl, frontUrl, layoutOf, mountPoint, programUid, type Layout } from './layout.ts';
+
+const inside = layoutOf(mountPoint);
+const programs = { uid: programUid, gid: programUid } as const;
+
+/** Who runs `up`: the admin kubeconfig is theirs. */
+export interface Caller {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Directories of an instance with who may enter them; made or corrected. */
+export async function prepareDirectories(layout: Layout): Promise<void> {
+  const wanted: readonly (readonly [string, number, number])[] = [
+    [layout.directory, 0o755, 0],
+    [layout.data, 0o711, 0],
+    [join(layout.data, 'etcd'), 0o700, programUid],
+    [layout.logs, 0o755, 0],
+    [layout.config, 0o711, 0],
+    [join(layout.directory, 'run'), 0o755, 0],
+    [layout.bin, 0o755, 0],
+    [join(layout.directory, 'audit'), 0o750, programUid],
+  ];
+  for (const [path, mode, uid] of wanted) {
+    await mkdir(path, { recursive: true, mode });
+    await chown(path, uid, uid);
+  }
+}
+
+/** PKI, configuration files and kubeconfigs: nothing is rewritten that says the same already. */
+export async function prepareFiles(layout: Layout, config: UpConfig, caller: Caller): Promise<Pki> {
+  const pki = await createPki(layout.pki, {
+    hostName: config.hostName,
+    owners: { server: programs, etcd: programs, controller: programs, admin: caller },
+  });
+  const server = apiUrl(config);
+  const shared = { server, certificateAuthority: pki.authority.certificate };
+  const kubeconfig = (name: string): string => join(layout.config, `${name}.kubeconfig`);
+  await writeKubeconfig(layout.adminKubeconfig, { ...shared, credentials: { client: pki.admin }, owner: caller });
+  await writeKubeconfig(kubeconfig('controller'), {
+    ...shared,
+    credentials: { client: pki.controller },
+    owner: programs,
+  });
+  await writeKubeconfig(kubeconfig('agent'), { ...shared, credentials: { client: pki.agent } });
+  await placeFile(join(layout.config, 'up.yaml'), stringify(withoutDirectory(config)), { mode: 0o644 });
+  for (const [name, settings] of Object.entries(settingsOf(config))) {
+    await placeFile(join(layout.config, `${name}.yaml`), stringify(settings), { mode: 0o644 });
+  }
+  return pki;
+}
+
+function withoutDirectory(config: UpConfig): unknown {
+  const { directory: _, ...rest } = config;
+  return rest;
+}
+
+function settingsOf(config: UpConfig): Readonly<Record<'server' | 'controller' | 'agent', unknown>> {
+  const { logLevel } = config;
+  const pki = (path: string): string => join(inside.pki, path);
+  const ownEtcd = config.etcdServers.length === 0;
+  return {
+    server: {
+      listen: `127.0.0.1:${config.apiPort}`,
+      etcdServers: ownEtcd ? [`https://127.0.0.1:${config.etcdClientPort}`] : config.etcdServers,
+      ...(ownEtcd && {
+        etcdCaFile: pki('etcd/ca.crt'),
+        etcdCertFile: pki('etcd/client.crt'),
+        etcdKeyFile: pki('etcd/client.key'),
+      }),
+      tlsCertFile: pki('server.crt'),
+      tlsKeyFile: pki('server.key'),
+      clientCaFile: pki('ca.crt'),
+      rootCaFile: pki('ca.crt'),
+      serviceAccountKeyFile: pki('service-account.key'),
+      encryptionKeyFile: pki('encryption.key'),
+      auditLogFile: join(mountPoint, 'audit/audit.log'),
+      logLevel,
+    },
+    controller: { kubeconfig: join(inside.config, 'controller.kubeconfig'), metricsListen: '', logLevel },
+    agent: {
+      kubeconfig: join(inside.config, 'agent.kubeconfig'),
+      hostName: config.hostName,
+      root: mountPoint,
+      frontAddresses: ['127.0.0.1', '::1'],
+      frontHttpPort: config.httpPort,
+      frontHttpsPort: 0,
+      serviceManager: 'supervised',
+      metricsListen: '',
+      logLevel,
+    },
+  };
+}
+
+/** Puts the Node that runs us beside the programs, where the instance's unprivileged users reach it: a hard link where the disk allows it. */
+export async function placeNode(layout: Layout, executable: string): Promise<void> {
+  const [from, to] = [await stat(executable), await stat(layout.node).catch(() => undefined)];
+  if (to !== undefined && to.size === from.size && to.mtimeMs >= from.mtimeMs) return;
+  const beside = `${layout.node}.new`;
+  await rm(beside, { force: true });
+  await link(executable, beside).catch(async () => copyFile(executable, beside));
+  await rename(beside, layout.node);
+}
+
+/** `env`, `wcpctl` and `wcpd` for a person's shell. */
+export async function placeEnvironment(layout: Layout, config: UpConfig): Promise<void> {
+  const wrapper = (program: string): string =>
+    `#!/bin/sh\nexec ${quoted(layout.node)} ${quoted(join(layout.programs, `${program}.mjs`))} "$@"\n`;
+  for (const program of ['wcpctl', 'wcpd'])
+    await placeFile(join(layout.bin, program), wrapper(program), { mode: 0o755 });
+  const lines = [
+    `# To be sourced: . ${layout.env}`,
+    `export PATH=${quoted(layout.bin)}:"$PATH"`,
+    `export KUBECONFIG=${quoted(layout.adminKubeconfig)}`,
+    `export WCP360_HTTP=${frontUrl(config)}`,
+  ];
+  await placeFile(layout.env, `${lines.join('\n')}\n`, { mode: 0o644 });
+}
+
+/** A word that a POSIX shell reads as it stands. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Changes with the bundle: what a running program was started from. */
+export async function buildOf(layout: Layout): Promise<string> {
+  const map = await readFile(join(layout.programs, 'wcpd.mjs'));
+  return createHash('sha256').update(map).digest('hex').slice(0, 12);
+}
+
+/** Notes a phase of the start for `up`, which waits for it. */
+export async function notePhase(layout: Layout, phase: Phase): Promise<void> {
+  const path = join(layout.directory, 'run/phase.json');
+  await writeFile(`${path}.new`, JSON.stringify(phase));
+  await rename(`${path}.new`, path);
+}
+
+export interface Phase {
+  readonly name: 'etcd' | 'server' | 'definitions' | 'programs' | 'running' | 'failed';
+  readonly message: string;
+  /** Of the supervisor that says so. */
+  readonly pid: number;
+}
+
+export async function readPhase(layout: Layout): Promise<Phase | undefined> {
+  const text = await readFile(join(layout.directory, 'run/phase.json'), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as Phase);
+}

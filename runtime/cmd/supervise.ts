@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { systemClock } from '#runtime/base/clock.ts';
+import { HostError } from '#runtime/base/errors.ts';
+import { createClient } from '#runtime/client/https-client.ts';
+import type { Client } from '#runtime/client/client.ts';
+import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
+import { loadConfig } from '#runtime/config/load.ts';
+import { upConfig, type UpConfig } from '#runtime/config/programs.ts';
+import type { Services } from '#runtime/host/host.ts';
+import { openSupervisor } from '#runtime/host/local/supervisor/supervisor.ts';
+import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
+import type { ProgramArgs } from './flags.ts';
+import { applyDefinitions } from './instance/definitions.ts';
+import { apiUrl, layoutOf, mountPoint } from './instance/layout.ts';
+import { mountInstance } from './instance/namespace.ts';
+import { buildOf, notePhase, type Phase } from './instance/prepare.ts';
+import { writeSupervisor } from './instance/supervisor-record.ts';
+import { etcdUnit, programUnit } from './instance/units.ts';
+import { terminated } from './terminated.ts';
+
+const readyTimeoutMs = 60_000;
+const pollMs = 20;
+
+/**
+ * `wcpd supervise`, which `up` starts in a fresh mount namespace: shows the instance at its mount point, starts etcd, server, controller and agent
+ * or takes over those that run, and keeps them running. Ends on SIGTERM without stopping them: that is `down`'s work.
+ */
+export async function runSupervise({ sources }: ProgramArgs): Promise<number> {
+  const config = await loadConfig(upConfig, sources);
+  mountInstance(config.directory);
+  const layout = layoutOf(mountPoint);
+  const log = createLogger({ name: 'up', level: config.logLevel });
+  const signal = terminated();
+  const note = async (name: Phase['name'], message: string): Promise<void> =>
+    notePhase(layout, { name, message, pid: process.pid });
+  await writeSupervisor(layout);
+  const services = openSupervisor({ directory: layout.instanceServices, log }, signal);
+  try {
+    await startAll({ config, services, log, signal }, note);
+    await note('running', 'everything runs');
+  } catch (err) {
+    if (signal.aborted) return 0;
+    log.error({ err }, 'the instance did not start');
+    await note('failed', err instanceof Error ? err.message : String(err));
+    return 1;
+  }
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  return 0;
+}
+
+interface Start {
+  readonly config: UpConfig;
+  readonly services: Services;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+async function startAll(
+  { config, services, signal }: Start,
+  note: (name: Phase['name'], message: string) => Promise<void>,
+): Promise<void> {
+  const layout = layoutOf(mountPoint);
+  const build = await buildOf(layout);
+  if (config.etcdServers.length === 0) {
+    await note('etcd', `starting on port ${config.etcdClientPort}, mutual TLS`);
+    await services.start(etcdUnit(config), signal);
+  }
+  await note('server', `starting on ${apiUrl(config)}`);
+  await services.start(programUnit('server', build), signal);
+  const client = createClient({ ...(await loadKubeconfig({ path: layout.adminKubeconfig })), userAgent: 'wcpd-up' });
+  await awaitReady(client, signal);
+  await note('definitions', 'applying kinds, roles and the default package');
+  await applyDefinitions(client, join(mountPoint, 'lib/manifests'), signal);
+  await client.close();
+  await note('programs', 'starting controller and agent');
+  await services.start(programUnit('controller', build), signal);
+  await services.start(programUnit('agent', build), signal);
+}
+
+async function awaitReady(client: Client, signal: AbortSignal): Promise<void> {
+  const giveUpAt = Date.now() + readyTimeoutMs;
+  for (;;) {
+    const status = await client.raw('GET', '/readyz', { signal }).then(
+      (answer) => answer.status,
+      () => 0,
+    );
+    if (status === 200) return;
+    if (Date.now() > giveUpAt)
+      throw new HostError(
+        `the API server was not ready after ${readyTimeoutMs / 1000} s; see logs/server.log and logs/etcd.log`,
+      );
+    await systemClock.sleep(pollMs, signal);
+  }
+}

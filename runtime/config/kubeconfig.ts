@@ -1,0 +1,54 @@
+import { stringify } from 'yaml';
+import { HostError } from '#runtime/base/errors.ts';
+import { placeFile, readText, type Owner } from './files.ts';
+import type { PairFiles } from './pki.ts';
+
+export interface KubeconfigOptions {
+  /** `https://host:port` */
+  readonly server: string;
+  /** File with the PEM of the CA behind the server's certificate. */
+  readonly certificateAuthority: string;
+  readonly credentials: { readonly client: PairFiles } | { readonly token: string };
+  /** Names the cluster, the user and the context. */
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly owner?: Owner;
+}
+
+/** Writes a kubeconfig that carries its certificates and keys in itself, mode 0600; nothing is written when it says that already. */
+export async function writeKubeconfig(path: string, options: KubeconfigOptions): Promise<void> {
+  const { name = 'wcp360', namespace, owner } = options;
+  const authority = encoded(await readRequired(options.certificateAuthority));
+  const context = { cluster: name, user: name, ...(namespace === undefined ? {} : { namespace }) };
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name, cluster: { server: options.server, 'certificate-authority-data': authority } }],
+    users: [{ name, user: await userOf(options.credentials) }],
+    contexts: [{ name, context }],
+    'current-context': name,
+    preferences: {},
+  };
+  await placeFile(path, stringify(config, { lineWidth: 0 }), {
+    mode: 0o600,
+    ...(owner === undefined ? {} : { owner }),
+  });
+}
+
+async function userOf(credentials: KubeconfigOptions['credentials']): Promise<Readonly<Record<string, string>>> {
+  if ('token' in credentials) return { token: credentials.token };
+  return {
+    'client-certificate-data': encoded(await readRequired(credentials.client.certificate)),
+    'client-key-data': encoded(await readRequired(credentials.client.key)),
+  };
+}
+
+async function readRequired(path: string): Promise<string> {
+  const text = await readText(path);
+  if (text === undefined) throw new HostError('a file that the kubeconfig needs is missing', { path });
+  return text;
+}
+
+function encoded(text: string): string {
+  return Buffer.from(text).toString('base64');
+}

@@ -1,0 +1,194 @@
+import type { Schema, TypeOf } from '#schemas/meta/schema.ts';
+
+/** The configuration of one program: flat, so that every field is a flag, an environment variable and a line in a file alike. */
+export interface ProgramConfig {
+  readonly type: 'object';
+  readonly description: string;
+  readonly required?: readonly string[];
+  readonly properties: Readonly<Record<string, Schema>>;
+}
+
+const logLevel = {
+  type: 'string',
+  enum: ['debug', 'info', 'warn', 'error'],
+  default: 'info',
+  description: 'Least urgent lines that are logged.',
+} as const;
+
+const metricsListen = (port: number) =>
+  ({
+    type: 'string',
+    default: `127.0.0.1:${port}`,
+    description: 'Where /metrics, /livez and /readyz are served in plain HTTP; empty for nowhere.',
+  }) as const;
+
+const kubeconfig = {
+  type: 'string',
+  minLength: 1,
+  description: 'Kubeconfig file of the API server to work with: ours or any Kubernetes cluster that has our CRDs.',
+} as const;
+
+const etcdServers = {
+  type: 'array',
+  items: { type: 'string', pattern: '^https?://[^\\s/]+$', description: 'An endpoint.' },
+  description: 'Endpoints of the etcd cluster, such as https://127.0.0.1:2379.',
+} as const;
+
+const port = (value: number, description: string) =>
+  ({ type: 'integer', minimum: 0, maximum: 65_535, default: value, description }) as const;
+
+/** `wcpd server` */
+export const serverConfig = {
+  type: 'object',
+  description: 'The API server.',
+  required: ['etcdServers', 'tlsCertFile', 'tlsKeyFile', 'clientCaFile', 'serviceAccountKeyFile'],
+  properties: {
+    listen: { type: 'string', default: '127.0.0.1:6443', description: 'Address and port of the API, TLS only.' },
+    etcdServers: { ...etcdServers, minItems: 1 },
+    etcdCaFile: { type: 'string', description: "PEM of the CA behind etcd's certificate." },
+    etcdCertFile: { type: 'string', description: 'Client certificate for etcd, PEM.' },
+    etcdKeyFile: { type: 'string', description: 'Key of the client certificate for etcd, PEM.' },
+    etcdPrefix: { type: 'string', default: '/registry/', description: 'Below which keys objects are stored.' },
+    tlsCertFile: { type: 'string', minLength: 1, description: "The server's certificate, PEM." },
+    tlsKeyFile: { type: 'string', minLength: 1, description: "Key of the server's certificate, PEM." },
+    clientCaFile: {
+      type: 'string',
+      minLength: 1,
+      description: 'PEM of the CA whose client certificates are believed.',
+    },
+    rootCaFile: {
+      type: 'string',
+      description: "PEM of the CA behind the server's certificate, put into every namespace.",
+    },
+    serviceAccountKeyFile: {
+      type: 'string',
+      minLength: 1,
+      description: 'Private EC key on P-256 that signs ServiceAccount tokens, PEM.',
+    },
+    serviceAccountPreviousKeyFiles: {
+      type: 'array',
+      items: { type: 'string', description: 'A key file.' },
+      default: [],
+      description: 'Keys that signed tokens before, whose tokens are still accepted.',
+    },
+    serviceAccountIssuer: {
+      type: 'string',
+      minLength: 1,
+      default: 'https://kubernetes.default.svc',
+      description: 'The issuer that tokens name, and the audience that they are for by default.',
+    },
+    encryptionKeyFile: {
+      type: 'string',
+      description:
+        'Keys for Secrets at rest: 32 bytes in base64 a line, the first one writes. Without it they are stored as they are.',
+    },
+    auditLogFile: {
+      type: 'string',
+      description: 'Where the audit log goes, one JSON object a line; no audit log when absent.',
+    },
+    logLevel,
+  },
+} as const satisfies ProgramConfig;
+
+/** `wcpd controller` */
+export const controllerConfig = {
+  type: 'object',
+  description: 'The cluster controllers, of which one replica leads.',
+  required: ['kubeconfig'],
+  properties: {
+    kubeconfig,
+    leaderElectionNamespace: {
+      type: 'string',
+      minLength: 1,
+      default: 'wcp360-system',
+      description: "The Lease's namespace.",
+    },
+    leaderElectionName: { type: 'string', minLength: 1, default: 'wcpd-controller', description: "The Lease's name." },
+    metricsListen: metricsListen(9361),
+    logLevel,
+  },
+} as const satisfies ProgramConfig;
+
+/** `wcpd agent` */
+export const agentConfig = {
+  type: 'object',
+  description: 'The agent of one host.',
+  required: ['kubeconfig', 'hostName'],
+  properties: {
+    kubeconfig,
+    hostName: {
+      type: 'string',
+      pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+      maxLength: 253,
+      description: 'Name of the Host that this machine is.',
+    },
+    root: {
+      type: 'string',
+      pattern: '^/',
+      default: '/srv/wcp360',
+      description: 'Below which everything on this machine stands.',
+    },
+    frontAddresses: {
+      type: 'array',
+      items: { type: 'string', description: 'An address of this machine, or 0.0.0.0 or :: for all.' },
+      minItems: 1,
+      default: ['0.0.0.0', '::'],
+      description: 'Where the web front listens.',
+    },
+    frontHttpPort: port(80, 'Port of the web front for HTTP.'),
+    frontHttpsPort: port(443, 'Port of the web front for HTTPS; 0 for none.'),
+    trustedProxies: {
+      type: 'array',
+      items: { type: 'string', description: 'A network in CIDR form.' },
+      default: [],
+      description: 'Networks whose X-Forwarded-For, or PROXY protocol, is believed.',
+    },
+    proxyProtocol: { type: 'boolean', default: false, description: 'The front expects the PROXY protocol.' },
+    serviceManager: {
+      type: 'string',
+      enum: ['systemd', 'supervised'],
+      default: 'systemd',
+      description: 'Who keeps the daemons running: systemd, or the agent itself (containers and private instances).',
+    },
+    metricsListen: metricsListen(9362),
+    logLevel,
+  },
+} as const satisfies ProgramConfig;
+
+/** `wcpd up` */
+export const upConfig = {
+  type: 'object',
+  description: 'A private instance: etcd, server, controller and agent in one go.',
+  properties: {
+    directory: {
+      type: 'string',
+      minLength: 1,
+      default: '.wcp360',
+      description: 'Where the instance keeps everything.',
+    },
+    etcdServers: {
+      ...etcdServers,
+      default: [],
+      description: 'An etcd cluster to use; one of its own is started when empty.',
+    },
+    apiPort: port(16_443, 'Port of the API on loopback.'),
+    httpPort: port(18_080, 'Port of the web front for HTTP on loopback.'),
+    httpsPort: port(18_443, 'Port of the web front for HTTPS on loopback.'),
+    etcdClientPort: port(12_379, 'Port of its own etcd for clients, on loopback.'),
+    etcdPeerPort: port(12_380, 'Port of its own etcd for peers, on loopback.'),
+    hostName: { type: 'string', minLength: 1, default: 'local', description: 'Name of the one Host.' },
+    logLevel,
+  },
+} as const satisfies ProgramConfig;
+
+/** `wcpd down` */
+export const downConfig = {
+  type: 'object',
+  description: 'Stops a private instance: every process of it is gone afterwards, its data stays.',
+  properties: { directory: upConfig.properties.directory },
+} as const satisfies ProgramConfig;
+
+export type ServerConfig = TypeOf<typeof serverConfig>;
+export type ControllerConfig = TypeOf<typeof controllerConfig>;
+export type AgentConfig = TypeOf<typeof agentConfig>;
+export type UpConfig = TypeOf<typeof upConfig>;

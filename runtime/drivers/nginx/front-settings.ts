@@ -1,0 +1,24 @@
+/** Facts of the host that the front's constant configuration is rendered with. Nothing of a tenant is among them. */
+export interface FrontSettings {
+  readonly root: string;
+  /** At least one; IPv6 addresses without brackets. */
+  readonly listen: readonly FrontAddress[];
+  readonly user: string;
+  /** Worker processes. */
+  readonly workers: number;
+  /** Networks whose word about the client's address and scheme counts. */
+  readonly trustedProxies: readonly string[];
+  /** Where a trusted proxy tells the client's address. */
+  readonly clientAddress: 'X-Forwarded-For' | 'ProxyProtocol';
+}
+
+export interface FrontAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Classes of directives that take no variable; a site gets the smallest that suffices, and Lua checks the exact limit. */
+export const timeoutClassesSeconds = [10, 30, 60, 120, 300, 600, 3600] as const;
+
+/** In bytes. */
+export const bodyClasses = [1, 8, 32, 128, 512, 2048, 10_240].map((mebibytes) => mebibytes * 1024 * 1024);

@@ -1,0 +1,260 @@
+-- One request: whose is it, may it, what answers it. Entered from the constant nginx.conf, phase by phase.
+local cjson = require "cjson.safe"
+local access = require "wcp.access"
+local backend = require "wcp.backend"
+local config = require "wcp.config"
+local files = require "wcp.files"
+local pages = require "wcp.pages"
+local sites = require "wcp.site"
+
+local find, byte = string.find, string.byte
+local set_headers = pages.set_headers
+
+local M = {}
+
+M.release = backend.release
+
+local function hides(uri)
+  local at = uri:find("/.", 1, true)
+  while at do
+    if uri:sub(at, at + 12) ~= "/.well-known/" then return true end
+    at = uri:find("/.", at + 1, true)
+  end
+  return false
+end
+
+-- `/a/`: anything below; `/a/*.php`: prefix and suffix; otherwise a suffix.
+local function is_denied(patterns, uri)
+  for i = 1, #patterns do
+    local pattern = patterns[i]
+    local star = pattern:find("*", 1, true)
+    if star then
+      local tail = pattern:sub(star + 1)
+      if uri:sub(1, star - 1) == pattern:sub(1, star - 1) and uri:sub(-#tail) == tail then return true end
+    elseif pattern:sub(-1) == "/" then
+      if uri:sub(1, #pattern) == pattern then return true end
+    elseif uri:sub(-#pattern) == pattern then
+      return true
+    end
+  end
+  return false
+end
+
+-- Leaves the rest to nginx' own file handler, which checks every link on the way (disable_symlinks).
+local function serve_file(site)
+  local var = ngx.var
+  var.wcp_base = site.base
+  var.wcp_docroot = site.docroot
+  if not site.compress then ngx.req.clear_header("Accept-Encoding") end
+  ngx.header["Cache-Control"] = site.cache_control
+  set_headers(site)
+end
+
+local serve = {}
+
+-- The file that answers for a path of a static site; nil for none.
+local function static_file(site, uri)
+  if hides(uri) or find(uri, "%.ph[pt]m?l?$") or find(uri, "%.phar$") then return nil end
+  if byte(uri, -1) == 47 then
+    local index = uri .. "index.html"
+    if files.kind(site.docroot .. index) == "file" then return index end
+    return site.spa and "/index.html" or nil
+  end
+  if site.spa and files.kind(site.docroot .. uri) ~= "file" then return "/index.html" end
+  return uri
+end
+
+function serve.static(site, uri)
+  local path = static_file(site, uri)
+  if not path then return ngx.exit(404) end
+  if path ~= uri then ngx.req.set_uri(path) end
+  return serve_file(site)
+end
+
+-- A script must exist and, without links, lie below the domain's own directory. What PHP itself can open is bounded by its sandbox.
+local function run_script(site, name, extra)
+  local script = files.real(site.docroot .. name)
+  if not script or script:sub(1, #site.base + 1) ~= site.base .. "/" or files.kind(script) ~= "file" then return ngx.exit(404) end
+  return backend.php(site, script, name, extra)
+end
+
+local function front_controller(site)
+  if not site.front_controller then return ngx.exit(404) end
+  return run_script(site, "/" .. site.front_controller, "")
+end
+
+function serve.php(site, uri)
+  if hides(uri) then return ngx.exit(404) end
+  if is_denied(site.deny, uri) then return ngx.exit(403) end
+  local at, last = uri:find("%.php%f[/%z]")
+  if at then
+    local name = uri:sub(1, last)
+    if is_denied(site.deny, name) then return ngx.exit(403) end
+    return run_script(site, name, uri:sub(last + 1))
+  end
+  local kind = files.kind(site.docroot .. uri)
+  if kind == "file" and uri:byte(-1) ~= 47 then
+    if uri:find("%.phtml$") or uri:find("%.phar$") then return ngx.exit(404) end
+    return serve_file(site)
+  end
+  if kind ~= "directory" then return front_controller(site) end
+  local directory = uri:byte(-1) == 47 and uri or uri .. "/"
+  local has_script = files.kind(site.docroot .. directory .. "index.php") == "file"
+  if not has_script and files.kind(site.docroot .. directory .. "index.html") ~= "file" then
+    -- An empty document root is shown as such, not as a failure of a program that is not there yet.
+    if directory == "/" and not site.front_controller then return ngx.exit(404) end
+    return front_controller(site)
+  end
+  if directory ~= uri then
+    -- nginx answers a directory without its slash by a redirect.
+    return serve_file(site)
+  end
+  if has_script then return run_script(site, directory .. "index.php", "") end
+  ngx.req.set_uri(directory .. "index.html")
+  return serve_file(site)
+end
+
+function serve.proxy(site)
+  return backend.proxy(site)
+end
+
+function serve.redirect(site)
+  local to = site.to
+  if to:sub(1, 2) == "//" then
+    to = ngx.var.wcp_scheme .. ":" .. to .. ((ngx.var.http_host or ""):match(":%d+$") or "")
+  end
+  if site.keep_path then
+    local rest = ngx.var.request_uri
+    to = to:gsub("/+$", "") .. (rest:byte(1) == 47 and rest or "/")
+  end
+  ngx.header["Location"] = to
+  ngx.header["Content-Type"] = "text/plain"
+  ngx.status = site.code
+  ngx.say("moved")
+  return ngx.exit(ngx.OK)
+end
+
+function serve.suspended(site)
+  ngx.header["Retry-After"] = "3600"
+  return pages.answer(503, site.message)
+end
+serve.unavailable = serve.suspended
+
+-- 413 before a byte of the body is read, or a detour over a location that reads it under a class limit when nobody says how long it is.
+local function body_is_fine(site)
+  local length = ngx.var.http_content_length
+  if length then
+    if (tonumber(length) or math.huge) <= site.upload then return true end
+    ngx.exit(413)
+    return false
+  end
+  if not ngx.var.http_transfer_encoding or site.type ~= "php" and site.type ~= "proxy" then return true end
+  ngx.exec("@body_" .. site.body_class)
+  return false
+end
+
+local function find_site()
+  local site = sites.lookup(ngx.var.host)
+  if not site then
+    pages.answer(421)
+    return nil
+  end
+  if site.access_log then ngx.var.wcp_access_log = site.access_log end
+  ngx.ctx.site = site
+  if site.type ~= "php" and site.type ~= "proxy" then set_headers(site) end
+  return site
+end
+
+function M.route()
+  local site = find_site()
+  if not site or not access.admits(site) or not body_is_fine(site) then return end
+  return serve[site.type](site, ngx.var.uri)
+end
+
+function M.body()
+  local site = find_site()
+  if not site then return end
+  ngx.req.read_body()
+  local file = ngx.req.get_body_file()
+  local size = #(ngx.req.get_body_data() or "")
+  if file then
+    local _, _, _, bytes = files.version(file)
+    size = bytes or math.huge
+  end
+  if size > site.upload then return ngx.exit(413) end
+  return serve[site.type](site, ngx.var.uri)
+end
+
+local function is_root_of_empty_site(site)
+  return site.docroot and ngx.var.request_method ~= "POST" and (ngx.var.request_uri == "/" or ngx.var.request_uri:sub(1, 2) == "/?") and files.is_empty(site.docroot)
+end
+
+-- Files of sites that anybody may see: true ("1") when there is more to it, and `route` has to look.
+function M.quick()
+  local var = ngx.var
+  local site = sites.lookup(var.host)
+  if not site or not site.docroot or site.allow or var.http_content_length or var.http_transfer_encoding then return "1" end
+  local uri, path = var.uri, nil
+  if site.type == "static" then
+    path = static_file(site, uri)
+  elseif byte(uri, -1) ~= 47 and not hides(uri) and not is_denied(site.deny, uri) and not find(uri, ".ph", 1, true)
+    and files.kind(site.docroot .. uri) == "file" then
+    path = uri
+  end
+  if not path then return "1" end
+  if path ~= uri then ngx.req.set_uri(path) end
+  if site.access_log then var.wcp_access_log = site.access_log end
+  serve_file(site)
+  return ""
+end
+
+-- What nginx itself refused, or a backend that did not answer. A backend's own error pages do not come here.
+function M.error()
+  local status = ngx.status
+  local site = find_site()
+  if not site then return end
+  if status == 502 and site.type == "php" then backend.retry_php(site) end
+  if status == 404 and is_root_of_empty_site(site) then return pages.placeholder(ngx.var.host) end
+  local page = site.error_pages[tostring(status)]
+  if page and site.docroot and type(page) == "string" then
+    local path = page:byte(1) == 47 and page or "/" .. page
+    local plain = not ("/" .. path .. "/"):find("/%.%.?/") and files.kind(site.docroot .. path) == "file"
+    if plain and not hides(path) then
+      ngx.req.set_method(ngx.HTTP_GET)
+      ngx.req.set_uri(path)
+      ngx.var.wcp_base = site.base
+      ngx.var.wcp_docroot = site.docroot
+      return
+    end
+  end
+  return pages.answer(status)
+end
+
+-- On answers of a backend: what the site says replaces what the program said.
+function M.headers()
+  local site = ngx.ctx.site or sites.lookup(ngx.var.host)
+  if site then set_headers(site) end
+end
+
+-- Orders of certificates are answered here before anything of the site counts: redirects, passwords and suspension included.
+function M.challenge()
+  return ngx.exit(404)
+end
+
+local function is_from_here()
+  local peer = ngx.var.realip_remote_addr
+  return peer == ngx.var.server_addr or peer == "::1" or peer:sub(1, 4) == "127." or peer == "unix:"
+end
+
+-- Tells the agent what is served for a name. Everybody else finds nothing here.
+function M.probe()
+  local token = (files.read(config.token_file) or ""):match("^%w+")
+  if not token or #token < 32 or ngx.var.http_x_wcp360_probe ~= token or not is_from_here() then return ngx.exit(404) end
+  local site = sites.lookup(ngx.var.host)
+  if not site or not site.owner then return ngx.exit(404) end
+  ngx.header["Content-Type"] = "application/json"
+  ngx.header["Cache-Control"] = "no-store"
+  ngx.print(cjson.encode({ owner = site.owner, uid = site.uid, generation = site.generation, type = site.type }))
+end
+
+return M

@@ -1,0 +1,181 @@
+-- The site table: one JSON record per hostname in sites/, named by the hostname (`_.x` for `*.x`). A small cache keeps what was decoded; each look-up
+-- asks the file system whether the file is still the same one (about a microsecond), so a record counts from the moment it is renamed into place.
+local cjson = require "cjson.safe"
+local lrucache = require "resty.lrucache"
+local address = require "wcp.address"
+local config = require "wcp.config"
+local files = require "wcp.files"
+
+cjson.decode_max_depth(16)
+
+local M = {}
+
+local cache = lrucache.new(4000)
+
+-- Response headers that a record may not set: they frame the message or belong to the front.
+local framing = {
+  ["connection"] = true, ["content-length"] = true, ["transfer-encoding"] = true, ["keep-alive"] = true, ["upgrade"] = true, ["trailer"] = true,
+  ["te"] = true, ["date"] = true, ["server"] = true, ["content-encoding"] = true, ["content-range"] = true, ["location"] = true, ["set-cookie"] = true,
+}
+
+local function is_text(value) return type(value) == "string" and not value:find("[%c]") end
+
+-- A path that starts with `prefix` (which ends with a slash) and has no empty, `.` or `..` part after it.
+local function is_path_below(value, prefix)
+  if not is_text(value) or value:sub(1, #prefix) ~= prefix then return false end
+  local rest = "/" .. value:sub(#prefix + 1) .. "/"
+  return not rest:find("/%.%.?/") and not rest:find("//", 1, true)
+end
+
+local function headers_of(record)
+  local list, hsts = {}, nil
+  for name, value in pairs(record.headers or {}) do
+    if type(name) == "string" and name:match("^[%w!#$%%&'*+%-.^_`|~]+$") and is_text(value) and not framing[name:lower()] then
+      if name:lower() == "strict-transport-security" then hsts = value else list[#list + 1] = { name, value } end
+    end
+  end
+  return list, hsts
+end
+
+local function networks_of(list)
+  local networks = {}
+  for _, text in ipairs(list or {}) do
+    local network = type(text) == "string" and address.network(text)
+    if not network then return nil end
+    networks[#networks + 1] = network
+  end
+  return networks
+end
+
+local function document_root(serve, tenant)
+  if not is_path_below(serve.base, config.tenants .. tenant .. "/") or type(serve.root) ~= "string" then return nil end
+  if serve.root == "" then return serve.base end
+  local path = serve.base .. "/" .. serve.root
+  return is_path_below(path, serve.base .. "/") and path or nil
+end
+
+local function php_value(values)
+  local lines = {}
+  for name, value in pairs(values or {}) do
+    if type(name) == "string" and name:match("^[%w_.]+$") and is_text(value) then lines[#lines + 1] = name .. "=" .. value end
+  end
+  table.sort(lines)
+  return table.concat(lines, "\n")
+end
+
+-- Each takes what its type needs out of the record; a reason when something is not as it must be.
+local prepare = {}
+
+function prepare.static(site, serve, record)
+  site.base, site.docroot = serve.base, document_root(serve, record.tenant)
+  site.spa = serve.fallback == "Spa"
+  if not site.docroot then return "document root" end
+end
+
+function prepare.php(site, serve, record)
+  site.base, site.docroot = serve.base, document_root(serve, record.tenant)
+  site.front_controller = serve.frontController
+  site.deny = serve.denySuffixes or {}
+  site.pool = serve.pool
+  site.php_value = php_value(serve.phpValues)
+  if not site.docroot then return "document root" end
+  if not is_path_below(serve.socket, config.pools) or not is_text(serve.pool) then return "socket" end
+  site.socket = serve.socket:sub(#config.root + 2)
+  if site.front_controller and not is_path_below("/" .. site.front_controller, "/") then return "front controller" end
+end
+
+function prepare.proxy(site, serve, record)
+  local target = serve.target
+  if type(target) ~= "table" then return "target" end
+  site.target = target
+  if target.type == "socket" then
+    if not is_path_below(target.path, config.tenants .. record.tenant .. "/") then return "target" end
+    site.socket = target.path:sub(#config.root + 2)
+    return
+  end
+  if type(target.host) ~= "string" or type(target.port) ~= "number" or not target.host:match("^[%w.:%-_]+$") then return "target" end
+  if target.scheme ~= "http" and target.scheme ~= "https" then return "target" end
+  site.allowed = {}
+  for i, rule in ipairs(target.allowed or {}) do
+    local network = address.network(rule.cidr)
+    if not network then return "allowed networks" end
+    site.allowed[i] = { network = network, from = rule.fromPort, to = rule.toPort }
+  end
+end
+
+function prepare.redirect(site, serve)
+  if not is_text(serve.to) or serve.to == "" then return "redirect" end
+  site.to, site.code, site.keep_path = serve.to, serve.code, serve.keepPath
+end
+
+function prepare.suspended(site, serve) site.message = serve.message end
+prepare.unavailable = prepare.suspended
+
+local function decode(text)
+  local record = cjson.decode(text)
+  if type(record) ~= "table" or type(record.serve) ~= "table" or type(record.tenant) ~= "string" then return nil, "not a record" end
+  local serve = record.serve
+  if not prepare[serve.type] or not record.tenant:match("^[a-z0-9][a-z0-9-]*$") then return nil, "not a record" end
+  local site = {
+    type = serve.type, owner = record.owner, uid = record.uid, generation = record.generation, tenant = record.tenant,
+    upload = tonumber(record.uploadBytes) or 0,
+    timeout = config.class(config.timeouts, tonumber(record.timeoutSeconds) or 60),
+    cache_control = "no-cache",
+    compress = record.compress ~= false,
+    error_pages = record.errorPages or {},
+  }
+  local seconds = tonumber(record.cacheSeconds) or 0
+  if seconds > 0 then site.cache_control = string.format("public, max-age=%d", seconds) end
+  site.body_class = config.class(config.bodies, site.upload)
+  site.headers, site.hsts = headers_of(record)
+  -- Relative: nginx takes a log path that begins with a variable for one below its own prefix.
+  if is_path_below(record.accessLog, config.tenants) then site.access_log = record.accessLog:sub(#config.root + 2) end
+  local access = record.access
+  if access then
+    site.allow, site.refuse = networks_of(access.allow), networks_of(access.deny)
+    if not site.allow or not site.refuse then return nil, "access rules" end
+    local auth = access.basicAuth
+    if auth then
+      if not is_path_below(auth.usersFile, config.auth) or not is_text(auth.realm) then return nil, "users file" end
+      site.realm, site.users_file = auth.realm:gsub('[\\"]', ""), auth.usersFile
+    end
+  end
+  local fault = prepare[serve.type](site, serve, record)
+  if fault then return nil, fault end
+  return site
+end
+
+-- The record in a file, or nil when there is none. One that cannot be read counts as unavailable: never another site, never a default.
+local function load(name)
+  local entry = cache:get(name)
+  local path = entry and entry.path or config.sites .. name
+  local inode, seconds, nanoseconds, size = files.version(path)
+  if not inode then
+    if entry then cache:delete(name) end
+    return nil
+  end
+  if entry and entry.inode == inode and entry.nanoseconds == nanoseconds and entry.seconds == seconds and entry.size == size then
+    return entry.site
+  end
+  local site, fault = nil, "not readable"
+  local text = files.read(path)
+  if text then site, fault = decode(text) end
+  if not site then
+    ngx.log(ngx.ERR, "site record ", name, ": ", fault)
+    site = { type = "unavailable", headers = {}, error_pages = {}, upload = 0, timeout = config.timeouts[1] }
+  end
+  cache:set(name, { path = path, inode = inode, seconds = seconds, nanoseconds = nanoseconds, size = size, site = site })
+  return site
+end
+
+-- The site of a hostname: its own record, else that of the wildcard one label up (as certificates match).
+function M.lookup(host)
+  -- Nothing but letters, digits, dots and dashes ever becomes a file name.
+  if not host or #host > 253 or not host:find("^[a-z0-9][a-z0-9.%-]*$") then return nil end
+  local site = load(host)
+  if site then return site end
+  local parent = host:match("^[^.]+(%..+)$")
+  return parent and load("_" .. parent) or nil
+end
+
+return M

@@ -1,0 +1,47 @@
+import { isRecord } from '#runtime/base/json.ts';
+import type { Host } from '#runtime/host/host.ts';
+import type { FrontAddress } from './front-settings.ts';
+import { reachable } from './start-front.ts';
+
+const probePath = '/.well-known/wcp360/probe';
+const timeoutMs = 5_000;
+
+/** What the front says about a hostname: whose record it serves, and which generation. */
+export interface SiteProbe {
+  readonly owner: string;
+  readonly uid: string;
+  readonly generation: number;
+}
+
+/**
+ * Asks the running front, on the reserved path, what it serves for a hostname; `undefined` when it serves nothing for it. Runs no code of the tenant.
+ * HostError when the front does not answer. For a wildcard, any name below it is asked for.
+ */
+export async function probeSite(
+  host: Host,
+  front: FrontAddress,
+  hostname: string,
+  signal: AbortSignal,
+): Promise<SiteProbe | undefined> {
+  const token = (await host.readText(`${host.root}/front/probe-token`, signal))?.trim() ?? '';
+  const name = hostname.startsWith('*.') ? `wcp360-probe${hostname.slice(1)}` : hostname;
+  const answer = await host.httpRequest(
+    {
+      address: { host: reachable(front.address), port: front.port },
+      method: 'GET',
+      path: probePath,
+      headers: { host: name, 'x-wcp360-probe': token },
+      timeoutMs,
+    },
+    signal,
+  );
+  return answer.status === 200 ? parseProbe(answer.body) : undefined;
+}
+
+function parseProbe(body: string): SiteProbe | undefined {
+  const value: unknown = JSON.parse(body);
+  if (!isRecord(value)) return undefined;
+  const { owner, uid, generation } = value;
+  const isWhole = typeof owner === 'string' && typeof uid === 'string' && typeof generation === 'number';
+  return isWhole ? { owner, uid, generation } : undefined;
+}

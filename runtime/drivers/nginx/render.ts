@@ -1,0 +1,73 @@
+import { BugError } from '#runtime/base/errors.ts';
+import { bodyClasses, timeoutClassesSeconds, type FrontAddress, type FrontSettings } from './front-settings.ts';
+
+/** Names of the templates below `front/` that make up the front. */
+export const templateNames = [
+  'nginx.conf',
+  'body.conf',
+  'backend.conf',
+  ...['config', 'files', 'address', 'site', 'pages', 'agent', 'password', 'access', 'backend', 'front'].map(
+    (name) => `lua/wcp/${name}.lua`,
+  ),
+] as const;
+
+/** Path below `<root>/front` → text, for the same settings always the same. BugError for a setting that is not what it should be. */
+export function renderFront(
+  templates: ReadonlyMap<string, string>,
+  settings: FrontSettings,
+): ReadonlyMap<string, string> {
+  const template = (name: string): string => {
+    const text = templates.get(name);
+    if (text === undefined) throw new BugError(`the template ${name} is missing`);
+    return text;
+  };
+  const values = {
+    ...hostValues(settings),
+    BODY_LOCATIONS: bodyClasses
+      .map((size) => fill(template('body.conf'), { CLASS: String(size), SIZE: String(size) }))
+      .join(''),
+    BACKEND_LOCATIONS: timeoutClassesSeconds
+      .map((seconds) => fill(template('backend.conf'), { SECONDS: String(seconds) }))
+      .join(''),
+    TIMEOUTS: timeoutClassesSeconds.join(', '),
+    BODIES: bodyClasses.join(', '),
+  };
+  const files = templateNames.filter((name) => name === 'nginx.conf' || name.endsWith('.lua'));
+  return new Map(files.map((name) => [name, fill(template(name), values)]));
+}
+
+function hostValues(settings: FrontSettings): Readonly<Record<string, string>> {
+  const networks = settings.trustedProxies.map((network) => token(network, /^[0-9a-fA-F:.]+(\/\d{1,3})?$/));
+  const header = settings.clientAddress === 'ProxyProtocol' ? 'proxy_protocol' : 'X-Forwarded-For';
+  return {
+    USER: `user ${token(settings.user, /^[a-z_][a-z0-9_-]*$/)};`,
+    WORKERS: token(String(settings.workers), /^[1-9]\d{0,3}$/),
+    ROOT: token(settings.root, /^(\/[A-Za-z0-9_.-]+)+$/),
+    FRONT: token(`${settings.root}/front`, /^(\/[A-Za-z0-9_.-]+)+$/),
+    LISTEN: settings.listen.map((each) => listenLine(each, settings)).join('\n'),
+    REALIP: [
+      ...networks.map((network) => `  set_real_ip_from ${network};`),
+      `  real_ip_header ${header};`,
+      '  real_ip_recursive on;',
+    ].join('\n'),
+    TRUSTED: networks.map((network) => `${network} 1;`).join(' '),
+  };
+}
+
+function listenLine(listen: FrontAddress, settings: FrontSettings): string {
+  const isV6 = listen.address.includes(':');
+  const address = token(listen.address, /^[0-9a-fA-F:.]+$/);
+  const port = token(String(listen.port), /^\d{1,5}$/);
+  const proxyProtocol = settings.clientAddress === 'ProxyProtocol' ? ' proxy_protocol' : '';
+  return `    listen ${isV6 ? `[${address}]` : address}:${port} default_server backlog=4096${isV6 ? ' ipv6only=on' : ''}${proxyProtocol};`;
+}
+
+function token(value: string, pattern: RegExp): string {
+  if (!pattern.test(value)) throw new BugError(`"${value}" cannot be a setting of the web front`);
+  return value;
+}
+
+/** Replaces `@NAME@`; an unknown name is left as it is, since Lua and nginx use the sign, too. */
+function fill(template: string, values: Readonly<Record<string, string>>): string {
+  return template.replace(/@([A-Z_]+)@/g, (mark, name: string) => values[name] ?? mark);
+}

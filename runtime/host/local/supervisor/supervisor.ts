@@ -1,0 +1,216 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoffMs } from '#runtime/base/backoff.ts';
+import { BugError, HostError } from '#runtime/base/errors.ts';
+import type { ServiceState, ServiceUnit, Services } from '#runtime/host/host.ts';
+import type { Logger } from '#runtime/telemetry/logger.ts';
+import { launch } from './launch.ts';
+import { countDescendants, isAlive, isGroupAlive, sendSignal } from './process-table.ts';
+import { capLog, logTail } from './service-log.ts';
+import { hashUnit, readRecords, removeRecord, writeRecord, type ServiceRecord } from './service-record.ts';
+
+/** A process that ends this soon after its start did not start. */
+const graceMs = 10;
+const pollMs = 1_000;
+const logCheckMs = 30_000;
+const logMaxBytes = 16 * 1024 * 1024;
+const logKeepBytes = 1024 * 1024;
+const defaultStopTimeoutMs = 10_000;
+/** After SIGKILL; a process in an uninterruptible wait is left to the kernel then. */
+const killWaitMs = 5_000;
+/** A service that ran this long starts its back-off anew. */
+const steadyMs = 60_000;
+const restartBackoff = { firstMs: 100, maxMs: 30_000, factor: 2, jitterRatio: 0.2 };
+
+/** Where a supervisor keeps its records (0700, its own), and its logger. */
+export interface SupervisorOptions {
+  readonly directory: string;
+  readonly log: Logger;
+  /** False: only looks and stops; whatever ended stays so. True unless given. */
+  readonly restarts?: boolean;
+}
+
+interface Tracked {
+  record: ServiceRecord;
+  /** Whether we are its parent and hear of its end; others are polled. */
+  isChild: boolean;
+  failures: number;
+  restart: NodeJS.Timeout | undefined;
+}
+
+/** The state that the functions below share. */
+interface Scope extends SupervisorOptions {
+  readonly tracked: Map<string, Tracked>;
+  /** One operation at a time for each service. */
+  readonly turns: Map<string, Promise<unknown>>;
+  readonly lifetime: AbortSignal;
+}
+
+/**
+ * Services as processes of ours, without systemd: limits are not enforced. Takes over what an earlier supervisor left running, by process id and
+ * start time; restarts what ended meanwhile. When `lifetime` aborts it lets go and stops nothing.
+ */
+export function openSupervisor(options: SupervisorOptions, lifetime: AbortSignal): Services {
+  const scope: Scope = { ...options, tracked: new Map(), turns: new Map(), lifetime };
+  for (const record of readRecords(options.directory)) adopt(scope, record);
+  const timers = [setInterval(() => pollAdopted(scope), pollMs), setInterval(() => capLogs(scope), logCheckMs)];
+  for (const timer of timers) timer.unref();
+  lifetime.addEventListener('abort', () => {
+    for (const timer of timers) clearInterval(timer);
+    for (const each of scope.tracked.values()) clearTimeout(each.restart);
+  });
+  return {
+    manager: 'supervisor',
+    limitsEnforced: false,
+    list: async () => [...scope.tracked.keys()].toSorted().map((name) => stateOf(scope, name)),
+    get: async (name) => (scope.tracked.has(name) ? stateOf(scope, name) : undefined),
+    processCount: async (name) => {
+      const record = scope.tracked.get(name)?.record;
+      return record !== undefined && isAlive(record) ? countDescendants(record.pid) : 0;
+    },
+    start: (unit, signal) => inTurn(scope, unit.name, () => start(scope, unit, signal)),
+    stop: (name, signal) => inTurn(scope, name, () => stop(scope, name, signal)),
+    signal: async (name, signal) => {
+      const record = scope.tracked.get(name)?.record;
+      if (record === undefined || !isAlive(record)) throw new HostError(`service ${name} does not run`);
+      sendSignal(record.pid, signal);
+    },
+  };
+}
+
+async function inTurn<T>(scope: Scope, name: string, step: () => Promise<T>): Promise<T> {
+  const before = scope.turns.get(name) ?? Promise.resolve();
+  const mine = before.then(step, step);
+  scope.turns.set(name, mine);
+  try {
+    return await mine;
+  } finally {
+    if (scope.turns.get(name) === mine) scope.turns.delete(name);
+  }
+}
+
+function stateOf(scope: Scope, name: string): ServiceState {
+  const record = scope.tracked.get(name)?.record;
+  if (record === undefined || !isAlive(record)) return { name, running: false };
+  return { name, running: true, pid: record.pid, unitHash: record.unitHash, startedMs: record.startedMs };
+}
+
+async function start(scope: Scope, unit: ServiceUnit, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  if (!/^[A-Za-z0-9][A-Za-z0-9.-]{0,199}$/.test(unit.name))
+    throw new BugError(`"${unit.name}" is no name for a service`);
+  const known = scope.tracked.get(unit.name);
+  if (known !== undefined) {
+    if (isAlive(known.record) && known.record.unitHash === hashUnit(unit)) return;
+    await stop(scope, unit.name, signal);
+  }
+  const tracked = begin(scope, unit, 0);
+  await delay(graceMs);
+  if (isAlive(tracked.record)) return;
+  forget(scope, unit.name);
+  throw new HostError(`service ${unit.name} ended at once: ${logTail(unit.logPath)}`, {
+    program: unit.command[0] ?? '',
+  });
+}
+
+function begin(scope: Scope, unit: ServiceUnit, failures: number): Tracked {
+  const { child, pid, startTime } = launch(unit);
+  const record = { pid, startTime, unit, unitHash: hashUnit(unit), startedMs: Date.now() };
+  writeRecord(scope.directory, record);
+  const tracked: Tracked = { record, isChild: true, failures, restart: undefined };
+  scope.tracked.set(unit.name, tracked);
+  child.once('exit', (code, by) => {
+    if (scope.tracked.get(unit.name) === tracked) onEnd(scope, tracked, by ?? `exit ${code}`);
+  });
+  return tracked;
+}
+
+function adopt(scope: Scope, record: ServiceRecord): void {
+  const tracked: Tracked = { record, isChild: false, failures: 0, restart: undefined };
+  scope.tracked.set(record.unit.name, tracked);
+  if (!isAlive(record)) onEnd(scope, tracked, 'ended while nobody watched');
+}
+
+/** Restarts after a back-off, or forgets what is only started on demand. Whatever the main process left behind in its group goes first. */
+function onEnd(scope: Scope, tracked: Tracked, how: string): void {
+  const { unit, startedMs } = tracked.record;
+  if (scope.lifetime.aborted || tracked.restart !== undefined) return;
+  if (isGroupAlive(tracked.record)) sendSignal(-tracked.record.pid, 'SIGKILL');
+  if (scope.restarts === false) return;
+  if (unit.restart === 'never') {
+    forget(scope, unit.name);
+    return;
+  }
+  const failures = Date.now() - startedMs > steadyMs ? 1 : tracked.failures + 1;
+  const waitMs = backoffMs(restartBackoff, failures);
+  scope.log.warn({ service: unit.name, how, waitMs }, 'service ended and will be restarted');
+  tracked.restart = setTimeout(() => void restart(scope, tracked, failures), waitMs);
+}
+
+async function restart(scope: Scope, ended: Tracked, failures: number): Promise<void> {
+  const { unit } = ended.record;
+  await inTurn(scope, unit.name, async () => {
+    if (scope.lifetime.aborted || scope.tracked.get(unit.name) !== ended) return;
+    try {
+      begin(scope, unit, failures);
+    } catch (err) {
+      scope.log.error({ service: unit.name, err }, 'service could not be restarted');
+      ended.restart = undefined;
+      ended.failures = failures;
+      onEnd(scope, ended, 'not started');
+    }
+  });
+}
+
+function pollAdopted(scope: Scope): void {
+  for (const tracked of scope.tracked.values()) {
+    if (!tracked.isChild && !isAlive(tracked.record)) onEnd(scope, tracked, 'ended');
+  }
+}
+
+async function stop(scope: Scope, name: string, signal: AbortSignal): Promise<void> {
+  const tracked = scope.tracked.get(name);
+  if (tracked === undefined) return;
+  const { record } = tracked;
+  // From here on its end is wanted: `exit` finds it untracked.
+  scope.tracked.delete(name);
+  clearTimeout(tracked.restart);
+  try {
+    if (isGroupAlive(record)) sendSignal(-record.pid, record.unit.stopSignal ?? 'SIGTERM');
+    const isGone = await groupEnds(record, record.unit.stopTimeoutMs ?? defaultStopTimeoutMs, signal);
+    if (!isGone) {
+      sendSignal(-record.pid, 'SIGKILL');
+      await groupEnds(record, killWaitMs, signal);
+    }
+  } finally {
+    if (isAlive(record)) scope.tracked.set(name, tracked);
+    else removeRecord(scope.directory, name);
+  }
+}
+
+/** Polls with growing waits, from 1 ms: the end of a whole group is told by no event. */
+async function groupEnds(record: ServiceRecord, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  for (let waitMs = 1; isGroupAlive(record); waitMs = Math.min(waitMs * 2, 50)) {
+    if (performance.now() > deadline) return false;
+    await delay(waitMs, undefined, { signal });
+  }
+  return true;
+}
+
+function forget(scope: Scope, name: string): void {
+  clearTimeout(scope.tracked.get(name)?.restart);
+  scope.tracked.delete(name);
+  removeRecord(scope.directory, name);
+}
+
+function capLogs(scope: Scope): void {
+  for (const { record } of scope.tracked.values()) {
+    const path = record.unit.logPath;
+    if (path === undefined) continue;
+    try {
+      capLog(path, logMaxBytes, logKeepBytes);
+    } catch (err) {
+      scope.log.warn({ service: record.unit.name, err }, 'could not cut a log');
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import { isRecord } from '#runtime/base/json.ts';
+import { orderActions, type OrderedActions } from '#runtime/plan/order.ts';
+import type { Action } from '#runtime/plan/plan.ts';
+import { filterByPolicy } from '#runtime/plan/policies.ts';
+import type { Logger } from '#runtime/telemetry/logger.ts';
+import type { KindDefinition, ResourceOf } from '#schemas/meta/kind.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { carryOut } from './carry-out.ts';
+import type { DriftPolicy, Outcome, ProbeResult } from './controller.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import type { ControllerMetrics } from './metrics.ts';
+import { refusalOf } from './outcomes.ts';
+import {
+  isDeleting,
+  isSameDesired,
+  planObject,
+  type PlannedActions,
+  type PlannedObject,
+  type PlanningOptions,
+  type States,
+} from './plan-object.ts';
+
+/** Look, but change nothing. */
+export const pausedAnnotation = 'hosting.wcp360.io/paused';
+
+/** What the loop keeps of an object from round to round; all of it can be lost. */
+export interface Memory {
+  /** The wanted state that a driver refused; it is not tried again before it changes. */
+  refused?: { readonly desired: States; readonly outcome: Extract<Outcome, { phase: 'refused' }> } | undefined;
+  /** The wanted state that stood last, for objects whose drift is only told. */
+  stood?: States | undefined;
+  /** What the last look from outside found, as long as nothing was changed since. */
+  probes?: readonly ProbeResult[] | undefined;
+  /** The last request to look again. */
+  request?: string | undefined;
+  /** What was withheld when that was last told. */
+  told?: string | undefined;
+}
+
+/** How a round ended, and when the object is looked at again. */
+export interface Conclusion {
+  readonly outcome: Outcome;
+  readonly inputs?: unknown;
+  readonly observed?: States | undefined;
+  readonly probes: readonly ProbeResult[];
+  /** The object is being deleted and nothing of ours is left. */
+  readonly isClean: boolean;
+  /** Not there yet, and no event may tell: again after the key's back-off. */
+  readonly comesBack?: boolean;
+  readonly afterMs?: number | undefined;
+  /** The cache does not show yet what was done: there is nothing true to tell. */
+  readonly isUntold?: boolean;
+}
+
+export interface ActingOptions<W> {
+  readonly planning: PlanningOptions<W>;
+  readonly world: W;
+  readonly events: EventRecorder;
+  readonly metrics: ControllerMetrics;
+  readonly log: Logger;
+  readonly fence: () => void;
+}
+
+interface Round {
+  readonly memory: Memory;
+  readonly signal: AbortSignal;
+}
+
+/** A round that takes longer is ended; its remaining actions come in the next one. */
+const longestRoundMs = 300_000;
+const probeTimeoutMs = 10_000;
+const deletionLookMs = 5_000;
+const subjectsInEvent = 5;
+
+/** Plans, filters, carries out, and looks whether it stands. Rejects with what is to be tried again. */
+export async function actOn<W>(options: ActingOptions<W>, object: KubeObject, round: Round): Promise<Conclusion> {
+  const planned = await planObject(options.planning, object);
+  if (planned.phase !== 'planned') return undecided(planned);
+  const ordered = orderActions(planned.plans, isDeleting(object));
+  const actions = [...ordered.makes, ...ordered.removes];
+  if (actions.length === 0) return await standing(options, object, { planned, ...round });
+  const { withheld } = filterByPolicy(actions, policyContext(options, object, { planned, memory: round.memory }));
+  if (withheld.length > 0) return withhold(options, object, { planned, withheld, memory: round.memory });
+  const { refused } = round.memory;
+  if (refused !== undefined && isSameDesired(refused.desired, planned.desired)) {
+    return { ...concluded(planned, refused.outcome), observed: undefined };
+  }
+  return await change(options, object, { planned, ordered, ...round });
+}
+
+function undecided(planned: Exclude<PlannedObject, PlannedActions>): Conclusion {
+  const { phase, reason, message, retryAfterMs } = planned;
+  return { outcome: { phase, reason, message }, probes: [], isClean: false, afterMs: retryAfterMs };
+}
+
+function concluded(planned: PlannedActions, outcome: Outcome, probes: readonly ProbeResult[] = []): Conclusion {
+  return { outcome, inputs: planned.inputs, observed: planned.observed, probes, isClean: false };
+}
+
+function policyContext<W>(
+  options: ActingOptions<W>,
+  object: KubeObject,
+  known: { readonly planned: PlannedActions; readonly memory: Memory },
+): Parameters<typeof filterByPolicy>[1] {
+  const { stood } = known.memory;
+  return {
+    drift: driftPolicyOf(options, object),
+    paused: object.metadata.annotations?.[pausedAnnotation] === 'true',
+    deleting: isDeleting(object),
+    // After a restart nothing is remembered; a generation that was acted on is the next best witness.
+    drifted: stood === undefined ? isObserved(object) : isSameDesired(stood, known.planned.desired),
+  };
+}
+
+function driftPolicyOf<W>(options: ActingOptions<W>, object: KubeObject): DriftPolicy {
+  return options.planning.controller.driftPolicy?.(object as ResourceOf<KindDefinition>) ?? 'Enforce';
+}
+
+function isObserved(object: KubeObject): boolean {
+  const status = object['status'];
+  return isRecord(status) && status['observedGeneration'] === object.metadata.generation;
+}
+
+function withhold<W>(
+  options: ActingOptions<W>,
+  object: KubeObject,
+  found: { readonly planned: PlannedActions; readonly withheld: readonly Action[]; readonly memory: Memory },
+): Conclusion {
+  const text = summaryOf(found.withheld);
+  if (found.memory.told !== text) {
+    found.memory.told = text;
+    options.events.record(object, { type: 'Warning', reason: 'Drifted', message: `Not changed: ${text}` });
+  }
+  return concluded(found.planned, { phase: 'drifted', withheld: found.withheld }, found.memory.probes);
+}
+
+async function change<W>(
+  options: ActingOptions<W>,
+  object: KubeObject,
+  round: Round & { readonly planned: PlannedActions; readonly ordered: OrderedActions },
+): Promise<Conclusion> {
+  const { planned, ordered, memory } = round;
+  const signal = AbortSignal.any([round.signal, AbortSignal.timeout(longestRoundMs)]);
+  const drivers = new Map(options.planning.drivers.map(([, runtime]) => [runtime.driver.name, runtime]));
+  const { name, namespace } = object.metadata;
+  const log = options.log.child({ kind: object.kind, namespace, name });
+  memory.probes = undefined;
+  memory.told = undefined;
+  try {
+    await carryOut({ ...options, drivers, log, signal }, ordered);
+  } catch (err) {
+    const outcome = refusalOf(err);
+    if (outcome === undefined) throw err;
+    memory.refused = { desired: planned.desired, outcome };
+    options.metrics.refused();
+    options.events.record(object, { type: 'Warning', reason: outcome.reason, message: outcome.message });
+    return { ...concluded(planned, outcome), observed: undefined };
+  }
+  const message = summaryOf([...ordered.makes, ...ordered.removes]);
+  options.events.record(object, { type: 'Normal', reason: 'Applied', message });
+  const after = await planObject(options.planning, object);
+  if (after.phase !== 'planned') return undecided(after);
+  if (after.plans.every(({ actions }) => actions.length === 0)) {
+    return await standing(options, object, { planned: after, memory, signal });
+  }
+  const outcome = { phase: 'pending', reason: 'InProgress', message: 'Changes are being carried out.' } as const;
+  return { ...concluded(after, outcome), comesBack: true, isUntold: true };
+}
+
+/** Nothing is left to do: wait for what ends by itself, or look from outside. */
+async function standing<W>(
+  options: ActingOptions<W>,
+  object: KubeObject,
+  round: Round & { readonly planned: PlannedActions },
+): Promise<Conclusion> {
+  const { planned, memory } = round;
+  memory.refused = undefined;
+  memory.told = undefined;
+  if (planned.waitsFor !== undefined) {
+    const reason = isDeleting(object) ? 'WaitingForDeletion' : 'Waiting';
+    const outcome = { phase: 'pending', reason, message: planned.waitsFor } as const;
+    return { ...concluded(planned, outcome), afterMs: deletionLookMs };
+  }
+  if (isDeleting(object)) return { ...concluded(planned, { phase: 'synced' }), isClean: true };
+  if (driftPolicyOf(options, object) === 'Warn') memory.stood = planned.desired;
+  const probes = memory.probes ?? (await probe(options, object, round));
+  const isUp = probes.every(({ ok }) => ok);
+  memory.probes = isUp ? probes : undefined;
+  return { ...concluded(planned, { phase: 'synced' }, probes), comesBack: !isUp };
+}
+
+async function probe<W>(
+  options: ActingOptions<W>,
+  object: KubeObject,
+  round: Round & { readonly planned: PlannedActions },
+): Promise<readonly ProbeResult[]> {
+  const { controller } = options.planning;
+  if (controller.probe === undefined) return [];
+  const signal = AbortSignal.any([round.signal, AbortSignal.timeout(probeTimeoutMs)]);
+  try {
+    return await controller.probe(object as ResourceOf<KindDefinition>, round.planned.inputs, options.world, signal);
+  } catch (err) {
+    round.signal.throwIfAborted();
+    options.log.warn({ err, kind: object.kind, name: object.metadata.name }, 'probe failed');
+    return [{ ok: false, reason: 'ProbeFailed', message: 'Whether it works could not be found out.' }];
+  }
+}
+
+function summaryOf(actions: readonly Action[]): string {
+  const told = actions.slice(0, subjectsInEvent).map(({ op, subject }) => `${op} ${subject}`);
+  const more = actions.length - told.length;
+  return `${told.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
+}

@@ -1,0 +1,240 @@
+import { rfc3339, type Clock } from '#runtime/base/clock.ts';
+import { isRecord } from '#runtime/base/json.ts';
+import { createWorkQueue } from '#runtime/base/work-queue.ts';
+import type { Client } from '#runtime/client/client.ts';
+import { keyOf, parseKeyText, resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { isStatus } from '#runtime/client/status-error.ts';
+import { orderActions } from '#runtime/plan/order.ts';
+import type { Action } from '#runtime/plan/plan.ts';
+import type { Logger } from '#runtime/telemetry/logger.ts';
+import { parseDurationMs } from '#schemas/meta/duration.ts';
+import type { KindDefinition } from '#schemas/meta/kind.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import type { Cache } from './cache.ts';
+import type { InformerSet } from './informer-set.ts';
+import { storeKeyOf } from './object-store.ts';
+import { isDeleting, type PlannedObject } from './plan-object.ts';
+
+export interface PlanRequestOptions {
+  /** The kind of `{ spec: { timeToLive, object }, status: { plans: [{ by, actions, reason, message }] } }`, namespaced. */
+  readonly kind: KindDefinition;
+  /** The leader answers every request, deletes those that are past their time, and says when all who are concerned have answered. */
+  readonly leads: boolean;
+  /** Kinds that we plan for; others are not answered by agents. */
+  readonly kinds: readonly KindDefinition[];
+  /** Namespace in which cluster-scoped objects may be asked about. */
+  readonly systemNamespace: string;
+  /** Where an object that is not placed yet would be placed; its status as placement would write it. From the cache. */
+  readonly place?: (object: KubeObject, cache: Cache) => KubeObject;
+  readonly client: Client;
+  readonly informers: InformerSet;
+  readonly planObject: (
+    object: KubeObject,
+  ) => Promise<readonly { readonly controller: string; readonly planned: PlannedObject }[]>;
+  /** `host/web1`, `cluster`. */
+  readonly by: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** What one of us would do, as it stands in the status. */
+interface Answer {
+  readonly by: string;
+  readonly actions: readonly Action[];
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+const defaultTimeToLiveMs = 300_000;
+const longestPlan = 1_024;
+const longestTimeToLiveMs = 3_600_000;
+
+/**
+ * Answers "what would you do if this object stood?" with the very plan that would be carried out, and changes nothing but the request's status.
+ * An object is taken at its word for spec, labels and annotations only: identity, status and deletion are those of the stored object of that name, so that
+ * nobody can ask in the name of another host or owner. Call it once all caches have synced. Objects of other namespaces are refused; cluster-scoped ones may be asked about in the system namespace.
+ */
+export function answerPlanRequests(options: PlanRequestOptions): void {
+  const { kind, informers, clock, signal, log } = options;
+  const queue = createWorkQueue({ clock });
+  informers.subscribe(kind, ({ object }) => queue.add(storeKeyOf(object)));
+  signal.addEventListener('abort', () => queue.close(), { once: true });
+  const work = async (): Promise<void> => {
+    for (const request of requestsOf(options)) queue.add(storeKeyOf(request));
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      try {
+        const afterMs = await answerOne(options, key);
+        queue.forget(key);
+        if (afterMs !== undefined) queue.addAfter(key, afterMs);
+      } catch (err) {
+        if (signal.aborted) return;
+        queue.retry(key);
+        log.warn({ err, kind: kind.kind, key }, 'plan request was not answered');
+      } finally {
+        queue.done(key);
+      }
+    }
+  };
+  work().catch((err: unknown) => log.error({ err }, 'plan requests are not answered any more'));
+}
+
+function requestsOf(options: PlanRequestOptions): readonly KubeObject[] {
+  return options.informers.cache.list(options.kind);
+}
+
+/** When to look again, in milliseconds. */
+async function answerOne(options: PlanRequestOptions, key: string): Promise<number | undefined> {
+  const { kind, informers, client, signal, leads, by } = options;
+  const request: KubeObject | undefined = informers.cache.get(kind, parseKeyText(key));
+  if (request === undefined || isDeleting(request)) return undefined;
+  const leftMs = timeLeftMs(request, options.clock.now());
+  if (leftMs <= 0) {
+    if (leads) await client.delete(resourceTypeOf(kind), keyOf(request), { signal });
+    return undefined;
+  }
+  const asked = askedObject(options, request);
+  const given = answersOf(request);
+  const mine = given.get(by) ?? (await answerFor(options, asked));
+  if (mine === undefined) return leftMs;
+  const isComplete = leads && hostsOf(asked.object).every((host) => given.has(`host/${host}`));
+  if (given.has(by) && isComplete === isMarkedComplete(request)) return leftMs;
+  await writeAnswer(options, request, {
+    plans: [mine],
+    ...(isComplete ? { conditions: [complete(options, request)] } : {}),
+  });
+  return leftMs;
+}
+
+function timeLeftMs(request: KubeObject, nowMs: number): number {
+  const spec = request['spec'];
+  const text = isRecord(spec) && typeof spec['timeToLive'] === 'string' ? spec['timeToLive'] : '';
+  const liveMs = Math.min(parseDurationMs(text) ?? defaultTimeToLiveMs, longestTimeToLiveMs);
+  return Date.parse(request.metadata.creationTimestamp ?? '') + liveMs - nowMs;
+}
+
+/** The object to plan for, or why there will be no plan. */
+interface Asked {
+  readonly object: KubeObject | undefined;
+  readonly refusal?: { readonly reason: string; readonly message: string };
+}
+
+function askedObject(options: PlanRequestOptions, request: KubeObject): Asked {
+  const spec = request['spec'];
+  const object = isRecord(spec) ? spec['object'] : undefined;
+  if (!isObject(object)) return refused('Invalid', 'spec.object is no object with apiVersion, kind and name.');
+  const kind = options.kinds.find(
+    (known) => known.kind === object.kind && object.apiVersion === `${known.group}/${known.version}`,
+  );
+  if (kind === undefined) return refused('UnknownKind', `Nothing is planned for ${object.apiVersion} ${object.kind}.`);
+  const place = request.metadata.namespace;
+  const namespace = kind.scope === 'Namespaced' ? (object.metadata.namespace ?? place) : undefined;
+  if ((namespace ?? options.systemNamespace) !== place) {
+    return refused('Forbidden', 'Objects of another namespace cannot be asked about here.');
+  }
+  const { name, labels, annotations } = object.metadata;
+  const live: KubeObject | undefined = options.informers.cache.get(kind, { namespace, name });
+  const own = {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labels && { labels }),
+    ...(annotations && { annotations }),
+  };
+  const identity = live?.metadata ?? { generation: 1 };
+  const { status: _claimed, ...rest } = object;
+  const status = live?.['status'];
+  const hypothetical: KubeObject = {
+    ...rest,
+    metadata: { ...identity, ...own },
+    ...(status === undefined ? {} : { status }),
+  };
+  return { object: options.place?.(hypothetical, options.informers.cache) ?? hypothetical };
+}
+
+function refused(reason: string, message: string): Asked {
+  return { object: undefined, refusal: { reason, message } };
+}
+
+function isObject(value: unknown): value is KubeObject {
+  return (
+    isRecord(value) &&
+    typeof value['apiVersion'] === 'string' &&
+    typeof value['kind'] === 'string' &&
+    isRecord(value['metadata']) &&
+    typeof value['metadata']['name'] === 'string'
+  );
+}
+
+/** `undefined` when it is nobody's business here. */
+async function answerFor(options: PlanRequestOptions, asked: Asked): Promise<Answer | undefined> {
+  const { by, leads } = options;
+  if (asked.object === undefined)
+    return leads && asked.refusal !== undefined ? { by, actions: [], ...asked.refusal } : undefined;
+  const found = await options.planObject(asked.object);
+  if (found.length === 0) return leads ? { by, actions: [] } : undefined;
+  const actions: Action[] = [];
+  for (const { planned } of found) {
+    if (planned.phase !== 'planned') return { by, actions, reason: planned.reason, message: planned.message };
+    const { makes, removes } = orderActions(planned.plans, isDeleting(asked.object));
+    actions.push(...makes, ...removes);
+  }
+  return { by, actions: actions.slice(0, longestPlan) };
+}
+
+function answersOf(request: KubeObject): ReadonlyMap<string, Answer> {
+  const status = request['status'];
+  const plans = isRecord(status) && Array.isArray(status['plans']) ? status['plans'] : [];
+  return new Map(plans.filter(isAnswer).map((answer) => [answer.by, answer]));
+}
+
+function isAnswer(value: unknown): value is Answer {
+  return isRecord(value) && typeof value['by'] === 'string';
+}
+
+/** Hosts on which the object runs, or will. */
+function hostsOf(object: KubeObject | undefined): readonly string[] {
+  const status = object?.['status'];
+  if (!isRecord(status)) return [];
+  return [status['host'], status['nextHost']].filter((host) => typeof host === 'string' && host !== '').map(String);
+}
+
+function isMarkedComplete(request: KubeObject): boolean {
+  const status = request['status'];
+  const conditions = isRecord(status) && Array.isArray(status['conditions']) ? status['conditions'] : [];
+  return conditions.some(
+    (condition) => isRecord(condition) && condition['type'] === 'Ready' && condition['status'] === 'True',
+  );
+}
+
+function complete(options: PlanRequestOptions, request: KubeObject): Readonly<Record<string, unknown>> {
+  return {
+    type: 'Ready',
+    status: 'True',
+    reason: 'Answered',
+    message: 'Everybody concerned has answered.',
+    lastTransitionTime: rfc3339(options.clock.now()),
+    observedGeneration: request.metadata.generation,
+  };
+}
+
+async function writeAnswer(
+  options: PlanRequestOptions,
+  request: KubeObject,
+  status: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { client, kind, by, signal } = options;
+  const { name, namespace, uid } = request.metadata;
+  const body: KubeObject = {
+    apiVersion: request.apiVersion,
+    kind: request.kind,
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) },
+    status,
+  };
+  const fieldManager = `wcp360-plan-${by.replaceAll('/', '-')}`;
+  try {
+    await client.apply(resourceTypeOf(kind), body, { fieldManager, force: true, subresource: 'status', signal });
+  } catch (err) {
+    // Whoever asked has deleted it meanwhile.
+    if (!isStatus(err, 404) && !isStatus(err, 409)) throw err;
+  }
+}

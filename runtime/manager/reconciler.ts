@@ -1,0 +1,209 @@
+import { rfc3339, type Clock } from '#runtime/base/clock.ts';
+import { LostLeadershipError } from '#runtime/base/errors.ts';
+import type { WorkQueue } from '#runtime/base/work-queue.ts';
+import type { Client } from '#runtime/client/client.ts';
+import { parseKeyText, resourceTypeOf } from '#runtime/client/resource-type.ts';
+import type { Logger } from '#runtime/telemetry/logger.ts';
+import type { KindDefinition, ResourceOf } from '#schemas/meta/kind.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { actOn, type ActingOptions, type Conclusion, type Memory } from './act.ts';
+import type { Cache } from './cache.ts';
+import type { AnyController } from './controller.ts';
+import type { DriverRuntimes } from './driver-runtime.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import { addFinalizer, dropFinalizer, hasFinalizer, type FinalizerOptions } from './finalizers.ts';
+import type { ControllerMetrics, ReconcileResult } from './metrics.ts';
+import { failureOf } from './outcomes.ts';
+import { isDeleting, planObject, type PlannedObject, type PlanningOptions } from './plan-object.ts';
+import { answeredRequest, requestedAtAnnotation, statusBody } from './status-body.ts';
+import { createStatusWriter, type StatusWriter } from './status-writer.ts';
+
+/**
+ * The one loop, for all kinds. One call is one round: it looks at what is true now and brings the world nearer to what is wanted.
+ *
+ * Flow: object from the cache (absent → forget) → ours? → finalizer there? → plan → policy → apply, settle → probe → status → deleting and clean: drop the finalizer.
+ * Guarantees: nothing is made before the finalizer is there; nothing is taken away for want of evidence, only because the object says so or has a deletion timestamp;
+ * the finalizer goes when nothing is left; a round for an object that is as it should be reads memory only and writes nothing.
+ * Assumes: never called twice at once for one key; called only after all caches have synced.
+ * Errors: LostLeadershipError and the signal's reason; all others become the object's status and a retry.
+ */
+export interface Reconciler {
+  reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult>;
+  /** The plan for an object that need not be stored: read-only. */
+  plan(object: KubeObject): Promise<PlannedObject>;
+}
+
+export interface ReconcilerOptions<W> {
+  readonly controller: AnyController<W>;
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly world: W;
+  readonly drivers: DriverRuntimes<W>;
+  readonly queue: Pick<WorkQueue, 'retry' | 'attempts' | 'forget' | 'addAfter'>;
+  readonly events: EventRecorder;
+  readonly metrics: ControllerMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Throws LostLeadershipError when somebody else leads. */
+  readonly fence: () => void;
+}
+
+/** `wcp360-domain.host`: the field manager of a controller. */
+export function fieldManagerOf(controllerName: string): string {
+  return `wcp360-${controllerName}`;
+}
+
+interface Loop<W> extends ReconcilerOptions<W> {
+  readonly acting: ActingOptions<W>;
+  readonly statuses: StatusWriter;
+  readonly finalizer: FinalizerOptions | undefined;
+  readonly memories: Map<string, Memory>;
+}
+
+/** A loop for one controller, remembering nothing yet. */
+export function createReconciler<W>(options: ReconcilerOptions<W>): Reconciler {
+  const { controller, client } = options;
+  const kind: KindDefinition = controller.kind as KindDefinition;
+  const type = resourceTypeOf(kind);
+  const fieldManager = fieldManagerOf(controller.name);
+  const drivers = Object.entries(controller.drivers as Record<string, Parameters<typeof options.drivers.of>[0]>).map(
+    ([name, driver]) => [name, options.drivers.of(driver)] as const,
+  );
+  const planning: PlanningOptions<W> = { controller, cache: options.cache, drivers };
+  const loop: Loop<W> = {
+    ...options,
+    acting: { ...options, planning },
+    statuses: createStatusWriter({ client, type, fieldManager }),
+    finalizer:
+      controller.finalizer === undefined ? undefined : { client, type, fieldManager, finalizer: controller.finalizer },
+    memories: new Map(),
+  };
+  return {
+    plan: async (object) => await planObject(planning, object),
+    reconcile: async (key, signal) => {
+      const object = options.cache.get(kind, parseKeyText(key));
+      if (object === undefined || controller.concerns?.(object) === false) return forget(loop, key);
+      try {
+        return await round(loop, { key, object }, signal);
+      } catch (err) {
+        if (signal.aborted || err instanceof LostLeadershipError) throw err;
+        const waitMs = options.queue.retry(key);
+        options.log.warn({ err, ...namesOf(object), waitMs }, 'round failed');
+        return 'error';
+      }
+    },
+  };
+}
+
+function forget<W>(loop: Loop<W>, key: string): ReconcileResult {
+  loop.memories.delete(key);
+  loop.statuses.forget(key);
+  loop.queue.forget(key);
+  return 'success';
+}
+
+interface Subject {
+  readonly key: string;
+  readonly object: KubeObject;
+}
+
+async function round<W>(loop: Loop<W>, subject: Subject, signal: AbortSignal): Promise<ReconcileResult> {
+  const held = await hold(loop, subject.object, signal);
+  if (held === undefined) return forget(loop, subject.key);
+  const memory = memoryOf(loop, subject.key);
+  noticeRequest(loop, held, memory);
+  const conclusion = await conclude(loop, { key: subject.key, object: held }, { memory, signal });
+  if (conclusion.isClean) return await release(loop, { key: subject.key, object: held }, signal);
+  if (conclusion.isUntold !== true) await writeStatus(loop, held, { conclusion, signal });
+  return schedule(loop, { key: subject.key, object: held }, conclusion);
+}
+
+/** The object once our finalizer is on it; `undefined` when there is nothing to do for us: not placed yet, or deleted without ever having been ours. */
+async function hold<W>(loop: Loop<W>, object: KubeObject, signal: AbortSignal): Promise<KubeObject | undefined> {
+  const { finalizer, controller } = loop;
+  if (finalizer === undefined) return isDeleting(object) ? undefined : object;
+  if (hasFinalizer(object, finalizer.finalizer)) return object;
+  if (isDeleting(object) || controller.finalizerSetBy === 'placement') return undefined;
+  loop.fence();
+  return await addFinalizer(finalizer, object, signal);
+}
+
+function memoryOf<W>(loop: Loop<W>, key: string): Memory {
+  let memory = loop.memories.get(key);
+  if (memory === undefined) loop.memories.set(key, (memory = {}));
+  return memory;
+}
+
+/** Somebody asked to look again now: what is remembered is worth nothing. */
+function noticeRequest<W>(loop: Loop<W>, object: KubeObject, memory: Memory): void {
+  const request = object.metadata.annotations?.[requestedAtAnnotation];
+  if (request === undefined || request === memory.request) return;
+  memory.request = request;
+  if (request === answeredRequest(object)) return;
+  memory.refused = undefined;
+  memory.probes = undefined;
+  for (const [, runtime] of loop.acting.planning.drivers) runtime.snapshots.invalidate();
+}
+
+async function conclude<W>(
+  loop: Loop<W>,
+  subject: Subject,
+  round: { readonly memory: Memory; readonly signal: AbortSignal },
+): Promise<Conclusion> {
+  try {
+    return await actOn(loop.acting, subject.object, round);
+  } catch (err) {
+    if (round.signal.aborted || err instanceof LostLeadershipError) throw err;
+    const waitMs = loop.queue.retry(subject.key);
+    const attempts = loop.queue.attempts(subject.key);
+    const outcome = failureOf(err, { attempts, atMs: loop.clock.now() + waitMs });
+    loop.log.warn({ err, ...namesOf(subject.object), attempts, waitMs }, 'round failed');
+    loop.events.record(subject.object, { type: 'Warning', reason: outcome.reason, message: outcome.message });
+    return { outcome, probes: [], isClean: false };
+  }
+}
+
+async function release<W>(loop: Loop<W>, subject: Subject, signal: AbortSignal): Promise<ReconcileResult> {
+  loop.fence();
+  if (loop.finalizer === undefined || (await dropFinalizer(loop.finalizer, subject.object, signal))) {
+    return forget(loop, subject.key);
+  }
+  loop.queue.retry(subject.key);
+  return 'requeue';
+}
+
+async function writeStatus<W>(
+  loop: Loop<W>,
+  object: KubeObject,
+  told: { readonly conclusion: Conclusion; readonly signal: AbortSignal },
+): Promise<void> {
+  const { controller, clock } = loop;
+  const { outcome, probes, inputs, observed } = told.conclusion;
+  const now = rfc3339(clock.now());
+  const resource = object as ResourceOf<KindDefinition>;
+  const patch = controller.status(resource, { inputs, observed, outcome, probes, now });
+  const status = statusBody({ kind: controller.kind as KindDefinition, object, patch, outcome, now });
+  if (Object.keys(status).length === 0) return;
+  if (await loop.statuses.write(object, status, told.signal)) loop.metrics.statusWritten();
+}
+
+function schedule<W>(loop: Loop<W>, subject: Subject, conclusion: Conclusion): ReconcileResult {
+  const { queue, controller, clock } = loop;
+  const { key, object } = subject;
+  if (conclusion.outcome.phase === 'failed') return 'error';
+  const now = clock.now();
+  const dueMs = controller.due?.(object as ResourceOf<KindDefinition>, now);
+  if (dueMs !== undefined) queue.addAfter(key, dueMs - now);
+  if (conclusion.comesBack === true) {
+    queue.retry(key);
+    return 'requeue';
+  }
+  queue.forget(key);
+  if (conclusion.afterMs === undefined) return 'success';
+  queue.addAfter(key, conclusion.afterMs);
+  return 'requeue_after';
+}
+
+function namesOf(object: KubeObject): Readonly<Record<string, string | undefined>> {
+  return { kind: object.kind, namespace: object.metadata.namespace, name: object.metadata.name };
+}

@@ -1,0 +1,97 @@
+import { isRecord } from '#runtime/base/json.ts';
+import type { KindDefinition } from '#schemas/meta/kind.ts';
+import type { Condition, KubeObject } from '#schemas/meta/object.ts';
+import type { Outcome, StatusPatch } from './controller.ts';
+
+/** What a controller said about an object, and what the loop knows. */
+export interface StatusSource {
+  readonly kind: KindDefinition;
+  readonly object: KubeObject;
+  readonly patch: StatusPatch<KindDefinition>;
+  readonly outcome: Outcome;
+  /** RFC 3339. */
+  readonly now: string;
+}
+
+type NewCondition = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;
+
+/** Asked for by people and GitOps tools: reconcile now. Answered in `status.lastHandledRequestAt`. */
+export const requestedAtAnnotation = 'hosting.wcp360.io/requested-at';
+
+/**
+ * The status to apply: the controller's fields and conditions, completed. `lastTransitionTime` moves only with a condition's status.
+ * Who writes `Ready` speaks for the whole object, and so also writes `observedGeneration`, the answer to a request, and the
+ * kstatus conditions `Reconciling` and `Stalled`, which are there only while true (abnormal-true).
+ * Fields that the kind's schema does not declare are left out. Pure.
+ */
+export function statusBody(source: StatusSource): Readonly<Record<string, unknown>> {
+  const { kind, object, patch, now } = source;
+  const declared = kind.status.properties ?? {};
+  const speaksForAll = patch.conditions.some(({ type }) => type === 'Ready');
+  const added = speaksForAll ? progressConditions(source) : [];
+  const live = liveConditions(object);
+  const generation = object.metadata.generation;
+  const complete = (condition: NewCondition): Condition => {
+    const before = live.get(condition.type);
+    const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : now;
+    return {
+      ...condition,
+      lastTransitionTime,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+    };
+  };
+  const body: Record<string, unknown> = { ...patch.fields };
+  const requestedAt = object.metadata.annotations?.[requestedAtAnnotation];
+  if (speaksForAll && 'observedGeneration' in declared && generation !== undefined)
+    body['observedGeneration'] = generation;
+  if (speaksForAll && 'lastHandledRequestAt' in declared && requestedAt !== undefined) {
+    body['lastHandledRequestAt'] = requestedAt;
+  }
+  const conditions = [...patch.conditions, ...added];
+  if (conditions.length > 0) body['conditions'] = conditions.map(complete);
+  return body;
+}
+
+function progressConditions(source: StatusSource): readonly NewCondition[] {
+  const { outcome, patch } = source;
+  const taken = new Set(patch.conditions.map(({ type }) => type));
+  const condition = progressOf(outcome, patch.conditions);
+  return condition === undefined || taken.has(condition.type) ? [] : [condition];
+}
+
+function progressOf(outcome: Outcome, conditions: readonly NewCondition[]): NewCondition | undefined {
+  switch (outcome.phase) {
+    case 'pending':
+      return { type: 'Reconciling', status: 'True', reason: outcome.reason, message: outcome.message };
+    case 'failed': {
+      const message = `Attempt ${outcome.attempts} failed; the next one is at ${outcome.nextTryAt}. ${outcome.message}`;
+      return { type: 'Reconciling', status: 'True', reason: outcome.reason, message };
+    }
+    case 'refused':
+      return { type: 'Stalled', status: 'True', reason: outcome.reason, message: outcome.message };
+    case 'drifted':
+      return undefined;
+    case 'synced': {
+      const ready = conditions.find(({ type }) => type === 'Ready');
+      if (ready === undefined || ready.status === 'True') return undefined;
+      return { type: 'Reconciling', status: 'True', reason: ready.reason, message: ready.message };
+    }
+  }
+}
+
+function liveConditions(object: KubeObject): ReadonlyMap<string, Condition> {
+  const status = object['status'];
+  const conditions = isRecord(status) && Array.isArray(status['conditions']) ? status['conditions'] : [];
+  return new Map(conditions.filter(isCondition).map((condition) => [condition.type, condition]));
+}
+
+function isCondition(value: unknown): value is Condition {
+  return isRecord(value) && typeof value['type'] === 'string' && typeof value['lastTransitionTime'] === 'string';
+}
+
+/** The request that was answered last, as the status shows it. */
+export function answeredRequest(object: KubeObject): string | undefined {
+  const status = object['status'];
+  const answered = isRecord(status) ? status['lastHandledRequestAt'] : undefined;
+  return typeof answered === 'string' ? answered : undefined;
+}

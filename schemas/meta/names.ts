@@ -1,0 +1,37 @@
+/** Words that stand in every object of ours: group, labels, annotations, finalizers. */
+
+export const GROUP = 'hosting.wcp360.io';
+
+/** The namespace for Secrets of cluster-scoped kinds, ServiceAccounts of hosts, and leases. */
+export const SYSTEM_NAMESPACE = 'wcp360-system';
+
+export const LABELS = {
+  /** Whose an object is; on a Namespace it lets a Tenant adopt it. */
+  tenant: 'hosting.wcp360.io/tenant',
+  managedBy: 'app.kubernetes.io/managed-by',
+} as const;
+
+export const MANAGED_BY = 'wcp360';
+
+export const ANNOTATIONS = {
+  paused: 'hosting.wcp360.io/paused',
+  requestedAt: 'hosting.wcp360.io/requested-at',
+} as const;
+
+export const FINALIZERS = {
+  cluster: 'hosting.wcp360.io/cluster',
+  host: 'hosting.wcp360.io/host',
+} as const;
+
+/** The range of Unix user ids that tenants get. */
+export const ACCOUNT_UIDS = { first: 20_000, last: 59_999 } as const;
+
+/** Name of the HostnameClaim of a hostname: `*.x` becomes `wc--any.x`, which no hostname can be (labels refuse `--` at the third place). */
+export function claimNameOf(hostname: string): string {
+  return hostname.startsWith('*.') ? `wc--any.${hostname.slice(2)}` : hostname;
+}
+
+/** The ServiceAccount, in the system namespace, of the agent of a host. */
+export function agentAccountOf(host: string): string {
+  return `agent-${host}`;
+}

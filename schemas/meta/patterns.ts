@@ -1,0 +1,73 @@
+/** Regular expressions of our schemas: RE2 syntax without look-around, anchored, and bounded by a `maxLength` where they are used. */
+
+/**
+ * One label of a hostname: at most 63 characters, not at a hyphen's edge, and no `--` at the third place unless it is `xn--` (RFC 5891 §4.2.3.1):
+ * the claims of wildcards live there.
+ */
+const LABEL =
+  '(xn--[a-z0-9-]{0,58}[a-z0-9]|[a-z0-9]|[a-z0-9]{2}|[a-z0-9][a-z0-9-][a-z0-9]|[a-z0-9][a-z0-9-]{2}[a-z0-9]|[a-z0-9][a-z0-9-]([a-z0-9][a-z0-9-]|-[a-z0-9])[a-z0-9-]{0,58}[a-z0-9])';
+
+/** The last label begins with a letter, so that an IPv4 address is no hostname. */
+const TOP_LABEL = '[a-z]([a-z0-9-]{0,61}[a-z0-9])?';
+
+const HOSTNAME = `(${LABEL}\\.)+${TOP_LABEL}`;
+
+const OCTET = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
+const IPV4 = `${OCTET}(\\.${OCTET}){3}`;
+const HEX = '[0-9a-f]{1,4}';
+const IPV6 = [
+  `(${HEX}:){7}${HEX}`,
+  `(${HEX}:){1,7}:`,
+  `(${HEX}:){1,6}:${HEX}`,
+  `(${HEX}:){1,5}(:${HEX}){1,2}`,
+  `(${HEX}:){1,4}(:${HEX}){1,3}`,
+  `(${HEX}:){1,3}(:${HEX}){1,4}`,
+  `(${HEX}:){1,2}(:${HEX}){1,5}`,
+  `${HEX}:(:${HEX}){1,6}`,
+  `:(:${HEX}){1,7}`,
+  '::',
+].join('|');
+
+const SEGMENT = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
+const PORT = '(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})';
+
+/** Characters of paths, queries and fragments (RFC 3986); no quotes, blanks or backslashes. */
+const URL_CHARACTERS = 'A-Za-z0-9._~%!$&()*+,;=:@/-';
+
+export const PATTERNS = {
+  hostname: `^${HOSTNAME}$`,
+  hostnameOrWildcard: `^(\\*\\.)?${HOSTNAME}$`,
+  address: `^(${IPV4}|${IPV6})$`,
+  cidr: `^(${IPV4}(/(3[0-2]|[12]?[0-9]))?|(${IPV6})(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$`,
+  /** One port or a range: `8080`, `3000-3999`. */
+  ports: `^${PORT}(-${PORT})?$`,
+  quantity: '^[0-9]{1,15}(\\.[0-9]{1,9})?(m|k|[KMGTP]i|[MGTP])?$',
+  bytes: '^[0-9]{1,15}(\\.[0-9]{1,9})?(k|[KMGTP]i|[MGTP])?$',
+  duration: '^([0-9]{1,9}(\\.[0-9]{1,9})?(ms|s|m|h))+$',
+  /** Below the domain's directory; no hidden part, no `..`. */
+  relativePath: `^${SEGMENT}(/${SEGMENT})*$`,
+  urlPath: `^/${SEGMENT}(/${SEGMENT})*$`,
+  headerName: '^[A-Za-z0-9][A-Za-z0-9-]*$',
+  /** Visible ASCII and blanks: nothing that could end a header. */
+  headerValue: '^[ -~]*$',
+  envName: '^[A-Za-z_][A-Za-z0-9_]*$',
+  /** Anything but NUL, which no environment can hold. */
+  envValue: '^[^\\x00]*$',
+  phpVersion: '^[5-9]\\.[0-9]$',
+  /** Words, numbers, sizes and expressions of error levels; no quotes, line ends or `$`. */
+  phpValue: '^[A-Za-z0-9_.,/:+& ~|^-]*$',
+  /** A whole URL, or `//host`. */
+  httpUrl: `^(https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:${PORT})?(/[${URL_CHARACTERS}]*)?(\\?[${URL_CHARACTERS}?]*)?(#[${URL_CHARACTERS}?]*)?|//${HOSTNAME})$`,
+  /** Scheme, host and port; no path, no user. */
+  upstreamUrl: `^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[(${IPV6})\\])(:${PORT})?$`,
+  objectName: '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$',
+  namespace: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$',
+  /** Names of people and groups: visible ASCII. */
+  subject: '^[!-~]+$',
+  word: '^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$',
+  /** One sentence: no control characters, no line ends (U+2028 and U+2029 count). */
+  sentence: '^[^\\x00-\\x1f\\x7f-\\x9f\\x{2028}\\x{2029}]*$',
+  realm: '^[A-Za-z0-9 .,:_-]*$',
+  labelKey: '^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$',
+  labelValue: '^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$',
+} as const;

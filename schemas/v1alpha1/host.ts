@@ -1,0 +1,93 @@
+import { conditionsField, LENGTHS, observedGenerationField, textField } from '#schemas/meta/fragments.ts';
+import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
+import { PATTERNS } from '#schemas/meta/patterns.ts';
+import { phpVersionField } from './limits.ts';
+
+const uidField = { type: 'integer', description: 'A Unix user or group id.', format: 'int64', minimum: 0 } as const;
+
+export const hostKind = defineKind({
+  group: 'hosting.wcp360.io',
+  version: 'v1alpha1',
+  kind: 'Host',
+  plural: 'hosts',
+  singular: 'host',
+  shortNames: ['whost'],
+  categories: ['hosting'],
+  scope: 'Cluster',
+  description: 'A machine that serves tenants. Its agent makes the object when it joins; people set labels and take it out of service.',
+  spec: {
+    type: 'object',
+    description: 'What people decide about the host.',
+    properties: {
+      unschedulable: { type: 'boolean', description: 'Take no new tenants; those that are here stay.', default: false },
+      addresses: {
+        type: 'array',
+        description: 'Addresses under which visitors reach the host.',
+        default: [],
+        maxItems: 32,
+        items: {
+          type: 'object',
+          description: 'One address.',
+          required: ['type', 'address'],
+          properties: {
+            type: { type: 'string', description: 'Public for visitors, Private for hosts among themselves.', enum: ['Public', 'Private'] },
+            address: { type: 'string', description: 'IPv4 or IPv6.', maxLength: 45, pattern: PATTERNS.address },
+          },
+        },
+      },
+    },
+  },
+  status: {
+    type: 'object',
+    description: 'What the agent found on the machine.',
+    properties: {
+      observedGeneration: observedGenerationField,
+      agentVersion: textField('Version of the agent.'),
+      root: { type: 'string', description: 'Directory below which everything of tenants lies.', maxLength: LENGTHS.message },
+      capabilities: {
+        type: 'object',
+        description: 'What the machine has.',
+        properties: {
+          phpVersions: {
+            type: 'array',
+            description: 'Installed PHP versions, oldest first.',
+            maxItems: 16,
+            items: phpVersionField,
+          },
+          nginxVersion: textField('Version of nginx; absent when it is not installed.'),
+          services: { type: 'string', description: 'What runs the daemons.', enum: ['systemd', 'supervisor'] },
+          limitsEnforced: { type: 'boolean', description: 'Whether limits of processor time, memory and processes hold.' },
+          accounts: { type: 'boolean', description: 'Whether tenants have accounts on the machine, not only bare numbers.' },
+          front: {
+            type: 'object',
+            description: 'As whom the web front runs.',
+            required: ['uid', 'gid'],
+            properties: { uid: uidField, gid: uidField },
+          },
+          takenUids: {
+            type: 'array',
+            description: 'User ids in the range of tenants that the machine uses otherwise.',
+            maxItems: 4096,
+            items: uidField,
+          },
+          takenNames: {
+            type: 'array',
+            description: 'Account names of the machine, which no tenant can have.',
+            maxItems: 4096,
+            items: { type: 'string', description: 'An account name.', maxLength: 64 },
+          },
+        },
+      },
+      conditions: conditionsField,
+    },
+  },
+  columns: [
+    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status', description: 'Whether it serves.' },
+    { name: 'Unschedulable', type: 'boolean', jsonPath: '.spec.unschedulable', description: 'Takes no new tenants.' },
+    { name: 'PHP', type: 'string', jsonPath: '.status.capabilities.phpVersions', description: 'Installed PHP versions.' },
+    { name: 'Version', type: 'string', jsonPath: '.status.agentVersion', description: 'Version of the agent.', priority: 1 },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since it joined.' },
+  ],
+});
+
+export type Host = ResourceOf<typeof hostKind>;

@@ -1,0 +1,50 @@
+import { bytesField, countField, cpuField } from '#schemas/meta/fragments.ts';
+import { PATTERNS } from '#schemas/meta/patterns.ts';
+import type { Schema } from '#schemas/meta/schema.ts';
+
+/** Pieces that Package, Tenant and a Tenant's effective limits share. What is absent is not limited. */
+
+export const limitFields = {
+  domains: countField('Domains in the namespace.'),
+  databases: countField('Databases in the namespace.'),
+  mailboxes: countField('Mailboxes in the namespace.'),
+  storage: bytesField('Disk space of all files together, such as `20Gi`.'),
+  traffic: bytesField('Traffic in a month, such as `1Ti`.'),
+  cpu: cpuField('Processor time, such as `500m` (half a core) or `2`.'),
+  memory: bytesField('Memory of all processes together, such as `1Gi`.'),
+  processes: countField('Processes and threads at the same time.'),
+} as const satisfies Readonly<Record<string, Schema>>;
+
+export const phpVersionField = {
+  type: 'string',
+  description: 'A PHP version, such as `8.2`.',
+  maxLength: 8,
+  pattern: PATTERNS.phpVersion,
+} as const satisfies Schema;
+
+export const phpLimitFields = {
+  versions: {
+    type: 'array',
+    description: 'PHP versions that may be used; the first is taken where a site names none. Empty: all that the host has.',
+    maxItems: 16,
+    'x-kubernetes-list-type': 'set',
+    items: phpVersionField,
+  },
+  children: { ...countField('Requests that one site may work on at the same time.'), minimum: 1, maximum: 512 },
+  memory: bytesField('Largest memory limit of one request, such as `256Mi`.'),
+} as const satisfies Readonly<Record<string, Schema>>;
+
+export const proxyTargetsField = {
+  type: 'array',
+  description: 'Addresses that sites may pass requests on to. None unless listed; a socket in the tenant’s own tree needs no entry.',
+  maxItems: 32,
+  items: {
+    type: 'object',
+    description: 'A network and the ports in it.',
+    required: ['cidr', 'ports'],
+    properties: {
+      cidr: { type: 'string', description: 'The network, such as `127.0.0.1/32`.', maxLength: 64, pattern: PATTERNS.cidr },
+      ports: { type: 'string', description: 'A port or a range, such as `3000-3999`.', maxLength: 11, pattern: PATTERNS.ports },
+    },
+  },
+} as const satisfies Schema;

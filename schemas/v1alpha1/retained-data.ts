@@ -1,0 +1,54 @@
+import { conditionsField, LENGTHS, nameField, objectReference, observedGenerationField, SELECTABLE_PLACEMENT, placementFields, timeField } from '#schemas/meta/fragments.ts';
+import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
+import { PATTERNS } from '#schemas/meta/patterns.ts';
+
+export const retainedDataKind = defineKind({
+  group: 'hosting.wcp360.io',
+  version: 'v1alpha1',
+  kind: 'RetainedData',
+  plural: 'retaineddata',
+  singular: 'retaineddata',
+  shortNames: ['kept'],
+  categories: ['hosting'],
+  scope: 'Cluster',
+  description: 'Data of a deleted object that is kept on a host. Deleting this purges the data; declaring the same object again takes it back.',
+  spec: {
+    type: 'object',
+    description: 'What is kept and where.',
+    required: ['objectRef', 'tenantRef', 'host', 'path', 'userId'],
+    properties: {
+      objectRef: {
+        type: 'object',
+        description: 'The object that the data belonged to.',
+        required: ['kind', 'namespace', 'name'],
+        properties: {
+          kind: { type: 'string', description: 'Its kind.', maxLength: 63, pattern: PATTERNS.word },
+          namespace: nameField('Its namespace.'),
+          name: nameField('Its name.'),
+        },
+      },
+      tenantRef: objectReference('Whose the data is.'),
+      host: nameField('The host that keeps it.'),
+      path: { type: 'string', description: 'Where it lies below the host’s root.', maxLength: LENGTHS.message, pattern: PATTERNS.relativePath },
+      userId: { type: 'integer', description: 'Unix user id that the files carry.', format: 'int32', minimum: 0 },
+      expiresAt: timeField('When it is purged by itself; absent: never.'),
+    },
+    'x-kubernetes-validations': [{ rule: 'self.path == oldSelf.path && self.host == oldSelf.host', message: 'where data is kept can not be changed' }],
+  },
+  status: {
+    type: 'object',
+    description: 'The state of what is kept.',
+    properties: { observedGeneration: observedGenerationField, ...placementFields, conditions: conditionsField },
+  },
+  columns: [
+    { name: 'Kind', type: 'string', jsonPath: '.spec.objectRef.kind', description: 'Kind of the deleted object.' },
+    { name: 'Namespace', type: 'string', jsonPath: '.spec.objectRef.namespace', description: 'Its namespace.' },
+    { name: 'Object', type: 'string', jsonPath: '.spec.objectRef.name', description: 'Its name.' },
+    { name: 'Host', type: 'string', jsonPath: '.spec.host', description: 'Where it is kept.' },
+    { name: 'Expires', type: 'string', jsonPath: '.spec.expiresAt', description: 'When it is purged.' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since deletion.' },
+  ],
+  selectableFields: ['.spec.host', ...SELECTABLE_PLACEMENT],
+});
+
+export type RetainedData = ResourceOf<typeof retainedDataKind>;
