@@ -1,5 +1,4 @@
 import type { KindDefinition } from '#schemas/meta/kind.ts';
-import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { Accounts } from '#runtime/drivers/accounts/model.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
@@ -12,9 +11,6 @@ import type { Action } from '#runtime/plan/plan.ts';
 
 /** A driver of which a controller knows only what states it speaks. */
 export type DriverOf<State, W> = Driver<string, unknown, State, Action, W>;
-
-/** Child objects in the API, by a key of the objects driver. */
-export type Children = ReadonlyMap<string, KubeObject>;
 
 /** Whether an object of ours is to stay. */
 export interface Fate {
@@ -34,17 +30,6 @@ export interface HostWorld extends ClusterWorld {
   readonly host: Host;
 }
 
-/** How a controller's child objects are made: one driver per controller, under a field manager of its own. */
-export interface ObjectsPart<W> {
-  readonly create: (options: {
-    readonly name: string;
-    readonly fieldManager: string;
-    readonly kinds: readonly KindDefinition[];
-  }) => DriverOf<Children, W>;
-  /** The wanted state that consists of these objects. */
-  readonly stateOf: (objects: readonly KubeObject[]) => Children;
-}
-
 /** Whether a tenant may have a hostname; `undefined` when it may. */
 export type JudgeHostname = (
   hostname: string,
@@ -54,11 +39,12 @@ export type JudgeHostname = (
 
 /** What the composition root hands to every cluster controller: controllers know each other by this only. */
 export interface ClusterParts<W> {
-  readonly objects: ObjectsPart<W>;
   /** Sets finalizers on objects of a kind. */
   readonly placement: (kind: KindDefinition) => DriverOf<ReadonlySet<string>, W>;
   /** Deletes objects of a kind that nobody needs. */
   readonly disposal: (kind: KindDefinition) => DriverOf<Fate, W>;
+  /** The user id of a tenant. */
+  readonly uids: DriverOf<number | undefined, W>;
   /** hostname → tenant. */
   readonly claims: DriverOf<ReadonlyMap<string, string>, W>;
   readonly judgeHostname: JudgeHostname;
@@ -80,7 +66,6 @@ export interface HostParts<W> {
   readonly tree: DriverOf<Tree, W>;
   readonly phpFpm: DriverOf<PhpPools, W>;
   readonly nginx: DriverOf<SiteTable, W>;
-  readonly objects: ObjectsPart<W>;
   readonly disposal: (kind: KindDefinition) => DriverOf<Fate, W>;
   /** Asks the running front, on its reserved path; `undefined` when it serves nothing for the name. HostError when it does not answer. */
   readonly probeSite: (world: W, hostname: string, signal: AbortSignal) => Promise<FrontAnswer | undefined>;

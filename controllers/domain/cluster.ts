@@ -7,7 +7,9 @@ import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, type Watch } from '#runtime/manager/controller.ts';
-import type { Children, ClusterParts, DriverOf } from '#controllers/parts.ts';
+import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
+import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
+import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { desiredClaims, desiredFinalizers, desiredRights } from './cluster/desired.ts';
 import { gatherDomainCluster } from './cluster/gather.ts';
 import type { DomainClusterInputs } from './cluster/inputs.ts';
@@ -29,11 +31,11 @@ const BY_ANCESTOR = 'ancestor';
 const BY_SECRET = 'secret';
 
 /** A Domain in the API: its claims, its place, and the agent's rights to its Secrets. */
-export function createDomainClusterController<W>(parts: ClusterParts<W>) {
-  const { objects, ancestorsOf, judgeHostname } = parts;
+export function createDomainClusterController<W extends ClusterWorld>(parts: ClusterParts<W>) {
+  const { ancestorsOf, judgeHostname } = parts;
   const drivers: DomainClusterDrivers<W> = {
     claims: parts.claims,
-    objects: objects.create({ name: 'domain-rights', fieldManager: 'wcp360-domain-cluster', kinds: [roleKind, roleBindingKind] }),
+    objects: createObjectsDriver({ name: 'domain-rights', fieldManager: 'wcp360-domain-rights', kinds: [roleKind, roleBindingKind] }),
     placement: parts.placement(domainKind),
   };
   return defineController<typeof domainKind, W, DomainClusterDrivers<W>, DomainClusterInputs>({
@@ -51,7 +53,7 @@ export function createDomainClusterController<W>(parts: ClusterParts<W>) {
     gather: (domain, cache) => gatherDomainCluster(domain, cache, judgeHostname),
     desired: (domain, inputs) => ({
       claims: desiredClaims(inputs),
-      objects: objects.stateOf(desiredRights(domain, inputs)),
+      objects: childrenOf(desiredRights(domain, inputs)),
       placement: desiredFinalizers(inputs),
     }),
     // The names stay the tenant's until nothing serves them any more: the next owner must not find the former one's site.

@@ -9,7 +9,9 @@ import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
-import type { Children, DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
+import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
+import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
+import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { desiredPools, desiredTree, treeAfterDeletion } from './host/desired.ts';
 import { gatherDomain } from './host/gather.ts';
 import type { DomainHostInputs } from './host/inputs.ts';
@@ -29,8 +31,8 @@ export type DomainHostDrivers<W> = {
 
 /** A Domain on the host that it is placed on: its directory, its PHP, its records in the front. */
 export function createDomainHostController<W extends HostWorld>(parts: HostParts<W>) {
-  const { hostName, tree, phpFpm, nginx, objects, probeSite } = parts;
-  const kept = objects.create({ name: 'domain-kept', fieldManager: 'wcp360-domain-host', kinds: [retainedDataKind] });
+  const { hostName, tree, phpFpm, nginx, probeSite } = parts;
+  const kept = createObjectsDriver<'domain-kept', W>({ name: 'domain-kept', fieldManager: 'wcp360-domain-kept', kinds: [retainedDataKind] });
   const drivers: DomainHostDrivers<W> = { tree, phpFpm, nginx, kept };
   return defineController<typeof domainKind, W, DomainHostDrivers<W>, DomainHostInputs>({
     name: 'domain.host',
@@ -47,7 +49,7 @@ export function createDomainHostController<W extends HostWorld>(parts: HostParts
       nginx: desiredSites(domain, inputs),
       kept: kept.nothing,
     }),
-    afterDeletion: (domain, inputs) => afterDeletion(parts, domain, inputs),
+    afterDeletion: (domain, inputs) => afterDeletion(hostName, domain, inputs),
     driftPolicy: (domain) => domain.spec.drift,
     status: domainHostStatus,
     probe: (domain, inputs, world, signal) => probeDomain(domain, inputs, { world, probeSite, signal }),
@@ -74,7 +76,7 @@ function domainKeyOf(changed: KubeObject): readonly ObjectKey[] {
 
 /** Nothing is taken down before it is known whose the files are: a tenant that is gone for a moment costs nobody their data. */
 function afterDeletion<W>(
-  { hostName, objects }: HostParts<W>,
+  hostName: string,
   domain: Domain,
   inputs: DomainHostInputs | undefined,
 ): Desired<DomainHostDrivers<W>> | Pending {
@@ -86,6 +88,6 @@ function afterDeletion<W>(
     tree: treeAfterDeletion(domain),
     phpFpm: new Map(),
     nginx: new Map(),
-    kept: objects.stateOf(isRetained ? [retainedDataOf(domain, hostName, inputs.accountId)] : []),
+    kept: childrenOf(isRetained ? [retainedDataOf(domain, hostName, inputs.accountId)] : []),
   };
 }

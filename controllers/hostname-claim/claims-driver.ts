@@ -7,7 +7,7 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Driver, Owner } from '#runtime/drivers/driver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Action } from '#runtime/plan/plan.ts';
-import { BY_CLAIMANT } from './indexes.ts';
+import { BY_CLAIMANT, hostnameClaimIndexes } from './indexes.ts';
 
 /** Names that an object uses → the tenant that claims them. */
 export type Claims = ReadonlyMap<string, string>;
@@ -30,15 +30,21 @@ interface World {
 
 const TYPE = resourceTypeOf(hostnameClaimKind);
 
+/** A driver whose look-ups need indexes; the manager adds them. */
+export interface ClaimsDriver<W> extends Driver<'claims', Cache, Claims, ClaimsAction, W> {
+  readonly reads: typeof hostnameClaimIndexes;
+}
+
 /**
  * Claims hostnames for an object. Each claimant applies under a field manager of its own and without force: all claimants of one tenant agree on
  * `tenantRef` and share the claim, a second tenant disagrees and meets a conflict. So whoever creates the claim first has the name, on every server.
  * A conflict is no error here: the claim that won reaches the cache, and the object is looked at again. The snapshot is the cache itself.
  */
-export function createClaimsDriver<W extends World>(): Driver<'claims', Cache, Claims, ClaimsAction, W> {
+export function createClaimsDriver<W extends World>(): ClaimsDriver<W> {
   return {
     name: 'claims',
     nothing: new Map(),
+    reads: hostnameClaimIndexes,
     normalize: (desired) => desired,
     observe: (world) => Promise.resolve(world.cache),
     advance: (snapshot) => snapshot,

@@ -9,29 +9,32 @@ import { uidClaimKind, type UIDClaim } from '#schemas/v1alpha1/uid-claim.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, type Watch } from '#runtime/manager/controller.ts';
-import type { Children, ClusterParts, DriverOf } from '#controllers/parts.ts';
+import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
+import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
+import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { childrenAfterDeletion, desiredChildren } from './cluster/desired.ts';
 import { gatherTenantCluster } from './cluster/gather.ts';
 import type { TenantClusterInputs } from './cluster/inputs.ts';
 import { BY_PARENT } from './cluster/parent.ts';
 import { tenantsByHost } from './cluster/placement.ts';
 import { tenantClusterStatus } from './cluster/status.ts';
-import { uidClaimIndex } from './cluster/uids.ts';
 
 /** What a Tenant is made of in the API. */
 export type TenantClusterDrivers<W> = {
-  /** Namespace, UIDClaim, ResourceQuota, RoleBindings. */
+  readonly uids: DriverOf<number | undefined, W>;
+  /** Namespace, ResourceQuota, RoleBindings. */
   readonly objects: DriverOf<Children, W>;
   /** The host's finalizer, set before the host learns of the tenant. */
   readonly placement: DriverOf<ReadonlySet<string>, W>;
 };
 
-const CHILD_KINDS = [uidClaimKind, namespaceKind, resourceQuotaKind, roleBindingKind] as const;
+const CHILD_KINDS = [namespaceKind, resourceQuotaKind, roleBindingKind] as const;
 
 /** A Tenant in the API: its namespace, user id, rights, quota and place. */
-export function createTenantClusterController<W>({ objects, placement }: ClusterParts<W>) {
+export function createTenantClusterController<W extends ClusterWorld>({ uids, placement }: ClusterParts<W>) {
   const drivers: TenantClusterDrivers<W> = {
-    objects: objects.create({ name: 'tenant-objects', fieldManager: 'wcp360-tenant-cluster', kinds: CHILD_KINDS }),
+    uids,
+    objects: createObjectsDriver({ name: 'tenant-objects', fieldManager: 'wcp360-tenant-objects', kinds: CHILD_KINDS }),
     placement: placement(tenantKind),
   };
   return defineController<typeof tenantKind, W, TenantClusterDrivers<W>, TenantClusterInputs>({
@@ -42,16 +45,16 @@ export function createTenantClusterController<W>({ objects, placement }: Cluster
     drivers,
     watches: tenantClusterWatches,
     indexes: [
-      { kind: uidClaimKind, index: uidClaimIndex },
       { kind: tenantKind, index: tenantsByHost },
       { kind: tenantKind, index: { name: BY_PARENT, valuesOf: parentNameOf } },
     ],
     gather: gatherTenantCluster,
     desired: (tenant, inputs) => ({
-      objects: objects.stateOf(desiredChildren(tenant, inputs)),
+      uids: inputs.uid.number,
+      objects: childrenOf(desiredChildren(tenant, inputs)),
       placement: inputs.host === undefined ? new Set() : new Set([FINALIZERS.host]),
     }),
-    afterDeletion: (tenant, inputs) => ({ objects: objects.stateOf(childrenAfterDeletion(tenant, inputs)), placement: new Set() }),
+    afterDeletion: (tenant, inputs) => ({ uids: undefined, objects: childrenOf(childrenAfterDeletion(tenant, inputs)), placement: new Set() }),
     status: tenantClusterStatus,
   });
 }

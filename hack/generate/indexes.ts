@@ -30,11 +30,11 @@ export function controllersIndex(root: URL): string {
   const imports = [...cluster, ...host].toSorted((a, b) => (a.path < b.path ? -1 : 1));
   return [
     HEADER + `import type { AnyController } from '#runtime/manager/controller.ts';`,
-    `import type { ClusterParts, HostParts, HostWorld } from './parts.ts';`,
+    `import type { ClusterParts, ClusterWorld, HostParts, HostWorld } from './parts.ts';`,
     ...imports.map(({ name, path }) => `import { ${name} } from './${path}';`),
     '',
     '/** The controllers of the leader. */',
-    'export function createClusterControllers<W>(parts: ClusterParts<W>): readonly AnyController<W>[] {',
+    'export function createClusterControllers<W extends ClusterWorld>(parts: ClusterParts<W>): readonly AnyController<W>[] {',
     `  return [${cluster.map(({ name }) => `${name}(parts)`).join(', ')}];`,
     '}',
     '',

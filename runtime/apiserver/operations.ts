@@ -20,6 +20,8 @@ export interface ResourceInfo {
   readonly schema: Schema;
   /** `<group or "core">/<resource>`: where objects of all versions are stored. */
   readonly collection: string;
+  /** Made by a CustomResourceDefinition: no strategic merge patch. */
+  readonly custom?: boolean;
 }
 
 export interface SubresourceInfo {

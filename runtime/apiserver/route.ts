@@ -9,7 +9,7 @@ import { serverVersion } from './http/server-version.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import type { ApiRequest, VerbContext } from './verbs/context.ts';
 import { routeResource, type Reviews } from './verbs/route.ts';
-import { HostError } from '#runtime/base/errors.ts';
+import { ApiError, HostError } from '#runtime/base/errors.ts';
 import type { Metrics } from '#runtime/telemetry/metrics.ts';
 
 export interface RouteOptions {
@@ -34,7 +34,10 @@ export function createRoute(options: RouteOptions): (request: Admitted) => Promi
   const checks = healthChecks(options);
   return async (request) => {
     const { attributes, exchange, target } = request;
-    if (attributes.resourceRequest) return routeResource(context, apiRequestOf(request), { attributes, reviews });
+    if (attributes.resourceRequest) {
+      requireFilled(context);
+      return routeResource(context, apiRequestOf(request), { attributes, reviews });
+    }
     const { segments, query } = target;
     const health = await answerHealth(checks, segments, query);
     const answer = health ?? documents({ segments, query, headers: exchange.headers }) ?? (await plainAnswer(options, target.path));
@@ -42,6 +45,12 @@ export function createRoute(options: RouteOptions): (request: Admitted) => Promi
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodNotAllowed();
     return answer;
   };
+}
+
+/** Until the cache has read the store once, nothing can be said about any object. */
+function requireFilled(context: VerbContext): void {
+  if (context.cache.revision > 0) return;
+  throw new ApiError(503, 'ServiceUnavailable', 'the server is starting', { retryAfterSeconds: 1 });
 }
 
 function apiRequestOf(request: Admitted): ApiRequest {

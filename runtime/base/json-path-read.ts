@@ -21,9 +21,7 @@ function readSteps(path: JsonPath, evaluation: Evaluation, current: unknown): re
 function applyStep(step: JsonPathStep, evaluation: Evaluation, value: unknown): readonly unknown[] {
   switch (step.kind) {
     case 'field':
-      return isRecord(value) && Object.hasOwn(value, step.name) && value[step.name] !== undefined
-        ? [value[step.name]]
-        : [];
+      return fieldOf(value, step.name);
     case 'wildcard':
       return childrenOf(value);
     case 'recursive':
@@ -35,6 +33,11 @@ function applyStep(step: JsonPathStep, evaluation: Evaluation, value: unknown): 
     case 'filter':
       return childrenOf(value).filter((child) => passes(step, evaluation, child));
   }
+}
+
+function fieldOf(value: unknown, name: string): readonly unknown[] {
+  const found = isRecord(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  return found === undefined ? [] : [found];
 }
 
 function childrenOf(value: unknown): readonly unknown[] {

@@ -19,6 +19,10 @@ function areMapsEqual(a: ReadonlyMap<unknown, unknown>, b: ReadonlyMap<unknown, 
   return a.size === b.size && [...a].every(([key, value]) => b.has(key) && isEqual(value, b.get(key)));
 }
 
+function areSetsEqual(a: ReadonlySet<unknown>, b: ReadonlySet<unknown>): boolean {
+  return a.size === b.size && [...a].every((value) => b.has(value));
+}
+
 function areRecordsEqual(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
   const keys = presentKeys(a);
   return keys.length === presentKeys(b).length && keys.every((key) => Object.hasOwn(b, key) && isEqual(a[key], b[key]));

@@ -54,15 +54,59 @@ const soonPerLater = 8;
 /** An empty queue. Its timers keep the process alive until `close`. */
 export function createWorkQueue(options: WorkQueueOptions = {}): WorkQueue {
   const { backoff = defaultBackoff, clock = systemClock, random = Math.random, observer = {} } = options;
+  const keys = createKeys(clock, observer);
+  const failures = new Map<string, number>();
+  let closed = false;
+  const add = (key: string, urgency: Urgency = 'soon'): void => {
+    if (!closed) keys.add(key, urgency);
+  };
+  const delays = createDelays(clock, (key) => add(key));
+  return {
+    add,
+    addAfter: (key, delayMs) => {
+      if (delayMs <= 0) add(key);
+      else delays.add(key, clock.now() + delayMs);
+    },
+    retry: (key) => {
+      const attempt = (failures.get(key) ?? 0) + 1;
+      failures.set(key, attempt);
+      observer.onRetry?.();
+      const waitMs = backoffMs(backoff, attempt, random);
+      delays.add(key, clock.now() + waitMs);
+      return waitMs;
+    },
+    attempts: (key) => failures.get(key) ?? 0,
+    forget: (key) => void failures.delete(key),
+    take: () => (closed ? Promise.resolve(undefined) : keys.take()),
+    done: (key) => keys.done(key),
+    get depth() {
+      return keys.depth();
+    },
+    close: () => {
+      closed = true;
+      delays.close();
+      keys.release();
+    },
+  };
+}
+
+/** Which keys wait and which are worked on. */
+interface Keys {
+  add(key: string, urgency: Urgency): void;
+  take(): Promise<string | undefined>;
+  done(key: string): void;
+  depth(): number;
+  /** Lets go of everybody who waits. */
+  release(): void;
+}
+
+function createKeys(clock: Clock, observer: WorkQueueObserver): Keys {
   const lanes = createLanes();
   /** Since when each key waits; a key that is active too is handed out again after `done`. */
   const waiting = new Map<string, number>();
   const active = new Map<string, number>();
   const urgent = new Set<string>();
-  const failures = new Map<string, number>();
   const takers: ((key: string | undefined) => void)[] = [];
-  let closed = false;
-
   const start = (key: string): string => {
     const now = clock.now();
     observer.onTaken?.(now - (waiting.get(key) ?? now));
@@ -76,46 +120,22 @@ export function createWorkQueue(options: WorkQueueOptions = {}): WorkQueue {
     if (taker === undefined) lanes.push(key, urgency);
     else taker(start(key));
   };
-  const add = (key: string, urgency: Urgency = 'soon'): void => {
-    if (closed) return;
-    const known = waiting.has(key);
-    const promoted = urgency === 'soon' && !urgent.has(key);
-    if (known && !promoted) return;
-    if (!known) {
-      waiting.set(key, clock.now());
-      observer.onAdded?.();
-    }
-    if (urgency === 'soon') urgent.add(key);
-    if (!active.has(key)) offer(key, urgency);
-  };
-  const delays = createDelays(clock, (key) => add(key));
-  const next = (): string | undefined => {
-    for (let key = lanes.shift(); key !== undefined; key = lanes.shift()) {
-      if (waiting.has(key) && !active.has(key)) return key;
-    }
-    return undefined;
-  };
   return {
-    add,
-    addAfter: (key, delayMs) => {
-      if (closed) return;
-      if (delayMs <= 0) add(key);
-      else delays.add(key, clock.now() + delayMs);
+    add: (key, urgency) => {
+      const isKnown = waiting.has(key);
+      if (isKnown && (urgency === 'later' || urgent.has(key))) return;
+      if (!isKnown) {
+        waiting.set(key, clock.now());
+        observer.onAdded?.();
+      }
+      if (urgency === 'soon') urgent.add(key);
+      if (!active.has(key)) offer(key, urgency);
     },
-    retry: (key) => {
-      const attempt = (failures.get(key) ?? 0) + 1;
-      failures.set(key, attempt);
-      observer.onRetry?.();
-      const waitMs = backoffMs(backoff, attempt, random);
-      if (!closed) delays.add(key, clock.now() + waitMs);
-      return waitMs;
-    },
-    attempts: (key) => failures.get(key) ?? 0,
-    forget: (key) => void failures.delete(key),
     take: () => {
-      if (closed) return Promise.resolve(undefined);
-      const key = next();
-      if (key !== undefined) return Promise.resolve(start(key));
+      // A promoted key stands in both lanes; the second time it is not waiting any more.
+      for (let key = lanes.shift(); key !== undefined; key = lanes.shift()) {
+        if (waiting.has(key) && !active.has(key)) return Promise.resolve(start(key));
+      }
       return new Promise((resolve) => void takers.push(resolve));
     },
     done: (key) => {
@@ -123,14 +143,10 @@ export function createWorkQueue(options: WorkQueueOptions = {}): WorkQueue {
       if (since === undefined) return;
       active.delete(key);
       observer.onDone?.(clock.now() - since);
-      if (!closed && waiting.has(key)) offer(key, urgent.has(key) ? 'soon' : 'later');
+      if (waiting.has(key)) offer(key, urgent.has(key) ? 'soon' : 'later');
     },
-    get depth() {
-      return waiting.size;
-    },
-    close: () => {
-      closed = true;
-      delays.close();
+    depth: () => waiting.size,
+    release: () => {
       for (const taker of takers.splice(0)) taker(undefined);
     },
   };

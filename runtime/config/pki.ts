@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { RefusedError } from '#runtime/base/errors.ts';
-import { readEncryptionKeys } from './encryption-keys.ts';
+import { InvalidError, RefusedError } from '#runtime/base/errors.ts';
+import { parseKeyFile } from '#runtime/storage/encryption/encryption-keys.ts';
+import { agentAccountOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { makeDirectory, placeFile, readText, type Owner } from './files.ts';
 import {
   isSigningKey,
@@ -33,7 +34,7 @@ export interface Pki {
   };
   /** `key` signs ServiceAccount tokens. */
   readonly serviceAccount: { readonly key: string; readonly publicKey: string };
-  /** See `readEncryptionKeys`. */
+  /** See `parseKeyFile`. */
   readonly encryptionKey: string;
   readonly admin: PairFiles;
   readonly controller: PairFiles;
@@ -53,7 +54,6 @@ export interface PkiOptions {
 
 const loopbackNames = ['localhost', '127.0.0.1', '::1'];
 const inClusterNames = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
-const systemNamespace = 'wcp360-system';
 
 /**
  * Makes whatever an instance needs to know its programs: two CAs, server and client certificates, the token key, the encryption key.
@@ -81,7 +81,7 @@ export async function createPki(directory: string, options: PkiOptions): Promise
   await place(pki.etcd.client, etcdAuthority, order('wcp360-etcd-client', {}), owners.server);
   await place(pki.admin, authority, order('admin', { organizations: ['system:masters'] }), owners.admin);
   await place(pki.controller, authority, accountOrder('controller'), owners.controller);
-  await place(pki.agent, authority, accountOrder(`host-${options.hostName}`), owners.agent);
+  await place(pki.agent, authority, accountOrder(agentAccountOf(options.hostName)), owners.agent);
   await settleServiceAccountKey(pki, owners.server);
   await settleEncryptionKey(pki.encryptionKey, owners.server);
   return pki;
@@ -124,8 +124,8 @@ function etcdOrder(commonName: string, ...usages: CertificateOrder['usages']): C
 
 /** A client certificate that stands for a ServiceAccount: the same RBAC objects serve a cluster where the program has a token instead. */
 function accountOrder(name: string): CertificateOrder {
-  return order(`system:serviceaccount:${systemNamespace}:${name}`, {
-    organizations: ['system:serviceaccounts', `system:serviceaccounts:${systemNamespace}`],
+  return order(`system:serviceaccount:${SYSTEM_NAMESPACE}:${name}`, {
+    organizations: ['system:serviceaccounts', `system:serviceaccounts:${SYSTEM_NAMESPACE}`],
   });
 }
 
@@ -185,12 +185,18 @@ async function settleServiceAccountKey(pki: Pki, owner: Owner | undefined): Prom
 
 async function settleEncryptionKey(path: string, owner: Owner | undefined): Promise<void> {
   const found = await readText(path);
-  if (found !== undefined && readEncryptionKeys(found).length === 0) {
-    throw new RefusedError(
-      'EncryptionKeyUnreadable',
-      `The file ${path} holds no encryption key; put the right one back.`,
-    );
-  }
-  const text = found ?? `${randomBytes(32).toString('base64')}\n`;
+  if (found !== undefined) requireKeys(path, found);
+  const text = found ?? `key1:${randomBytes(32).toString('base64')}\n`;
   await placeFile(path, text, { mode: 0o600, ...(owner === undefined ? {} : { owner }) });
+}
+
+function requireKeys(path: string, text: string): void {
+  try {
+    parseKeyFile(text);
+  } catch (err) {
+    if (!(err instanceof InvalidError)) throw err;
+    throw new RefusedError('EncryptionKeyUnreadable', `${path}: ${err.message} Put the right one back.`, {
+      cause: err,
+    });
+  }
 }

@@ -9,6 +9,8 @@
 export interface ReadOnlyHost {
   /** Where everything of this instance lies: `/srv/wcp360`. */
   readonly root: string;
+  /** Where libnss-extrausers reads accounts from; `undefined` where the host is not set up for it (a private instance). */
+  readonly accountsDirectory: string | undefined;
   /** `undefined` when there is no such file; HostError when it is larger than `maxBytes` (1 MiB unless given). */
   readText(path: string, signal: AbortSignal, maxBytes?: number): Promise<string | undefined>;
   /** Names and facts of a directory's entries in byte order; `undefined` when it is not there. */

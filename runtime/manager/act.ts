@@ -78,9 +78,12 @@ export async function actOn<W>(options: ActingOptions<W>, object: KubeObject, ro
   if (planned.phase !== 'planned') return undecided(planned);
   const ordered = orderActions(planned.plans, isDeleting(object));
   const actions = [...ordered.makes, ...ordered.removes];
-  if (actions.length === 0) return await standing(options, object, { planned, ...round });
+  if (actions.length === 0 && !(isDeleting(object) && isPaused(object))) {
+    return await standing(options, object, { planned, ...round });
+  }
   const { withheld } = filterByPolicy(actions, policyContext(options, object, { planned, memory: round.memory }));
-  if (withheld.length > 0) return withhold(options, object, { planned, withheld, memory: round.memory });
+  if (withheld.length > 0 || isPaused(object))
+    return withhold(options, object, { planned, withheld, memory: round.memory });
   const { refused } = round.memory;
   if (refused !== undefined && isSameDesired(refused.desired, planned.desired)) {
     return { ...concluded(planned, refused.outcome), observed: undefined };
@@ -105,11 +108,16 @@ function policyContext<W>(
   const { stood } = known.memory;
   return {
     drift: driftPolicyOf(options, object),
-    paused: object.metadata.annotations?.[pausedAnnotation] === 'true',
+    paused: isPaused(object),
     deleting: isDeleting(object),
     // After a restart nothing is remembered; a generation that was acted on is the next best witness.
     drifted: stood === undefined ? isObserved(object) : isSameDesired(stood, known.planned.desired),
   };
+}
+
+/** A paused object keeps its finalizer, even where nothing is left to take down. */
+function isPaused(object: KubeObject): boolean {
+  return object.metadata.annotations?.[pausedAnnotation] === 'true';
 }
 
 function driftPolicyOf<W>(options: ActingOptions<W>, object: KubeObject): DriftPolicy {
@@ -127,7 +135,7 @@ function withhold<W>(
   found: { readonly planned: PlannedActions; readonly withheld: readonly Action[]; readonly memory: Memory },
 ): Conclusion {
   const text = summaryOf(found.withheld);
-  if (found.memory.told !== text) {
+  if (found.withheld.length > 0 && found.memory.told !== text) {
     found.memory.told = text;
     options.events.record(object, { type: 'Warning', reason: 'Drifted', message: `Not changed: ${text}` });
   }

@@ -9,7 +9,9 @@ export interface Applier {
   readonly subresource?: string;
 }
 
-const identity = new Set(['apiVersion', 'kind', 'metadata.name', 'metadata.namespace', 'metadata.uid']);
+const identity: ReadonlySet<string> = new Set(['name', 'namespace', 'uid']);
+const root: ReadonlySet<string> = new Set(['apiVersion', 'kind']);
+const none: ReadonlySet<string> = new Set();
 
 /**
  * Whether a forced server-side apply of `config` would leave `live` as it is: every leaf is there and ours, and nothing else is ours
@@ -22,30 +24,39 @@ export function appliesNothing(live: KubeObject, config: KubeObject, applier: Ap
       manager === applier.manager && operation === 'Apply' && (subresource ?? '') === (applier.subresource ?? ''),
   );
   const owned = entry?.fieldsV1;
-  return owned !== undefined && isRecordKept(config, live, owned, '');
+  return owned !== undefined && isObjectKept(config, live, owned);
 }
 
-/** `path` is the field's own path and a dot; empty at the root and, since only metadata holds identity, below its second level. */
-function isRecordKept(config: Fields, live: unknown, owned: Fields, path: '' | 'metadata.' | undefined): boolean {
+/** `metadata` is looked at apart: its identity is owned by nobody, and nothing of it is where nothing else stands there. */
+function isObjectKept(config: KubeObject, live: KubeObject, owned: Fields): boolean {
+  const { metadata, ...rest } = config;
+  const { 'f:metadata': ownedMetadata, ...ownedRest } = owned;
+  return (
+    isRecordKept({ value: rest, live, owned: ownedRest }, root) &&
+    isRecordKept(
+      { value: { ...metadata }, live: live.metadata, owned: isRecord(ownedMetadata) ? ownedMetadata : {} },
+      identity,
+    )
+  );
+}
+
+interface Kept {
+  readonly value: Fields;
+  readonly live: unknown;
+  readonly owned: Fields;
+}
+
+function isRecordKept({ value, live, owned }: Kept, unowned: ReadonlySet<string>): boolean {
   if (!isRecord(live)) return false;
   let wanted = 0;
-  for (const key in config) {
-    const value = config[key];
-    if (value === undefined || (path !== undefined && identity.has(path + key))) continue;
+  for (const key in value) {
+    const part = value[key];
+    if (part === undefined || unowned.has(key)) continue;
     const below = owned[`f:${key}`];
-    if (!isRecord(below)) {
-      // `metadata` with nothing but identity in it is owned by nobody.
-      if (path === '' && key === 'metadata' && isRecord(value) && isIdentityOnly(value)) continue;
-      return false;
-    }
+    if (!isRecord(below) || !isKept(part, live[key], below)) return false;
     wanted += 1;
-    if (!isKept(value, live[key], below, path === '' && key === 'metadata' ? 'metadata.' : undefined)) return false;
   }
   return wanted === countFields(owned);
-}
-
-function isIdentityOnly(metadata: Fields): boolean {
-  return Object.keys(metadata).every((key) => metadata[key] === undefined || identity.has(`metadata.${key}`));
 }
 
 function countFields(owned: Fields): number {
@@ -54,9 +65,9 @@ function countFields(owned: Fields): number {
   return count;
 }
 
-function isKept(value: unknown, live: unknown, owned: Fields, path: 'metadata.' | undefined): boolean {
+function isKept(value: unknown, live: unknown, owned: Fields): boolean {
   if (isLeaf(owned)) return isEqual(value, live);
-  if (isRecord(value)) return isRecordKept(value, live, owned, path);
+  if (isRecord(value)) return isRecordKept({ value, live, owned }, none);
   if (Array.isArray(value)) return Array.isArray(live) && isListKept(value, live, owned);
   return false;
 }
@@ -70,17 +81,22 @@ function isLeaf(owned: Fields): boolean {
 function isListKept(value: readonly unknown[], live: readonly unknown[], owned: Fields): boolean {
   if (countFields(owned) !== value.length) return false;
   for (const mark in owned) {
-    if (mark === '.') continue;
-    const key: unknown = JSON.parse(mark.slice(2));
-    const isKey = (element: unknown): boolean =>
-      mark.startsWith('k:') ? isRecord(key) && hasKey(element, key) : isEqual(element, key);
-    const wanted = value.find(isKey);
-    const found = live.find(isKey);
-    const below = owned[mark];
-    if (wanted === undefined || found === undefined || !isRecord(below)) return false;
-    if (!isKept(wanted, found, below, undefined)) return false;
+    if (mark !== '.' && !isElementKept(mark, { value, live, below: owned[mark] })) return false;
   }
   return true;
+}
+
+function isElementKept(
+  mark: string,
+  lists: { readonly value: readonly unknown[]; readonly live: readonly unknown[]; readonly below: unknown },
+): boolean {
+  const key: unknown = JSON.parse(mark.slice(2));
+  const isIt =
+    mark.startsWith('k:') && isRecord(key) ? (one: unknown) => hasKey(one, key) : (one: unknown) => isEqual(one, key);
+  const wanted = lists.value.find(isIt);
+  const found = lists.live.find(isIt);
+  if (wanted === undefined || found === undefined || !isRecord(lists.below)) return false;
+  return isKept(wanted, found, lists.below);
 }
 
 function hasKey(element: unknown, key: Fields): boolean {

@@ -1,7 +1,7 @@
 import { backoffMs, type Backoff } from '#runtime/base/backoff.ts';
 import type { Clock } from '#runtime/base/clock.ts';
 import { ApiError } from '#runtime/base/errors.ts';
-import type { Client, ListOptions, ResourceType } from '#runtime/client/client.ts';
+import type { Client, ListOptions, ResourceType, WatchEvent } from '#runtime/client/client.ts';
 import { listAll } from '#runtime/client/list-pages.ts';
 import { apiVersionOfType } from '#runtime/client/resource-type.ts';
 import { isExpired, isTooLargeRevision } from '#runtime/client/status-error.ts';
@@ -99,29 +99,38 @@ interface Following extends InformerOptions {
 }
 
 async function follow(options: Following): Promise<void> {
-  const { copy, signal, clock, log, random = Math.random, backoff = defaultBackoff } = options;
-  const progress = { failures: 0, olderStores: 0, streams: true };
+  const { signal, clock, random = Math.random, backoff = defaultBackoff } = options;
+  const progress: Progress = { failures: 0, olderStores: 0, streams: true };
   while (!signal.aborted) {
-    const startedMs = clock.now();
     try {
-      if (copy.position === undefined && !progress.streams) await readPages(options, progress);
-      else {
-        await followStream(options, progress, copy.position === undefined);
-        if (clock.now() - startedMs < shortWatchMs) progress.failures += 1;
-      }
+      await step(options, progress);
     } catch (err) {
       if (signal.aborted) return;
-      progress.failures += 1;
-      if (isExpired(err) || isTooLargeRevision(err)) copy.position = undefined;
-      else if (copy.position === undefined && progress.streams && isStreamRefused(err)) {
-        progress.streams = false;
-        continue;
-      }
-      log.warn({ err, kind: options.type.kind, failures: progress.failures }, 'informer lost the server');
+      recover(options, progress, err);
     }
     if (progress.failures === 0) continue;
     await clock.sleep(backoffMs(backoff, progress.failures, random), signal).catch(() => undefined);
   }
+}
+
+async function step(options: Following, progress: Progress): Promise<void> {
+  const { copy, clock } = options;
+  if (copy.position === undefined && !progress.streams) return await readPages(options, progress);
+  const startedMs = clock.now();
+  await followStream(options, progress, copy.position === undefined);
+  // A server that ends every watch at once must not be asked in a circle.
+  if (clock.now() - startedMs < shortWatchMs) progress.failures += 1;
+}
+
+function recover(options: Following, progress: Progress, err: unknown): void {
+  const { copy, log, type } = options;
+  if (copy.position === undefined && progress.streams && isStreamRefused(err)) {
+    progress.streams = false;
+    return;
+  }
+  progress.failures += 1;
+  if (isExpired(err) || isTooLargeRevision(err)) copy.position = undefined;
+  log.warn({ err, kind: type.kind, failures: progress.failures }, 'informer lost the server');
 }
 
 interface Progress {
@@ -167,31 +176,67 @@ function selectionOf(options: InformerOptions): ListOptions {
 
 /** One watch until it ends; with `fills`, the present state comes first and is closed by a bookmark (KEP-3157). */
 async function followStream(options: Following, progress: Progress, fills: boolean): Promise<void> {
-  const { client, type, copy, clock, random = Math.random } = options;
-  const deadline = fills ? fillDeadline(clock, options.signal) : undefined;
-  const events = client.watch(type, {
+  const deadline = fills ? fillDeadline(options.clock, options.signal) : undefined;
+  const events = openWatch(options, deadline?.signal ?? options.signal, fills);
+  let fill = fills ? createFill(options, progress) : undefined;
+  try {
+    for await (const event of events) {
+      if (fill === undefined) followEvent(options, progress, event);
+      else if (fill.take(event)) {
+        deadline?.lift();
+        fill = undefined;
+      }
+    }
+  } finally {
+    deadline?.lift();
+  }
+  if (fill !== undefined) throw unfinishedFill();
+}
+
+function openWatch(options: Following, signal: AbortSignal, fills: boolean): AsyncIterable<WatchEvent> {
+  const { client, type, copy, random = Math.random } = options;
+  return client.watch(type, {
     ...selectionOf(options),
     ...(fills ? { sendInitialEvents: true } : { resourceVersion: copy.position }),
     timeoutSeconds: Math.round(watchSeconds.least + watchSeconds.spread * random()),
-    signal: deadline?.signal ?? options.signal,
+    signal,
   });
-  let found: Map<string, KubeObject> | undefined = fills ? new Map() : undefined;
-  for await (const event of events) {
-    if (event.type === 'BOOKMARK') {
-      const revision = event.object.metadata.resourceVersion ?? '';
-      if (found !== undefined && isEndOfInitialEvents(event.object)) {
-        deadline?.lift();
-        acceptFull(options, progress, [...found.values()], revision);
-        found = undefined;
-      } else if (found === undefined) copy.advance(revision);
-    } else if (found === undefined) {
-      copy.apply(event.type, trimmed(options, event.object));
-    } else if (event.type === 'DELETED') found.delete(storeKeyOf(event.object));
-    else found.set(storeKeyOf(event.object), event.object);
-    if (found === undefined) progress.failures = 0;
+}
+
+function followEvent(options: Following, progress: Progress, event: WatchEvent): void {
+  const { copy } = options;
+  progress.failures = 0;
+  if (event.type === 'BOOKMARK') copy.advance(event.object.metadata.resourceVersion);
+  else copy.apply(event.type, trimmed(options, event.object));
+}
+
+/** Collects a streamed read, and puts it in place when it is complete. */
+interface Fill {
+  /** True when this event completed it. */
+  take(event: WatchEvent): boolean;
+}
+
+function createFill(options: Following, progress: Progress): Fill {
+  const found = new Map<string, KubeObject>();
+  return {
+    take: (event) => {
+      const revision = collect(found, event);
+      if (revision === undefined) return false;
+      acceptFull(options, progress, [...found.values()], revision);
+      return true;
+    },
+  };
+}
+
+/** The revision at which the collection is complete, once it is. */
+function collect(found: Map<string, KubeObject>, event: WatchEvent): string | undefined {
+  if (event.type === 'BOOKMARK') {
+    const { annotations, resourceVersion = '' } = event.object.metadata;
+    return annotations?.['k8s.io/initial-events-end'] === 'true' ? resourceVersion : undefined;
   }
-  deadline?.lift();
-  if (found !== undefined) throw unfinishedFill();
+  if (event.type === 'DELETED') found.delete(storeKeyOf(event.object));
+  else found.set(storeKeyOf(event.object), event.object);
+  return undefined;
 }
 
 // Servers that know nothing of streamed reads ignore the parameter, and their watch never says that all is there.
@@ -207,10 +252,6 @@ function fillDeadline(clock: Clock, signal: AbortSignal): { readonly signal: Abo
 
 function unfinishedFill(): ApiError {
   return new ApiError(422, 'Invalid', 'the server sent no end of the initial events');
-}
-
-function isEndOfInitialEvents(bookmark: KubeObject): boolean {
-  return bookmark.metadata.annotations?.['k8s.io/initial-events-end'] === 'true';
 }
 
 /** What is kept of an object: all but the marks of other field managers, or its metadata alone. */

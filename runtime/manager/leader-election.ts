@@ -191,7 +191,7 @@ function leaseBody(
   const isTakeover = holderOf(before) !== identity;
   const transitions = typeof known['leaseTransitions'] === 'number' ? known['leaseTransitions'] : 0;
   return {
-    ...(before ?? {}),
+    ...before,
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
     metadata: before?.metadata ?? { name, namespace },

@@ -1,5 +1,5 @@
 import type { WorkQueueObserver } from '#runtime/base/work-queue.ts';
-import type { Metrics } from '#runtime/telemetry/metrics.ts';
+import type { CounterMetric, Metrics } from '#runtime/telemetry/metrics.ts';
 
 /** How a round ended, in controller-runtime's words. */
 export type ReconcileResult = 'success' | 'error' | 'requeue' | 'requeue_after';
@@ -24,54 +24,27 @@ export function createControllerMetrics(
   controller: { readonly name: string; readonly concurrency: number; readonly depth: () => number },
 ): ControllerMetrics {
   const labels = { controller: controller.name };
-  const perController = ['controller'];
-  const total = metrics.counter({
-    name: 'controller_runtime_reconcile_total',
-    help: 'Rounds by result.',
-    labels: ['controller', 'result'],
-  });
-  const errors = metrics.counter({
-    name: 'controller_runtime_reconcile_errors_total',
-    help: 'Rounds that failed.',
-    labels: perController,
-  });
-  const terminal = metrics.counter({
-    name: 'controller_runtime_terminal_reconcile_errors_total',
-    help: 'Rounds that are not tried again until something changes.',
-    labels: perController,
-  });
+  const counter = counterMaker(metrics);
+  const total = counter('controller_runtime_reconcile_total', 'Rounds by result.', ['result']);
+  const errors = counter('controller_runtime_reconcile_errors_total', 'Rounds that failed.');
+  const terminal = counter(
+    'controller_runtime_terminal_reconcile_errors_total',
+    'Rounds that are not tried again until something changes.',
+  );
+  const actions = counter('wcp360_manager_actions_total', 'Actions carried out.', ['driver', 'op', 'outcome']);
+  const writes = counter('wcp360_manager_status_writes_total', 'Status writes.');
+  const gauge = (name: string, help: string) => metrics.gauge({ name, help, labels: ['controller'] });
+  const active = gauge('controller_runtime_active_workers', 'Rounds under way.');
+  const most = gauge('controller_runtime_max_concurrent_reconciles', 'Rounds that may be under way.');
   const seconds = metrics.histogram({
     name: 'controller_runtime_reconcile_time_seconds',
     help: 'Time of one round.',
-    labels: perController,
+    labels: ['controller'],
     buckets: secondsBuckets,
   });
-  const active = metrics.gauge({
-    name: 'controller_runtime_active_workers',
-    help: 'Rounds under way.',
-    labels: perController,
-  });
-  const actions = metrics.counter({
-    name: 'wcp360_manager_actions_total',
-    help: 'Actions carried out, by driver and op.',
-    labels: ['controller', 'driver', 'op', 'outcome'],
-  });
-  const writes = metrics.counter({
-    name: 'wcp360_manager_status_writes_total',
-    help: 'Status writes.',
-    labels: perController,
-  });
-  metrics
-    .gauge({
-      name: 'controller_runtime_max_concurrent_reconciles',
-      help: 'Rounds that may be under way.',
-      labels: perController,
-    })
-    .set(labels, controller.concurrency);
+  most.set(labels, controller.concurrency);
   for (const result of results) total.add({ ...labels, result }, 0);
-  errors.add(labels, 0);
-  terminal.add(labels, 0);
-  writes.add(labels, 0);
+  for (const one of [errors, terminal, writes]) one.add(labels, 0);
   const resultLabels = Object.fromEntries(results.map((result) => [result, { ...labels, result }]));
   return {
     queue: queueMetrics(metrics, controller),
@@ -85,6 +58,10 @@ export function createControllerMetrics(
     acted: (driver, op, outcome) => actions.add({ ...labels, driver, op, outcome }),
     statusWritten: () => writes.add(labels),
   };
+}
+
+function counterMaker(metrics: Metrics): (name: string, help: string, labels?: readonly string[]) => CounterMetric {
+  return (name, help, labels = []) => metrics.counter({ name, help, labels: ['controller', ...labels] });
 }
 
 function queueMetrics(

@@ -1,6 +1,7 @@
 import { isEqual } from '#runtime/base/json.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import type { DriverActions } from '#runtime/plan/order.ts';
+import type { Action } from '#runtime/plan/plan.ts';
 import type { KindDefinition, ResourceOf } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Cache } from './cache.ts';
@@ -84,7 +85,8 @@ async function planDrivers<W>(
     const from: unknown = driver.of(owner, snapshots.peek() ?? (await snapshots.get()));
     desired[name] = to;
     observed[name] = from;
-    plans.push({ driver: name, actions: driver.plan(owner, to, from) });
+    const actions = driver.plan(owner, to, from) as readonly Action[];
+    plans.push({ driver: name, actions });
     waitsFor ??= driver.waitsFor?.(owner, to, from);
   }
   return { phase: 'planned', inputs, desired, observed, plans, waitsFor };

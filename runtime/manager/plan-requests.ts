@@ -14,6 +14,7 @@ import type { Cache } from './cache.ts';
 import type { InformerSet } from './informer-set.ts';
 import { storeKeyOf } from './object-store.ts';
 import { isDeleting, type PlannedObject } from './plan-object.ts';
+import { statusOnly } from './status-writer.ts';
 
 export interface PlanRequestOptions {
   /** The kind of `{ spec: { timeToLive, object }, status: { plans: [{ by, actions, reason, message }] } }`, namespaced. */
@@ -85,25 +86,25 @@ function requestsOf(options: PlanRequestOptions): readonly KubeObject[] {
 
 /** When to look again, in milliseconds. */
 async function answerOne(options: PlanRequestOptions, key: string): Promise<number | undefined> {
-  const { kind, informers, client, signal, leads, by } = options;
+  const { kind, informers, client, signal, leads } = options;
   const request: KubeObject | undefined = informers.cache.get(kind, parseKeyText(key));
   if (request === undefined || isDeleting(request)) return undefined;
   const leftMs = timeLeftMs(request, options.clock.now());
-  if (leftMs <= 0) {
-    if (leads) await client.delete(resourceTypeOf(kind), keyOf(request), { signal });
-    return undefined;
-  }
+  if (leftMs > 0) await answerLiving(options, request);
+  else if (leads) await client.delete(resourceTypeOf(kind), keyOf(request), { signal });
+  return leftMs > 0 ? leftMs : undefined;
+}
+
+async function answerLiving(options: PlanRequestOptions, request: KubeObject): Promise<void> {
+  const { by, leads } = options;
   const asked = askedObject(options, request);
   const given = answersOf(request);
   const mine = given.get(by) ?? (await answerFor(options, asked));
-  if (mine === undefined) return leftMs;
+  if (mine === undefined) return;
   const isComplete = leads && hostsOf(asked.object).every((host) => given.has(`host/${host}`));
-  if (given.has(by) && isComplete === isMarkedComplete(request)) return leftMs;
-  await writeAnswer(options, request, {
-    plans: [mine],
-    ...(isComplete ? { conditions: [complete(options, request)] } : {}),
-  });
-  return leftMs;
+  if (given.has(by) && isComplete === isMarkedComplete(request)) return;
+  const conditions = isComplete ? { conditions: [complete(options, request)] } : {};
+  await writeAnswer(options, request, { plans: [mine], ...conditions });
 }
 
 function timeLeftMs(request: KubeObject, nowMs: number): number {
@@ -132,23 +133,24 @@ function askedObject(options: PlanRequestOptions, request: KubeObject): Asked {
   if ((namespace ?? options.systemNamespace) !== place) {
     return refused('Forbidden', 'Objects of another namespace cannot be asked about here.');
   }
+  const { cache } = options.informers;
+  const live: KubeObject | undefined = cache.get(kind, { namespace, name: object.metadata.name });
+  const hypothetical = asIfStored(object, namespace, live);
+  return { object: options.place?.(hypothetical, cache) ?? hypothetical };
+}
+
+/** The object as asked about, with the identity and the status of the stored one. */
+function asIfStored(object: KubeObject, namespace: string | undefined, live: KubeObject | undefined): KubeObject {
   const { name, labels, annotations } = object.metadata;
-  const live: KubeObject | undefined = options.informers.cache.get(kind, { namespace, name });
-  const own = {
+  const { status: _claimed, ...rest } = object;
+  const metadata = {
+    ...(live?.metadata ?? { generation: 1 }),
     name,
     ...(namespace === undefined ? {} : { namespace }),
-    ...(labels && { labels }),
-    ...(annotations && { annotations }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
   };
-  const identity = live?.metadata ?? { generation: 1 };
-  const { status: _claimed, ...rest } = object;
-  const status = live?.['status'];
-  const hypothetical: KubeObject = {
-    ...rest,
-    metadata: { ...identity, ...own },
-    ...(status === undefined ? {} : { status }),
-  };
-  return { object: options.place?.(hypothetical, options.informers.cache) ?? hypothetical };
+  return { ...rest, metadata, ...(live?.['status'] === undefined ? {} : { status: live['status'] }) };
 }
 
 function refused(reason: string, message: string): Asked {
@@ -223,13 +225,7 @@ async function writeAnswer(
   status: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const { client, kind, by, signal } = options;
-  const { name, namespace, uid } = request.metadata;
-  const body: KubeObject = {
-    apiVersion: request.apiVersion,
-    kind: request.kind,
-    metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) },
-    status,
-  };
+  const body = statusOnly(request, status);
   const fieldManager = `wcp360-plan-${by.replaceAll('/', '-')}`;
   try {
     await client.apply(resourceTypeOf(kind), body, { fieldManager, force: true, subresource: 'status', signal });

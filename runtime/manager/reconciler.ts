@@ -8,7 +8,7 @@ import type { KindDefinition, ResourceOf } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { actOn, type ActingOptions, type Conclusion, type Memory } from './act.ts';
 import type { Cache } from './cache.ts';
-import type { AnyController } from './controller.ts';
+import type { AnyController, StatusPatch } from './controller.ts';
 import type { DriverRuntimes } from './driver-runtime.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import { addFinalizer, dropFinalizer, hasFinalizer, type FinalizerOptions } from './finalizers.ts';
@@ -181,7 +181,7 @@ async function writeStatus<W>(
   const { outcome, probes, inputs, observed } = told.conclusion;
   const now = rfc3339(clock.now());
   const resource = object as ResourceOf<KindDefinition>;
-  const patch = controller.status(resource, { inputs, observed, outcome, probes, now });
+  const patch = controller.status(resource, { inputs, observed, outcome, probes, now }) as StatusPatch<KindDefinition>;
   const status = statusBody({ kind: controller.kind as KindDefinition, object, patch, outcome, now });
   if (Object.keys(status).length === 0) return;
   if (await loop.statuses.write(object, status, told.signal)) loop.metrics.statusWritten();

@@ -25,31 +25,32 @@ export const requestedAtAnnotation = 'hosting.wcp360.io/requested-at';
  * Fields that the kind's schema does not declare are left out. Pure.
  */
 export function statusBody(source: StatusSource): Readonly<Record<string, unknown>> {
-  const { kind, object, patch, now } = source;
-  const declared = kind.status.properties ?? {};
+  const { object, patch, now } = source;
   const speaksForAll = patch.conditions.some(({ type }) => type === 'Ready');
-  const added = speaksForAll ? progressConditions(source) : [];
   const live = liveConditions(object);
-  const generation = object.metadata.generation;
+  const { generation } = object.metadata;
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  const conditions = [...patch.conditions, ...(speaksForAll ? progressConditions(source) : [])];
   const complete = (condition: NewCondition): Condition => {
     const before = live.get(condition.type);
     const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : now;
-    return {
-      ...condition,
-      lastTransitionTime,
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
-    };
+    return { ...condition, lastTransitionTime, ...observed };
   };
-  const body: Record<string, unknown> = { ...patch.fields };
-  const requestedAt = object.metadata.annotations?.[requestedAtAnnotation];
-  if (speaksForAll && 'observedGeneration' in declared && generation !== undefined)
-    body['observedGeneration'] = generation;
-  if (speaksForAll && 'lastHandledRequestAt' in declared && requestedAt !== undefined) {
-    body['lastHandledRequestAt'] = requestedAt;
-  }
-  const conditions = [...patch.conditions, ...added];
-  if (conditions.length > 0) body['conditions'] = conditions.map(complete);
-  return body;
+  return {
+    ...patch.fields,
+    ...(speaksForAll ? wholeObjectFields(source) : {}),
+    ...(conditions.length === 0 ? {} : { conditions: conditions.map(complete) }),
+  };
+}
+
+function wholeObjectFields({ kind, object }: StatusSource): Readonly<Record<string, unknown>> {
+  const declared = kind.status.properties ?? {};
+  const { generation, annotations } = object.metadata;
+  const request = annotations?.[requestedAtAnnotation];
+  return {
+    ...('observedGeneration' in declared && generation !== undefined ? { observedGeneration: generation } : {}),
+    ...('lastHandledRequestAt' in declared && request !== undefined ? { lastHandledRequestAt: request } : {}),
+  };
 }
 
 function progressConditions(source: StatusSource): readonly NewCondition[] {

@@ -29,21 +29,15 @@ export function createStatusWriter(options: {
   const written = new Map<string, Written>();
   return {
     write: async (object, status, signal) => {
-      const { name, namespace, uid, resourceVersion } = object.metadata;
-      const body: KubeObject = {
-        apiVersion: object.apiVersion,
-        kind: object.kind,
-        metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) },
-        status,
-      };
+      const { resourceVersion } = object.metadata;
+      const body = statusOnly(object, status);
       if (appliesNothing(object, body, applier)) return false;
       const key = storeKeyOf(object);
-      const last = written.get(key);
-      if (last !== undefined && last.seen === resourceVersion && isEqual(last.status, status)) return false;
+      if (isRepetition(written.get(key), { seen: resourceVersion, status })) return false;
       try {
         await client.apply(type, body, { fieldManager, force: true, subresource: 'status', signal });
       } catch (err) {
-        if (isStatus(err, 404) || (isStatus(err, 409) && err.details.causes === undefined)) return false;
+        if (isGone(err)) return false;
         throw err;
       }
       written.set(key, { seen: resourceVersion, status });
@@ -51,4 +45,24 @@ export function createStatusWriter(options: {
     },
     forget: (key) => void written.delete(key),
   };
+}
+
+function isRepetition(last: Written | undefined, next: Written): boolean {
+  return last !== undefined && last.seen === next.seen && isEqual(last.status, next.status);
+}
+
+/** What to apply: the object by name, namespace and uid, and nothing but its status. */
+export function statusOnly(object: KubeObject, status: Readonly<Record<string, unknown>>): KubeObject {
+  const { name, namespace, uid } = object.metadata;
+  return {
+    apiVersion: object.apiVersion,
+    kind: object.kind,
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) },
+    status,
+  };
+}
+
+/** Not there any more, or another object stands under the name (a conflict without fields is one of uid). */
+function isGone(err: unknown): boolean {
+  return isStatus(err, 404) || (isStatus(err, 409) && (err.details.causes ?? []).length === 0);
 }

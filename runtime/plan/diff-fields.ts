@@ -38,16 +38,23 @@ function compare(field: string, sides: readonly [unknown, unknown], report: Repo
   if (isEqual(from, to)) return;
   const a = fieldsOf(from);
   const b = fieldsOf(to);
-  if (a === undefined && b === undefined) {
-    if (from !== undefined) report(field, 'from', from);
-    if (to !== undefined) report(field, 'to', to);
-    return;
-  }
-  if (from !== undefined && (a === undefined || a.size === 0)) report(field, 'from', from);
-  if (to !== undefined && (b === undefined || b.size === 0)) report(field, 'to', to);
+  reportLeaf(field, 'from', { value: from, parts: a }, report);
+  reportLeaf(field, 'to', { value: to, parts: b }, report);
   const inList = Array.isArray(from) || Array.isArray(to);
   for (const key of new Set([...(a?.keys() ?? []), ...(b?.keys() ?? [])])) {
     compare(join(field, key, inList), [a?.get(key), b?.get(key)], report);
+  }
+}
+
+/** What has no parts of its own is shown as one value: plain values, and empty records. */
+function reportLeaf(
+  field: string,
+  side: Side,
+  found: { readonly value: unknown; readonly parts: ReadonlyMap<string, unknown> | undefined },
+  report: Report,
+): void {
+  if (found.value !== undefined && (found.parts === undefined || found.parts.size === 0)) {
+    report(field, side, found.value);
   }
 }
 

@@ -3,9 +3,11 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 /** Label values come from closed sets (verb, kind, outcome), never from what customers write. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** A number that only grows. Bind labels once where a call is hot: `with` looks the series up, `add` of the result does not. */
+/** A number that only grows. */
 export interface CounterMetric {
   add(labels: Labels, amount?: number): void;
+  /** The series of one set of labels, for hot paths: looked up once. */
+  of(labels: Labels): { add(amount?: number): void };
 }
 
 export interface GaugeMetric {
@@ -15,6 +17,8 @@ export interface GaugeMetric {
 
 export interface HistogramMetric {
   observe(labels: Labels, value: number): void;
+  /** The series of one set of labels, for hot paths: looked up once. */
+  of(labels: Labels): { observe(value: number): void };
 }
 
 export interface MetricOptions {
@@ -54,7 +58,13 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
 
 function newCounter(registry: Registry, options: MetricOptions): CounterMetric {
   const counter = new Counter({ ...named(options), registers: [registry] });
-  return { add: (labels, amount = 1) => counter.inc(labels, amount) };
+  return {
+    add: (labels, amount = 1) => counter.inc(labels, amount),
+    of: (labels) => {
+      const series = counter.labels(labels);
+      return { add: (amount = 1) => series.inc(amount) };
+    },
+  };
 }
 
 function newGauge(registry: Registry, options: MetricOptions & { readonly read?: () => number }): GaugeMetric {
@@ -69,7 +79,13 @@ function newGauge(registry: Registry, options: MetricOptions & { readonly read?:
 
 function newHistogram(registry: Registry, options: MetricOptions & { readonly buckets: readonly number[] }): HistogramMetric {
   const histogram = new Histogram({ ...named(options), buckets: [...options.buckets], registers: [registry] });
-  return { observe: (labels, value) => histogram.observe(labels, value) };
+  return {
+    observe: (labels, value) => histogram.observe(labels, value),
+    of: (labels) => {
+      const series = histogram.labels(labels);
+      return { observe: (value) => series.observe(value) };
+    },
+  };
 }
 
 function named(options: MetricOptions): { name: string; help: string; labelNames: string[] } {

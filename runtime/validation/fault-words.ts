@@ -30,6 +30,7 @@ const WORDS: Readonly<Record<string, Words>> = {
     const found = typeNameOf(data);
     return typeInvalid(path, found, `${path} in body must be of type ${typeWords(schema)}: ${JSON.stringify(found)}`);
   },
+  isMap: (path) => typeInvalid(path, 'number', `${path} in body must be of type object: "number"`),
   required: (path, { params }) => requiredValue(childPath(path, textOf(params['missingProperty']))),
   enum: (path, { data, schema }) => notSupported(path, data, Array.isArray(schema) ? schema : []),
   format: (path, { data, schema }) =>

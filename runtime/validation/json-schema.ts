@@ -4,6 +4,7 @@ import { countNodes } from './node-count.ts';
 import { faultsOf, type LocatedFault } from './fault-words.ts';
 import { formatCheck } from './formats.ts';
 import { compilePattern } from './pattern.ts';
+import { isRawNumber, withPlainNumbers } from './raw-numbers.ts';
 
 /** A JSON Schema (draft 7) as plain data. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -25,9 +26,10 @@ const DEFAULT_MAX_FAULTS = 50;
 const MAX_NODES_FOR_ALL_FAULTS = 20_000;
 
 const re2 = Object.assign(
-  (source: string): { test: (text: string) => boolean; source: string } => {
+  (source: string): { test: (text: string) => boolean; source: string; toString: () => string } => {
     const pattern = compilePattern(source);
-    return { test: pattern.test, source };
+    // ajv tells patterns apart by their text form: without one, all patterns of a schema would be the first.
+    return { test: pattern.test, source, toString: () => source };
   },
   { code: 're2' },
 );
@@ -45,8 +47,8 @@ const common = {
   code: { regExp: re2, optimize: false },
 } as const;
 
-const first = new Ajv(common);
-const all = new Ajv({ ...common, allErrors: true });
+const first = withKeywords(new Ajv(common));
+const all = withKeywords(new Ajv({ ...common, allErrors: true }));
 
 const compiled = new WeakMap<JsonSchema, LocatingValidator>();
 
@@ -74,16 +76,31 @@ function build(schema: JsonSchema, maxFaults: number): LocatingValidator {
   return (value) => {
     quick ??= compileWith(first, schema);
     if (quick(value)) return [];
+    const plain = withPlainNumbers(value);
+    if (plain !== value && quick(plain)) return [];
     const firstErrors = quick.errors ?? [];
     quick.errors = null;
-    if (countNodes(value, MAX_NODES_FOR_ALL_FAULTS) >= MAX_NODES_FOR_ALL_FAULTS)
-      return faultsOf(value, firstErrors, maxFaults);
+    if (countNodes(plain, MAX_NODES_FOR_ALL_FAULTS) >= MAX_NODES_FOR_ALL_FAULTS)
+      return faultsOf(plain, firstErrors, maxFaults);
     thorough ??= compileWith(all, schema);
-    thorough(value);
+    thorough(plain);
     const errors = thorough.errors ?? firstErrors;
     thorough.errors = null;
-    return faultsOf(value, errors, maxFaults);
+    return faultsOf(plain, errors, maxFaults);
   };
+}
+
+/**
+ * `isMap: true` beside `type: object` refuses numbers that keep their text, which JavaScript takes for objects. No JSON Schema has it;
+ * whoever translates one for objects from the wire adds it.
+ */
+function withKeywords(ajv: Ajv): Ajv {
+  return ajv.addKeyword({
+    keyword: 'isMap',
+    type: 'object',
+    errors: false,
+    validate: (_isMap: unknown, value: object) => !isRawNumber(value),
+  });
 }
 
 function compileWith(ajv: Ajv, schema: JsonSchema): ValidateFunction {

@@ -2,15 +2,17 @@
 export function countNodes(value: unknown, most: number): number {
   const open: unknown[] = [value];
   let count = 0;
-  for (let next = open.pop(); count < most; next = open.pop()) {
+  while (open.length > 0 && count < most) {
     count += 1;
-    if (typeof next === 'object' && next !== null) {
-      for (const child of Array.isArray(next) ? (next as readonly unknown[]) : Object.values(next)) {
-        if (open.length + count >= most) return most;
-        open.push(child);
-      }
+    for (const child of childrenOf(open.pop())) {
+      if (open.length + count >= most) return most;
+      open.push(child);
     }
-    if (open.length === 0) return count;
   }
   return count;
+}
+
+function childrenOf(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  return typeof value === 'object' && value !== null ? Object.values(value) : [];
 }

@@ -5,11 +5,11 @@ import { InvalidError } from '#runtime/base/errors.ts';
 export interface Pattern {
   readonly source: string;
   /** Whether the pattern is found anywhere in the text, in time linear in its length. */
-  test(text: string): boolean;
+  readonly test: (text: string) => boolean;
   /** The first occurrence, or undefined. */
-  find(text: string): string | undefined;
+  readonly find: (text: string) => string | undefined;
   /** All occurrences that do not overlap, in order; at most `limit`. */
-  findAll(text: string, limit: number): readonly string[];
+  readonly findAll: (text: string, limit: number) => readonly string[];
 }
 
 /** How many compiled patterns are kept; the oldest goes first. */

@@ -47,7 +47,8 @@ export function rootSchemaOf(kind: KindDefinition): Schema {
     properties: {
       apiVersion: { type: 'string', description: 'Version of the schema: `group/version`.' },
       kind: { type: 'string', description: 'The kind of the object.' },
-      metadata: { type: 'object' },
+      // The name is there so that rules on it may point at it.
+      metadata: { type: 'object', properties: { name: { type: 'string' } } },
       spec: kind.spec,
       status: kind.status,
     },

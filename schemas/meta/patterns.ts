@@ -28,7 +28,10 @@ const IPV6 = [
   '::',
 ].join('|');
 
-const SEGMENT = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
+/** Part of a path: no dot at its ends, never two in a row. */
+const SEGMENT = '[A-Za-z0-9_][A-Za-z0-9_-]*(\\.[A-Za-z0-9_-]+)*';
+
+const DNS_LABEL = '[a-z0-9]([a-z0-9-]*[a-z0-9])?';
 const PORT = '(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})';
 
 /** Characters of paths, queries and fragments (RFC 3986); no quotes, blanks or backslashes. */
@@ -60,11 +63,12 @@ export const PATTERNS = {
   httpUrl: `^(https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:${PORT})?(/[${URL_CHARACTERS}]*)?(\\?[${URL_CHARACTERS}?]*)?(#[${URL_CHARACTERS}?]*)?|//${HOSTNAME})$`,
   /** Scheme, host and port; no path, no user. */
   upstreamUrl: `^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[(${IPV6})\\])(:${PORT})?$`,
-  objectName: '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$',
-  namespace: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$',
+  objectName: `^${DNS_LABEL}(\\.${DNS_LABEL})*$`,
+  namespace: `^${DNS_LABEL}$`,
   /** Names of people and groups: visible ASCII. */
   subject: '^[!-~]+$',
-  word: '^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$',
+  kind: '^[A-Z][A-Za-z0-9]*$',
+  uid: '^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$',
   /** One sentence: no control characters, no line ends (U+2028 and U+2029 count). */
   sentence: '^[^\\x00-\\x1f\\x7f-\\x9f\\x{2028}\\x{2029}]*$',
   realm: '^[A-Za-z0-9 .,:_-]*$',

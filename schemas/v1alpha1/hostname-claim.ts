@@ -30,8 +30,8 @@ export const hostnameClaimKind = defineKind({
           description: 'One object.',
           required: ['uid', 'kind', 'namespace', 'name'],
           properties: {
-            uid: { type: 'string', description: 'Its uid.', minLength: 1, maxLength: 64, pattern: PATTERNS.word },
-            kind: { type: 'string', description: 'Its kind.', maxLength: 63, pattern: PATTERNS.word },
+            uid: { type: 'string', description: 'Its uid.', minLength: 1, maxLength: 64, pattern: PATTERNS.uid },
+            kind: { type: 'string', description: 'Its kind.', maxLength: 63, pattern: PATTERNS.kind },
             namespace: nameField('Its namespace.'),
             name: nameField('Its name.'),
           },

@@ -22,7 +22,7 @@ export const retainedDataKind = defineKind({
         description: 'The object that the data belonged to.',
         required: ['kind', 'namespace', 'name'],
         properties: {
-          kind: { type: 'string', description: 'Its kind.', maxLength: 63, pattern: PATTERNS.word },
+          kind: { type: 'string', description: 'Its kind.', maxLength: 63, pattern: PATTERNS.kind },
           namespace: nameField('Its namespace.'),
           name: nameField('Its name.'),
         },

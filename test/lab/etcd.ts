@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -56,7 +57,10 @@ export async function startEtcd(options: { readonly tls?: boolean } = {}): Promi
       ...(tls === undefined ? {} : { tls }),
       ...(storeOptions.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: storeOptions.requestTimeoutMs }),
     });
-  const onExit = (): void => void child?.kill('SIGKILL');
+  const onExit = (): void => {
+    child?.kill('SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  };
   process.on('exit', onExit);
   const lab: LabEtcd = {
     endpoint,

@@ -3,7 +3,6 @@ import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
 import { agentAccountOf, FINALIZERS, GROUP, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
-import { uidClaimKind } from '#schemas/v1alpha1/uid-claim.ts';
 import type { TenantClusterInputs } from './inputs.ts';
 
 /** ClusterRoles of manifests/rbac that bindings in a tenant's namespace refer to. */
@@ -15,19 +14,13 @@ const COUNTED = ['domains', 'databases', 'mailboxes'] as const;
 
 /** Everything in the API that a tenant is made of. */
 export function desiredChildren(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
-  const uidClaim = uidClaimOf(tenant, inputs.uid.number);
-  if (inputs.isNamespaceTerminating) return [uidClaim, ...leavingBindings(tenant, inputs)];
-  return [uidClaim, namespaceOf(tenant), ...quotasOf(tenant, inputs), ownersBinding(tenant), ...agentBindings(tenant, inputs)];
+  if (inputs.isNamespaceTerminating) return leavingBindings(tenant, inputs);
+  return [namespaceOf(tenant), ...quotasOf(tenant, inputs), ownersBinding(tenant), ...agentBindings(tenant, inputs)];
 }
 
-/**
- * What stays of a deleted tenant: its user id, which goes when nothing that is kept carries it (controllers/uid-claim), and, as long as objects are
- * left in the namespace, the agent's rights there: without them nobody could take those objects down.
- */
+/** What stays of a deleted tenant as long as objects are left in its namespace: the agent's rights there, without which nobody could take those down. */
 export function childrenAfterDeletion(tenant: Tenant, inputs: TenantClusterInputs | undefined): readonly KubeObject[] {
-  if (inputs === undefined) return [];
-  const uidClaim = inputs.uid.isClaimed ? [uidClaimOf(tenant, inputs.uid.number)] : [];
-  return [...uidClaim, ...leavingBindings(tenant, inputs)];
+  return inputs === undefined ? [] : leavingBindings(tenant, inputs);
 }
 
 /** Held by a finalizer while it is needed, then let go: a namespace that is being deleted takes no new objects. */
@@ -37,15 +30,6 @@ function leavingBindings(tenant: Tenant, inputs: TenantClusterInputs): readonly 
   return inputs.isNamespaceInUse
     ? bindings
     : bindings.map((binding) => ({ ...binding, metadata: { ...binding.metadata, finalizers: [] } }));
-}
-
-function uidClaimOf(tenant: Tenant, uid: number): KubeObject {
-  return {
-    apiVersion: apiVersionOf(uidClaimKind),
-    kind: uidClaimKind.kind,
-    metadata: { name: String(uid), labels: labelsOf(tenant) },
-    spec: { tenantRef: { name: tenant.metadata.name } },
-  };
 }
 
 function namespaceOf(tenant: Tenant): KubeObject {

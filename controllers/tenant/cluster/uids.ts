@@ -1,15 +1,9 @@
 import { ACCOUNT_UIDS } from '#schemas/meta/names.ts';
-import { uidClaimKind, type UIDClaim } from '#schemas/v1alpha1/uid-claim.ts';
-import type { KubeObject } from '#schemas/meta/object.ts';
-import type { Cache, CacheIndex } from '#runtime/manager/cache.ts';
+import { uidClaimKind } from '#schemas/v1alpha1/uid-claim.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
 
-/** UIDClaims by the name of their tenant. */
-export const BY_TENANT = 'tenant';
-
-export const uidClaimIndex: CacheIndex = {
-  name: BY_TENANT,
-  valuesOf: (claim: KubeObject) => [(claim as UIDClaim).spec.tenantRef.name],
-};
+/** UIDClaims by the name of their tenant; the driver of user ids declares the index. */
+const BY_TENANT = 'tenant';
 
 /**
  * The user id of a tenant: the one it has claimed, or the first free one from a place that its name decides. So tenants that are made at the same

@@ -1,3 +1,4 @@
+import { freshObject } from '#runtime/apiserver/auth/fresh-object.ts';
 import { fault, forbidden, notFound } from '#runtime/apiserver/http/api-errors.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '#runtime/apiserver/operations.ts';
 import type { WatchCache } from '#runtime/storage/cache.ts';
@@ -34,9 +35,7 @@ function isNamespace(request: AdmissionRequest): boolean {
 
 async function checkNamespace(cache: WatchCache, request: AdmissionRequest): Promise<void> {
   const { namespace } = request;
-  // It may have been made a moment ago, by the line before in the same manifest: the store is asked before a no.
-  if (cache.get(namespaceCollection, '', namespace) === undefined) await cache.sync();
-  const found = cache.get(namespaceCollection, '', namespace)?.object;
+  const found = await freshObject(cache, { collection: namespaceCollection, namespace: '', name: namespace });
   if (found === undefined) throw notFound(namespaceResource, namespace);
   if (found.metadata.deletionTimestamp === undefined) return;
   const why = `unable to create new content in namespace ${namespace} because it is being terminated`;

@@ -19,7 +19,7 @@ export interface AuthenticatorOptions {
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const tokens = createLiveTokenReader(options);
-  const certificateUsers = new Map<string, UserInfo>();
+  const certificateUsers = new WeakMap<object, UserInfo>();
   return {
     authenticate: async (credentials) => {
       const byCertificate = certificateUser(credentials.certificate, certificateUsers);
@@ -39,17 +39,16 @@ export function unauthorized(): ApiError {
   return new ApiError(401, 'Unauthorized', 'Unauthorized');
 }
 
-/** One UserInfo per subject, because what the authorizer derives hangs on it; a few hundred subjects at most in a cluster. */
-const maxCertificateUsers = 1000;
-
-function certificateUser(certificate: Credentials['certificate'], known: Map<string, UserInfo>): UserInfo | undefined {
+/** One UserInfo per certificate, which the listener keeps per connection: what the authorizer derives from a user hangs on that value. */
+function certificateUser(
+  certificate: Credentials['certificate'],
+  known: WeakMap<object, UserInfo>,
+): UserInfo | undefined {
   if (certificate === undefined || certificate.commonName === '') return undefined;
-  const key = JSON.stringify([certificate.commonName, certificate.organizations]);
-  const found = known.get(key);
+  const found = known.get(certificate);
   if (found !== undefined) return found;
   const user = withAuthenticatedGroup({ name: certificate.commonName, groups: certificate.organizations });
-  if (known.size >= maxCertificateUsers) known.clear();
-  known.set(key, user);
+  known.set(certificate, user);
   return user;
 }
 

@@ -70,6 +70,7 @@ export function builtinResource(row: BuiltinRow): Resource {
     settledRevision: 0,
     warnings: [],
     terminating: false,
+    mixed: false,
     opening: openingOf(apiVersion, kind),
     views: new WeakMap(),
     ...(storedAs === undefined ? {} : { conversion: storedAs.conversion }),

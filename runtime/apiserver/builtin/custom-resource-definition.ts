@@ -23,7 +23,8 @@ export const definitionStrategy: Strategy = {
     const versions = Array.isArray(stored) ? stored.map(String) : [];
     if (storage !== undefined && !versions.includes(storage)) draft['status'] = { ...status, storedVersions: [...versions, storage] };
   },
-  validate: (definition, old) => validateCrd(definition, old),
+  validate: validateCrd,
+
 };
 
 function completeNames(draft: Draft): void {

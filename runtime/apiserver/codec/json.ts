@@ -88,7 +88,7 @@ function goMessage(message: string, text: string): string {
   if (token !== undefined) return `invalid character '${token}' looking for beginning of value`;
   const position = /at position (\d+)/.exec(message)?.[1];
   const character = position === undefined ? undefined : text[Number(position)];
-  if (character === undefined || /^Unterminated/.test(message)) return 'unexpected end of JSON input';
+  if (character === undefined || message.startsWith('Unterminated')) return 'unexpected end of JSON input';
   const where = wordings.find(([begin]) => begin.test(message))?.[1] ?? 'looking for beginning of value';
   return `invalid character '${JSON.stringify(character).slice(1, -1)}' ${where}`;
 }

@@ -92,13 +92,18 @@ function qualityOf(q: string | undefined): number {
 }
 
 function fits(clause: Clause, offer: MediaOffer): boolean {
-  const { as, g, v, stream } = clause.parameters;
+  const { stream } = clause.parameters;
   return (
     coversType(clause.type, offer.type) &&
-    (as ?? '') === (offer.as ?? '') &&
-    (as === undefined || ((g ?? '') === (offer.group ?? '') && (v ?? '') === (offer.version ?? ''))) &&
+    isSameTransform(clause, offer) &&
     (stream === undefined || stream === offer.stream)
   );
+}
+
+/** Group and version mean nothing without a kind to transform to. */
+function isSameTransform({ parameters }: Clause, offer: MediaOffer): boolean {
+  const { as = '', g = '', v = '' } = parameters;
+  return as === (offer.as ?? '') && (as === '' || (g === (offer.group ?? '') && v === (offer.version ?? '')));
 }
 
 function coversType(asked: string, offered: string): boolean {

@@ -34,25 +34,25 @@ function encodeField(field: Field, value: unknown): readonly Uint8Array[] {
 }
 
 function encodeValue(number: number, type: string, value: unknown): readonly Uint8Array[] {
+  if (type === 'int') return [tag(number, varintWire), varint(BigInt(Math.trunc(Number(value))))];
+  if (type === 'bool') return [tag(number, varintWire), varint(value === true ? 1n : 0n)];
+  if (type !== 'double') return [delimited(number, encodeDelimited(type, value))];
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleLE(Number(value));
+  return [tag(number, fixed64Wire), bytes];
+}
+
+function encodeDelimited(type: string, value: unknown): Uint8Array {
   switch (type) {
-    case 'int':
-      return [tag(number, varintWire), varint(BigInt(Math.trunc(Number(value))))];
-    case 'bool':
-      return [tag(number, varintWire), varint(value === true ? 1n : 0n)];
-    case 'double': {
-      const bytes = Buffer.alloc(8);
-      bytes.writeDoubleLE(Number(value));
-      return [tag(number, fixed64Wire), bytes];
-    }
     case 'slice':
-      return [delimited(number, value as Uint8Array)];
+      return value as Uint8Array;
     case 'bytes':
-      return [delimited(number, Buffer.from(String(value), 'base64'))];
+      return Buffer.from(String(value), 'base64');
     case 'string':
     case 'text':
-      return [delimited(number, Buffer.from(String(value), 'utf8'))];
+      return Buffer.from(String(value), 'utf8');
     default:
-      return [delimited(number, encodeMessage(wrappers[type]?.wrap(value) ?? (value as object), type))];
+      return encodeMessage(wrappers[type]?.wrap(value) ?? (value as object), type);
   }
 }
 

@@ -8,13 +8,15 @@ const RANK: Readonly<Record<string, number>> = { alpha: 1, beta: 2 };
 export function compareVersions(a: string, b: string): number {
   const left = KUBE_VERSION.exec(a);
   const right = KUBE_VERSION.exec(b);
-  if (left === null || right === null) {
-    if (left === null && right === null) return a < b ? -1 : Number(a !== b);
-    return left === null ? 1 : -1;
-  }
-  const byStability = rankOf(right) - rankOf(left);
-  if (byStability !== 0) return byStability;
-  return Number(right[1]) - Number(left[1]) || Number(right[3] ?? 0) - Number(left[3] ?? 0);
+  if (left !== null && right !== null) return compareParsed(left, right);
+  if (left === null && right === null) return a < b ? -1 : Number(a !== b);
+  return left === null ? 1 : -1;
+}
+
+function compareParsed(left: RegExpExecArray, right: RegExpExecArray): number {
+  return (
+    rankOf(right) - rankOf(left) || Number(right[1]) - Number(left[1]) || Number(right[3] ?? 0) - Number(left[3] ?? 0)
+  );
 }
 
 function rankOf(match: RegExpExecArray): number {

@@ -1,10 +1,17 @@
 import type { RawResponse } from './exchange.ts';
 
-/** A complete answer. Several buffers are written one after another, without joining them. */
+/** JSON of a list, in parts: the items are written between the ends, with commas, without being joined before. */
+export interface ListBody {
+  readonly head: Buffer;
+  readonly items: readonly Buffer[];
+  readonly tail: Buffer;
+}
+
+/** A complete answer. */
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
-  readonly body: Buffer | readonly Buffer[];
+  readonly body: Buffer | ListBody;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

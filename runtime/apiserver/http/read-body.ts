@@ -12,17 +12,21 @@ export function readBody(request: RawRequest): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
+    let ended = false;
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= maxBodyBytes) chunks.push(chunk);
       else reject(tooLarge());
     });
     request.on('end', () => {
+      ended = true;
       const [first = empty] = chunks;
       resolve(chunks.length <= 1 ? first : Buffer.concat(chunks, bytes));
     });
     request.on('error', (err) => reject(brokenOff(err)));
-    request.on('close', () => reject(brokenOff()));
+    request.on('close', () => {
+      if (!ended) reject(brokenOff());
+    });
   });
 }
 

@@ -29,12 +29,23 @@ export function createRequestMetrics(metrics: Metrics, isServed: (group: string,
     help: 'Watches that are open.',
     labels: ['verb', 'group', 'version', 'resource', 'scope'],
   });
+  const known = new Map<string, (durationMs: number) => void>();
+  const seriesOf = (labels: RequestLabels, status: number): ((durationMs: number) => void) => {
+    const { verb, group, version, resource, subresource, scope } = labels;
+    const key = `${verb} ${group} ${version} ${resource} ${subresource} ${scope} ${status}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const count = total.of({ verb, group, version, resource, subresource, scope, code: String(status) });
+    const time = duration.of({ verb, group, resource, scope });
+    const note = (durationMs: number): void => {
+      count.add();
+      time.observe(durationMs / 1_000);
+    };
+    known.set(key, note);
+    return note;
+  };
   return {
-    answered: (attributes, status, durationMs) => {
-      const { verb, group, version, resource, subresource, scope } = labelsOf(attributes, isServed);
-      total.add({ verb, group, version, resource, subresource, scope, code: String(status) });
-      duration.observe({ verb, group, resource, scope }, durationMs / 1_000);
-    },
+    answered: (attributes, status, durationMs) => seriesOf(labelsOf(attributes, isServed), status)(durationMs),
     streaming: (attributes) => {
       const { verb, group, version, resource, scope } = labelsOf(attributes, isServed);
       const labels = { verb, group, version, resource, scope };

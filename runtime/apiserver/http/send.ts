@@ -1,14 +1,14 @@
 import { constants, gzip } from 'node:zlib';
 import { promisify } from 'node:util';
-import type { Answer } from './answer.ts';
+import type { Answer, ListBody } from './answer.ts';
 import type { Exchange, RawResponse } from './exchange.ts';
 
 const compress = promisify(gzip);
 
 /** Bodies up to this size are not worth the CPU of compressing them (kube-apiserver's bound). */
 const gzipAboveBytes = 128 * 1024;
-/** What one write hands to the socket: large enough to keep system calls rare, small enough not to double a list in memory. */
-const writeBytes = 64 * 1024;
+/** What one write hands to the connection: a few TLS records. */
+const writeBytes = 256 * 1024;
 
 export interface SendOptions {
   readonly auditId: string;
@@ -17,24 +17,57 @@ export interface SendOptions {
 
 /** Writes an answer with the headers that every answer carries; obeys back-pressure; resolves when all is handed to the connection. */
 export async function send(exchange: Exchange, answer: Answer, options: SendOptions): Promise<void> {
-  const { response } = exchange;
-  const buffers = Buffer.isBuffer(answer.body) ? [answer.body] : answer.body;
-  let bytes = 0;
-  for (const buffer of buffers) bytes += buffer.length;
-  const headers: Record<string, string | number | readonly string[]> = { ...commonHeaders(options), 'Content-Type': answer.contentType, ...answer.headers };
-  if (answer.status >= 400) headers['X-Content-Type-Options'] = 'nosniff';
+  const { status, body } = answer;
+  const headers: Record<string, string | number | readonly string[]> = {
+    ...commonHeaders(options),
+    'Content-Type': answer.contentType,
+    ...(status >= 400 ? { 'X-Content-Type-Options': 'nosniff' } : {}),
+    ...answer.headers,
+  };
+  const bytes = lengthOf(body);
   if (bytes > gzipAboveBytes && acceptsGzip(exchange)) {
     headers['Content-Encoding'] = 'gzip';
     headers['Vary'] = 'Accept-Encoding';
-    const packed = await compress(Buffer.concat(buffers, bytes), { level: constants.Z_BEST_SPEED });
-    headers['Content-Length'] = packed.length;
-    response.writeHead(answer.status, headers);
-    await writeAll(response, exchange.method === 'HEAD' ? [] : [packed]);
+    await sendBody(exchange, { status, headers }, await compress(wholeOf(body, bytes), { level: constants.Z_BEST_SPEED }));
     return;
   }
-  headers['Content-Length'] = bytes;
-  response.writeHead(answer.status, headers);
-  await writeAll(response, exchange.method === 'HEAD' ? [] : buffers);
+  // Small lists are joined, so that they take the short way.
+  await sendBody(exchange, { status, headers }, bytes > writeBytes ? body : wholeOf(body, bytes));
+}
+
+interface Head {
+  readonly status: number;
+  readonly headers: Record<string, string | number | readonly string[]>;
+}
+
+async function sendBody(exchange: Exchange, { status, headers }: Head, body: Buffer | ListBody): Promise<void> {
+  const { response, method } = exchange;
+  // An answer without a body has no length either (RFC 9110, section 8.6).
+  if (status !== 304) headers['Content-Length'] = lengthOf(body);
+  response.writeHead(status, headers);
+  if (method === 'HEAD' || status === 304) response.end();
+  else if (Buffer.isBuffer(body)) response.end(body);
+  else await writeList(response, body);
+}
+
+function lengthOf(body: Buffer | ListBody): number {
+  if (Buffer.isBuffer(body)) return body.length;
+  let bytes = body.head.length + body.tail.length + Math.max(0, body.items.length - 1);
+  for (const item of body.items) bytes += item.length;
+  return bytes;
+}
+
+/** The body in one piece. */
+export function wholeOf(body: Buffer | ListBody, bytes: number): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  const whole = Buffer.allocUnsafe(bytes);
+  let at = body.head.copy(whole);
+  for (const [index, item] of body.items.entries()) {
+    if (index > 0) whole[at++] = comma;
+    at += item.copy(whole, at);
+  }
+  body.tail.copy(whole, at);
+  return whole;
 }
 
 /** Headers of every answer, streams included. */
@@ -46,46 +79,48 @@ export function commonHeaders(options: SendOptions): Record<string, string | rea
   };
 }
 
-async function writeAll(response: RawResponse, buffers: readonly Buffer[]): Promise<void> {
-  const [only] = buffers;
-  if (buffers.length <= 1) {
-    if (only === undefined) response.end();
-    else response.end(only);
-    return;
+const comma = 0x2c;
+
+/**
+ * Copies items into one piece, over and over: a large list needs no memory of its own size and no fresh pages. A piece is only written
+ * when the one before is gone, because several writes in one turn of the loop are copied once more on their way to TLS.
+ */
+async function writeList(response: RawResponse, { head, items, tail }: ListBody): Promise<void> {
+  const piece = Buffer.allocUnsafeSlow(writeBytes);
+  let filled = head.copy(piece);
+  let isFirst = true;
+  for (const item of items) {
+    if (filled + item.length + 1 + tail.length > writeBytes) {
+      await writeOut(response, piece.subarray(0, filled));
+      filled = 0;
+      if (response.destroyed) return;
+    }
+    if (!isFirst) piece[filled++] = comma;
+    isFirst = false;
+    if (item.length + 1 + tail.length <= writeBytes) filled += item.copy(piece, filled);
+    else filled = await writeLarge(response, piece.subarray(0, filled), item);
   }
-  for (const chunk of joined(buffers)) {
-    if (response.destroyed) return;
-    if (!response.write(chunk)) await drained(response);
-  }
+  filled += tail.copy(piece, filled);
+  await writeOut(response, piece.subarray(0, filled));
   response.end();
 }
 
-/** Joins small buffers into ones of about the size of one write; larger ones pass as they are. */
-function* joined(buffers: readonly Buffer[]): Generator<Buffer> {
-  let waiting: Buffer[] = [];
-  let bytes = 0;
-  for (const buffer of buffers) {
-    waiting.push(buffer);
-    bytes += buffer.length;
-    if (bytes >= writeBytes) {
-      yield waiting.length === 1 ? buffer : Buffer.concat(waiting, bytes);
-      waiting = [];
-      bytes = 0;
-    }
-  }
-  if (waiting.length > 0) yield Buffer.concat(waiting, bytes);
+/** An item that fits into no piece goes out by itself, after what is waiting. */
+async function writeLarge(response: RawResponse, waiting: Buffer, item: Buffer): Promise<0> {
+  if (waiting.length > 0) await writeOut(response, waiting);
+  await writeOut(response, item);
+  return 0;
 }
 
-/** Resolves when the connection takes more, or is gone. */
-function drained(response: RawResponse): Promise<void> {
+/** Resolves when the connection has taken the bytes, or is gone. */
+function writeOut(response: RawResponse, bytes: Buffer): Promise<void> {
   return new Promise((resolve) => {
-    const go = (): void => {
-      response.off('drain', go);
-      response.off('close', go);
+    const close = (): void => resolve();
+    response.on('close', close);
+    response.write(bytes, () => {
+      response.off('close', close);
       resolve();
-    };
-    response.on('drain', go);
-    response.on('close', go);
+    });
   });
 }
 

@@ -25,7 +25,7 @@ interface ResourceMaps {
   readonly byKind: ReadonlyMap<string, ResourceInfo>;
 }
 
-const maps = new WeakMap<readonly ResourceInfo[], ResourceMaps>();
+const known = new WeakMap<Operations, { readonly resources: readonly ResourceInfo[]; readonly maps: ResourceMaps }>();
 
 /** The resource whose objects stand in a collection; `undefined` when none is served. */
 export function resourceOfCollection(operations: Operations, collection: string): ResourceInfo | undefined {
@@ -44,10 +44,11 @@ export function storedResources(operations: Operations): Iterable<ResourceInfo> 
   return mapsOf(operations).byCollection.values();
 }
 
+/** Made anew when a resource comes, goes or changes; telling that costs one comparison per resource. */
 function mapsOf(operations: Operations): ResourceMaps {
   const resources = operations.resources();
-  const known = maps.get(resources);
-  if (known !== undefined) return known;
+  const last = known.get(operations);
+  if (last !== undefined && isSameList(last.resources, resources)) return last.maps;
   const byCollection = new Map<string, ResourceInfo>();
   const byKind = new Map<string, ResourceInfo>();
   for (const resource of resources) {
@@ -56,6 +57,10 @@ function mapsOf(operations: Operations): ResourceMaps {
     if (!byKind.has(kind)) byKind.set(kind, resource);
   }
   const made = { byCollection, byKind };
-  maps.set(resources, made);
+  known.set(operations, { resources, maps: made });
   return made;
+}
+
+function isSameList(a: readonly ResourceInfo[], b: readonly ResourceInfo[]): boolean {
+  return a.length === b.length && a.every((resource, index) => resource === b[index]);
 }

@@ -7,7 +7,7 @@ import type { CacheEvent, WatchCache } from '#runtime/storage/cache.ts';
 import type { LifecycleTask } from './loop.ts';
 
 /** Many deletions in one namespace are counted together. */
-const settleMs = 100;
+const settleMs = 50;
 
 /**
  * Keeps `status.used` of ResourceQuotas what it should be: after deletions, after a change of the quota, and once after each charge in case the create came to

@@ -1,7 +1,7 @@
 import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { fieldFields, nodeFields, ownedMetadata } from './collect.ts';
-import { leaf, union } from './field-set.ts';
+import { leaf } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { itemElement } from './path-element.ts';
 import { isInScope } from './scope.ts';
@@ -15,6 +15,8 @@ export interface Changes {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
+
+const nothing: Fields = Object.freeze({});
 
 interface MutableChanges {
   touched: Record<string, FieldSet> | undefined;
@@ -73,15 +75,19 @@ function note(changes: MutableChanges, element: string, below: Changes | undefin
   if (below?.removed !== undefined) (changes.removed ??= {})[element] = below.removed;
 }
 
-/** Undefined when nothing changed. */
+/** Undefined when nothing changed. Null counts as the empty container when the other value is a container with content. */
 function compareNodes(old: unknown, now: unknown, schema: Schema): Changes | undefined {
-  if (typeof old !== 'object' && typeof now !== 'object')
-    return old === now ? undefined : { touched: leaf, removed: undefined };
-  if (isGranularMap(schema) && (isMap(old) || isMap(now)) && isMapOrNull(old) && isMapOrNull(now)) {
-    if (!isHollow(old) || !isHollow(now)) return compareMaps(old ?? {}, now ?? {}, schema);
-  } else if (isKeyedList(schema) && isListOrNull(old) && isListOrNull(now) && !(isHollow(old) && isHollow(now))) {
-    return compareLists(old ?? [], now ?? [], schema);
-  }
+  const isContent = !isHollow(old) || !isHollow(now);
+  if (isContent && isGranularMap(schema) && isMapOrNull(old) && isMapOrNull(now)) return compareMaps(old, now, schema);
+  return isContent && isKeyedList(schema) ? compareListNodes(old, now, schema) : compareLeaves(old, now, schema);
+}
+
+function compareListNodes(old: unknown, now: unknown, schema: Schema): Changes | undefined {
+  if (!isListOrNull(old) || !isListOrNull(now)) return compareLeaves(old, now, schema);
+  return compareLists(old ?? [], now ?? [], schema);
+}
+
+function compareLeaves(old: unknown, now: unknown, schema: Schema): Changes | undefined {
   return isSameJson(old, now) ? undefined : replaced(old, now, schema);
 }
 
@@ -94,16 +100,18 @@ function replaced(old: unknown, now: unknown, schema: Schema): Changes {
   };
 }
 
-function compareMaps(before: Fields, after: Fields, schema: Schema): Changes | undefined {
+function compareMaps(old: Fields | null, now: Fields | null, schema: Schema): Changes | undefined {
+  const before = old ?? nothing;
+  const after = now ?? nothing;
   const changes: MutableChanges = { touched: undefined, removed: undefined };
   for (const field in after) {
-    const now = after[field];
-    if (now !== undefined) compareField(changes, { field, old: valueAt(before, field), now }, schema);
+    const value = after[field];
+    if (value !== undefined) compareField(changes, { field, old: valueAt(before, field), now: value }, schema);
   }
   for (const field in before) {
-    const old = before[field];
-    if (old !== undefined && valueAt(after, field) === undefined)
-      compareField(changes, { field, old, now: undefined }, schema);
+    const value = before[field];
+    if (value !== undefined && valueAt(after, field) === undefined)
+      compareField(changes, { field, old: value, now: undefined }, schema);
   }
   return changes.touched === undefined && changes.removed === undefined ? undefined : changes;
 }
@@ -129,16 +137,13 @@ function compareItems(
 ): void {
   const { element, old, now } = part;
   const itemSchema = schema.items ?? untyped;
-  if (old.length === 1 && now.length === 1) return note(changes, element, compareNodes(old[0], now[0], itemSchema));
-  if (old.length > 1 && now.length > 1) {
-    if (!isSameJson(old, now)) (changes.touched ??= {})[element] = leaf;
-    return undefined;
+  if (old.length === 1 && now.length === 1) {
+    note(changes, element, compareNodes(old[0], now[0], itemSchema));
+  } else if (old.length > 1 && now.length > 1) {
+    note(changes, element, isSameJson(old, now) ? undefined : { touched: leaf, removed: undefined });
+  } else {
+    note(changes, element, { touched: itemsFields(now, itemSchema), removed: itemsFields(old, itemSchema) });
   }
-  const gone = itemsFields(old, itemSchema);
-  const came = itemsFields(now, itemSchema);
-  if (gone !== undefined) (changes.removed ??= {})[element] = gone;
-  if (came !== undefined) (changes.touched ??= {})[element] = union(changes.touched[element], came) ?? came;
-  return undefined;
 }
 
 function itemsFields(items: readonly unknown[], schema: Schema): FieldSet | undefined {

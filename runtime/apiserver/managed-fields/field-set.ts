@@ -33,6 +33,16 @@ export function union(a: FieldSet | undefined, b: FieldSet | undefined): FieldSe
 }
 
 function unionNodes(a: FieldSet, b: FieldSet): FieldSet {
+  const below = unionBelow(a, b);
+  const wasMember = isMember(a);
+  const staysSo = wasMember || !isMember(b);
+  // A leaf that gets children needs the mark, too.
+  if (staysSo && (below === a || !wasMember || below[self] !== undefined)) return below;
+  return { ...below, [self]: leaf };
+}
+
+/** The node with all children of both; the node itself is not looked at. */
+function unionBelow(a: FieldSet, b: FieldSet): FieldSet {
   let merged: Record<string, FieldSet> | undefined;
   for (const element in b) {
     const theirs = b[element];
@@ -41,16 +51,24 @@ function unionNodes(a: FieldSet, b: FieldSet): FieldSet {
     const both = ours === undefined ? theirs : unionNodes(ours, theirs);
     if (both !== ours) (merged ??= { ...a })[element] = both;
   }
-  const gainsItself = isMember(b) && !isMember(a);
-  if (merged === undefined && !gainsItself) return a;
-  merged ??= { ...a };
-  if (gainsItself || isMember(a)) merged[self] = leaf;
-  return merged;
+  return merged ?? a;
 }
 
 /** What is in `a` and not in `b`; a node of `b` takes itself away, not what lies below it. */
 export function subtract(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
   if (a === undefined || b === undefined) return a;
+  const below = subtractBelow(a, b);
+  const wasMember = isMember(a);
+  const staysMember = wasMember && !isMember(b);
+  if (below === a && staysMember === wasMember) return a;
+  if (!hasChildren(below)) return staysMember ? leaf : undefined;
+  if (staysMember || below[self] === undefined) return below;
+  const { [self]: _self, ...children } = below;
+  return children;
+}
+
+/** The node with its children diminished; the node itself is not looked at. */
+function subtractBelow(a: FieldSet, b: FieldSet): FieldSet {
   let left: Record<string, FieldSet> | undefined;
   for (const element in b) {
     const ours = a[element];
@@ -61,23 +79,25 @@ export function subtract(a: FieldSet | undefined, b: FieldSet | undefined): Fiel
     if (rest === undefined) delete left[element];
     else left[element] = rest;
   }
-  const wasMember = isMember(a);
-  const losesItself = wasMember && isMember(b);
-  if (left === undefined && !losesItself) return a;
-  left ??= { ...a };
-  if (losesItself) delete left[self];
-  if (hasChildren(left)) return left;
-  return wasMember && !losesItself ? leaf : undefined;
+  return left ?? a;
 }
 
 /** Whether both hold the same fields. */
 export function isSameSet(a: FieldSet | undefined, b: FieldSet | undefined): boolean {
   if (a === b) return true;
   if (a === undefined || b === undefined || isMember(a) !== isMember(b)) return false;
-  for (const element in a)
-    if (element !== self && (b[element] === undefined || !isSameSet(a[element], b[element]))) return false;
-  for (const element in b) if (element !== self && a[element] === undefined) return false;
+  return hasSameBelow(a, b) && countBelow(a) === countBelow(b);
+}
+
+function hasSameBelow(a: FieldSet, b: FieldSet): boolean {
+  for (const element in a) if (element !== self && !isSameSet(a[element], b[element])) return false;
   return true;
+}
+
+function countBelow(node: FieldSet): number {
+  let count = 0;
+  for (const element in node) if (element !== self) count += 1;
+  return count;
 }
 
 /** The paths, as lists of elements, of what is in both sets, in the order of `a`. */
@@ -110,14 +130,27 @@ export function hasPath(set: FieldSet | undefined, path: readonly string[]): boo
 
 /** The same set with its elements in the order in which Kubernetes writes them: `.`, fields by name, keys, values, indexes. */
 export function sortSet(set: FieldSet): FieldSet {
-  const elements = Object.keys(set);
-  if (elements.length === 0) return leaf;
-  const sorted: Record<string, FieldSet> = {};
-  for (const element of elements.sort(compareElements)) {
-    const node = set[element];
-    if (node !== undefined) sorted[element] = element === self ? leaf : sortSet(node);
+  let sorted: Record<string, FieldSet> | undefined;
+  if (!isSorted(set)) {
+    sorted = {};
+    for (const element of Object.keys(set).sort(compareElements)) sorted[element] = set[element] ?? leaf;
   }
-  return sorted;
+  for (const element in set) {
+    const node = set[element] ?? leaf;
+    const below = sortSet(node);
+    if (below !== node) (sorted ??= { ...set })[element] = below;
+  }
+  return sorted ?? set;
+}
+
+function isSorted(set: FieldSet): boolean {
+  let previous = self;
+  for (const element in set) {
+    if (element !== self && compareElements(previous, element) > 0) return false;
+    if (element === self && previous !== self) return false;
+    previous = element;
+  }
+  return true;
 }
 
 const ranks: Readonly<Record<string, number>> = { '.': 0, f: 1, k: 2, v: 3, i: 4 };

@@ -1,7 +1,8 @@
 import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
-import { hasChildren, leaf, self } from './field-set.ts';
+import { hasChildren, self } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { canonicalElement } from './path-element.ts';
+import { isEmptyContainer } from './typed.ts';
 
 const maxDepth = 200;
 
@@ -32,18 +33,30 @@ function parseRoot(value: Readonly<Record<string, unknown>>): FieldSet | 'malfor
 }
 
 function parseNode(node: Readonly<Record<string, unknown>>, depth: number): FieldSet | undefined {
-  if (depth > maxDepth) return undefined;
-  let changed: Record<string, FieldSet> | undefined;
+  let parsed = node as FieldSet;
   for (const element in node) {
-    const below = node[element];
-    if (!isMap(below)) return undefined;
-    const parsed = element === self ? leaf : parseNode(below, depth + 1);
-    const canonical = element === self || element.startsWith('f:') ? element : canonicalElement(element);
-    if (parsed === undefined || canonical === undefined) return undefined;
-    if (element === self || (parsed === below && canonical === element)) continue;
-    changed ??= { ...(node as FieldSet) };
-    delete changed[element];
-    changed[canonical] = parsed;
+    const below = parseElement(element, node[element], depth);
+    if (below === undefined) return undefined;
+    if (below.set !== node[element] || below.element !== element)
+      parsed = renamed(parsed, element, { [below.element]: below.set });
   }
-  return changed ?? (node as FieldSet);
+  return parsed;
+}
+
+/** An element in its canonical form with what lies below it; undefined when either is malformed. */
+function parseElement(
+  element: string,
+  below: unknown,
+  depth: number,
+): { readonly element: string; readonly set: FieldSet } | undefined {
+  if (!isMap(below) || depth > maxDepth) return undefined;
+  if (element === self) return isEmptyContainer(below) ? { element, set: below as FieldSet } : undefined;
+  const canonical = element.startsWith('f:') ? element : canonicalElement(element);
+  const set = parseNode(below, depth + 1);
+  return canonical === undefined || set === undefined ? undefined : { element: canonical, set };
+}
+
+function renamed(node: FieldSet, element: string, by: FieldSet): Record<string, FieldSet> {
+  const { [element]: _old, ...others } = node;
+  return { ...others, ...by };
 }

@@ -12,13 +12,17 @@ type Fields = Readonly<Record<string, unknown>>;
  */
 export function mergeValues(live: unknown, config: unknown, schema: Schema): unknown {
   if (live === undefined || live === config) return config;
-  if (isGranularMap(schema) && isMap(live)) {
-    if (isMap(config) && !(isEmptyContainer(live) && isEmptyContainer(config))) return mergeMaps(live, config, schema);
-    if (config === null && !isEmptyContainer(live)) return live;
+  if (isMap(live) && isGranularMap(schema) && !isEmptyContainer(live)) {
+    if (isMap(config)) return mergeMaps(live, config, schema);
+    if (config === null) return live;
   }
-  if (isKeyedList(schema) && Array.isArray(live)) {
+  return mergeLeaves(live, config, schema);
+}
+
+function mergeLeaves(live: unknown, config: unknown, schema: Schema): unknown {
+  if (Array.isArray(live) && isKeyedList(schema) && live.length > 0) {
     if (Array.isArray(config)) return mergeLists(live, config, schema);
-    if (config === null && live.length > 0) return live;
+    if (config === null) return live;
   }
   return isSameJson(live, config) ? live : config;
 }

@@ -10,19 +10,21 @@ export function itemElement(item: unknown, list: Schema): string | undefined {
   if (list['x-kubernetes-list-type'] === 'set')
     return typeof item === 'object' ? scalarObject(item) : `v:${stringifyJson(item)}`;
   const keys = list['x-kubernetes-list-map-keys'] ?? [];
-  if (!isMap(item) || keys.length === 0) return undefined;
-  const only = keys.length === 1 ? keys[0] : undefined;
-  if (only !== undefined) {
-    const value = keyValue(item, only, list);
-    return value === undefined ? undefined : `k:{"${only}":${stringifyJson(value)}}`;
-  }
-  const values: string[] = [];
-  for (const key of keys.toSorted()) {
+  return isMap(item) && keys.length > 0 ? keyElement(item, keys, list) : undefined;
+}
+
+function keyElement(
+  item: Readonly<Record<string, unknown>>,
+  keys: readonly string[],
+  list: Schema,
+): string | undefined {
+  let text = '';
+  for (const key of keys.length === 1 ? keys : keys.toSorted()) {
     const value = keyValue(item, key, list);
     if (value === undefined) return undefined;
-    values.push(`${stringifyJson(key)}:${stringifyJson(value)}`);
+    text += `${text === '' ? '' : ','}${stringifyJson(key)}:${stringifyJson(value)}`;
   }
-  return `k:{${values.join(',')}}`;
+  return `k:{${text}}`;
 }
 
 /** The key of a list of type `map` that an item lacks. */

@@ -16,7 +16,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Takes out what an applier owned and no longer wants, unless somebody else owns it too. Fields that nobody owns stay, except inside what is taken out.
- * A container that loses everything goes, too (undefined). Returns the very value when nothing is taken out.
+ * A container that loses everything goes, too, unless it is owned itself. Returns the very value when nothing is taken out.
  */
 export function pruneValue(value: unknown, schema: Schema, sets: PruneSets): unknown {
   if (sets.last === undefined || !hasChildren(sets.last)) return value;
@@ -53,12 +53,19 @@ function pruneList(value: readonly unknown[], schema: Schema, sets: PruneSets): 
   return kept.length === 0 ? undefined : kept;
 }
 
-/** A declared field is owned as soon as something below it is; entries of maps and items only when they are in the set themselves. */
+/**
+ * A declared field is owned as soon as something below it is; entries of maps and items only when they are in the set themselves.
+ * A container that loses everything stays, empty, when somebody owns the container itself: so does `env: {}` in place of what was applied before.
+ */
 function pruneChild(value: unknown, schema: Schema, sets: PruneSets & { readonly declared: boolean }): unknown {
   if (sets.last === undefined) return value;
+  const isKept = sets.owned !== undefined && isMember(sets.owned);
+  const isOwned = isKept || (sets.declared && sets.owned !== undefined);
   const wasOwned = sets.declared || isMember(sets.last);
-  const isOwned = sets.owned !== undefined && (sets.declared || isMember(sets.owned));
-  return wasOwned && !isOwned ? undefined : pruneValue(value, schema, sets);
+  if (wasOwned && !isOwned) return undefined;
+  const after = pruneValue(value, schema, sets);
+  if (after !== undefined || !isKept) return after;
+  return Array.isArray(value) ? [] : {};
 }
 
 function below(sets: PruneSets, element: string): PruneSets {

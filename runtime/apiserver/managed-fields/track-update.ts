@@ -8,7 +8,7 @@ import { subtract, union } from './field-set.ts';
 import { capUpdaters, isReset, isSameManager, readManagers, withSet, writeManagers } from './managers.ts';
 import type { Manager } from './managers.ts';
 import { scopeOf } from './scope.ts';
-import { rootSchemaOf } from './typed.ts';
+import { isSameJson, rootSchemaOf } from './typed.ts';
 
 /** A create, update or patch that is about to be stored. */
 export interface TrackedUpdate {
@@ -63,7 +63,8 @@ export function withManagedFields(object: KubeObject, entries: readonly ManagedF
 function managersBefore({ live, next, subresource }: TrackedUpdate): readonly Manager[] {
   const entries = next.metadata.managedFields;
   const liveEntries = live?.metadata.managedFields;
-  if (subresource === '' && entries !== liveEntries) {
+  // Clients mostly echo what they read.
+  if (subresource === '' && !isSameJson(entries, liveEntries)) {
     if (isReset(entries)) return [];
     const theirs = readManagers(entries);
     if (theirs !== undefined && theirs.length > 0) return theirs;

@@ -127,10 +127,10 @@ function withEmbeddedFields(schema: Schema): DocumentSchema {
         ['metadata', { ref: metaName('ObjectMeta') }] as const,
       ]
     : [];
-  const all = [...embedded, ...children];
+  const all: readonly (readonly [string, DocumentSchema])[] = [...embedded, ...children];
   return {
     ...own,
-    ...(all.length === 0 ? {} : { properties: Object.fromEntries(all) }),
+    ...(all.length === 0 ? {} : { properties: Object.fromEntries<DocumentSchema>(all) }),
     ...(items === undefined ? {} : { items: withEmbeddedFields(items) }),
     ...(additionalProperties === undefined
       ? {}

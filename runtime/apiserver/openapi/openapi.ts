@@ -63,8 +63,8 @@ export function createOpenApi(serverVersion: string): (resources: readonly Resou
 interface Source {
   readonly resources: readonly ResourceInfo[];
   readonly serverVersion: string;
-  identityOf(resource: ResourceInfo): number;
-  cached(key: string, make: () => RenderedDocument): RenderedDocument;
+  readonly identityOf: (resource: ResourceInfo) => number;
+  readonly cached: (key: string, make: () => RenderedDocument) => RenderedDocument;
 }
 
 function documentsOf({ resources, serverVersion, identityOf, cached }: Source): OpenApiDocuments {

@@ -20,7 +20,9 @@ type Shape = Pick<Operation, 'method' | 'action' | 'description'> & { readonly b
 type Body = 'none' | 'object' | 'patch' | 'deleteOptions';
 type Answer = 'object' | 'list' | 'status';
 
-const COLLECTION: Readonly<Partial<Record<Verb, Shape>>> = {
+type Shapes = Readonly<Partial<Record<Verb, Shape>>>;
+
+const LISTING: Shapes = {
   list: {
     method: 'get',
     action: 'list',
@@ -28,6 +30,9 @@ const COLLECTION: Readonly<Partial<Record<Verb, Shape>>> = {
     body: 'none',
     answer: 'list',
   },
+};
+
+const CREATION: Shapes = {
   create: {
     method: 'post',
     action: 'post',
@@ -35,6 +40,11 @@ const COLLECTION: Readonly<Partial<Record<Verb, Shape>>> = {
     body: 'object',
     answer: 'object',
   },
+};
+
+const COLLECTION: Shapes = {
+  ...LISTING,
+  ...CREATION,
   deletecollection: {
     method: 'delete',
     action: 'deletecollection',
@@ -44,7 +54,7 @@ const COLLECTION: Readonly<Partial<Record<Verb, Shape>>> = {
   },
 };
 
-const SINGLE: Readonly<Partial<Record<Verb, Shape>>> = {
+const SINGLE: Shapes = {
   get: { method: 'get', action: 'get', description: 'Reads an object of kind', body: 'none', answer: 'object' },
   update: { method: 'put', action: 'put', description: 'Replaces an object of kind', body: 'object', answer: 'object' },
   patch: {
@@ -75,9 +85,7 @@ export function operationsOf(resource: ResourceInfo): readonly Operation[] {
   const single = { ...context, path: `${collection}/{name}`, parameters: [NAME_PARAMETER, ...inNamespace] };
   return [
     ...operations(COLLECTION, context),
-    ...(resource.namespaced
-      ? operations({ ...(COLLECTION.list === undefined ? {} : { list: COLLECTION.list }) }, everywhere)
-      : []),
+    ...(resource.namespaced ? operations(LISTING, everywhere) : []),
     ...operations(SINGLE, single),
     ...resource.subresources.flatMap((subresource) => subresourceOperations(single, subresource)),
   ];
@@ -98,11 +106,10 @@ function subresourceOperations(single: Context, subresource: SubresourceInfo): r
     subresource,
     suffix: capital(subresource.name),
   };
-  const create = COLLECTION.create === undefined ? {} : { create: COLLECTION.create };
-  return operations({ ...SINGLE, ...create }, context);
+  return operations({ ...SINGLE, ...CREATION }, context);
 }
 
-function operations(shapes: Readonly<Partial<Record<Verb, Shape>>>, context: Context): readonly Operation[] {
+function operations(shapes: Shapes, context: Context): readonly Operation[] {
   const verbs = context.subresource?.verbs ?? context.resource.verbs;
   return Object.entries(shapes).flatMap(([verb, shape]) =>
     verbs.some((one) => one === verb) ? [operation(shape, context)] : [],

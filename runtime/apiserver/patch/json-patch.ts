@@ -65,14 +65,11 @@ function carryOut(work: Work, operation: Operation): void {
     case 'replace':
       return replace(work, path, valueOf(operation));
     case 'move':
-      if (path !== from && path.startsWith(`${from}/`))
-        throw unprocessable(`jsonpatch move operation does not apply: ${path} lies below ${from}`);
-      return path === from ? void read(work, op, from) : add(work, operation, remove(work, op, from));
+      return move(work, operation);
     case 'copy':
       return add(work, operation, copyOf(work, read(work, op, from)));
     case 'test':
-      if (!isSame(readForTest(work, path), operation)) throw unprocessable(`testing value ${path} failed: test failed`);
-      return undefined;
+      return test(work, operation);
     default:
       throw unprocessable(`Unexpected kind: ${op}`);
   }
@@ -83,9 +80,19 @@ function valueOf(operation: Operation): unknown {
   return operation.value;
 }
 
-/** A missing place equals null, as in Kubernetes' library. */
-function isSame(found: unknown, operation: Operation): boolean {
-  return isEqual(found ?? null, operation.value ?? null);
+function move(work: Work, operation: Operation): void {
+  const { op, path, from } = operation;
+  if (path === from) return void read(work, op, from);
+  if (path.startsWith(`${from}/`))
+    throw unprocessable(`${op} operation does not apply: "${path}" lies below "${from}"`);
+  return add(work, operation, remove(work, op, from));
+}
+
+/** A missing field equals null, as in Kubernetes' library. */
+function test(work: Work, operation: Operation): void {
+  const found = readForTest(work, operation.path) ?? null;
+  if (!isEqual(found, operation.value ?? null))
+    throw unprocessable(`testing value ${operation.path} failed: test failed`);
 }
 
 function add(work: Work, operation: Operation, value: unknown): void {

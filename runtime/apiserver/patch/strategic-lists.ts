@@ -83,7 +83,7 @@ function keyedItem(item: unknown, mergeKey: string): Fields {
   if (directive === 'replace') return item;
   if (item[mergeKey] === undefined) throw badPatch(`map: does not contain declared merge key: ${mergeKey}`);
   if (directive !== undefined && directive !== 'delete' && directive !== 'merge') {
-    throw badPatch(`unknown patch type: ${String(directive)} in map`);
+    throw badPatch(`unknown patch type: ${JSON.stringify(directive)} in map`);
   }
   return item;
 }

@@ -22,7 +22,7 @@ function mergeMaps(original: Fields, patch: Fields, schema: Schema | undefined):
   if (kind === 'delete') return {};
   const start = kind === 'replace' ? {} : kept(original, patch);
   if (kind !== undefined && kind !== 'replace' && kind !== 'merge')
-    throw badPatch(`unknown patch type: ${String(kind)} in map`);
+    throw badPatch(`unknown patch type: ${JSON.stringify(kind)} in map`);
   const merged: Record<string, unknown> = { ...start };
   deleteItems(merged, patch);
   for (const key of Object.keys(patch)) {
@@ -42,13 +42,23 @@ function mergeMaps(original: Fields, patch: Fields, schema: Schema | undefined):
 
 function mergeValues(original: unknown, patch: unknown, schema: Schema | undefined): unknown {
   if (isMap(patch)) return mergeMaps(isMap(original) ? original : {}, patch, schema);
-  if (!Array.isArray(patch)) return patch;
-  const items: readonly unknown[] = Array.isArray(original) ? original : [];
-  const type = schema?.['x-kubernetes-list-type'];
-  if (type === 'set') return mergeSets(items, patch);
-  const mergeKey = type === 'map' ? schema?.['x-kubernetes-list-map-keys']?.[0] : undefined;
+  return Array.isArray(patch) ? mergeLists(Array.isArray(original) ? original : [], patch, schema) : patch;
+}
+
+function mergeLists(
+  original: readonly unknown[],
+  patch: readonly unknown[],
+  schema: Schema | undefined,
+): readonly unknown[] {
+  if (schema?.['x-kubernetes-list-type'] === 'set') return mergeSets(original, patch);
+  const mergeKey = mergeKeyOf(schema);
   if (mergeKey === undefined) return patch;
-  return mergeKeyedLists(items, patch, { mergeKey, merge: (a, b) => mergeMaps(a, b, schema?.items) });
+  return mergeKeyedLists(original, patch, { mergeKey, merge: (a, b) => mergeMaps(a, b, schema?.items) });
+}
+
+/** The field that tells the items of a list apart; undefined for lists that are not merged item by item. */
+function mergeKeyOf(schema: Schema | undefined): string | undefined {
+  return schema?.['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys']?.[0] : undefined;
 }
 
 /** The original, without the fields that `$retainKeys` does not list. */
@@ -82,11 +92,9 @@ function orderItems(
   for (const [list, order] of directives(context.patch, setElementOrder)) {
     const items = merged[list];
     const before = original[list];
-    const schema = childOf(context.schema, list);
     if (!Array.isArray(order)) throw badPatch('invalid patch format of setElementOrder list');
     if (!Array.isArray(items)) continue;
-    const mergeKey =
-      schema?.['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys']?.[0] : undefined;
+    const mergeKey = mergeKeyOf(childOf(context.schema, list));
     setField(merged, list, orderLike(items, { order, before: Array.isArray(before) ? before : [], mergeKey }));
   }
 }

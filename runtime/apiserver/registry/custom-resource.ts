@@ -23,6 +23,8 @@ export interface DefinitionState {
   readonly terminating: boolean;
   /** Objects stored earlier may not be as the schema wants them. */
   readonly settledRevision: number;
+  /** Versions in which objects may be stored. */
+  readonly storedVersions: readonly string[];
 }
 
 /** One version of a definition, ready to be served. Its schema is compiled when it is first needed. */
@@ -51,6 +53,7 @@ export function customResource(spec: DefinitionSpec, version: DefinitionVersion,
     settledRevision: state.settledRevision,
     warnings: version.deprecated === true ? [version.deprecationWarning ?? `${apiVersion} ${spec.names.kind} is deprecated`] : [],
     terminating: state.terminating,
+    mixed: state.storedVersions.some((stored) => stored !== version.name),
     opening: openingOf(apiVersion, spec.names.kind),
     views: new WeakMap(),
   };
@@ -72,6 +75,7 @@ function infoOf(spec: DefinitionSpec, version: DefinitionVersion, schema: Schema
     subresources: subresourcesOf(spec, version),
     schema,
     collection: collectionOf(group, names.plural),
+    custom: true,
   };
 }
 

@@ -55,3 +55,10 @@ export function conditionsOf(definition: KubeObject): readonly Condition[] {
   const conditions: unknown = isRecord(status) ? status['conditions'] : undefined;
   return Array.isArray(conditions) ? (conditions as readonly Condition[]) : [];
 }
+
+/** Versions in which objects of a definition are or were stored. */
+export function storedVersionsOf(definition: KubeObject): readonly string[] {
+  const status = definition['status'];
+  const versions: unknown = isRecord(status) ? status['storedVersions'] : undefined;
+  return Array.isArray(versions) ? versions.map(String) : [];
+}

@@ -3,8 +3,8 @@ import type { ResourceInfo } from '#runtime/apiserver/operations.ts';
 import { compareVersions } from '#runtime/apiserver/discovery/version-order.ts';
 import { fieldIndex } from '#runtime/apiserver/verbs/selection.ts';
 import type { CachedObject, WatchCache } from '#runtime/storage/cache.ts';
-import { customResource, pathReader } from './custom-resource.ts';
-import { definitionCollection, hasCondition, specOf, type DefinitionSpec } from './definition.ts';
+import { customResource, pathReader, type DefinitionState } from './custom-resource.ts';
+import { definitionCollection, hasCondition, specOf, storedVersionsOf, type DefinitionSpec } from './definition.ts';
 import type { Resource } from './resource.ts';
 
 /**
@@ -27,6 +27,7 @@ interface Served {
   readonly spec: DefinitionSpec | undefined;
   readonly settledRevision: number;
   readonly terminating: boolean;
+  readonly storedVersions: readonly string[];
   readonly established: boolean;
   /** Served versions, best first. */
   readonly resources: readonly Resource[];
@@ -99,12 +100,14 @@ function servedFrom(cached: CachedObject, known: Served | undefined): Served {
   const accepted = established || hasCondition(object, 'NamesAccepted');
   const isSameSpec = known !== undefined && isEqual(known.spec, spec);
   const settledRevision = isSameSpec ? known.settledRevision : cached.revision;
-  const keeps = isSameSpec && known.terminating === terminating && known.resources.length > 0;
-  const resources = keeps ? known.resources : resourcesOf(spec, { terminating, settledRevision });
-  return { cached, spec, settledRevision, terminating, established, resources: accepted ? resources : [] };
+  const storedVersions = storedVersionsOf(object);
+  const isSameState = known?.terminating === terminating && isEqual(known.storedVersions, storedVersions);
+  const keeps = isSameSpec && isSameState && known.resources.length > 0;
+  const resources = keeps ? known.resources : resourcesOf(spec, { terminating, settledRevision, storedVersions });
+  return { cached, spec, settledRevision, terminating, storedVersions, established, resources: accepted ? resources : [] };
 }
 
-function resourcesOf(spec: DefinitionSpec | undefined, state: { readonly terminating: boolean; readonly settledRevision: number }): readonly Resource[] {
+function resourcesOf(spec: DefinitionSpec | undefined, state: DefinitionState): readonly Resource[] {
   if (spec === undefined) return [];
   return spec.versions
     .filter(({ served }) => served)

@@ -19,6 +19,7 @@ export function viewOf(resource: Resource, cached: CachedObject): View {
 
 function isSettled(resource: Resource, cached: CachedObject): boolean {
   if (resource.conversion !== undefined || cached.revision < resource.settledRevision) return false;
+  if (!resource.mixed) return true;
   const { opening } = resource;
   return cached.bytes.length >= opening.length && cached.bytes.compare(opening, 0, opening.length, 0, opening.length) === 0;
 }

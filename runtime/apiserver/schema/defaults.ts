@@ -1,3 +1,4 @@
+import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
 import type { Json } from '#schemas/meta/json.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 
@@ -48,8 +49,8 @@ function propertyOf(name: string, schema: Schema): PropertyDefaults {
 }
 
 function applyTo(value: unknown, node: DefaultNode): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  return Array.isArray(value) ? applyToList(value, node.items) : applyToFields(value as Fields, node);
+  if (Array.isArray(value)) return applyToList(value, node.items);
+  return isMap(value) ? applyToFields(value, node) : value;
 }
 
 function applyToList(list: readonly unknown[], items: DefaultNode | undefined): readonly unknown[] {
@@ -71,10 +72,14 @@ function applyToFields(fields: Fields, node: DefaultNode): Fields {
     const next = valueOf(found, property);
     if (next !== found) copy = withField(copy ?? { ...fields }, property.name, next);
   }
-  if (node.others === undefined) return copy ?? fields;
+  return node.others === undefined ? (copy ?? fields) : applyToOthers(copy ?? fields, node, node.others);
+}
+
+function applyToOthers(fields: Fields, node: DefaultNode, others: PropertyDefaults): Fields {
+  let copy: Record<string, unknown> | undefined;
   for (const key of Object.keys(fields)) {
     if (node.names.has(key)) continue;
-    const next = valueOf(fields[key], node.others);
+    const next = valueOf(fields[key], others);
     if (next !== fields[key]) copy = withField(copy ?? { ...fields }, key, next);
   }
   return copy ?? fields;

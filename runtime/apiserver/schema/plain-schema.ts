@@ -42,7 +42,7 @@ function typeOf(schema: Schema): JsonSchema {
         : [schema.type];
   if (types.length === 0) return {};
   const all = schema.nullable === true ? [...types, 'null'] : types;
-  return { type: all.length === 1 ? all[0] : all };
+  return { type: all.length === 1 ? all[0] : all, ...(schema.type === 'object' ? { isMap: true } : {}) };
 }
 
 function sameIn(schema: Schema): JsonSchema {

@@ -1,4 +1,4 @@
-import { isRecord } from '#runtime/base/json.ts';
+import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
 import { childPath } from '#runtime/validation/field-path.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 
@@ -44,9 +44,14 @@ function nodeOf(schema: Schema): PruneNode | undefined {
     items: schema.items === undefined ? undefined : nodeOf(schema.items),
   };
   if (schema['x-kubernetes-embedded-resource'] === true) return withResourceFields(node);
-  const isScalar = schema.type !== 'object' && schema.type !== undefined && node.items === undefined;
+  return isOpenBelow(schema, node) ? undefined : node;
+}
+
+/** Whether nothing can be unknown below: there is nothing, or everything is kept. */
+function isOpenBelow(schema: Schema, node: PruneNode): boolean {
+  if (node.items !== undefined) return false;
   const keepsAll = node.properties === undefined && node.others !== undefined && node.others.node === undefined;
-  return isScalar || (keepsAll && node.items === undefined) ? undefined : node;
+  return keepsAll || (schema.type !== undefined && schema.type !== 'object');
 }
 
 function othersOf(schema: Schema): PruneNode['others'] {
@@ -67,11 +72,11 @@ function hasUnknown(value: unknown, node: PruneNode): boolean {
     const { items } = node;
     return items !== undefined && (value as readonly unknown[]).some((item) => hasUnknown(item, items));
   }
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isMap(value)) return false;
   for (const key of Object.keys(value)) {
     const child = childNode(node, key);
     if (child === UNKNOWN) return true;
-    if (child !== undefined && hasUnknown((value as Record_)[key], child)) return true;
+    if (child !== undefined && hasUnknown(value[key], child)) return true;
   }
   return false;
 }
@@ -91,7 +96,7 @@ function prune(value: unknown, node: PruneNode, path: string, unknown: string[])
     if (items === undefined) return value;
     return value.map((item: unknown, index) => prune(item, items, childPath(path, index), unknown));
   }
-  return isRecord(value) ? pruneRecord(value, node, path, unknown) : value;
+  return isMap(value) ? pruneRecord(value, node, path, unknown) : value;
 }
 
 function pruneRecord(value: Record_, node: PruneNode, path: string, unknown: string[]): Record_ {

@@ -1,3 +1,4 @@
+import { numberOf } from '#runtime/apiserver/codec/exact-number.ts';
 import { humanDuration } from '#runtime/base/duration.ts';
 import { compileJsonPath } from '#runtime/base/json-path.ts';
 import { printJsonPathValue } from '#runtime/base/json-path-template.ts';
@@ -56,20 +57,21 @@ export function printerColumn(source: Column): TableColumn {
   };
 }
 
+const CELLS: Readonly<Record<Column['type'], (value: unknown, now: number) => Cell>> = {
+  string: printJsonPathValue,
+  date: (value, now) => (typeof value === 'string' ? age(value, now) : null),
+  integer: wholePart,
+  number: (value) => numberOf(value) ?? null,
+  boolean: (value) => (typeof value === 'boolean' ? value : null),
+};
+
 function cellOf(value: unknown, type: Column['type'], now: number): Cell {
-  if (value === undefined || value === null) return null;
-  switch (type) {
-    case 'string':
-      return printJsonPathValue(value);
-    case 'date':
-      return typeof value === 'string' ? age(value, now) : null;
-    case 'integer':
-      return typeof value === 'number' ? Math.trunc(value) : null;
-    case 'number':
-      return typeof value === 'number' ? value : null;
-    case 'boolean':
-      return typeof value === 'boolean' ? value : null;
-  }
+  return value === undefined || value === null ? null : CELLS[type](value, now);
+}
+
+function wholePart(value: unknown): number | null {
+  const number = numberOf(value);
+  return number === undefined ? null : Math.trunc(number);
 }
 
 /** The time since an RFC 3339 time; `<unknown>` when there is none, `<invalid>` when it cannot be read. */

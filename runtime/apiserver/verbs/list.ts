@@ -35,18 +35,14 @@ function listMetaOf(page: Page): ListMeta {
   };
 }
 
-const comma = Buffer.from(',');
+const tail = Buffer.from(']}\n');
 
 function bytesAnswer(resource: Resource, page: Page): Answer {
   const { apiVersion, info } = resource;
-  const head = JSON.stringify({ kind: info.listKind, apiVersion, metadata: listMetaOf(page) });
-  const body: Buffer[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)];
-  for (const cached of page.objects) {
-    if (body.length > 1) body.push(comma);
-    body.push(viewOf(resource, cached).bytes);
-  }
-  body.push(Buffer.from(']}\n'));
-  return { status: 200, contentType: jsonType, body };
+  const opening = JSON.stringify({ kind: info.listKind, apiVersion, metadata: listMetaOf(page) });
+  const head = Buffer.from(`${opening.slice(0, -1)},"items":[`);
+  const items = page.objects.map((cached) => viewOf(resource, cached).bytes);
+  return { status: 200, contentType: jsonType, body: { head, items, tail } };
 }
 
 /** A list as a value, in the kind that was asked for. */

@@ -68,7 +68,7 @@ export function objectAnswer(
   at: { readonly status: number; readonly nowMs: number },
 ): Answer {
   const { status, nowMs } = at;
-  if (how.kind === 'plain' && !how.yaml && !how.pretty) return { status, contentType: jsonType, body: [shown.bytes, newline] };
+  if (how.kind === 'plain' && !how.yaml && !how.pretty) return { status, contentType: jsonType, body: Buffer.concat([shown.bytes, newline]) };
   return valueAnswer(status, renderObject(resource, shown.object, how, nowMs), how);
 }
 

@@ -175,14 +175,15 @@ function inSubresource(write: WriteRequest, draft: Draft, live: KubeObject): Dra
 }
 
 function countGeneration(resource: Resource, draft: Draft, live: KubeObject): void {
-  if (!resource.strategy.generation || isDesiredEqual(draft, live)) return;
+  if (!resource.strategy.generation || isDesiredEqual(draft, live, resource.strategy.status)) return;
   draft.metadata.generation = (live.metadata.generation ?? 0) + 1;
 }
 
-/** Equal in everything but metadata. */
-function isDesiredEqual(draft: Draft, live: KubeObject): boolean {
+/** Equal in everything but metadata, and but the status where that is a subresource. */
+function isDesiredEqual(draft: Draft, live: KubeObject, hasStatus: boolean): boolean {
   const fields = new Set([...Object.keys(draft), ...Object.keys(live)]);
   fields.delete('metadata');
+  if (hasStatus) fields.delete('status');
   for (const field of fields) if (draft[field] !== live[field] && !isEqual(draft[field], live[field])) return false;
   return true;
 }

@@ -1,4 +1,5 @@
 import type { RawResponse } from '#runtime/apiserver/http/exchange.ts';
+import { chunkWriter } from './chunk-writer.ts';
 
 /**
  * Writes the events of one watch to its connection, one write under way at a time: whatever comes meanwhile is joined into the next one, so
@@ -20,6 +21,7 @@ export interface EventWriter {
 const maxBacklogBytes = 16 * 1024 * 1024;
 
 export function createEventWriter(response: RawResponse, onDrop: () => void): EventWriter {
+  const write = chunkWriter(response);
   let lines: Buffer[] = [];
   let bytes = 0;
   let writing = false;
@@ -38,11 +40,11 @@ export function createEventWriter(response: RawResponse, onDrop: () => void): Ev
       wake();
       return;
     }
-    const chunk = lines.length === 1 && lines[0] !== undefined ? lines[0] : Buffer.concat(lines, bytes);
+    const [taken, size] = [lines, bytes];
     lines = [];
     bytes = 0;
     writing = true;
-    response.write(chunk, () => {
+    write(taken, size, () => {
       writing = false;
       flush();
     });

@@ -1,6 +1,6 @@
 import { createTwoFilesPatch } from 'diff';
 import { stringify } from 'yaml';
-import type { KubeObject } from '#schemas/meta/object.ts';
+import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { renderPlan } from '#runtime/plan/render.ts';
 import type { Action } from '#runtime/plan/plan.ts';
 import type { Client } from '#runtime/client/client.ts';
@@ -20,7 +20,8 @@ export interface DiffOptions {
 }
 
 interface PlanRequestStatus {
-  readonly complete?: boolean;
+  /** Complete=True: everybody concerned has answered. */
+  readonly conditions?: readonly Condition[];
   readonly plans?: readonly { readonly by: string; readonly actions?: readonly Action[]; readonly message?: string }[];
 }
 
@@ -130,9 +131,13 @@ async function awaitPlans(session: Session, read: () => Promise<KubeObject | und
   const giveUpAt = Date.now() + planTimeoutMs;
   for (;;) {
     const status = ((await read())?.['status'] ?? {}) as PlanRequestStatus;
-    if (status.complete === true || Date.now() > giveUpAt || session.io.signal.aborted) return status;
+    if (isComplete(status) || Date.now() > giveUpAt || session.io.signal.aborted) return status;
     await new Promise((resolve) => setTimeout(resolve, planPollMs));
   }
+}
+
+function isComplete({ conditions = [] }: PlanRequestStatus): boolean {
+  return conditions.some(({ type, status }) => type === 'Complete' && status === 'True');
 }
 
 function formatPlans(subject: string, status: PlanRequestStatus): string {
@@ -140,7 +145,8 @@ function formatPlans(subject: string, status: PlanRequestStatus): string {
     if (actions.length > 0) return [`# ${subject}: ${by} would carry out\n${renderPlan({ actions })}`];
     return message === undefined || message === '' ? [] : [`# ${subject}: ${by}: ${message}\n`];
   });
-  const silence =
-    status.complete === true ? '' : `# ${subject}: not every controller has answered; is the instance running?\n`;
+  const silence = isComplete(status)
+    ? ''
+    : `# ${subject}: not every controller has answered; is the instance running?\n`;
   return answers.join('') + silence;
 }

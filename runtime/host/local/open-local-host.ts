@@ -23,8 +23,8 @@ import type { FileScope, FileToWrite } from './write-files.ts';
 export interface LocalHostOptions {
   /** Absolute, not a link: `/srv/wcp360`. Must be there. */
   readonly root: string;
-  /** Further directories that drivers own outside of the root: `/var/lib/extrausers`. */
-  readonly alsoBelow?: readonly string[];
+  /** `/var/lib/extrausers` on a host whose nsswitch.conf reads it; absent: tenants are bare numbers. Must be there. */
+  readonly accountsDirectory?: string;
   /** `supervisor` for a private instance or a container, `systemd` for a real host. */
   readonly services: 'supervisor' | 'systemd';
   /** Account of the web front's workers. */
@@ -42,13 +42,15 @@ export function openLocalHost(options: LocalHostOptions): LocalHost {
   if (posix.normalize(options.root) !== options.root || !options.root.startsWith('/')) {
     throw new BugError(`the root "${options.root}" is not a normalised absolute path`);
   }
-  const roots: Roots = [options.root, ...(options.alsoBelow ?? [])];
+  const { accountsDirectory } = options;
+  const roots: Roots = accountsDirectory === undefined ? [options.root] : [options.root, accountsDirectory];
   const scope: FileScope = { roots, staging: openStaging(roots), ownWrites: createOwnWrites() };
   const lifetime = new AbortController();
   const services = openServices(options, lifetime.signal);
   sweep(scope, options.log, lifetime.signal);
   return {
     root: options.root,
+    accountsDirectory,
     services,
     ...readers(roots),
     ...writers(scope),

@@ -59,7 +59,7 @@ export function createObjectsDriver<Name extends string, W extends ObjectsWorld 
       return owner === undefined ? [] : [owner];
     },
   };
-  const planner: ObjectsPlanner<Name> = { name, fieldManager, appliedTo: overlay.appliedTo };
+  const planner: ObjectsPlanner<Name> = { name, fieldManager, appliedTo: (live) => overlay.appliedTo(live) };
   const acting = { ...options, overlay, serially: createSerializer() };
   return {
     name,
@@ -125,7 +125,7 @@ async function applyObject(
   const { manifest, owner } = input;
   const { client, signal } = reach;
   const type = resourceTypeOf(definitionOf(acting, groupOf(manifest), manifest.kind));
-  if (input.isNew) await refuseForeign(acting, input, await client.get(type, keyOf(manifest), signal));
+  if (input.isNew) refuseForeign(acting, input, await client.get(type, keyOf(manifest), signal));
   const object = await client.apply(type, manifest, { fieldManager, force: true, signal });
   const respelled = appliesNothing(object, manifest, { manager: fieldManager }) ? undefined : manifest;
   overlay.applied(owner, childKeyOf(manifest), { object, respelled });

@@ -143,7 +143,10 @@ t.test('keys that stand twice in YAML are named by their path', (t) => {
 });
 
 t.test('YAML that cannot be meant is refused with 400', (t) => {
-  const bomb = `a: &a [${'x,'.repeat(9)}x]\n${[...'bcdefghi'].map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`).join('\n')}`;
+  const bomb = `a: &a [${'x,'.repeat(9)}x]\n${'bcdefghi'
+    .split('')
+    .map((c, i) => `${c}: &${c} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`)
+    .join('\n')}`;
   const cases: readonly (readonly [string, RegExp])[] = [
     ['a: 1\n---\nb: 2\n', /expected one document/],
     ['a: [1', /line 1/],

@@ -218,8 +218,13 @@ const operation = fc.record({
 });
 
 t.test('where the oracle applies a JSON patch, ours gives the same', (t) => {
+  // The oracle builds a cycle when something is copied or moved into itself.
+  const isCyclic = ({ op, from, path }: { op: string; from: string; path: string }): boolean =>
+    (op === 'copy' || op === 'move') && path.startsWith(from);
+  let agreed = 0;
   fc.assert(
     fc.property(fc.dictionary(key, value), fc.array(operation, { maxLength: 4 }), (document, operations) => {
+      fc.pre(!operations.some(isCyclic));
       let expected: unknown;
       try {
         expected = jsonpatch.apply(clone(operations) as never, clone(document) as never);
@@ -240,9 +245,11 @@ t.test('where the oracle applies a JSON patch, ours gives the same', (t) => {
       }
       t.same(result, expected);
       t.same(document, before);
+      agreed += 1;
     }),
-    { numRuns: 2_000 },
+    { numRuns: 2_000, seed: 7 },
   );
+  t.ok(agreed > 200, `${agreed} patches applied by both`);
   t.end();
 });
 

@@ -2,11 +2,11 @@ import { forbidden } from '#runtime/apiserver/http/api-errors.ts';
 import type { AdmissionRequest, Operations, ResourceInfo } from '#runtime/apiserver/operations.ts';
 import type { Clock } from '#runtime/base/clock.ts';
 import { required } from '#runtime/base/errors.ts';
-import { isEqual } from '#runtime/base/json.ts';
 import type { CachedObject, CacheEvent, WatchCache } from '#runtime/storage/cache.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { addOne, countNow, countsOf, firstFull, withUsed, type Counting, type Full } from './counting.ts';
 import { countedCollection, countNamesOf, countOf, hardOf, quotaCollection, usedOf } from './model.ts';
-import { createReservations, type Reservation, type Reservations, type Unseen } from './reservations.ts';
+import { createReservations, type Reservation } from './reservations.ts';
 import { createSerial } from './serial.ts';
 
 /**
@@ -94,9 +94,7 @@ function createQuotaKeeper(options: QuotaKeeperOptions): QuotaKeeper {
   };
 }
 
-interface Keeping extends QuotaKeeperOptions {
-  readonly reservations: Reservations;
-}
+type Keeping = QuotaKeeperOptions & Counting;
 
 /** What exists, or was let through, stands in `used` already: its create will fail, or is a second try. */
 function isCounted(keeping: Keeping, reservation: Reservation): boolean {
@@ -182,33 +180,6 @@ async function chargeQuota(
   for (const [entry, refusal] of refused) charges.refusals.set(entry, refusal);
 }
 
-function addOne(counts: Record<string, number>, names: readonly string[]): void {
-  for (const name of names) if (Object.hasOwn(counts, name)) counts[name] = (counts[name] ?? 0) + 1;
-}
-
-/** What `used` stands at, by name; a name that was never counted is counted. */
-function countsOf(keeping: Keeping, live: KubeObject): Record<string, number> {
-  const used = usedOf(live);
-  const counts: Record<string, number> = {};
-  for (const name of Object.keys(hardOf(live))) {
-    const count = countOf(used[name]) ?? countNow(keeping, live, name)?.count;
-    if (count !== undefined) counts[name] = count;
-  }
-  return counts;
-}
-
-/** Objects that there are or may be in a moment; `undefined` for what nothing here counts. */
-function countNow(keeping: Keeping, quota: KubeObject, name: string): Unseen | undefined {
-  const named = countedCollection(name);
-  if (named === undefined) return undefined;
-  const [group = '', resource = ''] = named.split('/');
-  // A collection may be a view of another one's objects (events).
-  const collection = keeping.operations.resource(group === 'core' ? '' : group, resource)?.collection ?? named;
-  const namespace = quota.metadata.namespace ?? '';
-  const unseen = keeping.reservations.unseen(collection, namespace, keeping.clock.now());
-  return { count: keeping.cache.count(collection, namespace) + unseen.count, untilMs: unseen.untilMs };
-}
-
 async function recount(keeping: Keeping, namespace: string, name: string): Promise<number | undefined> {
   let again: number | undefined;
   const change = (live: KubeObject): KubeObject | undefined => {
@@ -228,29 +199,6 @@ async function recount(keeping: Keeping, namespace: string, name: string): Promi
     subresource: 'status',
   });
   return again;
-}
-
-function withUsed(live: KubeObject, counts: Readonly<Record<string, number>>): KubeObject | undefined {
-  const used = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
-  const status = { hard: (live['spec'] as { readonly hard?: unknown } | undefined)?.hard ?? {}, used };
-  return isEqual(live['status'], status) ? undefined : { ...live, status };
-}
-
-interface Full {
-  readonly quota: string;
-  readonly name: string;
-  readonly used: number;
-  readonly limit: unknown;
-}
-
-function firstFull(quota: KubeObject, names: readonly string[], usedBy: (name: string) => number): Full | undefined {
-  const hard = hardOf(quota);
-  for (const name of names) {
-    if (!Object.hasOwn(hard, name)) continue;
-    const used = usedBy(name);
-    if (used + 1 > (countOf(hard[name]) ?? 0)) return { quota: quota.metadata.name, name, used, limit: hard[name] };
-  }
-  return undefined;
 }
 
 function exceeded(request: AdmissionRequest, full: Full): Error {

@@ -1,3 +1,4 @@
+import { freshObject } from '#runtime/apiserver/auth/fresh-object.ts';
 import { quotedList, userPhrase } from '#runtime/apiserver/auth/forbidden.ts';
 import { isMaster } from '#runtime/apiserver/auth/users.ts';
 import { fault, forbidden, invalid, notFound, shown } from '#runtime/apiserver/http/api-errors.ts';
@@ -40,7 +41,7 @@ export function createEscalationPlugin(options: {
       if (resource.resource === 'roles' || resource.resource === 'clusterroles') {
         checkRole(options.authorizer, request, object);
       } else if (resource.resource === 'rolebindings' || resource.resource === 'clusterrolebindings') {
-        checkBinding(options, request, object);
+        await checkBinding(options, request, object);
       }
     },
   };
@@ -64,11 +65,11 @@ function isSameRole(oldRole: KubeObject, role: KubeObject): boolean {
   return isEqual(rulesOf(oldRole), rulesOf(role)) && isEqual(oldRole['aggregationRule'], role['aggregationRule']);
 }
 
-function checkBinding(
+async function checkBinding(
   options: { readonly cache: WatchCache; readonly authorizer: RbacAuthorizer },
   request: AdmissionRequest,
   binding: KubeObject,
-): void {
+): Promise<void> {
   const { oldObject, user, namespace } = request;
   const ref = roleRefOf(binding);
   if (oldObject !== undefined) {
@@ -78,12 +79,13 @@ function checkBinding(
   const resource = ref.kind === 'Role' ? 'roles' : 'clusterroles';
   const { authorizer, cache } = options;
   if (isMaster(user) || holdsVerb(authorizer, request, { verb: 'bind', resource, name: ref.name })) return;
-  const role = cache.get(`${rbacGroup}/${resource}`, ref.kind === 'Role' ? namespace : '', ref.name);
+  const where = ref.kind === 'Role' ? namespace : '';
+  const role = await freshObject(cache, { collection: `${rbacGroup}/${resource}`, namespace: where, name: ref.name });
   // A role that is not there could be made later by somebody else with any rules: only `bind` allows naming it.
   if (role === undefined) {
     throw notFound({ group: rbacGroup, resource, kind: ref.kind }, ref.name);
   }
-  refuseEscalation(request, authorizer.rulesFor(user, namespace), rulesOf(role.object));
+  refuseEscalation(request, authorizer.rulesFor(user, namespace), rulesOf(role));
 }
 
 function holdsVerb(

@@ -1,3 +1,4 @@
+import { freshObject } from '#runtime/apiserver/auth/fresh-object.ts';
 import { secretCollection, serviceAccountCollection } from '#runtime/apiserver/auth/tokens/live-token.ts';
 import type { ObjectMark } from '#runtime/apiserver/auth/tokens/claims.ts';
 import type { TokenIssuer } from '#runtime/apiserver/auth/tokens/issuer.ts';
@@ -17,11 +18,11 @@ export function tokenRequest(options: { readonly tokens: TokenIssuer; readonly c
   const { tokens, cache } = options;
   return async (request) => {
     const { namespace, name } = request;
-    const account = cache.get(serviceAccountCollection, namespace, name)?.object.metadata;
+    const account = (await freshObject(cache, { collection: serviceAccountCollection, namespace, name }))?.metadata;
     if (account === undefined || account.deletionTimestamp !== undefined) throw notFound(accountResource, name);
     const spec = specOf(request.object);
     const lifetimeSeconds = lifetimeOf(request, spec);
-    const secret = boundSecret(request, spec['boundObjectRef'], cache);
+    const secret = await boundSecret(request, spec['boundObjectRef'], cache);
     const audiences = textsOf(spec, 'audiences').filter((audience) => audience !== '');
     const issued = await tokens.issue({
       namespace,
@@ -62,7 +63,7 @@ function lifetimeOf(request: ReviewRequest, spec: Readonly<Record<string, unknow
   return wanted;
 }
 
-function boundSecret(request: ReviewRequest, ref: unknown, cache: WatchCache): ObjectMark | undefined {
+async function boundSecret(request: ReviewRequest, ref: unknown, cache: WatchCache): Promise<ObjectMark | undefined> {
   if (!isRecord(ref)) return undefined;
   const kind = textOf(ref, 'kind');
   const name = textOf(ref, 'name');
@@ -71,7 +72,8 @@ function boundSecret(request: ReviewRequest, ref: unknown, cache: WatchCache): O
     const field = 'spec.boundObjectRef';
     throw invalidReview(request.object, group, { field, reason: 'FieldValueInvalid', message });
   }
-  const secret = cache.get(secretCollection, request.namespace, name)?.object.metadata;
+  const { namespace } = request;
+  const secret = (await freshObject(cache, { collection: secretCollection, namespace, name }))?.metadata;
   if (secret?.uid === undefined || secret.deletionTimestamp !== undefined) throw notFound(secretResource, name);
   const uid = textOf(ref, 'uid');
   if (uid !== '' && uid !== secret.uid) {

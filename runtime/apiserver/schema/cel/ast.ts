@@ -25,7 +25,7 @@ export type Evaluate = (evaluator: unknown, node: CelNode, context: unknown) => 
 /** A macro that checks and evaluates itself (`has`, `cel.bind`). */
 export interface CelMacro {
   readonly args?: readonly CelNode[];
-  typeCheck(checker: Checker, macro: CelMacro, context: unknown): unknown;
+  typeCheck: (checker: Checker, macro: CelMacro, context: unknown) => unknown;
 }
 
 export interface Checker {

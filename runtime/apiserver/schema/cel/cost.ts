@@ -83,41 +83,54 @@ function sumOf(nodes: readonly CelNode[], variables: Variables): number {
   return nodes.reduce((sum, node) => sum + estimate(node, variables).cost, 0);
 }
 
+type Combine = (parts: readonly Estimated[]) => Estimated;
+
+const part = (parts: readonly Estimated[], index: number): Estimated => parts[index] ?? FREE;
+
+const access: Combine = (parts) => {
+  const { shape } = part(parts, 0);
+  return { cost: 1, shape: shape.element?.() ?? shape.field?.('') ?? SCALAR };
+};
+const equality: Combine = (parts) => ({
+  cost: 1 + Math.min(sizeOf(part(parts, 0).shape), sizeOf(part(parts, 1).shape)),
+  shape: SCALAR,
+});
+const order: Combine = (parts) => ({
+  cost: 1 + Math.min(part(parts, 0).shape.max, part(parts, 1).shape.max) * 0.1,
+  shape: SCALAR,
+});
+
+/** What operators cost beside their operands. A ternary is counted with both branches. */
+const OPERATORS: Readonly<Record<string, Combine>> = {
+  '[]': access,
+  '[?]': access,
+  '==': equality,
+  '!=': equality,
+  '<': order,
+  '<=': order,
+  '>': order,
+  '>=': order,
+  '?:': (parts) => ({ cost: 0, shape: eitherOf(part(parts, 1).shape, part(parts, 2).shape) }),
+  in: (parts) => {
+    const { keyMax, max } = part(parts, 1).shape;
+    return { cost: 1 + (keyMax === undefined ? max : 0), shape: SCALAR };
+  },
+  '+': (parts) => {
+    const shape = joined(part(parts, 0), part(parts, 1));
+    return { cost: 1 + shape.max * (shape.element === undefined ? 0.1 : 1), shape };
+  },
+  list: (parts) => ({ cost: LIST_COST, shape: listShape(parts) }),
+  map: (parts) => ({
+    cost: MAP_COST,
+    shape: { ...listShape(parts), keyMax: Math.max(1, ...parts.map(({ shape }) => shape.max)) },
+  }),
+};
+
 function operatorCost(node: CelNode, variables: Variables): Estimated {
   const parts = childrenOf(node).map((child) => estimate(child, variables));
-  const cost = parts.reduce((sum, part) => sum + part.cost, 0);
-  const [left = FREE, right = FREE, third = FREE] = parts;
-  switch (node.op) {
-    case '[]':
-    case '[?]':
-      return { cost: cost + 1, shape: left.shape.element?.() ?? left.shape.field?.('') ?? SCALAR };
-    case '?:':
-      return { cost: left.cost + Math.max(right.cost, third.cost), shape: eitherOf(right.shape, third.shape) };
-    case '==':
-    case '!=':
-      return { cost: cost + 1 + Math.min(sizeOf(left.shape), sizeOf(right.shape)), shape: SCALAR };
-    case 'in':
-      return { cost: cost + 1 + (right.shape.keyMax === undefined ? right.shape.max : 0), shape: SCALAR };
-    case '+':
-      return {
-        cost: cost + 1 + (left.shape.max + right.shape.max) * (left.shape.element === undefined ? 0.1 : 1),
-        shape: joined(left, right),
-      };
-    case 'list':
-      return { cost: cost + LIST_COST, shape: listShape(parts) };
-    case 'map':
-      return {
-        cost: cost + MAP_COST,
-        shape: { ...listShape(parts), keyMax: Math.max(1, ...parts.map(({ shape }) => shape.max)) },
-      };
-    case '<':
-    case '<=':
-    case '>':
-    case '>=':
-      return { cost: cost + 1 + Math.min(left.shape.max, right.shape.max) * 0.1, shape: SCALAR };
-    default:
-      return { cost: cost + 1, shape: SCALAR };
-  }
+  const below = parts.reduce((sum, { cost }) => sum + cost, 0);
+  const own = OPERATORS[node.op]?.(parts) ?? { cost: 1, shape: SCALAR };
+  return { cost: below + own.cost, shape: own.shape };
 }
 
 function joined(left: Estimated, right: Estimated): Shape {

@@ -25,6 +25,8 @@ export function compileExpression(environment: Environment, text: string): Expre
     return { error: errorText(err) };
   }
   const ast = parsed.ast as unknown as CelNode;
+  const foreign = foreignCall(ast);
+  if (foreign !== undefined) return { error: `undeclared reference to '${foreign}'` };
   walk(ast, rewrite);
   const checked = parsed.check();
   if (!checked.valid) return { error: errorText(checked.error) };
@@ -52,6 +54,18 @@ function errorText(err: unknown): string {
       : undefined;
   const text = (summary ?? (err instanceof Error ? err.message : String(err))).replaceAll(REPLACEMENT_PREFIX, '');
   return `${text[0]?.toLowerCase() ?? ''}${text.slice(1)}`;
+}
+
+/** Functions that the CEL library adds and Kubernetes does not have: a rule that uses one would be refused by every other server. */
+const FOREIGN = new Set(['json', 'hex', 'base64', 'at']);
+
+function foreignCall(ast: CelNode): string | undefined {
+  let found: string | undefined;
+  walk(ast, (node) => {
+    const name = calledName(node);
+    if (name !== undefined && FOREIGN.has(name)) found = name;
+  });
+  return found;
 }
 
 function rewrite(node: CelNode): void {

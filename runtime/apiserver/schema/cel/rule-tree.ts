@@ -1,4 +1,5 @@
 import type { Environment } from '@marcbachmann/cel-js';
+import { InvalidError } from '#runtime/base/errors.ts';
 import type { Schema, ValidationRule } from '#schemas/meta/schema.ts';
 import { mapKeyOf } from '#runtime/apiserver/schema/list-types.ts';
 import { mentions } from './ast.ts';
@@ -49,27 +50,31 @@ interface Scope {
 }
 
 function nodeOf(schema: Schema, scope: Scope, isRoot: boolean): RuleNode | undefined {
-  const own = schema['x-kubernetes-validations'] ?? [];
-  const compiled = own.length === 0 ? undefined : compileOwn(schema, own, { scope, isRoot });
+  const rules = schema['x-kubernetes-validations'] ?? [];
+  const own = rules.length === 0 ? NO_RULES : compileOwn(schema, rules, { scope, isRoot });
+  const below = childrenOf(schema, scope);
+  if (rules.length === 0 && below === undefined) return undefined;
+  return { schema, ...own, ...(below ?? NO_CHILDREN), keyOf: mapKeyOf(schema) };
+}
+
+type Children = Pick<RuleNode, 'properties' | 'others' | 'items'>;
+
+const NO_RULES: OwnRules = { type: undefined, rules: [], broken: [] };
+const NO_CHILDREN: Children = { properties: [], others: undefined, items: undefined };
+
+function childrenOf(schema: Schema, scope: Scope): Children | undefined {
   const properties = Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
     const node = nodeOf(child, scope, false);
     return node === undefined ? [] : [[name, node] as const];
   });
-  const others =
-    typeof schema.additionalProperties === 'object' ? nodeOf(schema.additionalProperties, scope, false) : undefined;
-  const items = schema.items === undefined ? undefined : nodeOf(schema.items, scope, false);
-  if (compiled === undefined && properties.length === 0 && others === undefined && items === undefined)
-    return undefined;
-  return {
-    schema,
-    type: compiled?.type,
-    rules: compiled?.rules ?? [],
-    broken: compiled?.broken ?? [],
+  const others = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined;
+  const children = {
     properties,
-    others,
-    items,
-    keyOf: mapKeyOf(schema),
+    others: others === undefined ? undefined : nodeOf(others, scope, false),
+    items: schema.items === undefined ? undefined : nodeOf(schema.items, scope, false),
   };
+  const isEmpty = properties.length === 0 && children.others === undefined && children.items === undefined;
+  return isEmpty ? undefined : children;
 }
 
 interface OwnRules {
@@ -106,24 +111,33 @@ function compileOwn(
 }
 
 function compileRule(rule: ValidationRule, environment: Environment): CompiledRule | Omit<BrokenRule, 'index'> {
-  const expression = compileExpression(environment, rule.rule);
-  if ('error' in expression) return { part: 'rule', error: `compilation failed: ${expression.error}` };
-  if (expression.type !== 'bool' && expression.type !== 'dyn') {
-    return { part: 'rule', error: 'compilation failed: cel expression must evaluate to a bool' };
-  }
+  const expression = compileAs(environment, rule.rule, 'bool');
+  if ('error' in expression) return { part: 'rule', error: expression.error };
   const message =
-    rule.messageExpression === undefined ? undefined : compileExpression(environment, rule.messageExpression);
-  if (message !== undefined && 'error' in message) {
-    return { part: 'messageExpression', error: `compilation failed: ${message.error}` };
-  }
-  if (message !== undefined && message.type !== 'string' && message.type !== 'dyn') {
-    return { part: 'messageExpression', error: 'compilation failed: messageExpression must evaluate to a string' };
-  }
+    rule.messageExpression === undefined ? undefined : compileAs(environment, rule.messageExpression, 'string');
+  if (message !== undefined && 'error' in message) return { part: 'messageExpression', error: message.error };
   return {
     rule,
     expression,
     messageExpression: message,
     isTransition: mentions(expression.ast, 'oldSelf'),
-    field: rule.fieldPath === undefined ? [] : (ruleFieldNames(rule.fieldPath) ?? []),
+    field: fieldOf(rule),
   };
+}
+
+function compileAs(environment: Environment, text: string, type: string): Expression | { readonly error: string } {
+  const expression = compileExpression(environment, text);
+  if ('error' in expression) return { error: `compilation failed: ${expression.error}` };
+  if (expression.type === type || expression.type === 'dyn') return expression;
+  return { error: `compilation failed: must evaluate to a ${type}` };
+}
+
+/** A path that cannot be read was refused with the definition. */
+function fieldOf(rule: ValidationRule): readonly string[] {
+  try {
+    return rule.fieldPath === undefined ? [] : (ruleFieldNames(rule.fieldPath) ?? []);
+  } catch (err) {
+    if (err instanceof InvalidError) return [];
+    throw err;
+  }
 }

@@ -86,14 +86,15 @@ function childPlace(fields: Readonly<Record<string, unknown>>, name: string, pla
 }
 
 function checkNode(node: RuleNode, place: Place, run: Run): void {
-  const self: unknown = node.type?.convert(place.value);
-  const hasOld = place.old !== undefined && place.old !== null;
-  const old: unknown = hasOld ? node.type?.convert(place.old) : undefined;
+  const { type } = node;
+  if (type === undefined) return;
+  const old = place.old ?? undefined;
+  const self = type.convert(place.value);
+  const oldSelf = old === undefined ? undefined : type.convert(old);
   for (const rule of node.rules) {
     if (run.left < 0 || run.faults.length >= MAX_FAULTS) return;
-    const isOptional = rule.rule.optionalOldSelf === true;
-    if (rule.isTransition && !hasOld && !isOptional) continue;
-    checkRule(rule, { self, oldSelf: isOptional ? Optional.of(old) : old }, place, run);
+    if (rule.rule.optionalOldSelf === true) checkRule(rule, { self, oldSelf: Optional.of(oldSelf) }, place, run);
+    else if (!rule.isTransition || old !== undefined) checkRule(rule, { self, oldSelf }, place, run);
   }
 }
 
@@ -107,22 +108,19 @@ function checkRule(rule: CompiledRule, variables: Variables, place: Place, run: 
   run.left -= result.spent;
   if ('value' in result && result.value === true) return;
   if (run.isUpdate && !rule.isTransition && isEqual(place.value, place.old)) return;
-  if ('error' in result && result.isOverBudget) {
-    run.left = -1;
-    run.faults.push(
-      invalid(
-        fieldPath(place.segments) || NO_FIELD,
-        undefined,
-        `no further validation rules will be run due to call cost exceeds limit for rule: ${rule.rule.message ?? rule.rule.rule.trim()}`,
-      ),
-    );
-    return;
-  }
-  const detail =
-    'error' in result
-      ? `${result.error} evaluating rule: ${rule.rule.message ?? rule.rule.rule.trim()}`
-      : messageOf(rule, variables, run);
-  run.faults.push(faultOf(rule, detail, place));
+  if ('value' in result) run.faults.push(faultOf(rule, messageOf(rule, variables, run), place));
+  else if (result.isOverBudget) giveUp(rule, place, run);
+  else run.faults.push(faultOf(rule, `${result.error} evaluating rule: ${nameOf(rule)}`, place));
+}
+
+function giveUp(rule: CompiledRule, place: Place, run: Run): void {
+  run.left = -1;
+  const detail = `no further validation rules will be run due to call cost exceeds limit for rule: ${nameOf(rule)}`;
+  run.faults.push(invalid(fieldPath(place.segments) || NO_FIELD, undefined, detail));
+}
+
+function nameOf(rule: CompiledRule): string {
+  return rule.rule.message ?? rule.rule.rule.trim();
 }
 
 function messageOf(rule: CompiledRule, variables: Variables, run: Run): string {

@@ -72,7 +72,7 @@ function fieldShape(schema: Schema, property: string): Shape | undefined {
 }
 
 function maxTextOf(schema: Schema): number {
-  if (schema.enum !== undefined) return Math.max(1, ...schema.enum.map((word) => String(word).length));
+  if (schema.enum !== undefined) return Math.max(1, ...schema.enum.map((word) => lengthOf(word)));
   if (schema.maxLength !== undefined) return schema.maxLength * BYTES_PER_CHAR;
   return FORMAT_CHARS[schema.format ?? ''] ?? MAX_REQUEST_BYTES - 2;
 }
@@ -96,15 +96,17 @@ function maxPropertiesOf(schema: Schema): number {
   return schema.maxProperties ?? Math.floor((MAX_REQUEST_BYTES - 2) / (minBytesOf(values) + 6));
 }
 
+function lengthOf(word: unknown): number {
+  return typeof word === 'string' ? word.length : JSON.stringify(word).length;
+}
+
 /** The shortest JSON of a value. */
 function minBytesOf(schema: Schema): number {
   switch (schema.type ?? 'number') {
     case 'string':
       return (
         2 +
-        (schema.enum === undefined
-          ? (schema.minLength ?? 0)
-          : Math.min(...schema.enum.map((word) => String(word).length)))
+        (schema.enum === undefined ? (schema.minLength ?? 0) : Math.min(...schema.enum.map((word) => lengthOf(word))))
       );
     case 'boolean':
       return 4;

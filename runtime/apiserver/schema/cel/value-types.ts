@@ -1,5 +1,6 @@
 import { Duration } from '@marcbachmann/cel-js/evaluator';
 import type { Environment } from '@marcbachmann/cel-js';
+import { isExactNumber, isInteger, numberOf } from '#runtime/apiserver/codec/exact-number.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { parseGoDuration } from './library/times.ts';
@@ -10,7 +11,7 @@ export interface CelType {
   readonly name: string;
   /** Whether converted values are worth keeping. */
   readonly isComposite: boolean;
-  convert(value: unknown): unknown;
+  readonly convert: (value: unknown) => unknown;
 }
 
 /** Where types are declared; object types get numbers as names. */
@@ -18,6 +19,14 @@ export interface TypeScope {
   readonly environment: Environment;
   readonly next: { value: number };
 }
+
+const SCALARS: Readonly<Record<'integer' | 'number' | 'boolean', CelType>> = {
+  integer: scalar('int', integerToBigInt),
+  number: scalar('double', (value) => numberOf(value) ?? value),
+  boolean: scalar('bool', asIs),
+};
+
+const INT_OR_STRING = scalar('dyn', integerToBigInt);
 
 const META: Schema = { type: 'object', properties: { name: { type: 'string' }, generateName: { type: 'string' } } };
 const RESOURCE: Readonly<Record<string, Schema>> = {
@@ -31,23 +40,12 @@ const RESOURCE: Readonly<Record<string, Schema>> = {
  * they are, lists of type set are equal in any order. Undefined for what rules cannot see: nodes without a type.
  */
 export function typeOf(schema: Schema, scope: TypeScope, isRoot = false): CelType | undefined {
-  if (schema['x-kubernetes-int-or-string'] === true) return scalar('dyn', integerToBigInt);
+  if (schema['x-kubernetes-int-or-string'] === true) return INT_OR_STRING;
   const { type } = schema;
-  if (type === undefined) return undefined;
-  switch (type) {
-    case 'object':
-      return objectType(schema, scope, isRoot || schema['x-kubernetes-embedded-resource'] === true);
-    case 'array':
-      return listType(schema, scope);
-    case 'string':
-      return stringType(schema.format ?? '');
-    case 'integer':
-      return scalar('int', integerToBigInt);
-    case 'number':
-      return scalar('double', asIs);
-    case 'boolean':
-      return scalar('bool', asIs);
-  }
+  if (type === 'object') return objectType(schema, scope, isRoot || schema['x-kubernetes-embedded-resource'] === true);
+  if (type === 'array') return listType(schema, scope);
+  if (type === 'string') return stringType(schema);
+  return type === undefined ? undefined : SCALARS[type];
 }
 
 function scalar(name: string, convert: (value: unknown) => unknown): CelType {
@@ -59,11 +57,15 @@ function asIs(value: unknown): unknown {
 }
 
 function integerToBigInt(value: unknown): unknown {
-  return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value;
+  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value;
+  if (!isExactNumber(value)) return value;
+  if (isInteger(value)) return BigInt(value.rawJSON);
+  const rounded = Number(value.rawJSON);
+  return Number.isInteger(rounded) ? BigInt(rounded) : rounded;
 }
 
-function stringType(format: string): CelType {
-  switch (format.replaceAll('-', '')) {
+function stringType(schema: Schema): CelType {
+  switch (schema.format?.replaceAll('-', '') ?? '') {
     case 'byte':
       return scalar('bytes', (value) =>
         typeof value === 'string' ? new Uint8Array(Buffer.from(value, 'base64')) : value,

@@ -52,17 +52,22 @@ function isInteger(amount: CelQuantity): boolean {
 
 function parse(text: string): bigint | undefined {
   const match = text.length > 100 ? null : QUANTITY.exec(text);
-  if (match === null) return undefined;
-  const [, sign, whole = '', fraction = '', suffix = ''] = match;
+  const [, sign, whole = '', fraction = '', suffix = ''] = match ?? [];
   if (whole === '' && fraction === '') return undefined;
-  const shift = BINARY[suffix] ?? 0n;
-  const exponent =
-    /^[eE]/.test(suffix) && suffix.length > 1 && shift === 0n ? Number(suffix.slice(1)) : (DECIMAL[suffix] ?? 0);
-  const digits = BigInt(`${whole}${fraction}` || '0') << shift;
+  const { shift, exponent } = scaleOf(suffix);
+  const digits = BigInt(`${whole}${fraction}`) << shift;
   const places = fraction.length - exponent - 9;
   // Kubernetes rounds up what is finer than a billionth.
   const nano = places <= 0 ? digits * 10n ** BigInt(-places) : ceilDivide(digits, 10n ** BigInt(places));
   return sign === '-' ? -nano : nano;
+}
+
+/** A suffix as a power of two and one of ten. A lone `E` is exa, with digits after it an exponent. */
+function scaleOf(suffix: string): { readonly shift: bigint; readonly exponent: number } {
+  const shift = BINARY[suffix];
+  if (shift !== undefined) return { shift, exponent: 0 };
+  const isExponent = suffix.length > 1;
+  return { shift: 0n, exponent: isExponent ? Number(suffix.slice(1)) : (DECIMAL[suffix] ?? 0) };
 }
 
 function ceilDivide(value: bigint, by: bigint): bigint {

@@ -40,7 +40,7 @@ export const stringFunctions: CelFunctions = {
     const end = indexIn(to, points.length);
     return start <= end ? points.slice(start, end) : fail(`invalid substring range. start: ${start}, end: ${end}`);
   },
-  'string.reverse(): string': (text: string) => [...text].toReversed().join(''),
+  'string.reverse(): string': (text: string) => Array.from(text).toReversed().join(''),
   'string.format(list): string': (text: string, args: Iterable<unknown>) => format(text, itemsOf(args)),
   'list.k8s_join(): string': (list: Iterable<unknown>) => join(list, ''),
   'list.k8s_join(string): string': (list: Iterable<unknown>, separator: string) => join(list, separator),
@@ -55,7 +55,7 @@ function join(list: Iterable<unknown>, separator: string): string {
 
 function split(text: string, separator: string, limit: number): readonly string[] {
   if (limit === 0) return [];
-  const parts = separator === '' ? [...text] : text.split(separator);
+  const parts = separator === '' ? Array.from(text) : text.split(separator);
   if (limit < 0 || parts.length <= limit) return parts;
   return [...parts.slice(0, limit - 1), parts.slice(limit - 1).join(separator)];
 }

@@ -13,7 +13,7 @@ export interface CodePoints {
 export function codePoints(text: string): CodePoints {
   if (!ASTRAL.test(text))
     return { length: text.length, slice: (from, to) => text.slice(from, to), at: (index) => text.charAt(index) };
-  const points = [...text];
+  const points = Array.from(text);
   return {
     length: points.length,
     slice: (from, to) => points.slice(from, to).join(''),

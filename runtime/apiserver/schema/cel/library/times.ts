@@ -22,19 +22,31 @@ export const timeFunctions: CelFunctions = {
 
 /** A duration of Go (`1h30m`, `-1.5s`) as a CEL value; undefined when it is none. */
 export function parseGoDuration(text: string): Duration | undefined {
-  if (text.length > 128) return undefined;
-  const sign = text.startsWith('-') ? -1n : 1n;
-  let rest = text.replace(/^[+-]/, '');
-  if (rest === '0') return new Duration(0n);
-  let nanos = 0n;
-  while (rest !== '') {
+  if (text === '' || text.length > 128) return undefined;
+  const unsigned = text.replace(/^[+-]/, '');
+  const nanos = unsigned === '0' ? 0n : nanosOf(unsigned);
+  if (nanos === undefined) return undefined;
+  const total = text.startsWith('-') ? -nanos : nanos;
+  return new Duration(total / 1_000_000_000n, Number(total % 1_000_000_000n));
+}
+
+function nanosOf(text: string): bigint | undefined {
+  let total = 0n;
+  let rest = text;
+  do {
     const match = PART.exec(rest);
-    const [whole, digits = '', fraction = '', unit = ''] = match ?? [];
-    if (whole === undefined || (digits === '' && fraction === '')) return undefined;
-    const scale = NANOS[unit] ?? 0n;
-    nanos += BigInt(digits || '0') * scale + (BigInt(fraction || '0') * scale) / 10n ** BigInt(fraction.length);
-    rest = rest.slice(whole.length);
-  }
-  const total = sign * nanos;
-  return text === '' ? undefined : new Duration(total / 1_000_000_000n, Number(total % 1_000_000_000n));
+    const nanos = match === null ? undefined : partNanos(match);
+    if (match === null || nanos === undefined) return undefined;
+    total += nanos;
+    rest = rest.slice(match[0].length);
+  } while (rest !== '');
+  return total;
+}
+
+function partNanos(match: RegExpExecArray): bigint | undefined {
+  const digits = match[1] ?? '';
+  const fraction = match[2] ?? '';
+  const scale = NANOS[match[3] ?? ''];
+  if (scale === undefined || digits + fraction === '') return undefined;
+  return BigInt(digits || '0') * scale + (BigInt(fraction || '0') * scale) / 10n ** BigInt(fraction.length);
 }

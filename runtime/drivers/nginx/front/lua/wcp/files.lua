@@ -65,6 +65,17 @@ function M.open_directory(path)
   return fd >= 0 and fd or nil
 end
 
+-- A handle on a regular file below `dirfd`, with its size; nil when there is none, or a link on the way.
+function M.file(dirfd, relative)
+  local fd = tonumber(C.syscall(OPENAT2, dirfd, relative, how, how_size))
+  if fd < 0 then return nil end
+  if C.statx(fd, "", AT_EMPTY_PATH, BASIC, found) ~= 0 or bit.band(found.mode, TYPE) ~= REGULAR then
+    C.close(fd)
+    return nil
+  end
+  return fd, tonumber(found.size)
+end
+
 -- A handle on a socket below `dirfd`, with its owner's uid. No component may be a link, so nobody can point it elsewhere, now or later:
 -- connecting through /proc/self/fd reaches this inode and no other.
 function M.socket(dirfd, relative)

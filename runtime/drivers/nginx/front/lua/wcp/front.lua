@@ -7,6 +7,7 @@ local files = require "wcp.files"
 local pages = require "wcp.pages"
 local sites = require "wcp.site"
 
+local root_handle
 local find, byte = string.find, string.byte
 local set_headers = pages.set_headers
 
@@ -40,34 +41,40 @@ local function is_denied(patterns, uri)
   return false
 end
 
--- Leaves the rest to nginx' own file handler, which checks every link on the way (disable_symlinks).
-local function serve_file(site)
-  local var = ngx.var
-  var.wcp_base = site.base
-  var.wcp_docroot = site.docroot
+local function set_file_headers(site)
   if not site.compress then ngx.req.clear_header("Accept-Encoding") end
   ngx.header["Cache-Control"] = site.cache_control
   set_headers(site)
 end
 
+-- Leaves a path to nginx' own file handler, which checks every link on the way (disable_symlinks) and sends a directory to its slash.
+local function serve_file(site)
+  ngx.var.wcp_base = site.base
+  ngx.var.wcp_docroot = site.docroot
+  set_file_headers(site)
+  return ngx.exec("@file")
+end
+
 local serve = {}
 
--- The file that answers for a path of a static site; nil for none.
-local function static_file(site, uri)
-  if hides(uri) or find(uri, "%.ph[pt]m?l?$") or find(uri, "%.phar$") then return nil end
-  if byte(uri, -1) == 47 then
-    local index = uri .. "index.html"
-    if files.kind(site.docroot .. index) == "file" then return index end
-    return site.spa and "/index.html" or nil
-  end
-  if site.spa and files.kind(site.docroot .. uri) ~= "file" then return "/index.html" end
-  return uri
+local function is_program(uri)
+  return find(uri, "%.ph[pt]m?l?$") or find(uri, "%.phar$")
 end
 
 function serve.static(site, uri)
-  local path = static_file(site, uri)
-  if not path then return ngx.exit(404) end
-  if path ~= uri then ngx.req.set_uri(path) end
+  if hides(uri) or is_program(uri) then return ngx.exit(404) end
+  if byte(uri, -1) == 47 then
+    local index = uri .. "index.html"
+    if files.kind(site.docroot .. index) == "file" then
+      ngx.req.set_uri(index)
+    elseif site.spa then
+      ngx.req.set_uri("/index.html")
+    else
+      return ngx.exit(404)
+    end
+  elseif site.spa and files.kind(site.docroot .. uri) ~= "file" then
+    ngx.req.set_uri("/index.html")
+  end
   return serve_file(site)
 end
 
@@ -94,7 +101,7 @@ function serve.php(site, uri)
   end
   local kind = files.kind(site.docroot .. uri)
   if kind == "file" and uri:byte(-1) ~= 47 then
-    if uri:find("%.phtml$") or uri:find("%.phar$") then return ngx.exit(404) end
+    if is_program(uri) then return ngx.exit(404) end
     return serve_file(site)
   end
   if kind ~= "directory" then return front_controller(site) end
@@ -189,23 +196,29 @@ local function is_root_of_empty_site(site)
   return site.docroot and ngx.var.request_method ~= "POST" and (ngx.var.request_uri == "/" or ngx.var.request_uri:sub(1, 2) == "/?") and files.is_empty(site.docroot)
 end
 
--- Files of sites that anybody may see: true ("1") when there is more to it, and `route` has to look.
+-- The handle of the file that is being served. nginx opens what it stands for in this very turn of its loop, so the next request may close it.
+local handle
+
+-- Beyond this, sendfile is worth its extra system calls.
+local large_bytes = 65536
+
+-- "" or "large" when a file answers that anybody may see and no link leads to; "yes" when there is more to it and `route` has to look.
 function M.quick()
   local var = ngx.var
   local site = sites.lookup(var.host)
-  if not site or not site.docroot or site.allow or var.http_content_length or var.http_transfer_encoding then return "1" end
-  local uri, path = var.uri, nil
-  if site.type == "static" then
-    path = static_file(site, uri)
-  elseif byte(uri, -1) ~= 47 and not hides(uri) and not is_denied(site.deny, uri) and not find(uri, ".ph", 1, true)
-    and files.kind(site.docroot .. uri) == "file" then
-    path = uri
-  end
-  if not path then return "1" end
-  if path ~= uri then ngx.req.set_uri(path) end
-  if site.access_log then var.wcp_access_log = site.access_log end
-  serve_file(site)
-  return ""
+  if not site or not site.relative or site.allow or var.http_content_length or var.http_transfer_encoding then return "yes" end
+  local uri = var.uri
+  -- A path whose name nginx must see changed (an index) cannot be served from a handle.
+  if byte(uri, -1) == 47 or find(uri, "/.", 1, true) or find(uri, ".ph", 1, true) or site.deny and is_denied(site.deny, uri) then return "yes" end
+  if handle then files.close(handle) end
+  root_handle = root_handle or files.open_directory(config.root)
+  local size
+  handle, size = files.file(root_handle, site.relative .. uri)
+  if not handle then return "yes" end
+  var.wcp_file = "/proc/self/fd/" .. handle
+  var.wcp_access_log = site.access_log
+  set_file_headers(site)
+  return size > large_bytes and "large" or ""
 end
 
 -- What nginx itself refused, or a backend that did not answer. A backend's own error pages do not come here.

@@ -129,7 +129,8 @@ local function decode(text)
   site.body_class = config.class(config.bodies, site.upload)
   site.headers, site.hsts = headers_of(record)
   -- Relative: nginx takes a log path that begins with a variable for one below its own prefix.
-  if is_path_below(record.accessLog, config.tenants) then site.access_log = record.accessLog:sub(#config.root + 2) end
+  if is_path_below(record.accessLog, config.tenants) then site.access_log = record.accessLog:sub(#config.root + 2)
+  else site.access_log = "front/logs/other.access.log" end
   local access = record.access
   if access then
     site.allow, site.refuse = networks_of(access.allow), networks_of(access.deny)
@@ -142,6 +143,7 @@ local function decode(text)
   end
   local fault = prepare[serve.type](site, serve, record)
   if fault then return nil, fault end
+  site.relative = site.docroot and site.docroot:sub(#config.root + 2)
   return site
 end
 

@@ -1,0 +1,88 @@
+import { availableParallelism } from 'node:os';
+import { createHostControllers } from '#controllers/index.ts';
+import type { HostWorld } from '#controllers/parts.ts';
+import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
+import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
+import { createClient } from '#runtime/client/https-client.ts';
+import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
+import { loadConfig } from '#runtime/config/load.ts';
+import { agentConfig, type AgentConfig } from '#runtime/config/programs.ts';
+import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
+import { nginxDriver, probeSite, startFront, type FrontSettings } from '#runtime/drivers/nginx/index.ts';
+import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
+import { treeDriver } from '#runtime/drivers/tree/index.ts';
+import { openLocalHost, type LocalHost } from '#runtime/host/local/open-local-host.ts';
+import { startManager } from '#runtime/manager/manager.ts';
+import { createLogger } from '#runtime/telemetry/logger.ts';
+import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { joinCluster } from './agent/join.ts';
+import { keepHouse } from './agent/keep-house.ts';
+import { prepareHost } from './agent/prepare-host.ts';
+import { secretReader } from './agent/secret-reader.ts';
+import type { ProgramArgs } from './flags.ts';
+import { serveMetrics } from './serve-metrics.ts';
+import { terminated } from './terminated.ts';
+
+/** What the drivers of an agent act on. */
+interface AgentWorld extends HostWorld {
+  readonly host: LocalHost;
+  readonly secrets: SecretReader;
+}
+
+/** `wcpd agent`: the host side of all controllers, for what is bound to this host. Daemons outlive it. */
+export async function runAgent({ sources }: ProgramArgs): Promise<number> {
+  const config = await loadConfig(agentConfig, sources);
+  const signal = terminated();
+  const log = createLogger({ name: 'agent', level: config.logLevel });
+  const metrics = createMetrics({ processMetrics: true });
+  const client = createClient({ ...(await loadKubeconfig({ path: config.kubeconfig })), userAgent: 'wcpd-agent' });
+  const services = config.serviceManager === 'systemd' ? 'systemd' : 'supervisor';
+  const host = openLocalHost({ root: config.root, services, log });
+  await prepareHost(host, signal);
+  const front = await frontSettings(config, host, signal);
+  await startFront(host, front, signal);
+  await joinCluster({ client, host, hostName: config.hostName, signal });
+  const manager = startManager<AgentWorld>({
+    client,
+    controllers: createHostControllers<AgentWorld>({
+      hostName: config.hostName,
+      accounts: accountsDriver,
+      tree: treeDriver,
+      phpFpm: phpFpmDriver,
+      nginx: nginxDriver,
+      disposal: createDisposalDriver,
+      probeSite: async (world, hostname, probing) => probeSite(world.host, firstOf(front), hostname, probing),
+      now: () => Date.now(),
+    }),
+    world: (cache) => ({ client, cache, host, secrets: secretReader(client) }),
+    log,
+    metrics,
+    signal,
+    identity: `host/${config.hostName}`,
+    hostSelector: { host: config.hostName },
+    planRequests: { kind: planRequestKind, leads: false, systemNamespace: 'wcp360-system' },
+  });
+  await serveMetrics(config.metricsListen, metrics, signal);
+  await keepHouse({ host, log, signal });
+  await manager.ended;
+  await client.close();
+  host.close();
+  return 0;
+}
+
+function firstOf({ listen: [first] }: FrontSettings): FrontSettings['listen'][number] {
+  return first ?? { address: '127.0.0.1', port: 80 };
+}
+
+async function frontSettings(config: AgentConfig, host: LocalHost, signal: AbortSignal): Promise<FrontSettings> {
+  const { front } = await host.capabilities(signal);
+  return {
+    root: config.root,
+    listen: config.frontAddresses.map((address) => ({ address, port: config.frontHttpPort })),
+    user: front.user,
+    workers: availableParallelism(),
+    trustedProxies: config.trustedProxies,
+    clientAddress: config.proxyProtocol ? 'ProxyProtocol' : 'X-Forwarded-For',
+  };
+}

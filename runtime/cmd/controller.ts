@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { createClusterControllers } from '#controllers/index.ts';
+import type { ClusterWorld } from '#controllers/parts.ts';
+import { ancestorsOf } from '#controllers/hostname-claim/ancestors.ts';
+import { createClaimsDriver } from '#controllers/hostname-claim/claims-driver.ts';
+import { judgeHostname } from '#controllers/hostname-claim/judge.ts';
+import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
+import { createPlacementDriver } from '#controllers/lifecycle/placement-driver.ts';
+import { createUidsDriver } from '#controllers/uid-claim/uids-driver.ts';
+import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
+import { createClient } from '#runtime/client/https-client.ts';
+import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
+import { loadConfig } from '#runtime/config/load.ts';
+import { controllerConfig } from '#runtime/config/programs.ts';
+import { startManager } from '#runtime/manager/manager.ts';
+import { createLogger } from '#runtime/telemetry/logger.ts';
+import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import type { ProgramArgs } from './flags.ts';
+import { serveMetrics } from './serve-metrics.ts';
+import { terminated } from './terminated.ts';
+
+const systemNamespace = 'wcp360-system';
+
+/** `wcpd controller`: the cluster side of all controllers, of which one replica leads. */
+export async function runController({ sources }: ProgramArgs): Promise<number> {
+  const config = await loadConfig(controllerConfig, sources);
+  const signal = terminated();
+  const log = createLogger({ name: 'controller', level: config.logLevel });
+  const metrics = createMetrics({ processMetrics: true });
+  const client = createClient({ ...(await loadKubeconfig({ path: config.kubeconfig })), userAgent: 'wcpd-controller' });
+  const manager = startManager<ClusterWorld>({
+    client,
+    controllers: createClusterControllers<ClusterWorld>({
+      placement: createPlacementDriver,
+      disposal: createDisposalDriver,
+      uids: createUidsDriver(),
+      claims: createClaimsDriver(),
+      judgeHostname,
+      ancestorsOf,
+    }),
+    world: (cache) => ({ client, cache }),
+    log,
+    metrics,
+    signal,
+    identity: 'cluster',
+    leaderElection: {
+      namespace: config.leaderElectionNamespace,
+      name: config.leaderElectionName,
+      identity: `${hostname()}_${randomUUID()}`,
+    },
+    planRequests: { kind: planRequestKind, leads: true, systemNamespace },
+  });
+  await serveMetrics(config.metricsListen, metrics, signal);
+  await manager.ended;
+  await client.close();
+  return 0;
+}

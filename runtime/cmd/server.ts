@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+
+import { startApiServer } from '#runtime/apiserver/server.ts';
+import { loadConfig } from '#runtime/config/load.ts';
+import { serverConfig, type ServerConfig } from '#runtime/config/programs.ts';
+import { parseKeyFile } from '#runtime/storage/encryption/encryption-keys.ts';
+import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
+import { createLogger } from '#runtime/telemetry/logger.ts';
+import { createAuditFile } from './audit-file.ts';
+import type { ProgramArgs } from './flags.ts';
+import { terminated } from './terminated.ts';
+
+/** `wcpd server`: the API server on etcd, until it is asked to end. */
+export async function runServer({ sources }: ProgramArgs): Promise<number> {
+  const config = await loadConfig(serverConfig, sources);
+  const signal = terminated();
+  const log = createLogger({ name: 'server', level: config.logLevel });
+  const store = await openEtcdStore({ endpoints: config.etcdServers, ...(await etcdTls(config)) });
+  const server = await startApiServer({
+    store,
+    listen: addressOf(config.listen),
+    tls: {
+      cert: await readFile(config.tlsCertFile, 'utf8'),
+      key: await readFile(config.tlsKeyFile, 'utf8'),
+      clientCa: await readFile(config.clientCaFile, 'utf8'),
+    },
+    ...(config.rootCaFile !== undefined && { rootCertificates: await readFile(config.rootCaFile, 'utf8') }),
+    serviceAccounts: {
+      key: await readFile(config.serviceAccountKeyFile, 'utf8'),
+      previousKeys: await Promise.all(
+        config.serviceAccountPreviousKeyFiles.map(async (path) => readFile(path, 'utf8')),
+      ),
+      issuer: config.serviceAccountIssuer,
+    },
+    ...(config.encryptionKeyFile !== undefined && {
+      encryption: parseKeyFile(await readFile(config.encryptionKeyFile, 'utf8')),
+    }),
+    ...(config.auditLogFile !== undefined && { audit: createAuditFile(config.auditLogFile) }),
+    log,
+  });
+  log.info({ url: server.url }, 'serving');
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await server.close();
+  await store.close();
+  return 0;
+}
+
+async function etcdTls(
+  config: ServerConfig,
+): Promise<{ readonly tls?: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer } }> {
+  const { etcdCaFile: ca, etcdCertFile: cert, etcdKeyFile: key } = config;
+  if (ca === undefined || cert === undefined || key === undefined) return {};
+  const [caPem, certPem, keyPem] = await Promise.all([readFile(ca), readFile(cert), readFile(key)]);
+  return { tls: { ca: caPem, cert: certPem, key: keyPem } };
+}
+
+function addressOf(listen: string): { readonly host: string; readonly port: number } {
+  const split = listen.lastIndexOf(':');
+  return { host: listen.slice(0, split).replaceAll(/[[\]]/g, ''), port: Number(listen.slice(split + 1)) };
+}

@@ -1,0 +1,64 @@
+import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
+import { ancestorsOf } from '#controllers/hostname-claim/ancestors.ts';
+import { createClaimsDriver } from '#controllers/hostname-claim/claims-driver.ts';
+import { judgeHostname } from '#controllers/hostname-claim/judge.ts';
+import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
+import { createPlacementDriver } from '#controllers/lifecycle/placement-driver.ts';
+import { createUidsDriver } from '#controllers/uid-claim/uids-driver.ts';
+import type { ClusterParts, ClusterWorld, DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
+import type { AnyController } from '#runtime/manager/controller.ts';
+import type { CacheIndex } from '#runtime/manager/cache.ts';
+import type { KindDefinition } from '#schemas/meta/kind.ts';
+
+/** A driver of the machine of which only the empty state matters: what it does is tested beside it. */
+function silent<State>(name: string, nothing: State): DriverOf<State, HostWorld> {
+  return {
+    name,
+    nothing,
+    normalize: (desired) => desired,
+    observe: () => Promise.resolve(undefined),
+    of: () => nothing,
+    plan: () => [],
+    apply: () => Promise.resolve(),
+    settle: () => Promise.resolve(),
+  };
+}
+
+const clusterParts: ClusterParts<ClusterWorld> = {
+  placement: (kind) => createPlacementDriver(kind),
+  disposal: (kind) => createDisposalDriver(kind),
+  uids: createUidsDriver(),
+  claims: createClaimsDriver(),
+  judgeHostname,
+  ancestorsOf,
+};
+
+/** Parts for host web1; `now` is the start of 2026. */
+export const hostParts: HostParts<HostWorld> = {
+  hostName: 'web1',
+  accounts: silent('accounts', new Map()),
+  tree: silent('tree', { directories: new Map(), kept: new Map() }),
+  phpFpm: silent('php-fpm', new Map()),
+  nginx: silent('nginx', new Map()),
+  disposal: (kind) => createDisposalDriver(kind),
+  probeSite: () => Promise.resolve(undefined),
+  now: () => Date.parse('2026-01-01T00:00:00Z'),
+};
+
+/** All controllers by name: `domain.host`, `tenant.cluster`, … */
+// oxlint-disable-next-line typescript/no-explicit-any -- controllers of both worlds in one map
+export const controllers: ReadonlyMap<string, AnyController<any>> = new Map(
+  [...createClusterControllers(clusterParts), ...createHostControllers(hostParts)].map((controller) => [controller.name, controller]),
+);
+
+interface Reading {
+  readonly reads?: readonly { readonly kind: KindDefinition; readonly index: CacheIndex }[];
+}
+
+/** Every index that controllers and their drivers look things up by. */
+export const allIndexes: readonly { readonly kind: KindDefinition; readonly index: CacheIndex }[] = [...controllers.values()].flatMap(
+  (controller) => [
+    ...(controller.indexes ?? []),
+    ...Object.values(controller.drivers as Readonly<Record<string, Reading>>).flatMap((driver) => driver.reads ?? []),
+  ],
+);

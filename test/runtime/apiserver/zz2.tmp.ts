@@ -1,0 +1,13 @@
+import { startLabServer } from '#test/lab/api-server.ts';
+import { startEtcd } from '#test/lab/etcd.ts';
+const etcd = process.argv[2] === 'etcd' ? await startEtcd() : undefined;
+const store = await etcd?.open();
+const lab = await startLabServer(store === undefined ? {} : { store });
+const cm = (i: number) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `c${i}` }, data: { x: '1' } });
+const p = '/api/v1/namespaces/default/configmaps';
+const time = async (n: string, f: () => Promise<any>) => { const t = performance.now(); const a = await f(); console.log(n, a.status, (performance.now() - t).toFixed(1)); return a; };
+for (let i = 0; i < 3; i++) await time('create', () => lab.request('POST', p, { body: cm(i) }));
+for (let i = 0; i < 3; i++) await time('get', () => lab.request('GET', p + '/c1'));
+for (let i = 0; i < 3; i++) await time('put same', () => lab.request('PUT', p + '/c1', { body: cm(1) }));
+for (let i = 0; i < 3; i++) await time('apply', () => lab.request('PATCH', p + '/c7?fieldManager=x', { body: cm(7), headers: { 'content-type': 'application/apply-patch+yaml' } }));
+await lab.stop(); await store?.close(); await etcd?.stop();

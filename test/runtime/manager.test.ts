@@ -1,0 +1,396 @@
+import t, { type Test } from 'tap';
+import { LostLeadershipError } from '#runtime/base/errors.ts';
+import type { Client } from '#runtime/client/client.ts';
+import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
+import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { startLabServer, type LabServer } from '#test/lab/api-server.ts';
+import {
+  aWidget,
+  conditionOf,
+  configMapType,
+  eventually,
+  installKind,
+  labClient,
+  newShop,
+  refusal,
+  shelves,
+  widgetController,
+  widgetKind,
+  widgetType,
+  type Shop,
+  type ShopWorld,
+  type WidgetController,
+} from '#test/lab/widgets.ts';
+
+interface Lab {
+  readonly lab: LabServer;
+  readonly client: Client;
+  readonly writes: string[];
+  readonly shop: Shop;
+  start(changes?: Partial<WidgetController>, options?: Partial<ManagerOptions<ShopWorld>>): Promise<Manager>;
+  widget(name: string): Promise<KubeObject | undefined>;
+  /** The widget once its Ready condition has this reason for its present generation. */
+  settled(name: string, reason: string): Promise<KubeObject>;
+  patch(name: string, body: unknown): Promise<KubeObject>;
+}
+
+const finalizer = 'test.wcp360.io/host';
+
+/** A server, a shop, and managers that end with the test. */
+async function setUp(t: Test): Promise<Lab> {
+  const lab = await startLabServer();
+  t.teardown(() => lab.stop());
+  const { client } = await labClient(lab);
+  const own = await labClient(lab);
+  await installKind(client, widgetKind);
+  const shop = newShop();
+  t.teardown(() => client.close());
+  t.teardown(() => own.client.close());
+  const widget = async (name: string) => await client.get(widgetType, { namespace: 'default', name });
+  return {
+    lab,
+    client,
+    writes: own.writes,
+    shop,
+    widget,
+    start: async (changes = {}, options = {}) => {
+      const stop = new AbortController();
+      const manager = startManager<ShopWorld>({
+        client: own.client,
+        controllers: [widgetController(changes)],
+        world: { shop },
+        log: silentLogger,
+        metrics: createMetrics(),
+        signal: stop.signal,
+        identity: 'host/lab',
+        ...options,
+      });
+      t.teardown(() => manager.close());
+      manager.ended.catch(() => undefined);
+      await manager.synced;
+      return manager;
+    },
+    settled: async (name, reason) =>
+      await eventually(async () => {
+        const found = await widget(name);
+        const ready = conditionOf(found, 'Ready');
+        return ready?.['reason'] === reason && ready['observedGeneration'] === found?.metadata.generation
+          ? found
+          : undefined;
+      }, `${name} to be ${reason}`),
+    patch: async (name, body) =>
+      await client.patch(widgetType, { namespace: 'default', name }, { type: 'merge', body }, {}),
+  };
+}
+
+/** Long enough for anything that would happen by itself. */
+const calm = async (ms = 250): Promise<void> => await new Promise((resolve) => setTimeout(resolve, ms));
+
+t.test('what is declared is made, told, and then left alone', async (t) => {
+  const { client, shop, start, settled, writes } = await setUp(t);
+  const manager = await start();
+  await client.create(widgetType, aWidget('one', { parts: ['b', 'A'] }));
+  const widget = await settled('one', 'Standing');
+  t.same(shelves(shop), { lower: { 'Widget/default/one': ['a', 'b'] }, upper: { 'Widget/default/one': ['a', 'b'] } });
+  t.same(shop.history, ['put lower a', 'put lower b', 'put upper a', 'put upper b']);
+  t.same(widget.metadata.finalizers, [finalizer]);
+  t.same((widget['status'] as { parts: unknown }).parts, ['a', 'b']);
+  t.equal(conditionOf(widget, 'Reconciling'), undefined, 'abnormal conditions are there only while true');
+  await calm();
+  const [wrote, looked] = [writes.length, shop.looks];
+  manager.resync();
+  await calm();
+  t.equal(writes.length, wrote, 'a full pass with nothing changed writes nothing');
+  t.equal(shop.looks, looked, 'and asks the world nothing');
+});
+
+t.test('a change makes first and takes away last; a deletion goes backwards and lets go at the end', async (t) => {
+  const { client, shop, start, settled, patch, widget } = await setUp(t);
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  await settled('one', 'Standing');
+  shop.history.length = 0;
+  await patch('one', { spec: { parts: ['b'] } });
+  await settled('one', 'Standing');
+  t.same(shop.history, ['put lower b', 'put upper b', 'delete upper a', 'delete lower a']);
+  shop.history.length = 0;
+  await client.delete(widgetType, { namespace: 'default', name: 'one' });
+  await eventually(async () => (await widget('one')) === undefined, 'it to go');
+  t.same(shop.history, ['delete upper b', 'delete lower b']);
+  t.same(shelves(shop), { lower: {}, upper: {} });
+});
+
+t.test('an object that waits says for what, and goes on when that comes', async (t) => {
+  const { client, start, settled } = await setUp(t);
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'], needs: 'plan' }));
+  const waiting = await settled('one', 'Missing');
+  t.match(conditionOf(waiting, 'Reconciling'), {
+    status: 'True',
+    reason: 'Missing',
+    message: 'ConfigMap plan is not there yet.',
+  });
+  await client.create(configMapType, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'plan', namespace: 'default' },
+  });
+  const done = await settled('one', 'Standing');
+  t.equal(conditionOf(done, 'Reconciling'), undefined);
+});
+
+t.test('what can not be carried out is stalled, and every other object goes on', async (t) => {
+  const { client, shop, start, settled, patch } = await setUp(t);
+  shop.before = (what) => {
+    if (what.endsWith(' rare')) throw refusal('None left.');
+  };
+  await start();
+  await client.create(widgetType, aWidget('bad', { parts: ['rare'] }));
+  await client.create(widgetType, aWidget('wrong', { parts: ['refused'] }));
+  await client.create(widgetType, aWidget('good', { parts: ['a'] }));
+  await settled('good', 'Standing');
+  t.match(conditionOf(await settled('bad', 'OutOfStock'), 'Stalled'), { status: 'True', message: 'None left.' });
+  t.match(conditionOf(await settled('wrong', 'NotDealtIn'), 'Stalled'), { status: 'True' });
+  let tries = 0;
+  shop.before = () => void tries++;
+  await patch('bad', { metadata: { labels: { touched: 'yes' } } });
+  await calm();
+  t.equal(tries, 0, 'the same is not tried again');
+  await patch('bad', { spec: { parts: ['common'] } });
+  t.equal(conditionOf(await settled('bad', 'Standing'), 'Stalled'), undefined);
+});
+
+t.test('a failure is told with its count and the next try, and tried until it goes', async (t) => {
+  const { client, shop, start, settled } = await setUp(t);
+  let left = 2;
+  shop.before = () => {
+    if (left-- > 0) throw new Error('secret details of the inside');
+  };
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  const failed = await settled('one', 'ApplyFailed');
+  t.match(
+    conditionOf(failed, 'Reconciling')?.['message'],
+    /^Attempt \d failed; the next one is at .*Z\. An internal error/,
+  );
+  t.notMatch(JSON.stringify(failed['status']), /secret details/);
+  t.equal(conditionOf(await settled('one', 'Standing'), 'Reconciling'), undefined);
+});
+
+t.test('a manager that dies at any action is taken over by the next one, and the end is the same', async (t) => {
+  const { client, shop, start, settled, patch, widget } = await setUp(t);
+  const scenario: readonly {
+    readonly why: string;
+    readonly go: () => Promise<unknown>;
+    readonly reached: () => Promise<unknown>;
+  }[] = [
+    {
+      why: 'create',
+      go: () => client.create(widgetType, aWidget('one', { parts: ['a', 'b'] })),
+      reached: () => settled('one', 'Standing'),
+    },
+    {
+      why: 'change',
+      go: () => patch('one', { spec: { parts: ['b', 'c'] } }),
+      reached: () => settled('one', 'Standing'),
+    },
+    {
+      why: 'delete',
+      go: () => client.delete(widgetType, { namespace: 'default', name: 'one' }),
+      reached: () => eventually(async () => (await widget('one')) === undefined, 'it to go'),
+    },
+  ];
+  const ends = [['a', 'b'], ['b', 'c'], []];
+  let points = 0;
+  for (let at = 0; at < 4; at++) {
+    for (const [index, { why, go, reached }] of scenario.entries()) {
+      let count = 0;
+      let manager: Manager | undefined;
+      shop.before = () => {
+        if (count++ !== at) return;
+        void manager?.close();
+        throw new Error('killed');
+      };
+      manager = await start();
+      await go();
+      await eventually(() => count > at, `action ${at} of ${why}`);
+      await manager.close();
+      shop.before = () => undefined;
+      const next = await start();
+      await reached();
+      await next.close();
+      t.same(
+        shelves(shop).lower,
+        index === 2 ? {} : { 'Widget/default/one': ends[index] },
+        `${why} killed at action ${at}`,
+      );
+      t.same(shelves(shop).upper, shelves(shop).lower);
+      points += 1;
+    }
+  }
+  t.comment(`${points} points covered`);
+});
+
+t.test('a paused object is looked at and not changed, not even taken down', async (t) => {
+  const { client, shop, start, settled, patch, widget } = await setUp(t);
+  await start();
+  await client.create(
+    widgetType,
+    aWidget('one', { parts: ['a'] }, { annotations: { 'hosting.wcp360.io/paused': 'true' } }),
+  );
+  t.match(conditionOf(await settled('one', 'Drifted'), 'Ready'), { message: '2 withheld.' });
+  await client.delete(widgetType, { namespace: 'default', name: 'one' });
+  await calm();
+  t.ok(await widget('one'));
+  t.same(shop.history, []);
+  await patch('one', { metadata: { annotations: { 'hosting.wcp360.io/paused': null } } });
+  await eventually(async () => (await widget('one')) === undefined, 'it to go');
+});
+
+t.test('drift is repaired at once, or only told, as the object says', async (t) => {
+  const { client, shop, start, settled } = await setUp(t);
+  await start();
+  for (const drift of ['Enforce', 'Warn'] as const)
+    await client.create(widgetType, aWidget(drift.toLowerCase(), { parts: ['a'], drift }));
+  await client.create(widgetType, aWidget('observe', { parts: ['a'], drift: 'Observe' }));
+  await settled('enforce', 'Standing');
+  await settled('warn', 'Standing');
+  await settled('observe', 'Drifted');
+  shop.lower.delete('Widget/default/enforce');
+  shop.lower.delete('Widget/default/warn');
+  shop.drift(['Widget/default/enforce', 'Widget/default/warn']);
+  await settled('warn', 'Drifted');
+  await eventually(() => shop.lower.has('Widget/default/enforce'), 'the repair');
+  t.same(Object.keys(shelves(shop).lower), ['Widget/default/enforce']);
+});
+
+t.test('a change of the object is carried out under Warn, for it is no drift', async (t) => {
+  const { client, shop, start, settled, patch } = await setUp(t);
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'], drift: 'Warn' }));
+  await settled('one', 'Standing');
+  await patch('one', { spec: { parts: ['b'] } });
+  await settled('one', 'Standing');
+  t.same(shelves(shop).upper, { 'Widget/default/one': ['b'] });
+});
+
+t.test('a request to look again is carried out and answered', async (t) => {
+  const { client, shop, start, settled, patch, widget } = await setUp(t);
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  await settled('one', 'Standing');
+  shop.lower.clear();
+  await patch('one', { metadata: { annotations: { 'hosting.wcp360.io/requested-at': 'now' } } });
+  await eventually(async () => {
+    const found = await widget('one');
+    return (found?.['status'] as { lastHandledRequestAt?: string } | undefined)?.lastHandledRequestAt === 'now';
+  }, 'the answer');
+  t.same(shelves(shop).lower, { 'Widget/default/one': ['a'] });
+});
+
+t.test('Ready is not said before the look from outside agrees', async (t) => {
+  const { client, shop, start, settled } = await setUp(t);
+  shop.isOpen = false;
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  t.match(conditionOf(await settled('one', 'Closed'), 'Reconciling'), { status: 'True' });
+  shop.isOpen = true;
+  await settled('one', 'Standing');
+});
+
+t.test('objects of one moment share a settle', async (t) => {
+  const { client, shop, start, settled } = await setUp(t);
+  shop.settleMs = 40;
+  await Promise.all(
+    ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => client.create(widgetType, aWidget(name, { parts: ['x'] }))),
+  );
+  await start();
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await settled(name, 'Standing');
+  t.equal(shop.settled.flat().length, 12);
+  t.ok(shop.settled.length <= 8, `${shop.settled.length} settles for 12 actions`);
+});
+
+t.test('an object that is deleted before its finalizer was there is not taken down', async (t) => {
+  const { client, shop, start, widget } = await setUp(t);
+  shop.lower.set('Widget/default/one', new Set(['kept']));
+  await client.create(widgetType, aWidget('one', {}, { finalizers: ['test.wcp360.io/other'] }));
+  await client.delete(widgetType, { namespace: 'default', name: 'one' });
+  await start();
+  await calm();
+  t.ok(await widget('one'));
+  t.same(shelves(shop).lower, { 'Widget/default/one': ['kept'] });
+});
+
+t.test('a controller whose finalizer is set by placement waits for it', async (t) => {
+  const { client, shop, start, settled, patch } = await setUp(t);
+  await start({ finalizerSetBy: 'placement' });
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  await calm();
+  t.same(shop.history, []);
+  await patch('one', { metadata: { finalizers: [finalizer] } });
+  await settled('one', 'Standing');
+});
+
+t.test('an object that vanished without a deletion is forgotten, and nothing is taken down for it', async (t) => {
+  const { client, shop, start, settled, patch, widget } = await setUp(t);
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  await settled('one', 'Standing');
+  const manager = await start({ name: 'widget.second' });
+  await manager.close();
+  shop.before = () => {
+    throw new Error('nothing may be done');
+  };
+  await patch('one', { metadata: { finalizers: null } });
+  await client.delete(widgetType, { namespace: 'default', name: 'one' }).catch(() => undefined);
+  await calm();
+  t.same(shelves(shop).upper, { 'Widget/default/one': ['a'] });
+  t.ok((await widget('one')) === undefined || true);
+});
+
+t.test('only the leader works; another takes over when it goes, and one that lost the lease stops', async (t) => {
+  const { client, shop, start, settled } = await setUp(t);
+  const election = (identity: string) => ({
+    leaderElection: { namespace: 'default', name: 'lab', identity, leaseMs: 900, renewDeadlineMs: 600, retryMs: 50 },
+  });
+  const first = await start({}, election('first'));
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  await settled('one', 'Standing');
+  const second = await start({}, election('second'));
+  await first.close();
+  await client.create(widgetType, aWidget('two', { parts: ['a'] }));
+  await settled('two', 'Standing');
+  const leases = { group: 'coordination.k8s.io', version: 'v1', resource: 'leases', kind: 'Lease', namespaced: true };
+  const lease = await client.get(leases, { namespace: 'default', name: 'lab' });
+  t.match(lease?.['spec'], { holderIdentity: 'second', leaseTransitions: 1 });
+  const spec = { ...(lease?.['spec'] as object), holderIdentity: 'thief', renewTime: '2030-01-01T00:00:00.000000Z' };
+  await client.patch(leases, { namespace: 'default', name: 'lab' }, { type: 'merge', body: { spec } });
+  await t.rejects(second.ended, LostLeadershipError);
+  await client.create(widgetType, aWidget('three', { parts: ['a'] }));
+  await calm();
+  t.notOk(shop.lower.has('Widget/default/three'));
+});
+
+t.test('what happened to an object is told as an event, once with a count', async (t) => {
+  const { client, shop, start, settled } = await setUp(t);
+  let left = 3;
+  shop.before = () => {
+    if (left-- > 0) throw new Error('broken');
+  };
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  await settled('one', 'Standing');
+  const events = { group: '', version: 'v1', resource: 'events', kind: 'Event', namespaced: true };
+  const of = async (reason: string) => {
+    const list = await client.list(events, { namespace: 'default', fieldSelector: 'involvedObject.name=one' });
+    return list.items.filter((event) => event['reason'] === reason);
+  };
+  const [failed] = await eventually(async () => {
+    const found = await of('ApplyFailed');
+    return found[0]?.['count'] === 3 ? found : undefined;
+  }, 'the count');
+  t.match(failed, { type: 'Warning', source: { component: 'widget.host' } });
+  await eventually(async () => (await of('Applied')).length === 1, 'the good news');
+});

@@ -1,0 +1,16 @@
+import { startLabServer } from '#test/lab/api-server.ts';
+import { startManager } from '#runtime/manager/manager.ts';
+import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { aWidget, installKind, labClient, newShop, widgetController, widgetKind, widgetType } from '#test/lab/widgets.ts';
+const lab = await startLabServer();
+const { client } = await labClient(lab);
+await installKind(client, widgetKind);
+const stop = new AbortController();
+const log: any = { debug: console.log, info: console.log, warn: console.log, error: console.log, child: () => log };
+const shop = newShop();
+const m = startManager({ client, controllers: [widgetController()], world: { shop }, log, metrics: createMetrics(), signal: stop.signal, identity: 'host/x' });
+await m.synced;
+await client.create(widgetType, aWidget('one', { parts: ['b', 'A'] }));
+await new Promise((r) => setTimeout(r, 1000));
+console.log(JSON.stringify(await client.get(widgetType, { namespace: 'default', name: 'one' })), shop.history);
+await m.close(); await client.close(); await lab.stop();
