@@ -22,7 +22,7 @@ const commonJsBridge = [
 /** What the programs read at run time: source → place below OUTDIR. Readers look beside their own module. */
 const assets = [
   ['runtime/drivers/nginx/front', 'programs/front'],
-  ['runtime/drivers/php-fpm/fpm.conf', 'programs/fpm.conf'],
+  ['runtime/drivers/php-fpm/pool', 'programs/pool'],
   // etcd3 reads its protocol definitions from the folder above its own modules.
   ['node_modules/etcd3/proto', 'proto'],
   ['manifests', 'manifests'],

@@ -35,7 +35,11 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
   const { ancestorsOf, judgeHostname } = parts;
   const drivers: DomainClusterDrivers<W> = {
     claims: parts.claims,
-    objects: createObjectsDriver({ name: 'domain-rights', fieldManager: 'wcp360-domain-rights', kinds: [roleKind, roleBindingKind] }),
+    objects: createObjectsDriver({
+      name: 'domain-rights',
+      fieldManager: 'wcp360-domain-rights',
+      kinds: [roleKind, roleBindingKind],
+    }),
     placement: parts.placement(domainKind),
   };
   return defineController<typeof domainKind, W, DomainClusterDrivers<W>, DomainClusterInputs>({
@@ -47,7 +51,10 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
     watches: watchesOf(ancestorsOf),
     indexes: [
       { kind: domainKind, index: { name: BY_HOSTNAME, valuesOf: hostnamesOf } },
-      { kind: domainKind, index: { name: BY_ANCESTOR, valuesOf: (domain) => [...new Set(hostnamesOf(domain).flatMap(ancestorsOf))] } },
+      {
+        kind: domainKind,
+        index: { name: BY_ANCESTOR, valuesOf: (domain) => [...new Set(hostnamesOf(domain).flatMap(ancestorsOf))] },
+      },
       { kind: domainKind, index: { name: BY_SECRET, valuesOf: secretKeysOf } },
     ],
     gather: (domain, cache) => gatherDomainCluster(domain, cache, judgeHostname),
@@ -96,7 +103,9 @@ function concernedBy(claim: HostnameClaim, ancestors: readonly string[], cache: 
   const { hostname, tenantRef } = claim.spec;
   const base = hostname.startsWith('*.') ? hostname.slice(2) : hostname;
   const below = cache.byIndex(domainKind, BY_ANCESTOR, base);
-  const above = ancestors.flatMap((name) => [name, `*.${name}`]).flatMap((name) => cache.byIndex(domainKind, BY_HOSTNAME, name));
+  const above = ancestors
+    .flatMap((name) => [name, `*.${name}`])
+    .flatMap((name) => cache.byIndex(domainKind, BY_HOSTNAME, name));
   const others = [...below, ...above].filter((domain) => domain.metadata.namespace !== tenantRef.name);
   return keysOf([...cache.byIndex(domainKind, BY_HOSTNAME, hostname), ...others]);
 }

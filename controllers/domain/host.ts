@@ -32,7 +32,11 @@ export type DomainHostDrivers<W> = {
 /** A Domain on the host that it is placed on: its directory, its PHP, its records in the front. */
 export function createDomainHostController<W extends HostWorld>(parts: HostParts<W>) {
   const { hostName, tree, phpFpm, nginx, probeSite } = parts;
-  const kept = createObjectsDriver<'domain-kept', W>({ name: 'domain-kept', fieldManager: 'wcp360-domain-kept', kinds: [retainedDataKind] });
+  const kept = createObjectsDriver<'domain-kept', W>({
+    name: 'domain-kept',
+    fieldManager: 'wcp360-domain-kept',
+    kinds: [retainedDataKind],
+  });
   const drivers: DomainHostDrivers<W> = { tree, phpFpm, nginx, kept };
   return defineController<typeof domainKind, W, DomainHostDrivers<W>, DomainHostInputs>({
     name: 'domain.host',
@@ -81,7 +85,9 @@ function afterDeletion<W>(
   inputs: DomainHostInputs | undefined,
 ): Desired<DomainHostDrivers<W>> | Pending {
   if (inputs === undefined) {
-    return { pending: { reason: 'TenantNotReady', message: 'The site is taken down once its tenant and host are known.' } };
+    return {
+      pending: { reason: 'TenantNotReady', message: 'The site is taken down once its tenant and host are known.' },
+    };
   }
   const isRetained = domain.spec.deletionPolicy === 'Retain';
   return {

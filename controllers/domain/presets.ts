@@ -17,7 +17,13 @@ export const PHP_PRESETS: Readonly<Record<PresetName, PhpPreset>> = {
   None: { denySuffixes: [] },
   WordPress: {
     frontController: 'index.php',
-    denySuffixes: [...LEFTOVERS, '/wp-config.php', '/wp-config-sample.php', '/wp-content/debug.log', '/wp-content/uploads/*.php'],
+    denySuffixes: [
+      ...LEFTOVERS,
+      '/wp-config.php',
+      '/wp-config-sample.php',
+      '/wp-content/debug.log',
+      '/wp-content/uploads/*.php',
+    ],
   },
   Laravel: {
     frontController: 'index.php',

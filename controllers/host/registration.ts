@@ -44,7 +44,9 @@ export function hostStatus(facts: HostFacts, present: Host | undefined, now: str
       limitsEnforced: services.limitsEnforced,
       accounts: facts.hasAccounts,
       front: { uid: front.uid, gid: front.gid },
-      takenUids: [...takenUids].filter((uid) => uid >= ACCOUNT_UIDS.first && uid <= ACCOUNT_UIDS.last).toSorted((a, b) => a - b),
+      takenUids: [...takenUids]
+        .filter((uid) => uid >= ACCOUNT_UIDS.first && uid <= ACCOUNT_UIDS.last)
+        .toSorted((a, b) => a - b),
       takenNames: [...new Set(facts.takenNames)].toSorted(),
     },
     conditions: mergeConditions(present?.status?.conditions, stated, now).map((condition) => ({ ...condition })),
@@ -59,11 +61,17 @@ function readyOf(capabilities: HostCapabilities): Statement {
 
 function limitsOf(isEnforced: boolean): Statement {
   return isEnforced
-    ? { type: 'LimitsEnforced', status: 'True', reason: 'LimitsEnforced', message: 'Limits of processor time, memory and processes hold.' }
+    ? {
+        type: 'LimitsEnforced',
+        status: 'True',
+        reason: 'LimitsEnforced',
+        message: 'Limits of processor time, memory and processes hold.',
+      }
     : {
         type: 'LimitsEnforced',
         status: 'False',
         reason: 'LimitsNotEnforced',
-        message: 'This host runs its daemons without systemd; limits of processor time, memory and processes do not hold.',
+        message:
+          'This host runs its daemons without systemd; limits of processor time, memory and processes do not hold.',
       };
 }

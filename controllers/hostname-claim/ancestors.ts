@@ -23,6 +23,7 @@ export function ancestorsOf(hostname: string): readonly string[] {
   const labels = base.split('.');
   const first = hostname === base ? 1 : 0;
   const ancestors: string[] = [];
-  for (let start = first; start < labels.length - suffixLabels; start += 1) ancestors.push(labels.slice(start).join('.'));
+  for (let start = first; start < labels.length - suffixLabels; start += 1)
+    ancestors.push(labels.slice(start).join('.'));
   return ancestors;
 }

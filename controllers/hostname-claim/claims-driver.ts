@@ -20,7 +20,11 @@ interface Claimant {
 }
 
 export type ClaimsAction =
-  | Action<'claims', 'claim-hostname', { readonly hostname: string; readonly tenant: string; readonly claimant: Claimant }>
+  | Action<
+      'claims',
+      'claim-hostname',
+      { readonly hostname: string; readonly tenant: string; readonly claimant: Claimant }
+    >
   | Action<'claims', 'delete-claim', { readonly hostname: string; readonly claimant: Claimant }>;
 
 interface World {
@@ -68,14 +72,37 @@ function planClaims(owner: Owner, desired: Claims, observed: Claims): readonly C
     const claimant: Claimant = { uid: owner.uid, kind: owner.kind, namespace: owner.namespace, name: owner.name };
     const common = { driver: 'claims', subject: `HostnameClaim/${claimNameOf(hostname)}`, disruption: 'none' } as const;
     return tenant === undefined
-      ? [{ ...common, op: 'delete-claim', reason: 'no longer wanted', changes: [change(owner, 'from')], input: { hostname, claimant } }]
-      : [{ ...common, op: 'claim-hostname', reason: 'missing', changes: [change(owner, 'to')], input: { hostname, tenant, claimant } }];
+      ? [
+          {
+            ...common,
+            op: 'delete-claim',
+            reason: 'no longer wanted',
+            changes: [change(owner, 'from')],
+            input: { hostname, claimant },
+          },
+        ]
+      : [
+          {
+            ...common,
+            op: 'claim-hostname',
+            reason: 'missing',
+            changes: [change(owner, 'to')],
+            input: { hostname, tenant, claimant },
+          },
+        ];
   });
 }
 
-function change(owner: Owner, side: 'from' | 'to'): { field: string; from: string | undefined; to: string | undefined } {
+function change(
+  owner: Owner,
+  side: 'from' | 'to',
+): { field: string; from: string | undefined; to: string | undefined } {
   const claimant = `${owner.kind}/${owner.namespace}/${owner.name}`;
-  return { field: 'spec.claimants', from: side === 'from' ? claimant : undefined, to: side === 'to' ? claimant : undefined };
+  return {
+    field: 'spec.claimants',
+    from: side === 'from' ? claimant : undefined,
+    to: side === 'to' ? claimant : undefined,
+  };
 }
 
 async function applyClaim(action: ClaimsAction, world: World, signal: AbortSignal): Promise<void> {
@@ -121,8 +148,16 @@ async function release(
   await client.delete(TYPE, { name: held.metadata.name }, { preconditions: { uid, resourceVersion }, signal });
 }
 
-function bare(hostname: string): { readonly apiVersion: string; readonly kind: string; readonly metadata: { readonly name: string } } {
-  return { apiVersion: apiVersionOf(hostnameClaimKind), kind: hostnameClaimKind.kind, metadata: { name: claimNameOf(hostname) } };
+function bare(hostname: string): {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+} {
+  return {
+    apiVersion: apiVersionOf(hostnameClaimKind),
+    kind: hostnameClaimKind.kind,
+    metadata: { name: claimNameOf(hostname) },
+  };
 }
 
 export function claimantsOf(held: HostnameClaim): readonly Claimant[] {

@@ -62,7 +62,9 @@ function hostnameClaimStatus(
   });
   if (inputs === undefined || outcome.phase === 'failed') {
     const message = 'message' in outcome ? outcome.message : 'The claim is being looked at.';
-    return isTrue(claim.status?.conditions, 'Bound') ? bound('True', 'Bound', boundSentence(claim)) : bound('False', 'Failed', message);
+    return isTrue(claim.status?.conditions, 'Bound')
+      ? bound('True', 'Bound', boundSentence(claim))
+      : bound('False', 'Failed', message);
   }
   if (!inputs.isUsed) return bound('False', 'Unclaimed', 'No object uses the name any more.');
   if (inputs.objection !== undefined) return bound('False', inputs.objection.reason, inputs.objection.message);
@@ -86,5 +88,7 @@ function neighboursOf(changed: HostnameClaim, cache: Cache): readonly ObjectKey[
 /** A claim is made before its Domain changes again, so only Domains that leave can leave one behind. */
 function claimsToDropOf(domain: KubeObject, cache: Cache): readonly ObjectKey[] {
   if (domain.metadata.deletionTimestamp === undefined) return [];
-  return cache.byIndex(hostnameClaimKind, 'claimant', domain.metadata.uid ?? '').map((claim) => ({ name: claim.metadata.name }));
+  return cache
+    .byIndex(hostnameClaimKind, 'claimant', domain.metadata.uid ?? '')
+    .map((claim) => ({ name: claim.metadata.name }));
 }

@@ -9,10 +9,17 @@ export const BY_CLAIMANT = 'claimant';
 /** Claims by each name above theirs. */
 export const BY_ANCESTOR = 'ancestor';
 
-export const hostnameClaimIndexes: readonly { readonly kind: typeof hostnameClaimKind; readonly index: CacheIndex }[] = [
-  { kind: hostnameClaimKind, index: { name: BY_CLAIMANT, valuesOf: (claim) => (specOf(claim).claimants ?? []).map((claimant) => claimant.uid) } },
-  { kind: hostnameClaimKind, index: { name: BY_ANCESTOR, valuesOf: (claim) => ancestorsOf(specOf(claim).hostname) } },
-];
+export const hostnameClaimIndexes: readonly { readonly kind: typeof hostnameClaimKind; readonly index: CacheIndex }[] =
+  [
+    {
+      kind: hostnameClaimKind,
+      index: {
+        name: BY_CLAIMANT,
+        valuesOf: (claim) => (specOf(claim).claimants ?? []).map((claimant) => claimant.uid),
+      },
+    },
+    { kind: hostnameClaimKind, index: { name: BY_ANCESTOR, valuesOf: (claim) => ancestorsOf(specOf(claim).hostname) } },
+  ];
 
 function specOf(claim: KubeObject): HostnameClaim['spec'] {
   return (claim as HostnameClaim).spec;

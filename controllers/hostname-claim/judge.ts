@@ -21,7 +21,10 @@ export interface Objection {
  */
 export function judgeHostname(hostname: string, tenant: string, cache: Cache): Objection | undefined {
   if (isPublicSuffix(hostname)) {
-    return { reason: 'PublicSuffix', message: `${hostname} is a name under which everybody registers; it can not be one tenant’s.` };
+    return {
+      reason: 'PublicSuffix',
+      message: `${hostname} is a name under which everybody registers; it can not be one tenant’s.`,
+    };
   }
   const own = cache.get(hostnameClaimKind, { name: claimNameOf(hostname) });
   if (own !== undefined && own.spec.tenantRef.name !== tenant) {

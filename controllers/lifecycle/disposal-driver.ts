@@ -28,7 +28,9 @@ interface Found {
  * Deletes the owner itself, a cluster-scoped object of ours that nobody needs any more. Only in the very state in which that was decided:
  * who takes it into use meanwhile changes its resourceVersion, and then it stays. The snapshot is the cache itself.
  */
-export function createDisposalDriver<W extends World>(kind: KindDefinition): Driver<'disposal', Cache, Found, DisposalAction, W> {
+export function createDisposalDriver<W extends World>(
+  kind: KindDefinition,
+): Driver<'disposal', Cache, Found, DisposalAction, W> {
   return {
     name: 'disposal',
     nothing: { fate: 'Stay', resourceVersion: '' },
@@ -37,7 +39,8 @@ export function createDisposalDriver<W extends World>(kind: KindDefinition): Dri
     advance: (snapshot) => snapshot,
     of: (owner, cache) => {
       const object = cache.get(kind, { name: owner.name });
-      const isThere = object !== undefined && object.metadata.uid === owner.uid && object.metadata.deletionTimestamp === undefined;
+      const isThere =
+        object !== undefined && object.metadata.uid === owner.uid && object.metadata.deletionTimestamp === undefined;
       return { fate: isThere ? 'Stay' : 'Go', resourceVersion: object?.metadata.resourceVersion ?? '' };
     },
     plan: ({ kind: ownerKind, name, uid }, desired, observed) =>

@@ -26,7 +26,9 @@ const FIELD_MANAGER = 'wcp360-placement';
  * Sets finalizers on the owner itself, before its status names a host: from then on the host's agent takes part in its deletion.
  * Never drops one: that is for the agent, when its host is clean. Again, when somebody strips it. The snapshot is the cache itself.
  */
-export function createPlacementDriver<W extends World>(kind: KindDefinition): Driver<'placement', Cache, Finalizers, PlacementAction, W> {
+export function createPlacementDriver<W extends World>(
+  kind: KindDefinition,
+): Driver<'placement', Cache, Finalizers, PlacementAction, W> {
   const none: Finalizers = new Set();
   return {
     name: 'placement',

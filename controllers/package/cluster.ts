@@ -18,7 +18,12 @@ export function createPackageClusterController<W>(_parts: ClusterParts<W>) {
     kind: packageKind,
     drivers: {},
     indexes: [{ kind: tenantKind, index: { name: BY_PACKAGE, valuesOf: packageNamesOf } }],
-    watches: [{ kind: tenantKind, keysOf: (_tenant, cache) => cache.list(packageKind).map((pack) => ({ name: pack.metadata.name })) }],
+    watches: [
+      {
+        kind: tenantKind,
+        keysOf: (_tenant, cache) => cache.list(packageKind).map((pack) => ({ name: pack.metadata.name })),
+      },
+    ],
     gather: (pack, cache) => ({ tenants: cache.byIndex(tenantKind, BY_PACKAGE, pack.metadata.name).length }),
     desired: () => ({}),
     status: (_pack, { inputs }) => ({

@@ -1,9 +1,11 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { domainDirectory } from '#schemas/meta/tenant-tree.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
+import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Outcome, type StatusPatch } from '#runtime/manager/controller.ts';
 import type { DriverOf, Fate, HostParts } from '#controllers/parts.ts';
 
@@ -14,6 +16,9 @@ export type RetainedDataDrivers<W> = {
   readonly disposal: DriverOf<Fate, W>;
 };
 
+/** RetainedData by the object that it belonged to. */
+const BY_OBJECT = 'object';
+
 /** What becomes of kept data. */
 export interface RetainedDataInputs {
   /** The same object stands again, or is still on its way out: the data is its own. */
@@ -21,7 +26,7 @@ export interface RetainedDataInputs {
   readonly isExpired: boolean;
 }
 
-/** Kept data on its host: purged when its object is deleted or its time is over, left alone when what it belonged to is declared again. */
+/** Kept data on its host: purged when its object is deleted or its time is over. Once the data is back in place nothing is left at its path. */
 export function createRetainedDataHostController<W>({ hostName, tree, disposal, now }: HostParts<W>) {
   const drivers: RetainedDataDrivers<W> = { tree, disposal: disposal(retainedDataKind) };
   return defineController<typeof retainedDataKind, W, RetainedDataDrivers<W>, RetainedDataInputs>({
@@ -30,31 +35,27 @@ export function createRetainedDataHostController<W>({ hostName, tree, disposal, 
     finalizer: FINALIZERS.host,
     finalizerSetBy: 'loop',
     drivers,
-    watches: [{ kind: domainKind, keysOf: (domain) => [{ name: retainedNameOf(domain) }] }],
+    indexes: [{ kind: retainedDataKind, index: { name: BY_OBJECT, valuesOf: objectsOf } }],
+    watches: [{ kind: domainKind, keysOf: keptOf }],
     concerns: (kept) => kept.spec.host === hostName,
     gather: (kept, cache) => ({ isTakenBack: isTakenBack(kept, cache), isExpired: expiryMsOf(kept) <= now() }),
     desired: (kept, inputs) => ({
       tree: keptTree(kept),
       disposal: { fate: inputs.isExpired && !inputs.isTakenBack ? 'Go' : 'Stay', resourceVersion: '' },
     }),
-    afterDeletion: (kept, inputs) => ({
-      // A second deletion may have moved the data to this very path again: only what belongs to nobody is purged.
-      tree: inputs === undefined || inputs.isTakenBack ? keptTree(kept) : drivers.tree.nothing,
-      disposal: drivers.disposal.nothing,
-    }),
     status: (kept, { inputs, outcome }) => retainedDataStatus(kept, inputs, outcome),
     due: (kept) => (kept.spec.expiresAt === undefined ? undefined : expiryMsOf(kept)),
   });
 }
 
-/** The kept directory is wanted as it is: whose it is and how it may be entered is decided when it is moved there. */
+/** Only noted here, so that it can be purged: the Domain's own deletion moves the directory, and its return brings it back. */
 function keptTree(kept: RetainedData): Tree {
   return { directories: new Map(), kept: new Map([[originOf(kept), kept.spec.path]]) };
 }
 
 function originOf(kept: RetainedData): string {
   const { namespace, name } = kept.spec.objectRef;
-  return `tenants/${namespace}/domains/${name}`;
+  return domainDirectory(namespace, name);
 }
 
 function isTakenBack(kept: RetainedData, cache: Cache): boolean {
@@ -66,8 +67,14 @@ function expiryMsOf(kept: RetainedData): number {
   return kept.spec.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(kept.spec.expiresAt);
 }
 
-function retainedNameOf(domain: KubeObject): string {
-  return `domain.${domain.metadata.namespace ?? ''}.${domain.metadata.name}`;
+function objectsOf(kept: KubeObject): readonly string[] {
+  const { kind, namespace, name } = (kept as RetainedData).spec.objectRef;
+  return [`${kind}/${namespace}/${name}`];
+}
+
+function keptOf(domain: KubeObject, cache: Cache): readonly ObjectKey[] {
+  const object = `Domain/${domain.metadata.namespace ?? ''}/${domain.metadata.name}`;
+  return cache.byIndex(retainedDataKind, BY_OBJECT, object).map((kept) => ({ name: kept.metadata.name }));
 }
 
 function retainedDataStatus(
@@ -83,7 +90,8 @@ function retainedDataStatus(
   if (kept.metadata.deletionTimestamp !== undefined && inputs?.isTakenBack === false) {
     return ready('False', 'Purging', 'The data is being removed.');
   }
-  if (inputs?.isTakenBack === true) return ready('True', 'TakenBack', 'The object is declared again; its data goes back to it.');
+  if (inputs?.isTakenBack === true)
+    return ready('True', 'TakenBack', 'The object is declared again; its data goes back to it.');
   const until = kept.spec.expiresAt === undefined ? 'until this object is deleted' : `until ${kept.spec.expiresAt}`;
   return ready('True', 'Kept', `The data is kept ${until}.`);
 }

@@ -12,7 +12,7 @@ import { defineController, type Watch } from '#runtime/manager/controller.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
-import { childrenAfterDeletion, desiredChildren } from './cluster/desired.ts';
+import { childrenAfterDeletion, desiredChildren, placeOf } from './cluster/desired.ts';
 import { gatherTenantCluster } from './cluster/gather.ts';
 import type { TenantClusterInputs } from './cluster/inputs.ts';
 import { BY_PARENT } from './cluster/parent.ts';
@@ -52,9 +52,13 @@ export function createTenantClusterController<W extends ClusterWorld>({ uids, pl
     desired: (tenant, inputs) => ({
       uids: inputs.uid.number,
       objects: childrenOf(desiredChildren(tenant, inputs)),
-      placement: inputs.host === undefined ? new Set() : new Set([FINALIZERS.host]),
+      placement: placeOf(inputs) === undefined ? new Set() : new Set([FINALIZERS.host]),
     }),
-    afterDeletion: (tenant, inputs) => ({ uids: undefined, objects: childrenOf(childrenAfterDeletion(tenant, inputs)), placement: new Set() }),
+    afterDeletion: (tenant, inputs) => ({
+      uids: undefined,
+      objects: childrenOf(childrenAfterDeletion(tenant, inputs)),
+      placement: new Set(),
+    }),
     status: tenantClusterStatus,
   });
 }
@@ -72,7 +76,10 @@ const tenantClusterWatches: readonly Watch[] = [
   { kind: roleBindingKind, keysOf: (binding) => tenantLabelOf(binding) },
   { kind: resourceQuotaKind, keysOf: (quota) => tenantLabelOf(quota) },
   { kind: uidClaimKind, keysOf: (claim) => [{ name: (claim as UIDClaim).spec.tenantRef.name }] },
-  { kind: hostKind, keysOf: (_host, cache) => keysOf(cache.list(tenantKind).filter((tenant) => tenant.status?.host === undefined)) },
+  {
+    kind: hostKind,
+    keysOf: (_host, cache) => keysOf(cache.list(tenantKind).filter((tenant) => tenant.status?.host === undefined)),
+  },
   { kind: domainKind, keysOf: (domain, cache) => leavingTenantOf(domain, cache) },
 ];
 

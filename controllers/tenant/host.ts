@@ -28,7 +28,10 @@ export function createTenantHostController<W>({ hostName, accounts, tree }: Host
     watches: tenantHostWatches,
     concerns: (tenant) => tenant.status?.host === hostName,
     gather: (tenant, cache) => gatherTenantHost(hostName, tenant, cache),
-    desired: (tenant, inputs) => ({ accounts: desiredAccounts(tenant, inputs), tree: desiredTenantTree(tenant, inputs) }),
+    desired: (tenant, inputs) => ({
+      accounts: desiredAccounts(tenant, inputs),
+      tree: desiredTenantTree(tenant, inputs),
+    }),
     // The directories of Domains lie in the tenant's: gather is pending until the last is gone.
     afterDeletion: (_tenant, inputs) =>
       inputs === undefined
@@ -39,7 +42,10 @@ export function createTenantHostController<W>({ hostName, accounts, tree }: Host
 }
 
 const tenantHostWatches: readonly Watch[] = [
-  { kind: hostKind, keysOf: (_host, cache) => cache.list(tenantKind).map((tenant) => ({ name: tenant.metadata.name })) },
+  {
+    kind: hostKind,
+    keysOf: (_host, cache) => cache.list(tenantKind).map((tenant) => ({ name: tenant.metadata.name })),
+  },
   {
     kind: domainKind,
     // A living tenant does not depend on its Domains; one that is being deleted waits for the last.

@@ -1,6 +1,7 @@
 /** Every reason that a Tenant's conditions and events may carry, with what it means (docs/reference/conditions.md). */
 export const TENANT_REASONS = {
   Ready: 'The tenant has its namespace, its user id and its place on a host.',
+  Accepted: 'Package, limits and namespace are the tenant’s.',
   Placed: 'A host is chosen.',
   PackageNotFound: 'The package named does not exist.',
   NoDefaultPackage: 'No package is named, and none is the default.',
@@ -9,7 +10,8 @@ export const TENANT_REASONS = {
   ParentLimitExceeded: 'The reseller has given away all that its own limits hold.',
   NamespaceTaken: 'A namespace of this name exists and does not carry the tenant’s label.',
   NamespaceTerminating: 'The namespace is being deleted; it is made again afterwards.',
-  NoHost: 'No host takes the tenant: all are out of service, lack the labels asked for, or use its name for an account of their own.',
+  NoHost:
+    'No host takes the tenant: all are out of service, lack the labels asked for, or use its name for an account of their own.',
   UidsExhausted: 'No user id is free.',
   UidClaiming: 'A user id is being claimed.',
   HostNotReady: 'The agent of the host has not told what the host has.',

@@ -31,7 +31,9 @@ export function createUidClaimClusterController<W>({ disposal }: ClusterParts<W>
       { kind: retainedDataKind, keysOf: (kept) => [{ name: userIdOf(kept) }] },
     ],
     gather: (claim, cache) => ({ carrier: carrierOf(claim, cache) }),
-    desired: (_claim, inputs) => ({ disposal: { fate: inputs.carrier === 'Unused' ? 'Go' : 'Stay', resourceVersion: '' } }),
+    desired: (_claim, inputs) => ({
+      disposal: { fate: inputs.carrier === 'Unused' ? 'Go' : 'Stay', resourceVersion: '' },
+    }),
     status: (_claim, { inputs }) => uidClaimStatus(inputs?.carrier ?? 'Tenant'),
   });
 }

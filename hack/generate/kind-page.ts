@@ -50,7 +50,11 @@ function meaningOf(field: Schema, isRequired: boolean): string {
   const parts = [
     field.description ?? '',
     ...(isRequired ? ['Required.'] : []),
-    ...(field.enum === undefined ? [] : [`One of ${field.enum.map((word) => `\`${String(word)}\``).join(', ')}.`]),
+    ...(field.enum === undefined
+      ? []
+      : [
+          `One of ${field.enum.map((word) => `\`${typeof word === 'string' ? word : JSON.stringify(word)}\``).join(', ')}.`,
+        ]),
     ...(field.default === undefined ? [] : [`Default: \`${JSON.stringify(field.default)}\`.`]),
   ];
   return parts.join(' ').replaceAll('|', '\\|');

@@ -35,6 +35,8 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
       ),
       ours(['hostnameclaims', 'uidclaims'], ['create', 'delete']),
       ours(['planrequests'], ['delete']),
+      // Owner references that hold their owner back need this where that is enforced.
+      ours(['tenants/finalizers', 'domains/finalizers'], ['update']),
       { apiGroups: [''], resources: ['namespaces', 'resourcequotas'], verbs: [...READ, ...APPLY, 'delete'] },
       // Metadata only, to see a rotation; `get` so that it may pass on the right to read the very Secrets that a Domain names.
       { apiGroups: [''], resources: ['secrets'], verbs: READ },

@@ -79,7 +79,7 @@ install_node_modules() {
   local log
   log=$(mktemp)
   chmod 666 "$log"
-  if ! as_caller npm --prefix "$top" ci --no-audit --no-fund --loglevel=error >"$log" 2>&1; then
+  if ! as_caller npm --prefix "$top" install --no-audit --no-fund --loglevel=error >"$log" 2>&1; then
     tail -n 15 "$log" >&2
     fail 'npm did not finish.' "Its whole output: $log. Run this again when the cause is gone."
   fi
@@ -91,7 +91,7 @@ install_node_modules() {
 install_tools() {
   local lock="$top/hack/tools/package-lock.json" stamp="$top/hack/tools/node_modules/.wcp360-lock"
   [ -f "$stamp" ] && cmp -s "$lock" "$stamp" && return
-  as_caller npm --prefix "$top/hack/tools" ci --no-audit --no-fund --loglevel=error
+  as_caller npm --prefix "$top/hack/tools" install --no-audit --no-fund --loglevel=error
   as_caller cp "$lock" "$stamp"
 }
 

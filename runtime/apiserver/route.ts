@@ -40,7 +40,8 @@ export function createRoute(options: RouteOptions): (request: Admitted) => Promi
     }
     const { segments, query } = target;
     const health = await answerHealth(checks, segments, query);
-    const answer = health ?? documents({ segments, query, headers: exchange.headers }) ?? (await plainAnswer(options, target.path));
+    const answer =
+      health ?? documents({ segments, query, headers: exchange.headers }) ?? (await plainAnswer(options, target.path));
     if (answer === undefined) return pageNotFound();
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodNotAllowed();
     return answer;
@@ -79,7 +80,9 @@ async function plainAnswer(options: RouteOptions, path: string): Promise<Answer 
     case '/openid/v1/jwks':
       return { ...jsonAnswer(200, options.tokens.jwks()), contentType: 'application/jwk-set+json' };
     case '/':
-      return jsonAnswer(200, { paths: ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'] });
+      return jsonAnswer(200, {
+        paths: ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
+      });
     default:
       return undefined;
   }
@@ -99,8 +102,16 @@ function healthChecks({ context, isReady }: RouteOptions): readonly HealthCheck[
         await store.currentRevision(AbortSignal.any([signal, AbortSignal.timeout(storeTimeoutMs)]));
       },
     },
-    { name: 'informer-sync', live: false, check: () => failUnless(cache.revision > 0, 'the watch cache is not filled yet') },
-    { name: 'poststarthook/bootstrap-objects', live: false, check: () => failUnless(isReady(), 'the bootstrap objects are not written yet') },
+    {
+      name: 'informer-sync',
+      live: false,
+      check: () => failUnless(cache.revision > 0, 'the watch cache is not filled yet'),
+    },
+    {
+      name: 'poststarthook/bootstrap-objects',
+      live: false,
+      check: () => failUnless(isReady(), 'the bootstrap objects are not written yet'),
+    },
     { name: 'shutdown', live: false, check: () => failUnless(!signal.aborted, 'the server is stopping') },
   ];
 }

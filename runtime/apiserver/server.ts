@@ -83,7 +83,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     impersonator: createImpersonator({ authorizer: parts.context.authorizer }),
     authorizer: parts.context.authorizer,
     flow: parts.flow,
-    metrics: createRequestMetrics(parts.metrics, (group, resource) => parts.context.registry.preferred(group, resource) !== undefined),
+    metrics: createRequestMetrics(
+      parts.metrics,
+      (group, resource) => parts.context.registry.preferred(group, resource) !== undefined,
+    ),
     audit: options.audit,
     clock: parts.context.clock,
     log: options.log,
@@ -101,7 +104,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
   options.signal?.addEventListener('abort', () => void close(), { once: true });
   const host = options.listen.host.includes(':') ? `[${options.listen.host}]` : options.listen.host;
-  return { url: `https://${host}:${port}`, address: { host: options.listen.host, port }, operations: parts.operations, close };
+  return {
+    url: `https://${host}:${port}`,
+    address: { host: options.listen.host, port },
+    operations: parts.operations,
+    close,
+  };
 }
 
 interface Parts {
@@ -119,7 +127,10 @@ interface Parts {
 /** Puts the parts together. Admission and life cycle act through the verbs, which ask admission: `operations` ties that knot late. */
 function buildParts(options: ApiServerOptions, signal: AbortSignal): Parts {
   const { log, clock = systemClock, metrics = createMetrics({ processMetrics: true }) } = options;
-  const store = options.encryption === undefined ? options.store : encryptedStore(options.store, { keys: options.encryption, acceptPlain: true });
+  const store =
+    options.encryption === undefined
+      ? options.store
+      : encryptedStore(options.store, { keys: options.encryption, acceptPlain: true });
   const cache = startWatchCache({ store, log, clock, parse: parseExactly });
   const authorizer = createRbacAuthorizer({ cache });
   const { key, previousKeys = [], issuer = defaultIssuer } = options.serviceAccounts;
@@ -154,7 +165,8 @@ async function startBackground(options: ApiServerOptions, parts: Parts, signal: 
     runCompactor({ store: context.store, signal, clock, log }),
   ];
   for (const outcome of await Promise.allSettled(tasks)) {
-    if (outcome.status === 'rejected' && !signal.aborted) log.error({ err: outcome.reason as unknown }, 'a task of the server ended');
+    if (outcome.status === 'rejected' && !signal.aborted)
+      log.error({ err: outcome.reason as unknown }, 'a task of the server ended');
   }
 }
 

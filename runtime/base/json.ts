@@ -1,14 +1,19 @@
-/** Equal as JSON (Maps included): the order of keys and fields that are `undefined` do not count. */
+/** Equal as JSON (Maps by key and Sets by member included): the order of keys and fields that are `undefined` do not count. */
 export function isEqual(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (!isObject(a) || !isObject(b)) return false;
   if (Array.isArray(a)) return Array.isArray(b) && areListsEqual(a, b);
   if (a instanceof Map) return b instanceof Map && areMapsEqual(a, b);
-  return !Array.isArray(b) && !(b instanceof Map) && areRecordsEqual(a, b);
+  if (a instanceof Set) return b instanceof Set && areSetsEqual(a, b);
+  return isPlain(b) && areRecordsEqual(a, b);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
+}
+
+function isPlain(value: unknown): boolean {
+  return !Array.isArray(value) && !(value instanceof Map) && !(value instanceof Set);
 }
 
 function areListsEqual(a: readonly unknown[], b: readonly unknown[]): boolean {

@@ -98,8 +98,8 @@ async function readOne(path: string, mayBeAbsent: boolean): Promise<{ readonly p
 async function parseText(text: string, path: string): Promise<unknown> {
   try {
     if (text.startsWith('{')) return JSON.parse(text) as unknown;
-    const { parse } = await import('yaml');
-    return parse(text) as unknown;
+    const { parseYaml } = await import('./parse-yaml.ts');
+    return parseYaml(text);
   } catch (err) {
     throw new InvalidError(`the kubeconfig ${path} is not YAML`, [], { cause: err });
   }

@@ -9,7 +9,7 @@ import { loadConfig } from '#runtime/config/load.ts';
 import { agentConfig, type AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { nginxDriver, probeSite, startFront, type FrontSettings } from '#runtime/drivers/nginx/index.ts';
-import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import { phpFpmDriver, startWaker } from '#runtime/drivers/php-fpm/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import { openLocalHost, type LocalHost } from '#runtime/host/local/open-local-host.ts';
@@ -23,6 +23,9 @@ import { secretReader } from './agent/secret-reader.ts';
 import type { ProgramArgs } from './flags.ts';
 import { serveMetrics } from './serve-metrics.ts';
 import { terminated } from './terminated.ts';
+
+/** A PHP master without a request for this long is stopped; the next request starts it again. */
+const phpIdleMs = 300_000;
 
 /** What the drivers of an agent act on. */
 interface AgentWorld extends HostWorld {
@@ -41,6 +44,8 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   const host = openLocalHost({ root: config.root, services, log });
   await prepareHost(host, signal);
   const front = await frontSettings(config, host, signal);
+  const secrets = secretReader(client);
+  await startWaker({ host, secrets, log, idleMs: phpIdleMs }, signal);
   await startFront(host, front, signal);
   await joinCluster({ client, host, hostName: config.hostName, signal });
   const manager = startManager<AgentWorld>({
@@ -55,7 +60,7 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
       probeSite: async (world, hostname, probing) => probeSite(world.host, firstOf(front), hostname, probing),
       now: () => Date.now(),
     }),
-    world: (cache) => ({ client, cache, host, secrets: secretReader(client) }),
+    world: (cache) => ({ client, cache, host, secrets }),
     log,
     metrics,
     signal,

@@ -70,7 +70,7 @@ async function startAll(
   const client = createClient({ ...(await loadKubeconfig({ path: layout.adminKubeconfig })), userAgent: 'wcpd-up' });
   await awaitReady(client, signal);
   await note('definitions', 'applying kinds, roles and the default package');
-  await applyDefinitions(client, join(mountPoint, 'lib/manifests'), signal);
+  await applyDefinitions(client, { manifests: join(mountPoint, 'lib/manifests'), hostName: config.hostName }, signal);
   await client.close();
   await note('programs', 'starting controller and agent');
   await services.start(programUnit('controller', build), signal);

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import { HostError } from '#runtime/base/errors.ts';
 import { placeFile, readText, type Owner } from './files.ts';
 import type { PairFiles } from './pki.ts';
@@ -15,7 +14,7 @@ export interface KubeconfigOptions {
   readonly owner?: Owner;
 }
 
-/** Writes a kubeconfig that carries its certificates and keys in itself, mode 0600; nothing is written when it says that already. */
+/** Writes a kubeconfig, as JSON, which is YAML and needs no parser of wcpctl, that carries its certificates and keys in itself, mode 0600; nothing is written when it says that already. */
 export async function writeKubeconfig(path: string, options: KubeconfigOptions): Promise<void> {
   const { name = 'wcp360', namespace, owner } = options;
   const authority = encoded(await readRequired(options.certificateAuthority));
@@ -29,7 +28,7 @@ export async function writeKubeconfig(path: string, options: KubeconfigOptions):
     'current-context': name,
     preferences: {},
   };
-  await placeFile(path, stringify(config, { lineWidth: 0 }), {
+  await placeFile(path, `${JSON.stringify(config, undefined, 2)}\n`, {
     mode: 0o600,
     ...(owner === undefined ? {} : { owner }),
   });

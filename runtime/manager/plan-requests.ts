@@ -1,4 +1,5 @@
 import { rfc3339, type Clock } from '#runtime/base/clock.ts';
+import { Wcp360Error } from '#runtime/base/errors.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import { createWorkQueue } from '#runtime/base/work-queue.ts';
 import type { Client } from '#runtime/client/client.ts';
@@ -172,7 +173,8 @@ async function answerFor(options: PlanRequestOptions, asked: Asked): Promise<Ans
   const { by, leads } = options;
   if (asked.object === undefined)
     return leads && asked.refusal !== undefined ? { by, actions: [], ...asked.refusal } : undefined;
-  const found = await options.planObject(asked.object);
+  const found = await plansFor(options, asked.object);
+  if (found === undefined) return { by, actions: [], ...unplannable };
   if (found.length === 0) return leads ? { by, actions: [] } : undefined;
   const actions: Action[] = [];
   for (const { planned } of found) {
@@ -181,6 +183,25 @@ async function answerFor(options: PlanRequestOptions, asked: Asked): Promise<Ans
     actions.push(...makes, ...removes);
   }
   return { by, actions: actions.slice(0, longestPlan) };
+}
+
+const unplannable = {
+  reason: 'Invalid',
+  message: 'The object is not as its kind wants it; ask with the result of a dry run.',
+};
+
+/** `undefined` when the object breaks a rule that its schema would have kept: whoever asked wrote it by hand. */
+async function plansFor(
+  options: PlanRequestOptions,
+  object: KubeObject,
+): Promise<Awaited<ReturnType<PlanRequestOptions['planObject']>> | undefined> {
+  try {
+    return await options.planObject(object);
+  } catch (err) {
+    if (err instanceof Wcp360Error && err.retry === 'backoff') throw err;
+    options.log.info({ err, kind: object.kind, name: object.metadata.name }, 'object can not be planned');
+    return undefined;
+  }
 }
 
 function answersOf(request: KubeObject): ReadonlyMap<string, Answer> {

@@ -66,6 +66,7 @@ function fieldsOf(value: unknown): ReadonlyMap<string, unknown> | undefined {
       ? new Map(value.map((part, index) => [String(index), part as unknown]))
       : undefined;
   }
+  if (value instanceof Set) return undefined;
   return isRecord(value) ? new Map(Object.entries(value).filter(([, part]) => part !== undefined)) : undefined;
 }
 
@@ -82,6 +83,7 @@ function textOf(value: unknown): string {
 }
 
 function plainJson(value: unknown): string {
+  if (value instanceof Set) return JSON.stringify([...value].toSorted());
   if (value instanceof Map) return value.size === 0 ? '{}' : JSON.stringify(Object.fromEntries(value));
   return JSON.stringify(value) ?? '';
 }

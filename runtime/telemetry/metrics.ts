@@ -77,7 +77,10 @@ function newGauge(registry: Registry, options: MetricOptions & { readonly read?:
   return { set: (labels, value) => gauge.set(labels, value), add: (labels, amount) => gauge.inc(labels, amount) };
 }
 
-function newHistogram(registry: Registry, options: MetricOptions & { readonly buckets: readonly number[] }): HistogramMetric {
+function newHistogram(
+  registry: Registry,
+  options: MetricOptions & { readonly buckets: readonly number[] },
+): HistogramMetric {
   const histogram = new Histogram({ ...named(options), buckets: [...options.buckets], registers: [registry] });
   return {
     observe: (labels, value) => histogram.observe(labels, value),

@@ -1,4 +1,4 @@
-import { Ajv, type SchemaObject, type ValidateFunction } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import type { FieldFault } from '#runtime/base/errors.ts';
 import { countNodes } from './node-count.ts';
 import { faultsOf, type LocatedFault } from './fault-words.ts';
@@ -34,10 +34,10 @@ const re2 = Object.assign(
   { code: 're2' },
 );
 
-const common = {
+const settings = {
   strict: false,
+  meta: false,
   validateSchema: false,
-  // The schema belongs to whoever compiles it; ajv would keep every one for ever.
   addUsedSchema: false,
   ownProperties: true,
   verbose: true,
@@ -46,9 +46,6 @@ const common = {
   // The optimizer doubles the time of compiling and changes nothing measurable in checking.
   code: { regExp: re2, optimize: false },
 } as const;
-
-const first = withKeywords(new Ajv(common));
-const all = withKeywords(new Ajv({ ...common, allErrors: true }));
 
 const compiled = new WeakMap<JsonSchema, LocatingValidator>();
 
@@ -74,7 +71,7 @@ function build(schema: JsonSchema, maxFaults: number): LocatingValidator {
   let quick: ValidateFunction | undefined;
   let thorough: ValidateFunction | undefined;
   return (value) => {
-    quick ??= compileWith(first, schema);
+    quick ??= compileWith(schema, false);
     if (quick(value)) return [];
     const plain = withPlainNumbers(value);
     if (plain !== value && quick(plain)) return [];
@@ -82,7 +79,7 @@ function build(schema: JsonSchema, maxFaults: number): LocatingValidator {
     quick.errors = null;
     if (countNodes(plain, MAX_NODES_FOR_ALL_FAULTS) >= MAX_NODES_FOR_ALL_FAULTS)
       return faultsOf(plain, firstErrors, maxFaults);
-    thorough ??= compileWith(all, schema);
+    thorough ??= compileWith(schema, true);
     thorough(plain);
     const errors = thorough.errors ?? firstErrors;
     thorough.errors = null;
@@ -91,25 +88,20 @@ function build(schema: JsonSchema, maxFaults: number): LocatingValidator {
 }
 
 /**
+ * An instance for each schema: ajv keeps everything that it ever compiled, and definitions come and go. A new one takes 0.3 ms.
  * `isMap: true` beside `type: object` refuses numbers that keep their text, which JavaScript takes for objects. No JSON Schema has it;
  * whoever translates one for objects from the wire adds it.
  */
-function withKeywords(ajv: Ajv): Ajv {
-  return ajv.addKeyword({
+function compileWith(schema: JsonSchema, allErrors: boolean): ValidateFunction {
+  const ajv = new Ajv({ ...settings, allErrors });
+  ajv.addKeyword({
     keyword: 'isMap',
     type: 'object',
     errors: false,
     validate: (_isMap: unknown, value: object) => !isRawNumber(value),
   });
-}
-
-function compileWith(ajv: Ajv, schema: JsonSchema): ValidateFunction {
-  // A copy: ajv keys its own cache by identity, and this is what is taken out of it again.
-  const own: SchemaObject = { ...schema };
   addFormats(ajv, schema);
-  const validate = ajv.compile(own);
-  ajv.removeSchema(own);
-  return validate;
+  return ajv.compile(schema);
 }
 
 function addFormats(ajv: Ajv, schema: unknown): void {

@@ -4,7 +4,14 @@ import { defineKind } from './kind.ts';
 
 const anything = { type: 'object', description: 'Defined by Kubernetes.' } as const;
 
-const builtin = { shortNames: [], categories: [], description: 'Built into Kubernetes.', spec: anything, status: anything, columns: [] } as const;
+const builtin = {
+  shortNames: [],
+  categories: [],
+  description: 'Built into Kubernetes.',
+  spec: anything,
+  status: anything,
+  columns: [],
+} as const;
 
 export const namespaceKind = defineKind({
   ...builtin,

@@ -25,7 +25,12 @@ export function parseDurationSeconds(duration: string): number | undefined {
 export function formatDuration(ms: number): string {
   const parts: string[] = [];
   let rest = ms;
-  for (const [unit, sizeMs] of [['h', 3_600_000], ['m', 60_000], ['s', 1000], ['ms', 1]] as const) {
+  for (const [unit, sizeMs] of [
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+    ['ms', 1],
+  ] as const) {
     const count = Math.floor(rest / sizeMs);
     rest -= count * sizeMs;
     if (count > 0) parts.push(`${String(count)}${unit}`);

@@ -3,7 +3,15 @@ import type { Schema } from './schema.ts';
 
 /** Pieces that schemas of kinds are put together from. Every string has a maximum, so that the cost of CEL rules stays bounded. */
 
-export const LENGTHS = { hostname: 253, wildcard: 247, name: 253, label: 63, quantity: 32, duration: 32, message: 1024 } as const;
+export const LENGTHS = {
+  hostname: 253,
+  wildcard: 247,
+  name: 253,
+  label: 63,
+  quantity: 32,
+  duration: 32,
+  message: 1024,
+} as const;
 
 /** An object of the same namespace (or a cluster-scoped one) by name. */
 export function objectReference<const D extends string>(description: D) {
@@ -24,7 +32,12 @@ export function objectReference<const D extends string>(description: D) {
 }
 
 export function hostnameField<const D extends string>(description: D) {
-  return { type: 'string', description, maxLength: LENGTHS.hostname, pattern: PATTERNS.hostname } as const satisfies Schema;
+  return {
+    type: 'string',
+    description,
+    maxLength: LENGTHS.hostname,
+    pattern: PATTERNS.hostname,
+  } as const satisfies Schema;
 }
 
 /** A byte quantity: `64Mi`, or a plain number of bytes. */
@@ -54,7 +67,12 @@ export function countField<const D extends string>(description: D) {
 }
 
 export function durationField<const D extends string>(description: D) {
-  return { type: 'string', description, maxLength: LENGTHS.duration, pattern: PATTERNS.duration } as const satisfies Schema;
+  return {
+    type: 'string',
+    description,
+    maxLength: LENGTHS.duration,
+    pattern: PATTERNS.duration,
+  } as const satisfies Schema;
 }
 
 export function timeField<const D extends string>(description: D) {
@@ -68,7 +86,12 @@ export function textField<const D extends string>(description: D) {
 
 /** A name in a status or a claim. */
 export function nameField<const D extends string>(description: D) {
-  return { type: 'string', description, maxLength: LENGTHS.name, pattern: PATTERNS.objectName } as const satisfies Schema;
+  return {
+    type: 'string',
+    description,
+    maxLength: LENGTHS.name,
+    pattern: PATTERNS.objectName,
+  } as const satisfies Schema;
 }
 
 /** `status.conditions`: merged by type, so that each writer owns its own. */
@@ -85,7 +108,12 @@ export const conditionsField = {
     properties: {
       type: { type: 'string', description: 'The state in question, such as `Ready`.', maxLength: 316 },
       status: { type: 'string', description: 'Whether it is so.', enum: ['True', 'False', 'Unknown'] },
-      observedGeneration: { type: 'integer', description: 'Generation of the object that this was found for.', format: 'int64', minimum: 0 },
+      observedGeneration: {
+        type: 'integer',
+        description: 'Generation of the object that this was found for.',
+        format: 'int64',
+        minimum: 0,
+      },
       lastTransitionTime: timeField('When `status` last changed.'),
       reason: { type: 'string', description: 'Why, as one word for programs.', maxLength: LENGTHS.message },
       message: { type: 'string', description: 'Why, as a sentence for people.', maxLength: 32_768 },
@@ -100,7 +128,9 @@ export const observedGenerationField = {
   minimum: 0,
 } as const satisfies Schema;
 
-export const lastHandledRequestField = textField('The last value of the annotation `hosting.wcp360.io/requested-at` that was acted on.');
+export const lastHandledRequestField = textField(
+  'The last value of the annotation `hosting.wcp360.io/requested-at` that was acted on.',
+);
 
 /** `status.host` and `status.nextHost` of everything that runs on a host. */
 export const placementFields = {
@@ -120,7 +150,12 @@ export function labelSelectorField<const D extends string>(description: D) {
         type: 'object',
         description: 'Labels that must have exactly these values.',
         maxProperties: 32,
-        additionalProperties: { type: 'string', description: 'Value of the label.', maxLength: LENGTHS.label, pattern: PATTERNS.labelValue },
+        additionalProperties: {
+          type: 'string',
+          description: 'Value of the label.',
+          maxLength: LENGTHS.label,
+          pattern: PATTERNS.labelValue,
+        },
       },
       matchExpressions: {
         type: 'array',
@@ -132,12 +167,21 @@ export function labelSelectorField<const D extends string>(description: D) {
           required: ['key', 'operator'],
           properties: {
             key: { type: 'string', description: 'Key of the label.', maxLength: 317, pattern: PATTERNS.labelKey },
-            operator: { type: 'string', description: 'How the label relates to the values.', enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'] },
+            operator: {
+              type: 'string',
+              description: 'How the label relates to the values.',
+              enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'],
+            },
             values: {
               type: 'array',
               description: 'Values for In and NotIn.',
               maxItems: 64,
-              items: { type: 'string', description: 'One value.', maxLength: LENGTHS.label, pattern: PATTERNS.labelValue },
+              items: {
+                type: 'string',
+                description: 'One value.',
+                maxLength: LENGTHS.label,
+                pattern: PATTERNS.labelValue,
+              },
             },
           },
         },

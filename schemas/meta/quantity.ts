@@ -45,7 +45,9 @@ export function parseMillicores(quantity: string | number): number | undefined {
 
 /** The shortest spelling with a binary suffix that loses nothing: 1073741824 is `1Gi`. */
 export function formatBytes(bytes: number): string {
-  const exact = ['Pi', 'Ti', 'Gi', 'Mi', 'Ki'].find((suffix) => bytes !== 0 && bytes % Number(MULTIPLIERS[suffix]) === 0);
+  const exact = ['Pi', 'Ti', 'Gi', 'Mi', 'Ki'].find(
+    (suffix) => bytes !== 0 && bytes % Number(MULTIPLIERS[suffix]) === 0,
+  );
   return exact === undefined ? String(bytes) : `${String(bytes / Number(MULTIPLIERS[exact]))}${exact}`;
 }
 

@@ -69,21 +69,27 @@ export function parseSelector(text: string): Selector | undefined {
 }
 
 function parseRequirement(part: string): Requirement | undefined {
-  const equality = EQUALITY.exec(part);
-  if (equality !== null) {
-    const [, key = '', sign, value = ''] = equality;
-    return { key, operator: sign === '!=' ? 'NotIn' : 'In', values: [value] };
-  }
-  const set = SET.exec(part);
-  if (set !== null) {
-    const [, key = '', word, list = ''] = set;
-    const values = list.split(',').map((value) => value.trim());
-    if (!values.every((value) => WHOLE_VALUE.test(value))) return undefined;
-    return { key, operator: word === 'in' ? 'In' : 'NotIn', values };
-  }
-  const presence = PRESENCE.exec(part);
-  if (presence === null) return undefined;
-  const [, not, key = ''] = presence;
+  return parseEquality(part) ?? parseSet(part) ?? parsePresence(part);
+}
+
+function parseEquality(part: string): Requirement | undefined {
+  const match = EQUALITY.exec(part);
+  if (match === null) return undefined;
+  const [, key = '', sign, value = ''] = match;
+  return { key, operator: sign === '!=' ? 'NotIn' : 'In', values: [value] };
+}
+
+function parseSet(part: string): Requirement | undefined {
+  const [, key = '', word, list] = SET.exec(part) ?? [];
+  const values = list?.split(',').map((value) => value.trim());
+  if (values === undefined || !values.every((value) => WHOLE_VALUE.test(value))) return undefined;
+  return { key, operator: word === 'in' ? 'In' : 'NotIn', values };
+}
+
+function parsePresence(part: string): Requirement | undefined {
+  const match = PRESENCE.exec(part);
+  if (match === null) return undefined;
+  const [, not, key = ''] = match;
   return { key, operator: not === '!' ? 'DoesNotExist' : 'Exists', values: [] };
 }
 

@@ -23,7 +23,7 @@ export function logsDirectory(tenant: string): string {
   return `tenants/${tenant}/logs`;
 }
 
-/** Where the directory of a deleted object is kept; only root may enter. */
-export function keptDirectory(kind: string, namespace: string, name: string): string {
-  return `kept/${kind.toLowerCase()}/${namespace}/${name}`;
+/** Where the directory of a deleted object is kept; only root may enter. The uid keeps two lives of one name apart. */
+export function keptDirectory(kind: string, namespace: string, name: string, uid: string): string {
+  return `kept/${kind.toLowerCase()}/${namespace}/${name}/${uid}`;
 }

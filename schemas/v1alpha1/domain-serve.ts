@@ -20,7 +20,8 @@ export const staticField = {
     root: rootField,
     preset: {
       type: 'string',
-      description: 'None answers 404 for what is no file; Spa answers with index.html, for applications that route in the browser.',
+      description:
+        'None answers 404 for what is no file; Spa answers with index.html, for applications that route in the browser.',
       enum: ['None', 'Spa'],
       default: 'None',
     },
@@ -70,10 +71,19 @@ const environmentFields = {
       required: ['name', 'value'],
       properties: {
         name: { type: 'string', description: 'Its name.', maxLength: 128, pattern: PATTERNS.envName },
-        value: { type: 'string', description: 'Its value. Passwords belong into a Secret, see envFrom.', maxLength: 8192, pattern: PATTERNS.envValue },
+        value: {
+          type: 'string',
+          description: 'Its value. Passwords belong into a Secret, see envFrom.',
+          maxLength: 8192,
+          pattern: PATTERNS.envValue,
+        },
       },
       'x-kubernetes-validations': [
-        { rule: "!self.name.startsWith('WCP360_')", message: 'names that begin with WCP360_ are ours', fieldPath: '.name' },
+        {
+          rule: "!self.name.startsWith('WCP360_')",
+          message: 'names that begin with WCP360_ are ours',
+          fieldPath: '.name',
+        },
       ],
     },
   },
@@ -141,7 +151,9 @@ export const proxyField = {
       pattern: PATTERNS.upstreamUrl,
     },
   },
-  'x-kubernetes-validations': [{ rule: 'has(self.socket) != has(self.url)', message: 'exactly one of socket and url must be set' }],
+  'x-kubernetes-validations': [
+    { rule: 'has(self.socket) != has(self.url)', message: 'exactly one of socket and url must be set' },
+  ],
 } as const satisfies Schema;
 
 export const redirectField = {
@@ -149,15 +161,26 @@ export const redirectField = {
   description: 'Send visitors elsewhere.',
   required: ['to'],
   properties: {
-    to: { type: 'string', description: 'Where to: a whole URL, or `//` and a hostname to keep scheme and port.', maxLength: 1024, pattern: PATTERNS.httpUrl },
-    code: { type: 'integer', description: '301 and 308 for good, 302 and 307 for now; 307 and 308 keep the method.', enum: [301, 302, 307, 308], default: 301 },
+    to: {
+      type: 'string',
+      description: 'Where to: a whole URL, or `//` and a hostname to keep scheme and port.',
+      maxLength: 1024,
+      pattern: PATTERNS.httpUrl,
+    },
+    code: {
+      type: 'integer',
+      description: '301 and 308 for good, 302 and 307 for now; 307 and 308 keep the method.',
+      enum: [301, 302, 307, 308],
+      default: 301,
+    },
     keepPath: { type: 'boolean', description: 'Append the path and query that were asked for.', default: true },
   },
 } as const satisfies Schema;
 
 export const hstsField = {
   type: 'object',
-  description: 'Tell browsers to come by HTTPS only. They remember it: to take it back, set maxAge to 0s for as long as it was.',
+  description:
+    'Tell browsers to come by HTTPS only. They remember it: to take it back, set maxAge to 0s for as long as it was.',
   required: ['maxAge'],
   properties: {
     maxAge: { ...durationField('How long browsers remember it, such as `8760h`.') },

@@ -21,7 +21,12 @@ const networksField = {
   maxItems: 256,
   default: [],
   'x-kubernetes-list-type': 'set',
-  items: { type: 'string', description: 'A network or an address, such as `192.0.2.0/24`.', maxLength: 64, pattern: PATTERNS.cidr },
+  items: {
+    type: 'string',
+    description: 'A network or an address, such as `192.0.2.0/24`.',
+    maxLength: 64,
+    pattern: PATTERNS.cidr,
+  },
 } as const;
 
 const accessField = {
@@ -35,7 +40,13 @@ const accessField = {
       description: 'Ask for a user name and a password.',
       required: ['secretRef'],
       properties: {
-        realm: { type: 'string', description: 'What the browser shows when it asks.', maxLength: 64, pattern: PATTERNS.realm, default: 'Restricted' },
+        realm: {
+          type: 'string',
+          description: 'What the browser shows when it asks.',
+          maxLength: 64,
+          pattern: PATTERNS.realm,
+          default: 'Restricted',
+        },
         secretRef: objectReference('A Secret of the same namespace; its key `auth` holds htpasswd lines.'),
       },
     },
@@ -55,7 +66,12 @@ const headersField = {
     required: ['name', 'value'],
     properties: {
       name: { type: 'string', description: 'Its name.', minLength: 1, maxLength: 64, pattern: PATTERNS.headerName },
-      value: { type: 'string', description: 'Its value: visible ASCII.', maxLength: 2048, pattern: PATTERNS.headerValue },
+      value: {
+        type: 'string',
+        description: 'Its value: visible ASCII.',
+        maxLength: 2048,
+        pattern: PATTERNS.headerValue,
+      },
     },
     'x-kubernetes-validations': [
       {
@@ -80,7 +96,12 @@ const errorPagesField = {
     required: ['code', 'path'],
     properties: {
       code: { type: 'integer', description: 'The status, such as 404.', minimum: 400, maximum: 599 },
-      path: { type: 'string', description: 'A file below the document root, such as `/404.html`.', maxLength: 200, pattern: PATTERNS.urlPath },
+      path: {
+        type: 'string',
+        description: 'A file below the document root, such as `/404.html`.',
+        maxLength: 200,
+        pattern: PATTERNS.urlPath,
+      },
     },
   },
 } as const satisfies Schema;
@@ -97,11 +118,17 @@ const specField = {
       default: [],
       maxItems: 64,
       'x-kubernetes-list-type': 'set',
-      items: { type: 'string', description: 'A further name.', maxLength: LENGTHS.wildcard, pattern: PATTERNS.hostnameOrWildcard },
+      items: {
+        type: 'string',
+        description: 'A further name.',
+        maxLength: LENGTHS.wildcard,
+        pattern: PATTERNS.hostnameOrWildcard,
+      },
     },
     www: {
       type: 'string',
-      description: 'What `www.` and the hostname does: Redirect to the hostname, Serve the same, or None: it is not ours.',
+      description:
+        'What `www.` and the hostname does: Redirect to the hostname, Serve the same, or None: it is not ours.',
       enum: ['Redirect', 'Serve', 'None'],
       default: 'None',
     },
@@ -117,7 +144,12 @@ const specField = {
       type: 'object',
       description: 'How long browsers may keep static files without asking again.',
       default: {},
-      properties: { maxAge: { ...durationField('How long; 0s: ask every time, which costs little when nothing changed.'), default: '0s' } },
+      properties: {
+        maxAge: {
+          ...durationField('How long; 0s: ask every time, which costs little when nothing changed.'),
+          default: '0s',
+        },
+      },
     },
     compression: {
       type: 'string',
@@ -136,14 +168,16 @@ const specField = {
     },
     drift: {
       type: 'string',
-      description: 'What happens when somebody changes what we made on the host: Enforce repairs it, Warn only tells, Observe changes nothing at all.',
+      description:
+        'What happens when somebody changes what we made on the host: Enforce repairs it, Warn only tells, Observe changes nothing at all.',
       enum: ['Enforce', 'Warn', 'Observe'],
       default: 'Enforce',
     },
     suspended: { type: 'boolean', description: 'Answer with a notice; nothing is removed.', default: false },
     deletionPolicy: {
       type: 'string',
-      description: 'What becomes of the files when the Domain is deleted: Retain keeps them (RetainedData), Delete removes them.',
+      description:
+        'What becomes of the files when the Domain is deleted: Retain keeps them (RetainedData), Delete removes them.',
       enum: ['Retain', 'Delete'],
       default: 'Retain',
     },
@@ -154,7 +188,11 @@ const specField = {
       rule: '[has(self.static), has(self.php), has(self.proxy), has(self.redirect)].filter(set, set).size() <= 1',
       message: 'at most one of static, php, proxy and redirect may be set',
     },
-    { rule: "!(self.hostname in self.aliases)", message: 'the hostname is not an alias of itself', fieldPath: '.aliases' },
+    {
+      rule: '!(self.hostname in self.aliases)',
+      message: 'the hostname is not an alias of itself',
+      fieldPath: '.aliases',
+    },
     {
       rule: "self.www == 'None' || !self.hostname.startsWith('www.')",
       message: 'www must be None when the hostname itself begins with www.',
@@ -200,11 +238,20 @@ const statusField = {
         required: ['name', 'resourceVersion'],
         properties: {
           name: { type: 'string', description: 'Its name.', maxLength: LENGTHS.name },
-          resourceVersion: { type: 'string', description: 'Its resourceVersion; empty while it is not there.', maxLength: 64 },
+          resourceVersion: {
+            type: 'string',
+            description: 'Its resourceVersion; empty while it is not there.',
+            maxLength: 64,
+          },
         },
       },
     },
-    attempts: { type: 'integer', description: 'Failed attempts in a row; absent when the last one went well.', format: 'int32', minimum: 0 },
+    attempts: {
+      type: 'integer',
+      description: 'Failed attempts in a row; absent when the last one went well.',
+      format: 'int32',
+      minimum: 0,
+    },
     nextTryAt: timeField('When the next attempt is made.'),
     conditions: conditionsField,
   },
@@ -230,9 +277,19 @@ export const domainKind = defineKind({
     },
   ],
   columns: [
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status', description: 'Whether visitors get the site.' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether visitors get the site.',
+    },
     { name: 'Hostname', type: 'string', jsonPath: '.spec.hostname', description: 'Main name of the site.' },
-    { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', description: 'Why it is or is not ready.' },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      description: 'Why it is or is not ready.',
+    },
     { name: 'Host', type: 'string', jsonPath: '.status.host', description: 'Where it is served.', priority: 1 },
     { name: 'PHP', type: 'string', jsonPath: '.status.phpVersion', description: 'PHP version in use.', priority: 1 },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since it was made.' },

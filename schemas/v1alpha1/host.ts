@@ -14,7 +14,8 @@ export const hostKind = defineKind({
   shortNames: ['whost'],
   categories: ['hosting'],
   scope: 'Cluster',
-  description: 'A machine that serves tenants. Its agent makes the object when it joins; people set labels and take it out of service.',
+  description:
+    'A machine that serves tenants. Its agent makes the object when it joins; people set labels and take it out of service.',
   spec: {
     type: 'object',
     description: 'What people decide about the host.',
@@ -30,7 +31,11 @@ export const hostKind = defineKind({
           description: 'One address.',
           required: ['type', 'address'],
           properties: {
-            type: { type: 'string', description: 'Public for visitors, Private for hosts among themselves.', enum: ['Public', 'Private'] },
+            type: {
+              type: 'string',
+              description: 'Public for visitors, Private for hosts among themselves.',
+              enum: ['Public', 'Private'],
+            },
             address: { type: 'string', description: 'IPv4 or IPv6.', maxLength: 45, pattern: PATTERNS.address },
           },
         },
@@ -43,7 +48,11 @@ export const hostKind = defineKind({
     properties: {
       observedGeneration: observedGenerationField,
       agentVersion: textField('Version of the agent.'),
-      root: { type: 'string', description: 'Directory below which everything of tenants lies.', maxLength: LENGTHS.message },
+      root: {
+        type: 'string',
+        description: 'Directory below which everything of tenants lies.',
+        maxLength: LENGTHS.message,
+      },
       capabilities: {
         type: 'object',
         description: 'What the machine has.',
@@ -56,8 +65,14 @@ export const hostKind = defineKind({
           },
           nginxVersion: textField('Version of nginx; absent when it is not installed.'),
           services: { type: 'string', description: 'What runs the daemons.', enum: ['systemd', 'supervisor'] },
-          limitsEnforced: { type: 'boolean', description: 'Whether limits of processor time, memory and processes hold.' },
-          accounts: { type: 'boolean', description: 'Whether tenants have accounts on the machine, not only bare numbers.' },
+          limitsEnforced: {
+            type: 'boolean',
+            description: 'Whether limits of processor time, memory and processes hold.',
+          },
+          accounts: {
+            type: 'boolean',
+            description: 'Whether tenants have accounts on the machine, not only bare numbers.',
+          },
           front: {
             type: 'object',
             description: 'As whom the web front runs.',
@@ -82,10 +97,26 @@ export const hostKind = defineKind({
     },
   },
   columns: [
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status', description: 'Whether it serves.' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether it serves.',
+    },
     { name: 'Unschedulable', type: 'boolean', jsonPath: '.spec.unschedulable', description: 'Takes no new tenants.' },
-    { name: 'PHP', type: 'string', jsonPath: '.status.capabilities.phpVersions', description: 'Installed PHP versions.' },
-    { name: 'Version', type: 'string', jsonPath: '.status.agentVersion', description: 'Version of the agent.', priority: 1 },
+    {
+      name: 'PHP',
+      type: 'string',
+      jsonPath: '.status.capabilities.phpVersions',
+      description: 'Installed PHP versions.',
+    },
+    {
+      name: 'Version',
+      type: 'string',
+      jsonPath: '.status.agentVersion',
+      description: 'Version of the agent.',
+      priority: 1,
+    },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since it joined.' },
   ],
 });

@@ -1,4 +1,10 @@
-import { conditionsField, LENGTHS, nameField, objectReference, observedGenerationField } from '#schemas/meta/fragments.ts';
+import {
+  conditionsField,
+  LENGTHS,
+  nameField,
+  objectReference,
+  observedGenerationField,
+} from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 
@@ -11,13 +17,19 @@ export const hostnameClaimKind = defineKind({
   shortNames: ['hnc'],
   categories: ['hosting'],
   scope: 'Cluster',
-  description: 'Whose a hostname is. Controllers make it; the first to make it has the name, and nothing is served before it is bound.',
+  description:
+    'Whose a hostname is. Controllers make it; the first to make it has the name, and nothing is served before it is bound.',
   spec: {
     type: 'object',
     description: 'The name and who claims it.',
     required: ['hostname', 'tenantRef'],
     properties: {
-      hostname: { type: 'string', description: 'The name, or `*.` and a name for all names one level below.', maxLength: LENGTHS.hostname, pattern: PATTERNS.hostnameOrWildcard },
+      hostname: {
+        type: 'string',
+        description: 'The name, or `*.` and a name for all names one level below.',
+        maxLength: LENGTHS.hostname,
+        pattern: PATTERNS.hostnameOrWildcard,
+      },
       tenantRef: objectReference('The tenant that has the name.'),
       claimants: {
         type: 'array',
@@ -43,7 +55,12 @@ export const hostnameClaimKind = defineKind({
         default: [],
         maxItems: 256,
         'x-kubernetes-list-type': 'set',
-        items: { type: 'string', description: 'Name of a tenant.', maxLength: LENGTHS.label, pattern: PATTERNS.namespace },
+        items: {
+          type: 'string',
+          description: 'Name of a tenant.',
+          maxLength: LENGTHS.label,
+          pattern: PATTERNS.namespace,
+        },
       },
     },
   },
@@ -58,13 +75,28 @@ export const hostnameClaimKind = defineKind({
       message: 'the claim of a hostname is named like it (wc--any.x for *.x)',
       fieldPath: '.metadata.name',
     },
-    { rule: 'self.spec.tenantRef.name == oldSelf.spec.tenantRef.name', message: 'a claim does not pass to another tenant', fieldPath: '.spec.tenantRef.name' },
+    {
+      rule: 'self.spec.tenantRef.name == oldSelf.spec.tenantRef.name',
+      message: 'a claim does not pass to another tenant',
+      fieldPath: '.spec.tenantRef.name',
+    },
   ],
   columns: [
-    { name: 'Bound', type: 'string', jsonPath: '.status.conditions[?(@.type=="Bound")].status', description: 'Whether the tenant has the name.' },
+    {
+      name: 'Bound',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Bound")].status',
+      description: 'Whether the tenant has the name.',
+    },
     { name: 'Hostname', type: 'string', jsonPath: '.spec.hostname', description: 'The name.' },
     { name: 'Tenant', type: 'string', jsonPath: '.spec.tenantRef.name', description: 'Whose it is.' },
-    { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Bound")].reason', description: 'Why.', priority: 1 },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Bound")].reason',
+      description: 'Why.',
+      priority: 1,
+    },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since it was claimed.' },
   ],
 });

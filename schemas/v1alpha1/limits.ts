@@ -25,7 +25,8 @@ export const phpVersionField = {
 export const phpLimitFields = {
   versions: {
     type: 'array',
-    description: 'PHP versions that may be used; the first is taken where a site names none. Empty: all that the host has.',
+    description:
+      'PHP versions that may be used; the first is taken where a site names none. Empty: all that the host has.',
     maxItems: 16,
     'x-kubernetes-list-type': 'set',
     items: phpVersionField,
@@ -36,15 +37,26 @@ export const phpLimitFields = {
 
 export const proxyTargetsField = {
   type: 'array',
-  description: 'Addresses that sites may pass requests on to. None unless listed; a socket in the tenant’s own tree needs no entry.',
+  description:
+    'Addresses that sites may pass requests on to. None unless listed; a socket in the tenant’s own tree needs no entry.',
   maxItems: 32,
   items: {
     type: 'object',
     description: 'A network and the ports in it.',
     required: ['cidr', 'ports'],
     properties: {
-      cidr: { type: 'string', description: 'The network, such as `127.0.0.1/32`.', maxLength: 64, pattern: PATTERNS.cidr },
-      ports: { type: 'string', description: 'A port or a range, such as `3000-3999`.', maxLength: 11, pattern: PATTERNS.ports },
+      cidr: {
+        type: 'string',
+        description: 'The network, such as `127.0.0.1/32`.',
+        maxLength: 64,
+        pattern: PATTERNS.cidr,
+      },
+      ports: {
+        type: 'string',
+        description: 'A port or a range, such as `3000-3999`.',
+        maxLength: 11,
+        pattern: PATTERNS.ports,
+      },
     },
   },
 } as const satisfies Schema;

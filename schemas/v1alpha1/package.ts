@@ -50,10 +50,26 @@ export const packageKind = defineKind({
     },
   },
   columns: [
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status', description: 'Whether tenants can have it.' },
-    { name: 'Default', type: 'boolean', jsonPath: '.spec.isDefault', description: 'Taken by tenants that name no package.' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether tenants can have it.',
+    },
+    {
+      name: 'Default',
+      type: 'boolean',
+      jsonPath: '.spec.isDefault',
+      description: 'Taken by tenants that name no package.',
+    },
     { name: 'Tenants', type: 'integer', jsonPath: '.status.tenants', description: 'Tenants that have this package.' },
-    { name: 'Domains', type: 'integer', jsonPath: '.spec.limits.domains', description: 'Domains that a tenant may have.', priority: 1 },
+    {
+      name: 'Domains',
+      type: 'integer',
+      jsonPath: '.spec.limits.domains',
+      description: 'Domains that a tenant may have.',
+      priority: 1,
+    },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since it was made.' },
   ],
 });

@@ -1,4 +1,10 @@
-import { conditionsField, durationField, LENGTHS, observedGenerationField, textField } from '#schemas/meta/fragments.ts';
+import {
+  conditionsField,
+  durationField,
+  LENGTHS,
+  observedGenerationField,
+  textField,
+} from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
@@ -7,7 +13,11 @@ const changeField = {
   type: 'object',
   description: 'One field that changes.',
   required: ['field'],
-  properties: { field: textField('Which field.'), from: { type: 'string', description: 'Its value now.', maxLength: 65_536 }, to: { type: 'string', description: 'Its value afterwards.', maxLength: 65_536 } },
+  properties: {
+    field: textField('Which field.'),
+    from: { type: 'string', description: 'Its value now.', maxLength: 65_536 },
+    to: { type: 'string', description: 'Its value afterwards.', maxLength: 65_536 },
+  },
 } as const satisfies Schema;
 
 const actionField = {
@@ -19,9 +29,17 @@ const actionField = {
     op: textField('The kind of change.'),
     subject: textField('What would be changed.'),
     reason: textField('Why.'),
-    disruption: { type: 'string', description: 'What visitors would notice.', enum: ['none', 'reload', 'restart', 'data-loss'] },
+    disruption: {
+      type: 'string',
+      description: 'What visitors would notice.',
+      enum: ['none', 'reload', 'restart', 'data-loss'],
+    },
     changes: { type: 'array', description: 'Fields that change.', maxItems: 1024, items: changeField },
-    input: { type: 'object', description: 'The change as its driver takes it.', 'x-kubernetes-preserve-unknown-fields': true },
+    input: {
+      type: 'object',
+      description: 'The change as its driver takes it.',
+      'x-kubernetes-preserve-unknown-fields': true,
+    },
   },
 } as const satisfies Schema;
 
@@ -34,7 +52,8 @@ export const planRequestKind = defineKind({
   shortNames: ['wplan'],
   categories: ['hosting'],
   scope: 'Namespaced',
-  description: 'A question: what would be done if this object stood? `wcpctl diff` asks it and deletes it again; nothing is changed.',
+  description:
+    'A question: what would be done if this object stood? `wcpctl diff` asks it and deletes it again; nothing is changed.',
   spec: {
     type: 'object',
     description: 'The question.',
@@ -65,8 +84,18 @@ export const planRequestKind = defineKind({
           description: 'The answer of one controller.',
           required: ['by'],
           properties: {
-            by: { type: 'string', description: 'Who answers, such as `host/web1`.', maxLength: LENGTHS.name, pattern: PATTERNS.sentence },
-            actions: { type: 'array', description: 'What would be done, in order.', maxItems: 1024, items: actionField },
+            by: {
+              type: 'string',
+              description: 'Who answers, such as `host/web1`.',
+              maxLength: LENGTHS.name,
+              pattern: PATTERNS.sentence,
+            },
+            actions: {
+              type: 'array',
+              description: 'What would be done, in order.',
+              maxItems: 1024,
+              items: actionField,
+            },
             reason: textField('Why nothing can be planned yet.'),
             message: textField('The same as a sentence.'),
           },

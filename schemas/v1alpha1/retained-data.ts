@@ -1,4 +1,13 @@
-import { conditionsField, LENGTHS, nameField, objectReference, observedGenerationField, SELECTABLE_PLACEMENT, placementFields, timeField } from '#schemas/meta/fragments.ts';
+import {
+  conditionsField,
+  LENGTHS,
+  nameField,
+  objectReference,
+  observedGenerationField,
+  SELECTABLE_PLACEMENT,
+  placementFields,
+  timeField,
+} from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 
@@ -11,7 +20,8 @@ export const retainedDataKind = defineKind({
   shortNames: ['kept'],
   categories: ['hosting'],
   scope: 'Cluster',
-  description: 'Data of a deleted object that is kept on a host. Deleting this purges the data; declaring the same object again takes it back.',
+  description:
+    'Data of a deleted object that is kept on a host. Deleting this purges the data; declaring the same object again takes it back.',
   spec: {
     type: 'object',
     description: 'What is kept and where.',
@@ -29,11 +39,21 @@ export const retainedDataKind = defineKind({
       },
       tenantRef: objectReference('Whose the data is.'),
       host: nameField('The host that keeps it.'),
-      path: { type: 'string', description: 'Where it lies below the host’s root.', maxLength: LENGTHS.message, pattern: PATTERNS.relativePath },
+      path: {
+        type: 'string',
+        description: 'Where it lies below the host’s root.',
+        maxLength: LENGTHS.message,
+        pattern: PATTERNS.relativePath,
+      },
       userId: { type: 'integer', description: 'Unix user id that the files carry.', format: 'int32', minimum: 0 },
       expiresAt: timeField('When it is purged by itself; absent: never.'),
     },
-    'x-kubernetes-validations': [{ rule: 'self.path == oldSelf.path && self.host == oldSelf.host', message: 'where data is kept can not be changed' }],
+    'x-kubernetes-validations': [
+      {
+        rule: 'self.path == oldSelf.path && self.host == oldSelf.host',
+        message: 'where data is kept can not be changed',
+      },
+    ],
   },
   status: {
     type: 'object',

@@ -26,9 +26,24 @@ const suspensionsField = {
     description: 'One reason by one actor.',
     required: ['by', 'reason'],
     properties: {
-      by: { type: 'string', description: 'Who suspends: a person or a program.', minLength: 1, maxLength: 128, pattern: PATTERNS.subject },
-      reason: { type: 'string', description: 'What for.', enum: ['Billing', 'Abuse', 'Quota', 'Security', 'Maintenance', 'Requested'] },
-      message: { type: 'string', description: 'A sentence for the customer.', maxLength: 512, pattern: PATTERNS.sentence },
+      by: {
+        type: 'string',
+        description: 'Who suspends: a person or a program.',
+        minLength: 1,
+        maxLength: 128,
+        pattern: PATTERNS.subject,
+      },
+      reason: {
+        type: 'string',
+        description: 'What for.',
+        enum: ['Billing', 'Abuse', 'Quota', 'Security', 'Maintenance', 'Requested'],
+      },
+      message: {
+        type: 'string',
+        description: 'A sentence for the customer.',
+        maxLength: 512,
+        pattern: PATTERNS.sentence,
+      },
     },
   },
 } as const satisfies Schema;
@@ -42,7 +57,11 @@ const effectiveField = {
     php: { type: 'object', description: 'What PHP sites may use.', properties: phpLimitFields },
     proxyTargets: proxyTargetsField,
     suspended: { type: 'boolean', description: 'Whether the tenant, or the reseller it belongs to, is suspended.' },
-    suspendedFor: { type: 'string', description: 'The sentence that visitors and the customer read.', maxLength: LENGTHS.message },
+    suspendedFor: {
+      type: 'string',
+      description: 'The sentence that visitors and the customer read.',
+      maxLength: LENGTHS.message,
+    },
   },
 } as const satisfies Schema;
 
@@ -74,15 +93,34 @@ export const tenantKind = defineKind({
           description: 'A person, a group or a program.',
           required: ['kind', 'name'],
           properties: {
-            kind: { type: 'string', description: 'User, Group, or ServiceAccount of the tenant’s own namespace.', enum: ['User', 'Group', 'ServiceAccount'] },
-            name: { type: 'string', description: 'Name as the API server knows it.', minLength: 1, maxLength: LENGTHS.name, pattern: PATTERNS.subject },
+            kind: {
+              type: 'string',
+              description: 'User, Group, or ServiceAccount of the tenant’s own namespace.',
+              enum: ['User', 'Group', 'ServiceAccount'],
+            },
+            name: {
+              type: 'string',
+              description: 'Name as the API server knows it.',
+              minLength: 1,
+              maxLength: LENGTHS.name,
+              pattern: PATTERNS.subject,
+            },
           },
           'x-kubernetes-validations': [
-            { rule: "!self.name.startsWith('system:')", message: 'names that begin with system: belong to Kubernetes', fieldPath: '.name' },
+            {
+              rule: "!self.name.startsWith('system:')",
+              message: 'names that begin with system: belong to Kubernetes',
+              fieldPath: '.name',
+            },
           ],
         },
       },
-      limits: { type: 'object', description: 'Overrides of the package’s amounts.', default: {}, properties: limitFields },
+      limits: {
+        type: 'object',
+        description: 'Overrides of the package’s amounts.',
+        default: {},
+        properties: limitFields,
+      },
       placement: {
         type: 'object',
         description: 'Where the tenant may run.',
@@ -99,7 +137,12 @@ export const tenantKind = defineKind({
       observedGeneration: observedGenerationField,
       lastHandledRequestAt: lastHandledRequestField,
       ...placementFields,
-      uid: { type: 'integer', description: 'Unix user id of everything that runs for the tenant.', format: 'int32', minimum: 0 },
+      uid: {
+        type: 'integer',
+        description: 'Unix user id of everything that runs for the tenant.',
+        format: 'int32',
+        minimum: 0,
+      },
       directory: { type: 'string', description: 'Where the files lie on the host.', maxLength: LENGTHS.message },
       suspendedSince: timeField('Since when the tenant is suspended.'),
       effective: effectiveField,
@@ -124,12 +167,33 @@ export const tenantKind = defineKind({
     },
   ],
   columns: [
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status', description: 'Whether sites can be served.' },
-    { name: 'Package', type: 'string', jsonPath: '.status.effective.packageName', description: 'The package in force.' },
-    { name: 'Suspended', type: 'boolean', jsonPath: '.status.effective.suspended', description: 'Whether the tenant is suspended.' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether sites can be served.',
+    },
+    {
+      name: 'Package',
+      type: 'string',
+      jsonPath: '.status.effective.packageName',
+      description: 'The package in force.',
+    },
+    {
+      name: 'Suspended',
+      type: 'boolean',
+      jsonPath: '.status.effective.suspended',
+      description: 'Whether the tenant is suspended.',
+    },
     { name: 'Host', type: 'string', jsonPath: '.status.host', description: 'Where the tenant runs.' },
     { name: 'UID', type: 'integer', jsonPath: '.status.uid', description: 'Unix user id.', priority: 1 },
-    { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', description: 'Why it is or is not ready.', priority: 1 },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      description: 'Why it is or is not ready.',
+      priority: 1,
+    },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since it was made.' },
   ],
   selectableFields: SELECTABLE_PLACEMENT,

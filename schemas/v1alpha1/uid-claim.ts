@@ -10,7 +10,8 @@ export const uidClaimKind = defineKind({
   shortNames: ['uidc'],
   categories: ['hosting'],
   scope: 'Cluster',
-  description: 'Whose a Unix user id is, named by the number. Controllers make it; it stays while anything that carries the number is kept.',
+  description:
+    'Whose a Unix user id is, named by the number. Controllers make it; it stays while anything that carries the number is kept.',
   spec: {
     type: 'object',
     description: 'Who has the number.',
@@ -28,11 +29,20 @@ export const uidClaimKind = defineKind({
       message: 'a claim of a user id is named by its number, from 20000 to 59999',
       fieldPath: '.metadata.name',
     },
-    { rule: 'self.spec.tenantRef.name == oldSelf.spec.tenantRef.name', message: 'a user id does not pass to another tenant', fieldPath: '.spec.tenantRef.name' },
+    {
+      rule: 'self.spec.tenantRef.name == oldSelf.spec.tenantRef.name',
+      message: 'a user id does not pass to another tenant',
+      fieldPath: '.spec.tenantRef.name',
+    },
   ],
   columns: [
     { name: 'Tenant', type: 'string', jsonPath: '.spec.tenantRef.name', description: 'Whose it is.' },
-    { name: 'State', type: 'string', jsonPath: '.status.conditions[?(@.type=="InUse")].reason', description: 'What still carries the number.' },
+    {
+      name: 'State',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="InUse")].reason',
+      description: 'What still carries the number.',
+    },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since it was given.' },
   ],
 });

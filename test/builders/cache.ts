@@ -20,7 +20,9 @@ export function aCache(
     byIndex: <D extends KindDefinition>(kind: D, name: string, value: string) => {
       const found = indexes.find((known) => known.kind.kind === kind.kind && known.index.name === name);
       if (found === undefined) throw new Error(`${kind.kind} has no index ${name}`);
-      return ofKind(kind).filter((object) => found.index.valuesOf(object).includes(value)) as unknown as readonly ResourceOf<D>[];
+      return ofKind(kind).filter((object) =>
+        found.index.valuesOf(object).includes(value),
+      ) as unknown as readonly ResourceOf<D>[];
     },
   };
 }

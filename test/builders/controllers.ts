@@ -48,7 +48,10 @@ export const hostParts: HostParts<HostWorld> = {
 /** All controllers by name: `domain.host`, `tenant.cluster`, … */
 // oxlint-disable-next-line typescript/no-explicit-any -- controllers of both worlds in one map
 export const controllers: ReadonlyMap<string, AnyController<any>> = new Map(
-  [...createClusterControllers(clusterParts), ...createHostControllers(hostParts)].map((controller) => [controller.name, controller]),
+  [...createClusterControllers(clusterParts), ...createHostControllers(hostParts)].map((controller) => [
+    controller.name,
+    controller,
+  ]),
 );
 
 interface Reading {
@@ -56,9 +59,9 @@ interface Reading {
 }
 
 /** Every index that controllers and their drivers look things up by. */
-export const allIndexes: readonly { readonly kind: KindDefinition; readonly index: CacheIndex }[] = [...controllers.values()].flatMap(
-  (controller) => [
-    ...(controller.indexes ?? []),
-    ...Object.values(controller.drivers as Readonly<Record<string, Reading>>).flatMap((driver) => driver.reads ?? []),
-  ],
-);
+export const allIndexes: readonly { readonly kind: KindDefinition; readonly index: CacheIndex }[] = [
+  ...controllers.values(),
+].flatMap((controller) => [
+  ...(controller.indexes ?? []),
+  ...Object.values(controller.drivers as Readonly<Record<string, Reading>>).flatMap((driver) => driver.reads ?? []),
+]);

@@ -22,7 +22,10 @@ const root = new URL('../golden/', import.meta.url);
 
 /** Folders under test/golden that hold cases of controllers, which are named like kinds. */
 const folders = readdirSync(root, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && readdirSync(new URL(`${entry.name}/`, root)).some((name) => name.endsWith('.yaml')))
+  .filter(
+    (entry) =>
+      entry.isDirectory() && readdirSync(new URL(`${entry.name}/`, root)).some((name) => name.endsWith('.yaml')),
+  )
   .map((entry) => entry.name);
 
 /** All cases, in order of name. */
@@ -67,8 +70,15 @@ function outcome(
       : deleting
         ? (controller.afterDeletion?.(object as never, inputs as never) ?? 'nothing')
         : controller.desired(object as never, inputs as never);
-  const status: unknown = controller.status(object as never, { inputs, outcome: phase, probes: [], observed: undefined, now: '2026-01-01T00:00:00Z' } as never);
-  return plain({ ...(inputs === undefined ? { outcome: phase } : { inputs }), ...(wanted === undefined ? {} : { desired: wanted }), status });
+  const status: unknown = controller.status(
+    object as never,
+    { inputs, outcome: phase, probes: [], observed: undefined, now: '2026-01-01T00:00:00Z' } as never,
+  );
+  return plain({
+    ...(inputs === undefined ? { outcome: phase } : { inputs }),
+    ...(wanted === undefined ? {} : { desired: wanted }),
+    status,
+  });
 }
 
 function complete(manifest: KubeObject): KubeObject {
@@ -82,11 +92,18 @@ function plain(value: unknown): unknown {
   if (value instanceof Set) return [...value].map(plain);
   if (Array.isArray(value)) return value.map(plain);
   if (!isRecord(value)) return value;
-  return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined).map(([key, part]) => [key, plain(part)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, part]) => part !== undefined)
+      .map(([key, part]) => [key, plain(part)]),
+  );
 }
 
 /** A case as it stands in its file, with its outcome: sorted keys, so that a change shows where it is. */
 export function renderCase(golden: GoldenCase, expected: unknown): string {
   const { controller, object, world } = golden;
-  return stringify({ controller, object, world, expected }, { sortMapEntries: true, aliasDuplicateObjects: false, lineWidth: 0 });
+  return stringify(
+    { controller, object, world, expected },
+    { sortMapEntries: true, aliasDuplicateObjects: false, lineWidth: 0 },
+  );
 }

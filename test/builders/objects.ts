@@ -42,7 +42,11 @@ export function anObject<D extends KindDefinition>(kind: D, base: Part, over: Pa
 
 /** A static site of tenant acme, placed on web1 with its name bound. */
 export function aDomain(over: Part = {}): Domain {
-  const metadata = { name: 'shop', namespace: 'acme', finalizers: ['hosting.wcp360.io/cluster', 'hosting.wcp360.io/host'] };
+  const metadata = {
+    name: 'shop',
+    namespace: 'acme',
+    finalizers: ['hosting.wcp360.io/cluster', 'hosting.wcp360.io/host'],
+  };
   const status = { host: 'web1', hostnames: ['shop.acme.example'] };
   return anObject(domainKind, { metadata, spec: { hostname: 'shop.acme.example' }, status }, over);
 }
@@ -77,7 +81,13 @@ export function aHost(over: Part = {}): Host {
     takenUids: [],
     takenNames: [],
   };
-  const ready = { type: 'Ready', status: 'True', reason: 'Serving', message: 'It serves.', lastTransitionTime: CREATED };
+  const ready = {
+    type: 'Ready',
+    status: 'True',
+    reason: 'Serving',
+    message: 'It serves.',
+    lastTransitionTime: CREATED,
+  };
   const status = { root: '/srv/wcp360', capabilities, conditions: [ready] };
   return anObject(hostKind, { metadata: { name: 'web1' }, spec: {}, status }, over);
 }
@@ -85,7 +95,13 @@ export function aHost(over: Part = {}): Host {
 /** The bound claim of acme's shop, unless something else is said. */
 export function aHostnameClaim(hostname: string, tenant: string, over: Part = {}): HostnameClaim {
   const claimant = { uid: 'uid-of-shop', kind: 'Domain', namespace: tenant, name: 'shop' };
-  const bound = { type: 'Bound', status: 'True', reason: 'Bound', message: 'It is bound.', lastTransitionTime: CREATED };
+  const bound = {
+    type: 'Bound',
+    status: 'True',
+    reason: 'Bound',
+    message: 'It is bound.',
+    lastTransitionTime: CREATED,
+  };
   const name = hostname.startsWith('*.') ? `wc--any.${hostname.slice(2)}` : hostname;
   const spec = { hostname, tenantRef: { name: tenant }, claimants: [claimant] };
   return anObject(hostnameClaimKind, { metadata: { name }, spec, status: { conditions: [bound] } }, over);
@@ -110,5 +126,8 @@ export function aRetainedData(over: Part = {}): RetainedData {
 /** A namespace that carries the label of its tenant. */
 export function aNamespace(name: string, over: Part = {}): KubeObject {
   const labels = { 'hosting.wcp360.io/tenant': name };
-  return merge({ apiVersion: apiVersionOf(namespaceKind), kind: 'Namespace', metadata: { name, labels } }, over) as KubeObject;
+  return merge(
+    { apiVersion: apiVersionOf(namespaceKind), kind: 'Namespace', metadata: { name, labels } },
+    over,
+  ) as KubeObject;
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '#runtime/base/json.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 
 /** One node of a schema, with the path of its field (`spec.aliases[]`). */
@@ -17,15 +18,16 @@ export function walkSchema(schema: Schema, path = ''): readonly SchemaNode[] {
   return [{ path, schema }, ...below, ...items, ...values];
 }
 
-/** `object` with `value` at a path of walkSchema; lists get it as their only element, missing parents are made from `parents`. */
+/** `object` with `value` at a path of walkSchema; lists get it as their only element, missing parents are made. */
 export function withValue(object: unknown, path: string, value: unknown): unknown {
   const [, name = '', list = '', rest = ''] = /^([^.[{]+)((?:\[\]|\{\})?)\.?(.*)$/.exec(path) ?? [];
-  const record = typeof object === 'object' && object !== null ? (object as Readonly<Record<string, unknown>>) : {};
+  const record = isRecord(object) ? object : {};
   const old = record[name];
+  const put = (inner: unknown): unknown => (rest === '' ? value : withValue(inner, rest, value));
   if (list === '[]') {
     const element: unknown = Array.isArray(old) ? old[0] : undefined;
-    return { ...record, [name]: [rest === '' ? value : withValue(element, rest, value)] };
+    return { ...record, [name]: [put(element)] };
   }
   if (list === '{}') return { ...record, [name]: { key: value } };
-  return { ...record, [name]: rest === '' ? value : withValue(old, rest, value) };
+  return { ...record, [name]: put(old) };
 }

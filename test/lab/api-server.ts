@@ -73,7 +73,7 @@ export async function startLabServer(options: Partial<ApiServerOptions> = {}): P
   });
   const agents = new Map<Identity | null, Agent>();
   const agentFor = (identity: Identity | null): Agent => {
-    const known = agents.get(identity) ?? new Agent({ ca, keepAlive: true, ...(identity ?? {}) });
+    const known = agents.get(identity) ?? new Agent({ ca, keepAlive: true, ...identity });
     agents.set(identity, known);
     return known;
   };
@@ -145,10 +145,24 @@ function parsed(text: string): unknown {
   }
 }
 
-function open(target: Target, method: string, path: string, { body, headers = {}, identity = target.admin }: LabRequest) {
-  const payload = body === undefined ? undefined : typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-  const type = payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) };
-  const outgoing = httpsRequest(`${target.url}${path}`, {
+function open(
+  target: Target,
+  method: string,
+  path: string,
+  { body, headers = {}, identity = target.admin }: LabRequest,
+) {
+  const payload =
+    body === undefined ? undefined : typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  const type =
+    payload === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) };
+  const { hostname, port } = new URL(target.url);
+  // The path goes out as it is: a URL object would clean it up.
+  const outgoing = httpsRequest({
+    hostname,
+    port,
+    path,
     method,
     agent: target.agentFor(identity),
     headers: { ...type, ...headers } as Record<string, string | string[]>,
@@ -209,7 +223,9 @@ function kubeconfigOf(url: string, ca: string, admin: Identity): unknown {
     kind: 'Config',
     'current-context': 'lab',
     clusters: [{ name: 'lab', cluster: { server: url, 'certificate-authority-data': base64(ca) } }],
-    users: [{ name: 'admin', user: { 'client-certificate-data': base64(admin.cert), 'client-key-data': base64(admin.key) } }],
+    users: [
+      { name: 'admin', user: { 'client-certificate-data': base64(admin.cert), 'client-key-data': base64(admin.key) } },
+    ],
     contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'admin', namespace: 'default' } }],
   };
 }

@@ -17,7 +17,10 @@ export interface KubectlResult {
 /** The real kubectl, on one kubeconfig. */
 export interface Kubectl {
   /** Runs to the end, half a minute at most; `input` is its stdin. Never rejects for a bad exit code. */
-  run(argv: readonly string[], options?: { readonly input?: string; readonly env?: Readonly<Record<string, string>> }): Promise<KubectlResult>;
+  run(
+    argv: readonly string[],
+    options?: { readonly input?: string; readonly env?: Readonly<Record<string, string>> },
+  ): Promise<KubectlResult>;
   /** Starts it and leaves it running. */
   start(argv: readonly string[]): ChildProcessWithoutNullStreams;
 }
@@ -34,10 +37,15 @@ export async function openKubectl(kubeconfig: string): Promise<Kubectl> {
     run: (argv, options = {}) =>
       new Promise((resolve) => {
         const env = { ...process.env, HOME: dirname(kubeconfig), ...options.env };
-        const child = execFile(program, [...base, ...argv], { timeout: timeoutMs, maxBuffer: 64 << 20, env }, (err, stdout, stderr) => {
-          const exitCode = err === null ? 0 : typeof err.code === 'number' ? err.code : -1;
-          resolve({ exitCode, stdout, stderr });
-        });
+        const child = execFile(
+          program,
+          [...base, ...argv],
+          { timeout: timeoutMs, maxBuffer: 64 << 20, env },
+          (err, stdout, stderr) => {
+            const exitCode = err === null ? 0 : typeof err.code === 'number' ? err.code : -1;
+            resolve({ exitCode, stdout, stderr });
+          },
+        );
         child.stdin?.end(options.input ?? '');
       }),
     start: (argv) => spawn(program, [...base, ...argv]),

@@ -47,18 +47,40 @@ function baseFor(kind: string, file: string, path: string): unknown {
   const shop = document?.toJS() as { spec: Record<string, unknown> };
   const way = /^spec\.(static|php|proxy|redirect)/.exec(path)?.[1] ?? 'php';
   const { php, ...rest } = shop.spec;
-  const ways: Readonly<Record<string, unknown>> = { static: {}, php, proxy: {}, redirect: { to: 'https://acme.example' } };
+  const ways: Readonly<Record<string, unknown>> = {
+    static: {},
+    php,
+    proxy: {},
+    redirect: { to: 'https://acme.example' },
+  };
   return { ...shop, spec: { ...rest, [way]: ways[way] } };
 }
 
 const stringFields = kinds.flatMap((kind) =>
   walkSchema(kind.spec, 'spec')
     .filter(({ schema }) => schema.type === 'string' || schema['x-kubernetes-int-or-string'] === true)
-    .map(({ path }) => ({ kind, path, file: kind.kind.replaceAll(/(?<=[a-z])([A-Z])/g, '-$1').toLowerCase().replace('uidclaim', 'uid-claim') })),
+    .map(({ path }) => ({
+      kind,
+      path,
+      file: kind.kind
+        .replaceAll(/(?<=[a-z])([A-Z])/g, '-$1')
+        .toLowerCase()
+        .replace('uidclaim', 'uid-claim'),
+    })),
 );
 
 /** Fields in which hostile text is somebody's own data: it is carried as such and shown to nobody but whom it is for. */
-const DATA_FIELDS = new Set(['spec.php.env[].value', 'spec.headers[].value', 'spec.tls.hsts.maxAge', 'spec.redirect.to', 'spec.access.basicAuth.realm', 'spec.php.settings[].value', 'spec.suspensions[].message', 'spec.suspensions[].by', 'spec.owners[].name']);
+const DATA_FIELDS = new Set([
+  'spec.php.env[].value',
+  'spec.headers[].value',
+  'spec.tls.hsts.maxAge',
+  'spec.redirect.to',
+  'spec.access.basicAuth.realm',
+  'spec.php.settings[].value',
+  'spec.suspensions[].message',
+  'spec.suspensions[].by',
+  'spec.owners[].name',
+]);
 
 /** What a field of the list above may take of the hostile values, and why that is harmless. */
 const HARMLESS = new Map<string, RegExp>([
@@ -74,7 +96,12 @@ void t.test('a hostile value is refused in every field that is more than somebod
     for (const value of HOSTILE) {
       const { faults } = admit(kind, withValue(baseFor(kind.kind, file, path), path, value) as object);
       if (faults.length > 0) refused += 1;
-      else t.match(value, HARMLESS.get(path) ?? /^$(?!.)/, `${kind.kind} ${path} takes ${JSON.stringify(value.slice(0, 40))}`);
+      else
+        t.match(
+          value,
+          HARMLESS.get(path) ?? /^$(?!.)/,
+          `${kind.kind} ${path} takes ${JSON.stringify(value.slice(0, 40))}`,
+        );
     }
   }
   t.ok(refused > 500, `${String(refused)} refusals`);
@@ -107,23 +134,43 @@ function inputsOf(domain: Domain): DomainHostInputs {
 
 function recordsOf(domain: Domain): string {
   const inputs = inputsOf(domain);
-  const plain = (value: unknown): unknown => (value instanceof Map ? Object.fromEntries([...value].map(([key, part]) => [key, plain(part)])) : isRecord(value) ? Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plain(part)])) : value);
-  return canonicalJson(plain({ sites: desiredSites(domain, inputs), pools: desiredPools(domain, inputs), tree: desiredTree(domain, inputs) }));
+  const plain = (value: unknown): unknown =>
+    value instanceof Map
+      ? Object.fromEntries([...value].map(([key, part]) => [key, plain(part)]))
+      : isRecord(value)
+        ? Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plain(part)]))
+        : value;
+  return canonicalJson(
+    plain({
+      sites: desiredSites(domain, inputs),
+      pools: desiredPools(domain, inputs),
+      tree: desiredTree(domain, inputs),
+    }),
+  );
 }
 
-void t.test('a hostile value that passes comes out as data: with a harmless one in its place, everything else is the same', async (t) => {
-  const harmless = 'harmless-value';
-  let passed = 0;
-  for (const { kind, path, file } of stringFields.filter((field) => field.kind === domainKind && DATA_FIELDS.has(field.path))) {
-    const plain = admit(domainKind, withValue(baseFor(kind.kind, file, path), path, harmless) as object);
-    if (plain.faults.length > 0) continue;
-    for (const value of HOSTILE.filter((text) => text.length > 1)) {
-      const { object, faults } = admit(domainKind, withValue(baseFor(kind.kind, file, path), path, value) as object);
-      if (faults.length > 0) continue;
-      passed += 1;
-      const text = JSON.stringify(value).slice(1, -1);
-      t.equal(recordsOf(object).replaceAll(text, harmless), recordsOf(plain.object), `${path} ${encodeURIComponent(value)}`);
+void t.test(
+  'a hostile value that passes comes out as data: with a harmless one in its place, everything else is the same',
+  async (t) => {
+    const harmless = 'harmless-value';
+    let passed = 0;
+    for (const { kind, path, file } of stringFields.filter(
+      (field) => field.kind === domainKind && DATA_FIELDS.has(field.path),
+    )) {
+      const plain = admit(domainKind, withValue(baseFor(kind.kind, file, path), path, harmless) as object);
+      if (plain.faults.length > 0) continue;
+      for (const value of HOSTILE.filter((text) => text.length > 1)) {
+        const { object, faults } = admit(domainKind, withValue(baseFor(kind.kind, file, path), path, value) as object);
+        if (faults.length > 0) continue;
+        passed += 1;
+        const text = JSON.stringify(value).slice(1, -1);
+        t.equal(
+          recordsOf(object).replaceAll(text, harmless),
+          recordsOf(plain.object),
+          `${path} ${encodeURIComponent(value)}`,
+        );
+      }
     }
-  }
-  t.ok(passed > 10, `${String(passed)} values passed as data`);
-});
+    t.ok(passed > 10, `${String(passed)} values passed as data`);
+  },
+);

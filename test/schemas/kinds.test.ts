@@ -34,7 +34,12 @@ function faultsOf(kind: KindDefinition, base: Part, over: Part): readonly string
   return admit(kind, merge(base, over) as object).faults.map(({ field, message }) => `${field}: ${message}`);
 }
 
-const site = { apiVersion: 'hosting.wcp360.io/v1alpha1', kind: 'Domain', metadata: { name: 'shop', namespace: 'acme' }, spec: { hostname: 'shop.acme.example' } };
+const site = {
+  apiVersion: 'hosting.wcp360.io/v1alpha1',
+  kind: 'Domain',
+  metadata: { name: 'shop', namespace: 'acme' },
+  spec: { hostname: 'shop.acme.example' },
+};
 
 void t.test('a Domain of five lines is a static site with the defaults of a good administrator', async (t) => {
   const { object, faults } = admit(domainKind, site);
@@ -55,26 +60,74 @@ void t.test('a Domain that contradicts itself is refused with a sentence', async
   const cases: readonly (readonly [why: string, spec: Part, sentence: RegExp])[] = [
     ['two ways to serve', { static: {}, php: {} }, /at most one of static, php, proxy and redirect/],
     ['a proxy to nowhere', { proxy: {} }, /exactly one of socket and url/],
-    ['a proxy to two places', { proxy: { socket: 'a.sock', url: 'http://127.0.0.1:3000' } }, /exactly one of socket and url/],
+    [
+      'a proxy to two places',
+      { proxy: { socket: 'a.sock', url: 'http://127.0.0.1:3000' } },
+      /exactly one of socket and url/,
+    ],
     ['an alias of itself', { aliases: ['shop.acme.example'] }, /not an alias of itself/],
     ['www of www', { hostname: 'www.acme.example', www: 'Serve' }, /www must be None/],
     ['an end for what is not kept', { deletionPolicy: 'Delete', retainFor: '1h' }, /needs deletionPolicy/],
     ['a header of the server', { headers: [{ name: 'Transfer-Encoding', value: 'x' }] }, /set by the server itself/],
     ['a variable of ours', { php: { env: [{ name: 'WCP360_X', value: '' }] } }, /are ours/],
-    ['a php.ini setting that opens files', { php: { settings: [{ name: 'auto_prepend_file', value: 'x' }] } }, /supported values/],
+    [
+      'a php.ini setting that opens files',
+      { php: { settings: [{ name: 'auto_prepend_file', value: 'x' }] } },
+      /supported values/,
+    ],
   ];
   for (const [why, spec, sentence] of cases) {
     const faults = faultsOf(domainKind, site, { spec });
-    t.ok(faults.some((fault) => sentence.test(fault)), `${why}: ${faults.join('; ')}`);
+    t.ok(
+      faults.some((fault) => sentence.test(fault)),
+      `${why}: ${faults.join('; ')}`,
+    );
   }
 });
 
 void t.test('hostnames are what the DNS and the claims allow', async (t) => {
-  const good = ['a.b', 'shop.acme.example', 'xn--mnchen-3ya.example', 'a-b.c-d.example', '1.example', `${'a'.repeat(63)}.example`, 'hello.localhost', 'x--y.example'];
-  const bad = ['', 'localhost', 'a..b', '.a.b', 'a.b.', '-a.b', 'a-.b', '*.a.b', '~.*', '127.0.0.1', 'A.b', 'a_b.c', 'a b.c', 'ab--c.example', 'wc--any.example', `${'a'.repeat(64)}.example`, `${'a.'.repeat(127)}example`, 'a.b\n', 'a.b\u0000', 'ä.example', '_', '[::1]'];
+  const good = [
+    'a.b',
+    'shop.acme.example',
+    'xn--mnchen-3ya.example',
+    'a-b.c-d.example',
+    '1.example',
+    `${'a'.repeat(63)}.example`,
+    'hello.localhost',
+    'x--y.example',
+  ];
+  const bad = [
+    '',
+    'localhost',
+    'a..b',
+    '.a.b',
+    'a.b.',
+    '-a.b',
+    'a-.b',
+    '*.a.b',
+    '~.*',
+    '127.0.0.1',
+    'A.b',
+    'a_b.c',
+    'a b.c',
+    'ab--c.example',
+    'wc--any.example',
+    `${'a'.repeat(64)}.example`,
+    `${'a.'.repeat(127)}example`,
+    'a.b\n',
+    'a.b\u0000',
+    'ä.example',
+    '_',
+    '[::1]',
+  ];
   for (const hostname of good) t.same(faultsOf(domainKind, site, { spec: { hostname } }), [], hostname);
-  for (const hostname of bad) t.not(faultsOf(domainKind, site, { spec: { hostname } }).length, 0, JSON.stringify(hostname));
-  t.same(faultsOf(domainKind, site, { spec: { aliases: ['*.shop.acme.example', 'b.example'] } }), [], 'wildcards are aliases');
+  for (const hostname of bad)
+    t.not(faultsOf(domainKind, site, { spec: { hostname } }).length, 0, JSON.stringify(hostname));
+  t.same(
+    faultsOf(domainKind, site, { spec: { aliases: ['*.shop.acme.example', 'b.example'] } }),
+    [],
+    'wildcards are aliases',
+  );
 });
 
 void t.test('paths stay below the domain’s directory', async (t) => {
@@ -89,7 +142,16 @@ void t.test('targets and networks are addresses, not expressions', async (t) => 
   for (const url of ['http://127.0.0.1:3000', 'https://backend.internal', 'http://[::1]:8080']) {
     t.same(faultsOf(domainKind, site, { spec: { proxy: { url } } }), [], url);
   }
-  for (const url of ['http://a@b', 'http://a/b', 'ftp://a', 'http://$host', 'http://a:99999', 'unix:/run/x', 'http://a;b', 'http://0x7f.1 ']) {
+  for (const url of [
+    'http://a@b',
+    'http://a/b',
+    'ftp://a',
+    'http://$host',
+    'http://a:99999',
+    'unix:/run/x',
+    'http://a;b',
+    'http://0x7f.1 ',
+  ]) {
     t.not(faultsOf(domainKind, site, { spec: { proxy: { url } } }).length, 0, url);
   }
   for (const cidr of ['192.0.2.0/24', '192.0.2.1', '2001:db8::/32', '::/0', '::1']) {
@@ -101,29 +163,55 @@ void t.test('targets and networks are addresses, not expressions', async (t) => 
   for (const to of ['https://acme.example', 'http://a.example:8080/x?y=1#z', '//hello.localhost']) {
     t.same(faultsOf(domainKind, site, { spec: { redirect: { to } } }), [], to);
   }
-  for (const to of ['javascript:alert(1)', '/x', '//a', 'https://a\r\nSet-Cookie: x', 'https://a b', 'https://"', '///x']) {
+  for (const to of [
+    'javascript:alert(1)',
+    '/x',
+    '//a',
+    'https://a\r\nSet-Cookie: x',
+    'https://a b',
+    'https://"',
+    '///x',
+  ]) {
     t.not(faultsOf(domainKind, site, { spec: { redirect: { to } } }).length, 0, JSON.stringify(to));
   }
 });
 
 void t.test('a tenant has a name that accounts and namespaces can have, and that nobody else has', async (t) => {
-  const named = (name: string): readonly string[] => faultsOf(tenantKind, { kind: 'Tenant', metadata: { name }, spec: {} }, {});
+  const named = (name: string): readonly string[] =>
+    faultsOf(tenantKind, { kind: 'Tenant', metadata: { name }, spec: {} }, {});
   for (const name of ['acme', 'a', 'a1-b', 'a'.repeat(32)]) t.same(named(name), [], name);
-  for (const name of ['kube-x', 'default', 'wcp360-system', 'root', 'www-data', '1a', 'a.b', 'a'.repeat(33), 'a-']) t.not(named(name).length, 0, name);
+  for (const name of ['kube-x', 'default', 'wcp360-system', 'root', 'www-data', '1a', 'a.b', 'a'.repeat(33), 'a-'])
+    t.not(named(name).length, 0, name);
   const own = { kind: 'Tenant', metadata: { name: 'acme' }, spec: { parentRef: { name: 'acme' } } };
   t.match(faultsOf(tenantKind, own, {}).join(), /its own reseller/);
-  const system = { kind: 'Tenant', metadata: { name: 'acme' }, spec: { owners: [{ kind: 'Group', name: 'system:masters' }] } };
+  const system = {
+    kind: 'Tenant',
+    metadata: { name: 'acme' },
+    spec: { owners: [{ kind: 'Group', name: 'system:masters' }] },
+  };
   t.match(faultsOf(tenantKind, system, {}).join(), /belong to Kubernetes/);
 });
 
 void t.test('a claim is named by what it claims and never passes on', async (t) => {
-  const claim = (name: string, hostname: string, tenant: string): object => ({ kind: 'HostnameClaim', metadata: { name }, spec: { hostname, tenantRef: { name: tenant } } });
+  const claim = (name: string, hostname: string, tenant: string): object => ({
+    kind: 'HostnameClaim',
+    metadata: { name },
+    spec: { hostname, tenantRef: { name: tenant } },
+  });
   t.same(admit(hostnameClaimKind, claim('a.example', 'a.example', 'acme')).faults, []);
   t.same(admit(hostnameClaimKind, claim('wc--any.a.example', '*.a.example', 'acme')).faults, []);
   t.match(admit(hostnameClaimKind, claim('b.example', 'a.example', 'acme')).faults[0]?.message ?? '', /named like it/);
-  const passed = admit(hostnameClaimKind, claim('a.example', 'a.example', 'other'), claim('a.example', 'a.example', 'acme'));
+  const passed = admit(
+    hostnameClaimKind,
+    claim('a.example', 'a.example', 'other'),
+    claim('a.example', 'a.example', 'acme'),
+  );
   t.match(passed.faults[0]?.message ?? '', /does not pass to another tenant/);
-  const uid = (name: string): object => ({ kind: 'UIDClaim', metadata: { name }, spec: { tenantRef: { name: 'acme' } } });
+  const uid = (name: string): object => ({
+    kind: 'UIDClaim',
+    metadata: { name },
+    spec: { tenantRef: { name: 'acme' } },
+  });
   t.same(admit(uidClaimKind, uid('20000')).faults, []);
   t.not(admit(uidClaimKind, uid('60000')).faults.length, 0);
 });

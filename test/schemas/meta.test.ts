@@ -24,7 +24,8 @@ void t.test('a quantity is the number that Kubernetes reads in it', async (t) =>
 });
 
 void t.test('what is no quantity has no number', async (t) => {
-  for (const text of ['', 'x', '1 Gi', '-1', '1e3', '1KiB', '1..5', '99999999999999999999', '1Ei']) t.equal(parseQuantity(text), undefined, text);
+  for (const text of ['', 'x', '1 Gi', '-1', '1e3', '1KiB', '1..5', '99999999999999999999', '1Ei'])
+    t.equal(parseQuantity(text), undefined, text);
 });
 
 void t.test('a number of bytes survives being written and read', async () => {
@@ -43,14 +44,29 @@ void t.test('a duration is the time that Go reads in it', async (t) => {
 
 void t.test('a selector matches what Kubernetes matches', async (t) => {
   const labels = { app: 'shop', tier: 'web' };
-  for (const text of ['', 'app=shop', 'app==shop,tier!=db', 'app in (shop, blog)', 'tier', '!gone', 'gone notin (x)', 'gone!=x']) {
+  for (const text of [
+    '',
+    'app=shop',
+    'app==shop,tier!=db',
+    'app in (shop, blog)',
+    'tier',
+    '!gone',
+    'gone notin (x)',
+    'gone!=x',
+  ]) {
     t.ok(matchesLabels(parseSelector(text) ?? [], labels), text);
   }
   for (const text of ['app=blog', 'app notin (shop)', '!app', 'gone', 'gone in (x)']) {
     t.notOk(matchesLabels(parseSelector(text) ?? [], labels), text);
   }
-  for (const text of ['=', 'a=b=c', 'a in b', 'a in (b', ',', 'a,,b', '-a=b']) t.equal(parseSelector(text), undefined, text);
-  t.ok(matchesLabels(selectorOf({ matchLabels: { app: 'shop' }, matchExpressions: [{ key: 'tier', operator: 'Exists' }] }), labels));
+  for (const text of ['=', 'a=b=c', 'a in b', 'a in (b', ',', 'a,,b', '-a=b'])
+    t.equal(parseSelector(text), undefined, text);
+  t.ok(
+    matchesLabels(
+      selectorOf({ matchLabels: { app: 'shop' }, matchExpressions: [{ key: 'tier', operator: 'Exists' }] }),
+      labels,
+    ),
+  );
   t.ok(matchesLabels(selectorOf(undefined), undefined));
 });
 

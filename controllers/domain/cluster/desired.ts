@@ -22,7 +22,9 @@ export function desiredFinalizers(inputs: DomainClusterInputs): ReadonlySet<stri
 export function desiredRights(domain: Domain, inputs: DomainClusterInputs): readonly KubeObject[] {
   if (inputs.secrets.length === 0 || inputs.host === undefined) return [];
   const metadata = rightsMetadata(domain, inputs.tenant);
-  const rules = [{ apiGroups: [''], resources: ['secrets'], resourceNames: inputs.secrets.map(({ name }) => name), verbs: ['get'] }];
+  const rules = [
+    { apiGroups: [''], resources: ['secrets'], resourceNames: inputs.secrets.map(({ name }) => name), verbs: ['get'] },
+  ];
   const subject = { kind: 'ServiceAccount', name: agentAccountOf(inputs.host), namespace: SYSTEM_NAMESPACE };
   return [
     { apiVersion: apiVersionOf(roleKind), kind: roleKind.kind, metadata, rules },
@@ -42,6 +44,12 @@ function rightsMetadata(domain: Domain, tenant: string): KubeObject['metadata'] 
     name: `wcp360-domain-${name}`,
     namespace: tenant,
     labels: { [LABELS.tenant]: tenant, [LABELS.managedBy]: MANAGED_BY },
-    ...(uid === undefined ? {} : { ownerReferences: [{ apiVersion: apiVersionOf(domainKind), kind: domainKind.kind, name, uid, controller: true }] }),
+    ...(uid === undefined
+      ? {}
+      : {
+          ownerReferences: [
+            { apiVersion: apiVersionOf(domainKind), kind: domainKind.kind, name, uid, controller: true },
+          ],
+        }),
   };
 }

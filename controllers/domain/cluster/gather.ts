@@ -16,7 +16,12 @@ export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHo
   const { namespace = '' } = domain.metadata;
   const tenant = cache.get(tenantKind, { name: namespace });
   if (tenant === undefined) {
-    return { pending: { reason: 'NamespaceWithoutTenant', message: `There is no Tenant ${namespace}; make one, or move the Domain.` } };
+    return {
+      pending: {
+        reason: 'NamespaceWithoutTenant',
+        message: `There is no Tenant ${namespace}; make one, or move the Domain.`,
+      },
+    };
   }
   const { host, nextHost } = tenant.status ?? {};
   return {

@@ -14,7 +14,10 @@ export interface DomainClusterStatusInput {
  * What the leader says: Claimed and Placed, where the Domain runs, and Ready as long as no agent can say it.
  * A Domain is placed once one of its names is bound; it stays placed while it is changed, so that what is served goes on.
  */
-export function domainClusterStatus(domain: Domain, { inputs, outcome }: DomainClusterStatusInput): StatusPatch<typeof domainKind> {
+export function domainClusterStatus(
+  domain: Domain,
+  { inputs, outcome }: DomainClusterStatusInput,
+): StatusPatch<typeof domainKind> {
   const claimed = claimedOf(inputs, outcome);
   const host = hostOf(domain, inputs);
   const placed = placedOf(host, claimed);
@@ -49,20 +52,39 @@ function claimedOf(inputs: DomainClusterInputs | undefined, outcome: Outcome): S
   }
   const refused = inputs.names.find((name) => name.state === 'Refused');
   if (refused !== undefined) {
-    return { type: 'Claimed', status: 'False', reason: refused.reason ?? 'HostnameTaken', message: refused.message ?? '' };
+    return {
+      type: 'Claimed',
+      status: 'False',
+      reason: refused.reason ?? 'HostnameTaken',
+      message: refused.message ?? '',
+    };
   }
   const waiting = inputs.names.filter((name) => name.state === 'Claiming').map((name) => name.hostname);
+  if (waiting.length > 0 && outcome.phase === 'failed') {
+    return { type: 'Claimed', status: 'False', reason: 'ApplyFailed', message: outcome.message };
+  }
   if (waiting.length > 0) {
-    return { type: 'Claimed', status: 'False', reason: 'Claiming', message: `${waiting.slice(0, 3).join(', ')} is being claimed.` };
+    return {
+      type: 'Claimed',
+      status: 'False',
+      reason: 'Claiming',
+      message: `${waiting.slice(0, 3).join(', ')} is being claimed.`,
+    };
   }
   return { type: 'Claimed', status: 'True', reason: 'Claimed', message: 'All names are the tenant’s.' };
 }
 
 function placedOf(host: string | undefined, claimed: Statement): Statement {
-  if (host !== undefined) return { type: 'Placed', status: 'True', reason: 'Placed', message: `Served by host ${host}.` };
+  if (host !== undefined)
+    return { type: 'Placed', status: 'True', reason: 'Placed', message: `Served by host ${host}.` };
   return claimed.status === 'True'
     ? { type: 'Placed', status: 'False', reason: 'TenantNotReady', message: 'The tenant has no host yet.' }
-    : { type: 'Placed', status: 'False', reason: claimed.reason, message: 'A host is chosen once a name is the tenant’s.' };
+    : {
+        type: 'Placed',
+        status: 'False',
+        reason: claimed.reason,
+        message: 'A host is chosen once a name is the tenant’s.',
+      };
 }
 
 function readyOf(claimed: Statement, placed: Statement): Statement {

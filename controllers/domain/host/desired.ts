@@ -1,4 +1,5 @@
 import { parseDurationMs, parseDurationSeconds } from '#schemas/meta/duration.ts';
+import { shortName } from '#schemas/meta/name-hash.ts';
 import { parseQuantity } from '#schemas/meta/quantity.ts';
 import { domainDirectory, keptDirectory, logsDirectory } from '#schemas/meta/tenant-tree.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
@@ -6,9 +7,12 @@ import type { PhpPool, PhpPools } from '#runtime/drivers/php-fpm/model.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { DomainHostInputs, PhpInputs } from './inputs.ts';
 
-/** The name of a Domain's pool and of its files in folders that all tenants share; no tenant's name has a dot, so it is unique. */
+/** So long that the path of its socket below `/srv/wcp360` stays within what a socket's address holds (unix(7)). */
+const POOL_NAME_CHARACTERS = 72;
+
+/** The name of a Domain's pool; no tenant's name has a dot, so it is unique. */
 export function poolNameOf(domain: Domain): string {
-  return `${domain.metadata.namespace ?? ''}.${domain.metadata.name}`;
+  return shortName(`${domain.metadata.namespace ?? ''}.${domain.metadata.name}`, POOL_NAME_CHARACTERS);
 }
 
 export function socketOf(domain: Domain, root: string): string {
@@ -31,8 +35,9 @@ export function desiredTree(domain: Domain, inputs: DomainHostInputs): Tree {
 /** What a deleted Domain leaves: its directory among what is kept, unless its files are to go, too. */
 export function treeAfterDeletion(domain: Domain): Tree {
   if (domain.spec.deletionPolicy === 'Delete') return { directories: new Map(), kept: new Map() };
-  const { namespace = '', name } = domain.metadata;
-  return { directories: new Map(), kept: new Map([[domainDirectory(namespace, name), keptDirectory('Domain', namespace, name)]]) };
+  const { namespace = '', name, uid = '' } = domain.metadata;
+  const keptAt = keptDirectory('Domain', namespace, name, uid);
+  return { directories: new Map(), kept: new Map([[domainDirectory(namespace, name), keptAt]]) };
 }
 
 /** The PHP master of a site; none while it is suspended, so that nothing of the tenant runs. */

@@ -13,7 +13,7 @@ import { proxyTargetOf } from './proxy.ts';
 
 /** What the agent knows of the tenant and of its own host, once both are there. */
 export interface Surroundings {
-  readonly tenant: Tenant;
+  readonly tenant: string;
   readonly accountId: number;
   readonly effective: NonNullable<NonNullable<Tenant['status']>['effective']>;
   readonly root: string;
@@ -38,17 +38,24 @@ export function gatherDomain(hostName: string, domain: Domain, cache: Cache): Do
 }
 
 function surroundingsOf(hostName: string, domain: Domain, cache: Cache): Surroundings | Pending {
-  const name = domain.metadata.namespace ?? '';
-  const tenant = cache.get(tenantKind, { name });
-  const { uid, effective } = tenant?.status ?? {};
-  if (tenant === undefined || uid === undefined || effective === undefined) {
+  const { namespace: name = '' } = domain.metadata;
+  const tenant = tenantStatusOf(name, cache);
+  if (tenant.uid === undefined || tenant.effective === undefined) {
     return { pending: { reason: 'TenantNotReady', message: `Tenant ${name} is not ready yet.` } };
   }
-  const { root, capabilities } = cache.get(hostKind, { name: hostName })?.status ?? {};
+  const { root, capabilities } = hostStatusOf(hostName, cache);
   if (root === undefined || capabilities?.front === undefined) {
     return { pending: { reason: 'HostNotReady', message: `Host ${hostName} has not told yet what it has.` } };
   }
-  return { tenant, accountId: uid, effective, root, capabilities };
+  return { tenant: name, accountId: tenant.uid, effective: tenant.effective, root, capabilities };
+}
+
+function tenantStatusOf(name: string, cache: Cache): NonNullable<Tenant['status']> {
+  return cache.get(tenantKind, { name })?.status ?? {};
+}
+
+function hostStatusOf(name: string, cache: Cache): NonNullable<Host['status']> {
+  return cache.get(hostKind, { name })?.status ?? {};
 }
 
 function baseInputs(domain: Domain, around: Surroundings): DomainHostInputs {
@@ -56,13 +63,15 @@ function baseInputs(domain: Domain, around: Surroundings): DomainHostInputs {
   const names = namesOf(domain).filter((name) => bound.has(name.hostname));
   const unclaimed = unclaimedOf(domain);
   return {
-    tenant: around.tenant.metadata.name,
+    tenant: around.tenant,
     accountId: around.accountId,
     frontGid: around.capabilities.front?.gid ?? 0,
     root: around.root,
     names,
     ...(unclaimed === undefined ? {} : { unclaimed }),
-    secretVersions: Object.fromEntries((domain.status?.secrets ?? []).map((secret) => [secret.name, secret.resourceVersion])),
+    secretVersions: Object.fromEntries(
+      (domain.status?.secrets ?? []).map((secret) => [secret.name, secret.resourceVersion]),
+    ),
   };
 }
 

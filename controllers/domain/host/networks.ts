@@ -31,7 +31,8 @@ export function contains(network: Network, address: Address): boolean {
 
 function parseIpv4(text: string): Address | undefined {
   const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)) return undefined;
+  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255))
+    return undefined;
   return { bits: parts.reduce((bits, part) => (bits << 8n) | BigInt(part), 0n), width: 32 };
 }
 
@@ -39,7 +40,10 @@ function parseIpv6(text: string): Address | undefined {
   const embedded = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
   const ipv4 = embedded === null ? undefined : parseIpv4(embedded[2] ?? '');
   if (embedded !== null && ipv4 === undefined) return undefined;
-  const hex = ipv4 === undefined ? text : `${embedded?.[1] ?? ''}${(ipv4.bits >> 16n).toString(16)}:${(ipv4.bits & 0xffffn).toString(16)}`;
+  const hex =
+    ipv4 === undefined
+      ? text
+      : `${embedded?.[1] ?? ''}${(ipv4.bits >> 16n).toString(16)}:${(ipv4.bits & 0xffffn).toString(16)}`;
   const groups = groupsOf(hex);
   if (groups === undefined) return undefined;
   const bits = groups.reduce((sum, group) => (sum << 16n) | BigInt(Number.parseInt(group, 16)), 0n);

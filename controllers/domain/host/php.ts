@@ -11,26 +11,40 @@ const DEFAULT_MEMORY_BYTES = 256 * 1024 * 1024;
 
 /**
  * The PHP version and limits of a site. A refusal leaves a site that runs as it is: a mistyped version does not take it down.
- * A version that is not named is the package's first, or the newest that the host has.
+ * A version that is not named is the first of the package that the host has, or the host's newest where the package names none.
  */
-export function phpInputsOf(php: PhpSpec, around: Pick<Surroundings, 'effective' | 'capabilities'>): PhpInputs | Refused {
-  const allowed = around.effective.php?.versions ?? [];
-  const installed = around.capabilities.phpVersions ?? [];
-  const version = php.version ?? allowed[0] ?? installed.at(-1);
+export function phpInputsOf(
+  php: PhpSpec,
+  around: Pick<Surroundings, 'effective' | 'capabilities'>,
+): PhpInputs | Refused {
+  const { versions = [], children = DEFAULT_CHILDREN, memory = '' } = around.effective.php ?? {};
+  const version = versionOf(php.version, versions, around.capabilities.phpVersions ?? []);
+  if (typeof version !== 'string') return version;
+  const memoryBytes = parseQuantity(memory) ?? DEFAULT_MEMORY_BYTES;
+  return aboveLimit(php, memoryBytes) ?? { version, children, memoryBytes };
+}
+
+function aboveLimit(php: PhpSpec, memoryBytes: number): Refused | undefined {
+  const memoryLimit = php.settings.find((setting) => setting.name === 'memory_limit')?.value;
+  if (memoryLimit === undefined || phpBytes(memoryLimit) <= memoryBytes) return undefined;
+  const mebibytes = String(Math.floor(memoryBytes / 1024 / 1024));
+  return refused('SettingAboveLimit', `memory_limit ${memoryLimit} is more than the ${mebibytes}M of the package.`);
+}
+
+function versionOf(
+  named: string | undefined,
+  allowed: readonly string[],
+  installed: readonly string[],
+): string | Refused {
+  const fallback = allowed.length === 0 ? installed.at(-1) : allowed.find((version) => installed.includes(version));
+  const version = named ?? fallback ?? allowed[0];
   if (version === undefined) return refused('PhpVersionNotInstalled', 'This host has no PHP.');
   if (allowed.length > 0 && !allowed.includes(version)) {
     return refused('PhpVersionNotAllowed', `The package allows PHP ${allowed.join(', ')}, not ${version}.`);
   }
-  if (!installed.includes(version)) {
-    return refused('PhpVersionNotInstalled', `This host has PHP ${installed.join(', ') || 'of no version'}, not ${version}.`);
-  }
-  const memoryBytes = parseQuantity(around.effective.php?.memory ?? DEFAULT_MEMORY_BYTES) ?? DEFAULT_MEMORY_BYTES;
-  const memoryLimit = php.settings.find((setting) => setting.name === 'memory_limit');
-  if (memoryLimit !== undefined && phpBytes(memoryLimit.value) > memoryBytes) {
-    const mebibytes = String(Math.floor(memoryBytes / 1024 / 1024));
-    return refused('SettingAboveLimit', `memory_limit ${memoryLimit.value} is more than the ${mebibytes}M of the package.`);
-  }
-  return { version, children: around.effective.php?.children ?? DEFAULT_CHILDREN, memoryBytes };
+  if (installed.includes(version)) return version;
+  const present = installed.length === 0 ? 'no PHP' : `PHP ${installed.join(', ')}`;
+  return refused('PhpVersionNotInstalled', `This host has ${present}, not ${version}.`);
 }
 
 /** php.ini's short sizes: `256M`; `-1` means without limit. Source: PHP manual, "Shorthand bytes". */

@@ -27,7 +27,11 @@ export async function probeDomain<W extends HostWorld>(
   return [...answers, behind];
 }
 
-async function probeName(domain: Domain, hostname: string, ask: () => Promise<FrontAnswer | undefined>): Promise<ProbeResult> {
+async function probeName(
+  domain: Domain,
+  hostname: string,
+  ask: () => Promise<FrontAnswer | undefined>,
+): Promise<ProbeResult> {
   const failed = (message: string): ProbeResult => ({ ok: false, reason: 'ProbeFailed', message });
   try {
     const answer = await ask();
@@ -40,17 +44,32 @@ async function probeName(domain: Domain, hostname: string, ask: () => Promise<Fr
   }
 }
 
-async function probeBehind(domain: Domain, inputs: DomainHostInputs, host: Host, signal: AbortSignal): Promise<ProbeResult> {
-  if (inputs.suspendedFor !== undefined || inputs.problem !== undefined || domain.spec.redirect !== undefined) return OK;
+async function probeBehind(
+  domain: Domain,
+  inputs: DomainHostInputs,
+  host: Host,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  const { spec } = domain;
+  const isAnsweredByFront = [inputs.suspendedFor, inputs.problem, spec.redirect].some((cause) => cause !== undefined);
+  if (isAnsweredByFront) return OK;
   if (inputs.proxy !== undefined) return probeProxy(inputs.proxy, host, signal);
-  const root = domain.spec.php?.root ?? domain.spec.static?.root ?? 'public';
+  const { root } = spec.php ?? spec.static ?? { root: 'public' };
   const path = `${inputs.root}/${domainDirectory(inputs.tenant, domain.metadata.name)}/${root}`;
   const facts = await host.facts(path, signal);
   if (facts?.type === 'directory') return OK;
-  return { ok: false, reason: 'DocumentRootMissing', message: `The document root ${root} is not there; upload the site, or correct spec.` };
+  return {
+    ok: false,
+    reason: 'DocumentRootMissing',
+    message: `The document root ${root} is not there; upload the site, or correct spec.`,
+  };
 }
 
-async function probeProxy(target: NonNullable<DomainHostInputs['proxy']>, host: Host, signal: AbortSignal): Promise<ProbeResult> {
+async function probeProxy(
+  target: NonNullable<DomainHostInputs['proxy']>,
+  host: Host,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
   if (target.type === 'socket') {
     if (await host.accepts(target.path, signal)) return OK;
     return { ok: false, reason: 'ProxyTargetRefused', message: `Nothing answers at the socket ${target.path}.` };
@@ -60,7 +79,10 @@ async function probeProxy(target: NonNullable<DomainHostInputs['proxy']>, host: 
   const { host: name, port } = target;
   try {
     const address = { host: name, port };
-    await host.httpRequest({ address, method: 'HEAD', path: '/', headers: { 'user-agent': 'wcp360-probe' }, timeoutMs: 2_000 }, signal);
+    await host.httpRequest(
+      { address, method: 'HEAD', path: '/', headers: { 'user-agent': 'wcp360-probe' }, timeoutMs: 2_000 },
+      signal,
+    );
     return OK;
   } catch (err) {
     if (!(err instanceof HostError)) throw err;

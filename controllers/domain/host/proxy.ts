@@ -22,7 +22,8 @@ export function proxyTargetOf(domain: Domain, around: Surroundings): ProxyTarget
   const allowed = (around.effective.proxyTargets ?? [])
     .map(({ cidr, ports }) => ({ cidr, ...portsOf(ports) }))
     .filter(({ fromPort, toPort }) => target.port >= fromPort && target.port <= toPort);
-  const matching = parseAddress(target.host) === undefined ? allowed : allowed.filter(({ cidr }) => isWithin(target.host, cidr));
+  const matching =
+    parseAddress(target.host) === undefined ? allowed : allowed.filter(({ cidr }) => isWithin(target.host, cidr));
   return matching.length === 0 ? notAllowed(url ?? '') : { ...target, allowed: matching };
 }
 

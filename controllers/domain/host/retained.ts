@@ -6,27 +6,23 @@ import { keptDirectory } from '#schemas/meta/tenant-tree.ts';
 import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 
-/** Name of the RetainedData of a namespaced object; neither a kind nor a namespace has a dot. */
-export function retainedNameOf(kind: string, namespace: string, name: string): string {
-  return `${kind.toLowerCase()}.${namespace}.${name}`;
-}
-
 /** The object that stands for a deleted Domain's files; its end is counted from the deletion. */
 export function retainedDataOf(domain: Domain, hostName: string, accountId: number): KubeObject {
-  const { namespace = '', name } = domain.metadata;
+  const { namespace = '', name, uid = '' } = domain.metadata;
   const expiresAt = expiryOf(domain);
   return {
     apiVersion: apiVersionOf(retainedDataKind),
     kind: retainedDataKind.kind,
     metadata: {
-      name: retainedNameOf('Domain', namespace, name),
+      // One object for each life of a name: a later deletion never writes into an earlier one's.
+      name: `domain.${namespace}.${name}.${uid}`,
       labels: { [LABELS.tenant]: namespace, [LABELS.managedBy]: MANAGED_BY },
     },
     spec: {
       objectRef: { kind: 'Domain', namespace, name },
       tenantRef: { name: namespace },
       host: hostName,
-      path: keptDirectory('Domain', namespace, name),
+      path: keptDirectory('Domain', namespace, name, uid),
       userId: accountId,
       ...(expiresAt === undefined ? {} : { expiresAt }),
     },

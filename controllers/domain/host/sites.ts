@@ -15,7 +15,10 @@ export function desiredSites(domain: Domain, inputs: DomainHostInputs): SiteTabl
     inputs.names.map(({ hostname, use }) => {
       const access = accessOf(domain, inputs, hostname);
       const isRedirect = use === 'Redirect' && serve.type !== 'suspended';
-      return [hostname, { ...site, serve: isRedirect ? toHostname : serve, ...(access === undefined ? {} : { access }) }];
+      return [
+        hostname,
+        { ...site, serve: isRedirect ? toHostname : serve, ...(access === undefined ? {} : { access }) },
+      ];
     }),
   );
 }
@@ -40,7 +43,8 @@ function siteOf(domain: Domain, inputs: DomainHostInputs): Omit<Site, 'serve' | 
 function serveOf(domain: Domain, inputs: DomainHostInputs): SiteServe {
   const { spec } = domain;
   if (inputs.suspendedFor !== undefined) return { type: 'suspended', message: inputs.suspendedFor };
-  if (inputs.problem !== undefined) return { type: 'unavailable', message: 'This site is not available at the moment.' };
+  if (inputs.problem !== undefined)
+    return { type: 'unavailable', message: 'This site is not available at the moment.' };
   if (inputs.proxy !== undefined) return { type: 'proxy', target: inputs.proxy };
   if (spec.redirect !== undefined) {
     const { to, code, keepPath } = spec.redirect;

@@ -19,9 +19,16 @@ export function domainHostStatus(domain: Domain, input: DomainStatusInput): Stat
   return {
     fields: {
       ...placesOf(domain, input.inputs),
-      ...(input.outcome.phase === 'failed' ? { attempts: input.outcome.attempts, nextTryAt: input.outcome.nextTryAt } : {}),
+      ...(input.outcome.phase === 'failed'
+        ? { attempts: input.outcome.attempts, nextTryAt: input.outcome.nextTryAt }
+        : {}),
     },
-    conditions: [readyOf(served, input), { ...served, type: 'Served' }, ...driftedOf(input.outcome), suspendedOf(input.inputs)],
+    conditions: [
+      readyOf(served, input),
+      { ...served, type: 'Served' },
+      ...driftedOf(input.outcome),
+      suspendedOf(input.inputs),
+    ],
   };
 }
 
@@ -57,10 +64,21 @@ function probedOf(input: DomainStatusInput): Statement {
   const failed = input.probes.find((probe) => !probe.ok);
   if (failed !== undefined) return notServed(failed.reason, failed.message);
   if (input.inputs?.suspendedFor !== undefined) {
-    return { type: 'Served', status: 'False', reason: 'Suspended', message: `Visitors get a notice: ${input.inputs.suspendedFor}` };
+    return {
+      type: 'Served',
+      status: 'False',
+      reason: 'Suspended',
+      message: `Visitors get a notice: ${input.inputs.suspendedFor}`,
+    };
   }
-  if (input.inputs === undefined || input.inputs.names.length === 0) return notServed('Claiming', 'No name is bound yet.');
-  return { type: 'Served', status: 'True', reason: 'Serving', message: `The site answers under ${namesIn(input.inputs)}.` };
+  if (input.inputs === undefined || input.inputs.names.length === 0)
+    return notServed('Claiming', 'No name is bound yet.');
+  return {
+    type: 'Served',
+    status: 'True',
+    reason: 'Serving',
+    message: `The site answers under ${namesIn(input.inputs)}.`,
+  };
 }
 
 function namesIn(inputs: DomainHostInputs): string {
@@ -86,7 +104,14 @@ function driftedOf(outcome: Outcome): readonly Statement[] {
   const subjects = outcome.withheld.map((action) => action.subject);
   const shown = subjects.slice(0, 5).join(', ');
   const more = subjects.length > 5 ? ` and ${String(subjects.length - 5)} more` : '';
-  return [{ type: 'Drifted', status: 'True', reason: 'DriftFound', message: `The host differs in ${shown}${more}; the drift policy leaves it so.` }];
+  return [
+    {
+      type: 'Drifted',
+      status: 'True',
+      reason: 'DriftFound',
+      message: `The host differs in ${shown}${more}; the drift policy leaves it so.`,
+    },
+  ];
 }
 
 function suspendedOf(inputs: DomainHostInputs | undefined): Statement {

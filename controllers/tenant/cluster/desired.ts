@@ -12,6 +12,11 @@ const RBAC = 'rbac.authorization.k8s.io';
 
 const COUNTED = ['domains', 'databases', 'mailboxes'] as const;
 
+/** The host that a tenant is on, or goes to now: not before it has its user id, without which a host can do nothing for it. */
+export function placeOf(inputs: TenantClusterInputs): string | undefined {
+  return inputs.uid.isClaimed ? inputs.host : undefined;
+}
+
 /** Everything in the API that a tenant is made of. */
 export function desiredChildren(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
   if (inputs.isNamespaceTerminating) return leavingBindings(tenant, inputs);
@@ -40,7 +45,20 @@ function namespaceOf(tenant: Tenant): KubeObject {
     metadata: {
       name,
       labels: labelsOf(tenant),
-      ...(uid === undefined ? {} : { ownerReferences: [{ apiVersion: apiVersionOf(tenantKind), kind: tenantKind.kind, name, uid, controller: true, blockOwnerDeletion: true }] }),
+      ...(uid === undefined
+        ? {}
+        : {
+            ownerReferences: [
+              {
+                apiVersion: apiVersionOf(tenantKind),
+                kind: tenantKind.kind,
+                name,
+                uid,
+                controller: true,
+                blockOwnerDeletion: true,
+              },
+            ],
+          }),
     },
   };
 }
@@ -65,19 +83,23 @@ function ownersBinding(tenant: Tenant): KubeObject {
   return {
     ...inNamespace(roleBindingKind, tenant, 'wcp360-owners'),
     roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: TENANT_ROLES.owner },
-    subjects: [{ kind: 'ServiceAccount', name: 'default', namespace }, ...owners.filter((owner) => owner.name !== 'default')],
+    subjects: [
+      { kind: 'ServiceAccount', name: 'default', namespace },
+      ...owners.filter((owner) => owner.name !== 'default'),
+    ],
   };
 }
 
 function agentBindings(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
-  if (inputs.host === undefined) return [];
+  const host = placeOf(inputs);
+  if (host === undefined) return [];
   const binding = inNamespace(roleBindingKind, tenant, 'wcp360-agent');
   return [
     {
       ...binding,
       metadata: { ...binding.metadata, finalizers: [FINALIZERS.cluster] },
       roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: TENANT_ROLES.agent },
-      subjects: [{ kind: 'ServiceAccount', name: agentAccountOf(inputs.host), namespace: SYSTEM_NAMESPACE }],
+      subjects: [{ kind: 'ServiceAccount', name: agentAccountOf(host), namespace: SYSTEM_NAMESPACE }],
     },
   ];
 }

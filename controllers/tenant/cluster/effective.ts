@@ -23,9 +23,11 @@ export function effectiveOf(tenant: Tenant, pack: Package, suspendedFor: string 
 
 /** `1024Mi` and `1Gi` are one amount and get one spelling. */
 export function canonicalLimits(limits: Limits): Limits {
-  const bytes = BYTES.flatMap((name) => (limits[name] === undefined ? [] : [[name, canonicalBytes(limits[name])]]));
+  const bytes = BYTES.flatMap((name) =>
+    limits[name] === undefined ? [] : [[name, canonicalBytes(limits[name])] as const],
+  );
   const cpu = limits.cpu === undefined ? {} : { cpu: formatMillicores(parseMillicores(limits.cpu) ?? 0) };
-  return { ...limits, ...Object.fromEntries(bytes), ...cpu };
+  return { ...limits, ...Object.fromEntries<string>(bytes), ...cpu };
 }
 
 function canonicalBytes(quantity: string | number): string {

@@ -1,5 +1,5 @@
 import { namespaceKind, roleBindingKind } from '#schemas/meta/builtin.ts';
-import { LABELS } from '#schemas/meta/names.ts';
+import { FINALIZERS, LABELS } from '#schemas/meta/names.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { packageKind, type Package } from '#schemas/v1alpha1/package.ts';
@@ -7,7 +7,7 @@ import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, isRefused, type Pending, type Refused } from '#runtime/manager/controller.ts';
 import { effectiveOf } from './effective.ts';
-import type { TenantClusterInputs } from './inputs.ts';
+import type { Effective, TenantClusterInputs } from './inputs.ts';
 import { exceededLimit, parentsOf } from './parent.ts';
 import { chooseHost } from './placement.ts';
 import { suspensionOf } from './suspension.ts';
@@ -23,24 +23,34 @@ export function gatherTenantCluster(tenant: Tenant, cache: Cache): TenantCluster
   const parents = parentsOf(tenant, cache);
   if (isPending(parents) || isRefused(parents)) return parents;
   const effective = effectiveOf(tenant, pack, suspensionOf(tenant, parents));
-  const [parent] = parents;
-  const exceeded = parent === undefined ? undefined : exceededLimit(tenant, effective.limits ?? {}, parent, cache);
-  if (parent !== undefined && exceeded !== undefined) {
-    const message = `Reseller ${parent.metadata.name} has given away all of its ${exceeded}; lower a limit, or raise the reseller’s.`;
-    return { refused: { reason: 'ParentLimitExceeded', message } };
-  }
+  const overdrawn = overdrawnParent(tenant, effective, parents[0], cache);
+  if (overdrawn !== undefined) return overdrawn;
   const uid = claimedUid(tenant, cache);
   if (uid === undefined) return { pending: { reason: 'UidsExhausted', message: 'No user id is free.' } };
   return { ...namespace, effective, uid, ...placementOf(tenant, cache) };
 }
 
+function overdrawnParent(
+  tenant: Tenant,
+  effective: Effective,
+  parent: Tenant | undefined,
+  cache: Cache,
+): Refused | undefined {
+  const exceeded = parent === undefined ? undefined : exceededLimit(tenant, effective.limits ?? {}, parent, cache);
+  if (parent === undefined || exceeded === undefined) return undefined;
+  const message = `Reseller ${parent.metadata.name} has given away all of its ${exceeded}; lower a limit, or raise the reseller’s.`;
+  return { refused: { reason: 'ParentLimitExceeded', message } };
+}
+
 function leavingInputs(tenant: Tenant, cache: Cache): TenantClusterInputs {
-  const { uid, host, effective = {} } = tenant.status ?? {};
+  const { effective = {} } = tenant.status ?? {};
+  // A host's finalizer without a host was set right before a crash: the host is chosen now, and lets the tenant go.
+  const isPlaced = tenant.status?.host !== undefined || tenant.metadata.finalizers?.includes(FINALIZERS.host) === true;
   return {
     ...occupationOf(tenant, cache),
     effective,
-    uid: { number: uid ?? 0, isClaimed: uid !== undefined },
-    ...(host === undefined ? {} : { host }),
+    uid: claimedUid(tenant, cache) ?? { number: 0, isClaimed: false },
+    ...(isPlaced ? placementOf(tenant, cache) : {}),
   };
 }
 
@@ -64,7 +74,11 @@ function occupationOf(tenant: Tenant, cache: Cache): Occupation {
   const isLeaving = isNamespaceTerminating || tenant.metadata.deletionTimestamp !== undefined;
   // Only asked when it matters: the list of a large namespace is not made for each of its changes.
   const hasAgentBinding = cache.get(roleBindingKind, { namespace: name, name: 'wcp360-agent' }) !== undefined;
-  return { isNamespaceTerminating, hasAgentBinding, isNamespaceInUse: !isLeaving || cache.list(domainKind, name).length > 0 };
+  return {
+    isNamespaceTerminating,
+    hasAgentBinding,
+    isNamespaceInUse: !isLeaving || cache.list(domainKind, name).length > 0,
+  };
 }
 
 function packageOf(tenant: Tenant, cache: Cache): Package | Pending {
@@ -77,7 +91,11 @@ function packageOf(tenant: Tenant, cache: Cache): Package | Pending {
     .list(packageKind)
     .filter((pack) => pack.spec.isDefault)
     .toSorted((a, b) => compareTexts(ageOf(a), ageOf(b)));
-  return oldest ?? { pending: { reason: 'NoDefaultPackage', message: 'Name a package, or make one the default (spec.isDefault).' } };
+  return (
+    oldest ?? {
+      pending: { reason: 'NoDefaultPackage', message: 'Name a package, or make one the default (spec.isDefault).' },
+    }
+  );
 }
 
 function ageOf(pack: Package): string {

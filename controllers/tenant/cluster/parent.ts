@@ -14,7 +14,9 @@ export function parentsOf(tenant: Tenant, cache: Cache): readonly Tenant[] | Pen
   let name = tenant.spec.parentRef?.name;
   while (name !== undefined) {
     if (name === tenant.metadata.name || parents.length === DEEPEST) {
-      return { refused: { reason: 'ParentCycle', message: `The chain of resellers above ${tenant.metadata.name} has no end.` } };
+      return {
+        refused: { reason: 'ParentCycle', message: `The chain of resellers above ${tenant.metadata.name} has no end.` },
+      };
     }
     const parent = cache.get(tenantKind, { name });
     if (parent === undefined) return { pending: { reason: 'ParentNotFound', message: `There is no Tenant ${name}.` } };
@@ -30,10 +32,15 @@ export function parentsOf(tenant: Tenant, cache: Cache): readonly Tenant[] | Pen
  */
 export function exceededLimit(tenant: Tenant, limits: Limits, parent: Tenant, cache: Cache): string | undefined {
   const allowed = amountsOf(parent.status?.effective?.limits ?? {});
-  const older = cache.byIndex(tenantKind, BY_PARENT, parent.metadata.name).filter((sibling) => isOlder(sibling, tenant));
+  const older = cache
+    .byIndex(tenantKind, BY_PARENT, parent.metadata.name)
+    .filter((sibling) => isOlder(sibling, tenant));
   const wanted = amountsOf(limits);
   return [...allowed].find(([name, most]) => {
-    const others = older.reduce((sum, sibling) => sum + (amountsOf(sibling.status?.effective?.limits ?? {}).get(name) ?? 0), 0);
+    const others = older.reduce(
+      (sum, sibling) => sum + (amountsOf(sibling.status?.effective?.limits ?? {}).get(name) ?? 0),
+      0,
+    );
     return others + (wanted.get(name) ?? Number.POSITIVE_INFINITY) > most;
   })?.[0];
 }

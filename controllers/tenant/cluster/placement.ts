@@ -20,7 +20,9 @@ export const tenantsByHost: CacheIndex = {
 export function chooseHost(tenant: Tenant, cache: Cache): string | undefined {
   if (tenant.status?.host !== undefined) return tenant.status.host;
   const selector = selectorOf(tenant.spec.placement.hostSelector);
-  const candidates = cache.list(hostKind).filter((host) => takes(host, tenant.metadata.name) && matchesLabels(selector, host.metadata.labels));
+  const candidates = cache
+    .list(hostKind)
+    .filter((host) => takes(host, tenant.metadata.name) && matchesLabels(selector, host.metadata.labels));
   const counted = candidates.map((host) => ({
     name: host.metadata.name,
     tenants: cache.byIndex(tenantKind, BY_HOST, host.metadata.name).length,

@@ -1,7 +1,9 @@
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Tenant, tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
+import { placeOf } from './desired.ts';
 import type { TenantClusterInputs } from './inputs.ts';
+import { suspensionOf } from './suspension.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 
@@ -10,35 +12,67 @@ export interface TenantClusterStatusInput {
   readonly outcome: Outcome;
 }
 
-/** What the leader says: Placed and Suspended, the effective limits, and Ready as long as no agent can say it. */
-export function tenantClusterStatus(tenant: Tenant, { inputs, outcome }: TenantClusterStatusInput): StatusPatch<typeof tenantKind> {
-  const host = inputs?.uid.isClaimed === true ? inputs.host : tenant.status?.host;
-  const placed = placedOf(host, inputs, outcome);
-  const suspended = suspendedOf(inputs?.effective.suspendedFor ?? (inputs === undefined ? tenant.status?.effective?.suspendedFor : undefined));
-  const fields = {
+/** What the leader says: Accepted, Placed and Suspended, the effective limits, and Ready as long as no agent can say it. */
+export function tenantClusterStatus(
+  tenant: Tenant,
+  { inputs, outcome }: TenantClusterStatusInput,
+): StatusPatch<typeof tenantKind> {
+  const fields = inputs === undefined ? heldFields(tenant) : gatheredFields(tenant, inputs);
+  const accepted = acceptedOf(inputs, outcome);
+  const placed = placedOf(fields.host, accepted, inputs);
+  const own = [accepted, placed, suspendedOf(fields.effective?.suspendedFor)];
+  return { fields, conditions: fields.host === undefined ? [{ ...placed, type: 'Ready' }, ...own] : own };
+}
+
+type Fields = Pick<NonNullable<Tenant['status']>, 'host' | 'uid' | 'effective'>;
+
+function gatheredFields(tenant: Tenant, inputs: TenantClusterInputs): Fields {
+  const host = placeOf(inputs) ?? tenant.status?.host;
+  return {
     ...(host === undefined ? {} : { host }),
-    ...factsOf(tenant, inputs),
+    ...(inputs.uid.isClaimed ? { uid: inputs.uid.number } : {}),
+    effective: inputs.effective,
   };
-  return { fields, conditions: host === undefined ? [{ ...placed, type: 'Ready' }, placed, suspended] : [placed, suspended] };
 }
 
-/** While nothing can be said (a package was removed, a limit is exceeded), what held goes on to hold. */
-function factsOf(tenant: Tenant, inputs: TenantClusterInputs | undefined): StatusPatch<typeof tenantKind>['fields'] {
-  const uid = inputs?.uid.isClaimed === true ? inputs.uid.number : tenant.status?.uid;
-  const effective = inputs?.effective ?? tenant.status?.effective;
-  return { ...(uid === undefined ? {} : { uid }), ...(effective === undefined ? {} : { effective }) };
+/** While nothing can be said (a package was removed, a limit is exceeded), what held goes on to hold; a suspension holds all the same. */
+function heldFields(tenant: Tenant): Fields {
+  const { host, uid, effective } = tenant.status ?? {};
+  const suspendedFor = suspensionOf(tenant, []);
+  const held = suspendedFor === undefined ? effective : { ...effective, suspended: true, suspendedFor };
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(held === undefined ? {} : { effective: held }),
+  };
 }
 
-function placedOf(host: string | undefined, inputs: TenantClusterInputs | undefined, outcome: Outcome): Statement {
+/** Whether what is declared can be had: a tenant that runs goes on as it was while its leader refuses a change. */
+function acceptedOf(inputs: TenantClusterInputs | undefined, outcome: Outcome): Statement {
   if ('reason' in outcome) {
     const reason = outcome.phase === 'failed' ? 'ApplyFailed' : outcome.reason;
-    return { type: 'Placed', status: 'False', reason, message: outcome.message };
+    return { type: 'Accepted', status: 'False', reason, message: outcome.message };
   }
   if (inputs?.uid.isClaimed === false) {
-    return { type: 'Placed', status: 'False', reason: 'UidClaiming', message: 'A user id is being claimed.' };
+    return { type: 'Accepted', status: 'False', reason: 'UidClaiming', message: 'A user id is being claimed.' };
   }
+  return {
+    type: 'Accepted',
+    status: 'True',
+    reason: 'Accepted',
+    message: 'Package, limits and namespace are the tenant’s.',
+  };
+}
+
+function placedOf(host: string | undefined, accepted: Statement, inputs: TenantClusterInputs | undefined): Statement {
   if (host !== undefined) return { type: 'Placed', status: 'True', reason: 'Placed', message: `Runs on host ${host}.` };
-  return { type: 'Placed', status: 'False', reason: 'NoHost', message: inputs?.unplaced ?? 'No host takes this tenant at the moment.' };
+  if (accepted.status === 'False') return { ...accepted, type: 'Placed' };
+  return {
+    type: 'Placed',
+    status: 'False',
+    reason: 'NoHost',
+    message: inputs?.unplaced ?? 'No host takes this tenant at the moment.',
+  };
 }
 
 function suspendedOf(sentence: string | undefined): Statement {

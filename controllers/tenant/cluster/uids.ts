@@ -1,3 +1,4 @@
+import { nameHash } from '#schemas/meta/name-hash.ts';
 import { ACCOUNT_UIDS } from '#schemas/meta/names.ts';
 import { uidClaimKind } from '#schemas/v1alpha1/uid-claim.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -18,17 +19,11 @@ export function uidOf(
   const [claim] = cache.byIndex(uidClaimKind, BY_TENANT, tenant);
   if (claim !== undefined) return { number: Number(claim.metadata.name), isClaimed: true };
   const count = ACCOUNT_UIDS.last - ACCOUNT_UIDS.first + 1;
-  const start = hashOf(tenant) % count;
+  const start = nameHash(tenant) % count;
   for (let step = 0; step < count; step += 1) {
     const number = ACCOUNT_UIDS.first + ((start + step) % count);
-    if (!isTaken(number) && cache.get(uidClaimKind, { name: String(number) }) === undefined) return { number, isClaimed: false };
+    if (!isTaken(number) && cache.get(uidClaimKind, { name: String(number) }) === undefined)
+      return { number, isClaimed: false };
   }
   return undefined;
-}
-
-/** FNV-1a, 32 bits: spreads names, guards nothing. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return hash >>> 0;
 }

@@ -21,7 +21,8 @@ export function gatherTenantHost(hostName: string, tenant: Tenant, cache: Cache)
   if (root === undefined || capabilities?.front === undefined) {
     return { pending: { reason: 'HostNotReady', message: `Host ${hostName} has not told yet what it has.` } };
   }
-  const left = tenant.metadata.deletionTimestamp === undefined ? 0 : cache.list(domainKind, tenant.metadata.name).length;
+  const left =
+    tenant.metadata.deletionTimestamp === undefined ? 0 : cache.list(domainKind, tenant.metadata.name).length;
   if (left > 0) return { pending: { reason: 'Deleting', message: `${String(left)} Domains are taken down first.` } };
   return { accountId: uid, root, front: capabilities.front, hasAccounts: capabilities.accounts === true };
 }

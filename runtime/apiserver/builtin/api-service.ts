@@ -10,6 +10,12 @@ export const apiServiceStrategy: Strategy = {
   validate: (service) => {
     const wanted = `${textAt(service, 'spec', 'version')}.${textAt(service, 'spec', 'group')}`;
     if (service.metadata.name === wanted) return [];
-    return [invalidValue('metadata.name', service.metadata.name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`)];
+    return [
+      invalidValue(
+        'metadata.name',
+        service.metadata.name,
+        `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`,
+      ),
+    ];
   },
 };

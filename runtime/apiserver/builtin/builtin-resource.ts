@@ -27,7 +27,11 @@ export interface BuiltinRow {
   readonly fields?: Readonly<Record<string, (object: KubeObject) => string>>;
   readonly subresources?: readonly Pick<SubresourceInfo, 'name' | 'verbs'>[] | readonly SubresourceInfo[];
   /** For a second view of a collection that another row stores. */
-  readonly storedAs?: { readonly collection: string; readonly apiVersion: string; readonly conversion: NonNullable<Resource['conversion']> };
+  readonly storedAs?: {
+    readonly collection: string;
+    readonly apiVersion: string;
+    readonly conversion: NonNullable<Resource['conversion']>;
+  };
 }
 
 const anything: Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
@@ -60,7 +64,9 @@ export function builtinResource(row: BuiltinRow): Resource {
     schema: compiled,
     typeProblem: (object) => {
       const wrong = compiled.validate(object).find(({ reason }) => reason === 'FieldValueTypeInvalid');
-      return wrong === undefined ? undefined : `json: cannot unmarshal into field ${kind}.${wrong.field}: ${wrong.message}`;
+      return wrong === undefined
+        ? undefined
+        : `json: cannot unmarshal into field ${kind}.${wrong.field}: ${wrong.message}`;
     },
     strategy,
     fields: { ...metadataFields, ...row.fields },

@@ -13,7 +13,11 @@ export const definitionStrategy: Strategy = {
   prepareCreate: (draft) => {
     completeNames(draft);
     const storage = storageVersionOf(draft);
-    draft['status'] = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: storage === undefined ? [] : [storage] };
+    draft['status'] = {
+      conditions: [],
+      acceptedNames: { plural: '', kind: '' },
+      storedVersions: storage === undefined ? [] : [storage],
+    };
   },
   prepareUpdate: (draft) => {
     completeNames(draft);
@@ -21,10 +25,10 @@ export const definitionStrategy: Strategy = {
     const status = recordAt(draft, 'status');
     const stored: unknown = status['storedVersions'];
     const versions = Array.isArray(stored) ? stored.map(String) : [];
-    if (storage !== undefined && !versions.includes(storage)) draft['status'] = { ...status, storedVersions: [...versions, storage] };
+    if (storage !== undefined && !versions.includes(storage))
+      draft['status'] = { ...status, storedVersions: [...versions, storage] };
   },
   validate: validateCrd,
-
 };
 
 function completeNames(draft: Draft): void {
@@ -42,7 +46,9 @@ function completeNames(draft: Draft): void {
 
 function storageVersionOf(draft: Draft): string | undefined {
   const versions: unknown = recordAt(draft, 'spec')['versions'];
-  const storage: unknown = Array.isArray(versions) ? versions.find((version: unknown) => isRecord(version) && version['storage'] === true) : undefined;
+  const storage: unknown = Array.isArray(versions)
+    ? versions.find((version: unknown) => isRecord(version) && version['storage'] === true)
+    : undefined;
   const name = isRecord(storage) ? storage['name'] : undefined;
   return typeof name === 'string' ? name : undefined;
 }

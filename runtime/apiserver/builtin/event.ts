@@ -30,8 +30,14 @@ export const newEventStrategy: Strategy = {
     const required = ['reportingController', 'reportingInstance', 'action', 'reason'];
     return [
       ...(matches ? [] : [invalidValue('regarding.namespace', place, 'does not match event.namespace')]),
-      ...(old !== undefined || event['eventTime'] !== undefined ? [] : [fault('eventTime', 'FieldValueRequired', 'Required value')]),
-      ...(old !== undefined ? [] : required.filter((field) => textAt(event, field) === '').map((field) => fault(field, 'FieldValueRequired', 'Required value'))),
+      ...(old !== undefined || event['eventTime'] !== undefined
+        ? []
+        : [fault('eventTime', 'FieldValueRequired', 'Required value')]),
+      ...(old !== undefined
+        ? []
+        : required
+            .filter((field) => textAt(event, field) === '')
+            .map((field) => fault(field, 'FieldValueRequired', 'Required value'))),
     ];
   },
 };

@@ -32,7 +32,14 @@ const coreRows: readonly BuiltinRow[] = [
   },
   { resource: 'secrets', kind: 'Secret', namespaced: true, strategy: secretStrategy, fields: secretFields },
   { resource: 'configmaps', kind: 'ConfigMap', namespaced: true, shortNames: ['cm'], strategy: configMapStrategy },
-  { resource: 'events', kind: 'Event', namespaced: true, shortNames: ['ev'], strategy: eventStrategy, fields: eventFields },
+  {
+    resource: 'events',
+    kind: 'Event',
+    namespaced: true,
+    shortNames: ['ev'],
+    strategy: eventStrategy,
+    fields: eventFields,
+  },
   {
     resource: 'serviceaccounts',
     kind: 'ServiceAccount',
@@ -74,7 +81,13 @@ const groupRows: readonly BuiltinRow[] = [
   { group: rbac, resource: 'roles', kind: 'Role', namespaced: true, strategy: roleStrategy },
   { group: rbac, resource: 'rolebindings', kind: 'RoleBinding', namespaced: true, strategy: bindingStrategy },
   { group: rbac, resource: 'clusterroles', kind: 'ClusterRole', namespaced: false, strategy: roleStrategy },
-  { group: rbac, resource: 'clusterrolebindings', kind: 'ClusterRoleBinding', namespaced: false, strategy: bindingStrategy },
+  {
+    group: rbac,
+    resource: 'clusterrolebindings',
+    kind: 'ClusterRoleBinding',
+    namespaced: false,
+    strategy: bindingStrategy,
+  },
   {
     group: 'apiextensions.k8s.io',
     resource: 'customresourcedefinitions',
@@ -99,12 +112,49 @@ const groupRows: readonly BuiltinRow[] = [
 /** Kinds that are answered and never stored. */
 const reviewRows: readonly BuiltinRow[] = [
   { group: authentication, resource: 'tokenreviews', kind: 'TokenReview', namespaced: false, verbs: createOnly },
-  { group: authentication, resource: 'selfsubjectreviews', kind: 'SelfSubjectReview', namespaced: false, verbs: createOnly },
-  { group: authentication, version: 'v1beta1', resource: 'selfsubjectreviews', kind: 'SelfSubjectReview', namespaced: false, verbs: createOnly },
-  { group: authorization, resource: 'subjectaccessreviews', kind: 'SubjectAccessReview', namespaced: false, verbs: createOnly },
-  { group: authorization, resource: 'selfsubjectaccessreviews', kind: 'SelfSubjectAccessReview', namespaced: false, verbs: createOnly },
-  { group: authorization, resource: 'selfsubjectrulesreviews', kind: 'SelfSubjectRulesReview', namespaced: false, verbs: createOnly },
-  { group: authorization, resource: 'localsubjectaccessreviews', kind: 'LocalSubjectAccessReview', namespaced: true, verbs: createOnly },
+  {
+    group: authentication,
+    resource: 'selfsubjectreviews',
+    kind: 'SelfSubjectReview',
+    namespaced: false,
+    verbs: createOnly,
+  },
+  {
+    group: authentication,
+    version: 'v1beta1',
+    resource: 'selfsubjectreviews',
+    kind: 'SelfSubjectReview',
+    namespaced: false,
+    verbs: createOnly,
+  },
+  {
+    group: authorization,
+    resource: 'subjectaccessreviews',
+    kind: 'SubjectAccessReview',
+    namespaced: false,
+    verbs: createOnly,
+  },
+  {
+    group: authorization,
+    resource: 'selfsubjectaccessreviews',
+    kind: 'SelfSubjectAccessReview',
+    namespaced: false,
+    verbs: createOnly,
+  },
+  {
+    group: authorization,
+    resource: 'selfsubjectrulesreviews',
+    kind: 'SelfSubjectRulesReview',
+    namespaced: false,
+    verbs: createOnly,
+  },
+  {
+    group: authorization,
+    resource: 'localsubjectaccessreviews',
+    kind: 'LocalSubjectAccessReview',
+    namespaced: true,
+    verbs: createOnly,
+  },
 ];
 
 /** Every resource that is there without a CustomResourceDefinition; the first version of each is the preferred one. */

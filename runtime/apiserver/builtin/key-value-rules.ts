@@ -8,7 +8,8 @@ import { recordAt } from './fields.ts';
 /** Rules that Secret and ConfigMap share. */
 const maxBytes = 1024 * 1024;
 const keyPattern = /^[-._a-zA-Z0-9]+$/u;
-const keyText = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+const keyText =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
 export function dataKeyFaults(data: Readonly<Record<string, unknown>>, field: string): readonly FieldFault[] {
   return Object.keys(data)
@@ -20,10 +21,13 @@ export function dataKeyFaults(data: Readonly<Record<string, unknown>>, field: st
 export function sizeFaults(object: KubeObject, ...fields: readonly string[]): readonly FieldFault[] {
   let bytes = 0;
   for (const field of fields) {
-    for (const value of Object.values(recordAt(object, field))) bytes += typeof value === 'string' ? Buffer.byteLength(value) : 0;
+    for (const value of Object.values(recordAt(object, field)))
+      bytes += typeof value === 'string' ? Buffer.byteLength(value) : 0;
   }
   const allowed = fields.includes('binaryData') ? maxBytes : (maxBytes * 4) / 3 + 4;
-  return bytes <= allowed ? [] : [fault(fields[0] ?? '', 'FieldValueTooLong', `Too long: may not be more than ${maxBytes} bytes`)];
+  return bytes <= allowed
+    ? []
+    : [fault(fields[0] ?? '', 'FieldValueTooLong', `Too long: may not be more than ${maxBytes} bytes`)];
 }
 
 /** What `immutable: true` forbids: its own removal, and every change of the fields. */
@@ -31,5 +35,7 @@ export function immutableFaults(object: KubeObject, old: KubeObject, fields: rea
   if (old['immutable'] !== true) return [];
   const message = 'Forbidden: field is immutable when `immutable` is set';
   const changed = fields.filter((field) => !isEqual(recordAt(object, field), recordAt(old, field)));
-  return [...(object['immutable'] === true ? [] : ['immutable']), ...changed].map((field) => fault(field, 'FieldValueForbidden', message));
+  return [...(object['immutable'] === true ? [] : ['immutable']), ...changed].map((field) =>
+    fault(field, 'FieldValueForbidden', message),
+  );
 }

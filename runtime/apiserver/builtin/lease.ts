@@ -10,7 +10,8 @@ export const leaseStrategy: Strategy = {
   validate: (lease) => {
     const { leaseDurationSeconds: duration, leaseTransitions: transitions } = recordAt(lease, 'spec');
     const faults: FieldFault[] = [];
-    if (typeof duration === 'number' && duration <= 0) faults.push(invalidValue('spec.leaseDurationSeconds', duration, 'must be greater than 0'));
+    if (typeof duration === 'number' && duration <= 0)
+      faults.push(invalidValue('spec.leaseDurationSeconds', duration, 'must be greater than 0'));
     if (typeof transitions === 'number' && transitions < 0) {
       faults.push(invalidValue('spec.leaseTransitions', transitions, 'must be greater than or equal to 0'));
     }

@@ -32,7 +32,8 @@ export const namespaceStrategy: Strategy = {
   },
   prepareFinalize: (draft, asked) => {
     const { finalizers } = recordAt(draftOf(asked), 'spec');
-    draft['spec'] = Array.isArray(finalizers) && finalizers.length > 0 ? { finalizers: finalizers as readonly unknown[] } : {};
+    draft['spec'] =
+      Array.isArray(finalizers) && finalizers.length > 0 ? { finalizers: finalizers as readonly unknown[] } : {};
   },
 };
 

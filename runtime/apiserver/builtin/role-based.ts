@@ -10,7 +10,8 @@ import { recordAt } from './fields.ts';
 export const roleStrategy: Strategy = {
   ...plainStrategy,
   names: 'segment',
-  validate: (role) => listAt(role, 'rules').flatMap((rule, index) => ruleFaults(rule, `rules[${index}]`, role.kind === 'Role')),
+  validate: (role) =>
+    listAt(role, 'rules').flatMap((rule, index) => ruleFaults(rule, `rules[${index}]`, role.kind === 'Role')),
 };
 
 /** RoleBinding and ClusterRoleBinding: whom it binds may change, to what never. */
@@ -29,8 +30,12 @@ export const bindingStrategy: Strategy = {
   },
   validate: (binding, old) => [
     ...roleRefFaults(binding),
-    ...listAt(binding, 'subjects').flatMap((subject, index) => subjectFaults(subject, `subjects[${index}]`, binding.kind === 'RoleBinding')),
-    ...(old === undefined || isEqual(binding['roleRef'], old['roleRef']) ? [] : [invalidValue('roleRef', binding['roleRef'], 'cannot change roleRef')]),
+    ...listAt(binding, 'subjects').flatMap((subject, index) =>
+      subjectFaults(subject, `subjects[${index}]`, binding.kind === 'RoleBinding'),
+    ),
+    ...(old === undefined || isEqual(binding['roleRef'], old['roleRef'])
+      ? []
+      : [invalidValue('roleRef', binding['roleRef'], 'cannot change roleRef')]),
   ],
 };
 
@@ -57,14 +62,29 @@ function ruleFaults(rule: Readonly<Record<string, unknown>>, at: string, namespa
   const faults: FieldFault[] = [];
   if (isEmptyList(rule['verbs'])) faults.push(needed(`${at}.verbs`, 'verbs must contain at least one value'));
   if (!isEmptyList(rule['nonResourceURLs'])) {
-    if (namespaced) faults.push(invalidValue(`${at}.nonResourceURLs`, rule['nonResourceURLs'], 'namespaced rules cannot apply to non-resource URLs'));
+    if (namespaced)
+      faults.push(
+        invalidValue(
+          `${at}.nonResourceURLs`,
+          rule['nonResourceURLs'],
+          'namespaced rules cannot apply to non-resource URLs',
+        ),
+      );
     if (!isEmptyList(rule['apiGroups']) || !isEmptyList(rule['resources'])) {
-      faults.push(invalidValue(`${at}.nonResourceURLs`, rule['nonResourceURLs'], 'rules cannot apply to both regular resources and non-resource URLs'));
+      faults.push(
+        invalidValue(
+          `${at}.nonResourceURLs`,
+          rule['nonResourceURLs'],
+          'rules cannot apply to both regular resources and non-resource URLs',
+        ),
+      );
     }
     return faults;
   }
-  if (isEmptyList(rule['apiGroups'])) faults.push(needed(`${at}.apiGroups`, 'resource rules must supply at least one api group'));
-  if (isEmptyList(rule['resources'])) faults.push(needed(`${at}.resources`, 'resource rules must supply at least one resource'));
+  if (isEmptyList(rule['apiGroups']))
+    faults.push(needed(`${at}.apiGroups`, 'resource rules must supply at least one api group'));
+  if (isEmptyList(rule['resources']))
+    faults.push(needed(`${at}.resources`, 'resource rules must supply at least one resource'));
   return faults;
 }
 
@@ -78,13 +98,18 @@ function roleRefFaults(binding: KubeObject): readonly FieldFault[] {
   ];
 }
 
-function subjectFaults(subject: Readonly<Record<string, unknown>>, at: string, namespaced: boolean): readonly FieldFault[] {
+function subjectFaults(
+  subject: Readonly<Record<string, unknown>>,
+  at: string,
+  namespaced: boolean,
+): readonly FieldFault[] {
   const { kind, name, namespace, apiGroup } = subject;
   const faults: FieldFault[] = [];
   if (typeof name !== 'string' || name === '') faults.push(fault(`${at}.name`, 'FieldValueRequired', 'Required value'));
   if (kind === 'ServiceAccount') {
     if ((apiGroup ?? '') !== '') faults.push(notSupported(`${at}.apiGroup`, apiGroup, ['']));
-    if (!namespaced && (namespace ?? '') === '') faults.push(fault(`${at}.namespace`, 'FieldValueRequired', 'Required value'));
+    if (!namespaced && (namespace ?? '') === '')
+      faults.push(fault(`${at}.namespace`, 'FieldValueRequired', 'Required value'));
   } else if (kind !== 'User' && kind !== 'Group') {
     faults.push(notSupported(`${at}.kind`, kind, ['ServiceAccount', 'User', 'Group']));
   }
@@ -96,5 +121,9 @@ function needed(field: string, why: string): FieldFault {
 }
 
 function notSupported(field: string, value: unknown, supported: readonly string[]): FieldFault {
-  return fault(field, 'FieldValueNotSupported', `Unsupported value: ${shown(value ?? '')}: supported values: ${supported.map(shown).join(', ')}`);
+  return fault(
+    field,
+    'FieldValueNotSupported',
+    `Unsupported value: ${shown(value ?? '')}: supported values: ${supported.map(shown).join(', ')}`,
+  );
 }

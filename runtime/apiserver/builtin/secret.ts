@@ -12,7 +12,9 @@ const serviceAccountToken = 'kubernetes.io/service-account-token';
 const serviceAccountName = 'kubernetes.io/service-account.name';
 
 /** Keys that a type cannot be without; `any` is enough with one of them. */
-const typeKeys: Readonly<Record<string, { readonly keys: readonly string[]; readonly any?: boolean; readonly json?: boolean }>> = {
+const typeKeys: Readonly<
+  Record<string, { readonly keys: readonly string[]; readonly any?: boolean; readonly json?: boolean }>
+> = {
   'kubernetes.io/tls': { keys: ['tls.crt', 'tls.key'] },
   'kubernetes.io/dockercfg': { keys: ['.dockercfg'], json: true },
   'kubernetes.io/dockerconfigjson': { keys: ['.dockerconfigjson'], json: true },
@@ -45,12 +47,16 @@ export const secretFields = { type: textReader('type') };
 function mergeStringData(draft: Draft): void {
   const texts = recordAt(draft, 'stringData');
   delete draft['stringData'];
-  const added = Object.entries(texts).map(([key, text]) => [key, Buffer.from(String(text)).toString('base64')] as const);
+  const added = Object.entries(texts).map(
+    ([key, text]) => [key, Buffer.from(String(text)).toString('base64')] as const,
+  );
   if (added.length > 0) draft['data'] = { ...recordAt(draft, 'data'), ...Object.fromEntries(added) };
 }
 
 function encodingFaults(secret: KubeObject): readonly FieldFault[] {
-  const bad = Object.entries(recordAt(secret, 'data')).find(([, value]) => typeof value !== 'string' || !isBase64(value));
+  const bad = Object.entries(recordAt(secret, 'data')).find(
+    ([, value]) => typeof value !== 'string' || !isBase64(value),
+  );
   return bad === undefined ? [] : [invalidValue(`data[${bad[0]}]`, '(secret)', 'must be base64')];
 }
 
@@ -69,7 +75,11 @@ function typeFaults(secret: KubeObject): readonly FieldFault[] {
   const missing = rule.keys.filter((key) => data[key] === undefined);
   if (rule.any === true) return missing.length < rule.keys.length ? [] : missing.map(requiredKey);
   if (missing.length > 0) return missing.map(requiredKey);
-  return rule.json === true ? rule.keys.filter((key) => !holdsJson(data[key])).map((key) => invalidValue(`data[${key}]`, '<secret contents redacted>', 'must be JSON')) : [];
+  return rule.json === true
+    ? rule.keys
+        .filter((key) => !holdsJson(data[key]))
+        .map((key) => invalidValue(`data[${key}]`, '<secret contents redacted>', 'must be JSON'))
+    : [];
 }
 
 function requiredKey(key: string): FieldFault {

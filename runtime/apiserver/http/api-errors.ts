@@ -22,7 +22,12 @@ export function notFound(resource: NamedResource, name: string): ApiError {
 }
 
 export function alreadyExists(resource: NamedResource, name: string): ApiError {
-  return new ApiError(409, 'AlreadyExists', `${qualified(resource)} "${name}" already exists`, detailsOf(resource, name));
+  return new ApiError(
+    409,
+    'AlreadyExists',
+    `${qualified(resource)} "${name}" already exists`,
+    detailsOf(resource, name),
+  );
 }
 
 /** `why` is what follows the resource and name; the usual one says that somebody else was faster. */
@@ -35,7 +40,12 @@ export function conflict(
   return new ApiError(409, 'Conflict', message, detailsOf(resource, name));
 }
 
-export function forbidden(resource: NamedResource, name: string, why: string, causes: readonly FieldFault[] = []): ApiError {
+export function forbidden(
+  resource: NamedResource,
+  name: string,
+  why: string,
+  causes: readonly FieldFault[] = [],
+): ApiError {
   const object = name === '' ? qualified(resource) : `${qualified(resource)} "${name}"`;
   const details = { ...detailsOf(resource, name), ...(causes.length === 0 ? {} : { causes }) };
   return new ApiError(403, 'Forbidden', `${object} is forbidden: ${why}`, details);
@@ -47,7 +57,12 @@ export function invalid(resource: NamedResource, name: string, faults: readonly 
   const lines = faults.map((fault) => (fault.field === '' ? fault.message : `${fault.field}: ${fault.message}`));
   const text = lines.length === 1 ? (lines[0] ?? '') : `[${lines.join(', ')}]`;
   const group = resource.group === '' ? {} : { group: resource.group };
-  return new ApiError(422, 'Invalid', `${kind} "${name}" is invalid: ${text}`, { name, ...group, kind: resource.kind, causes: faults });
+  return new ApiError(422, 'Invalid', `${kind} "${name}" is invalid: ${text}`, {
+    name,
+    ...group,
+    kind: resource.kind,
+    causes: faults,
+  });
 }
 
 /** 422 about the query of a list or watch. */
@@ -80,7 +95,8 @@ export function shown(value: unknown): string {
 /** Any thrown value as the body that Kubernetes clients expect; what was not thrown on purpose tells nothing but that. */
 export function statusOf(error: unknown): Status {
   if (error instanceof ApiError) return failure(error);
-  if (error instanceof InvalidError) return failure(new ApiError(422, 'Invalid', error.message, { causes: error.faults }));
+  if (error instanceof InvalidError)
+    return failure(new ApiError(422, 'Invalid', error.message, { causes: error.faults }));
   if (error instanceof Wcp360Error && error.retry === 'backoff') {
     return failure(new ApiError(500, 'InternalError', `Internal error occurred: ${error.message}`));
   }

@@ -39,7 +39,11 @@ export function auditLine(record: AuditRecord, stage: AuditStage, nowMs: number)
     sourceIPs: sourceAddresses(exchange),
     userAgent: exchange.headers['user-agent'] ?? '',
     ...(attributes?.resourceRequest === true ? { objectRef: referenceOf(attributes) } : {}),
-    responseStatus: { metadata: {}, ...(record.reason === '' ? {} : { status: 'Failure', reason: record.reason }), code: record.status },
+    responseStatus: {
+      metadata: {},
+      ...(record.reason === '' ? {} : { status: 'Failure', reason: record.reason }),
+      code: record.status,
+    },
     requestReceivedTimestamp: microTime(record.receivedMs),
     stageTimestamp: microTime(nowMs),
     annotations:

@@ -13,7 +13,8 @@ export function clientCertificateOf(request: RawRequest): Certificate {
   const found = known.get(connection);
   if (found !== undefined) return found.certificate;
   const socket = request.socket;
-  const certificate = socket instanceof TLSSocket || 'getPeerCertificate' in socket ? subjectOf(socket as TLSSocket) : undefined;
+  const certificate =
+    socket instanceof TLSSocket || 'getPeerCertificate' in socket ? subjectOf(socket as TLSSocket) : undefined;
   known.set(connection, { certificate });
   return certificate;
 }
@@ -27,6 +28,10 @@ function subjectOf(socket: TLSSocket): Certificate {
   const commonName: unknown = subject.CN;
   return {
     commonName: typeof commonName === 'string' ? commonName : '',
-    organizations: Array.isArray(organizations) ? organizations.map(String) : typeof organizations === 'string' ? [organizations] : [],
+    organizations: Array.isArray(organizations)
+      ? organizations.map(String)
+      : typeof organizations === 'string'
+        ? [organizations]
+        : [],
   };
 }

@@ -1,7 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { aggregatedContentType, aggregatedDiscovery, type DiscoveryVersion } from '#runtime/apiserver/discovery/aggregated.ts';
+import {
+  aggregatedContentType,
+  aggregatedDiscovery,
+  type DiscoveryVersion,
+} from '#runtime/apiserver/discovery/aggregated.ts';
 import { etagOf, matchesEtag } from '#runtime/apiserver/discovery/etag.ts';
-import { legacyGroup, legacyGroupList, legacyResourceList, legacyVersions } from '#runtime/apiserver/discovery/legacy.ts';
+import {
+  legacyGroup,
+  legacyGroupList,
+  legacyResourceList,
+  legacyVersions,
+} from '#runtime/apiserver/discovery/legacy.ts';
 import { jsonType, negotiateAccept, type MediaOffer } from '#runtime/apiserver/codec/media-type.ts';
 import { V2_PROTOBUF_TYPE, type OpenApiDocuments, type RenderedDocument } from '#runtime/apiserver/openapi/openapi.ts';
 import type { ResourceInfo } from '#runtime/apiserver/operations.ts';
@@ -67,12 +76,17 @@ interface RootMaker {
 function rootAnswer(request: DocumentRequest, place: 'api' | 'apis', { root, serverAddress }: RootMaker): Answer {
   const chosen = negotiateAccept(request.headers.accept, discoveryOffers);
   if (chosen?.as === undefined) {
-    const make = (infos: readonly ResourceInfo[]): unknown => (place === 'api' ? legacyVersions(infos, serverAddress()) : legacyGroupList(infos));
+    const make = (infos: readonly ResourceInfo[]): unknown =>
+      place === 'api' ? legacyVersions(infos, serverAddress()) : legacyGroupList(infos);
     const { body } = root(place, make, jsonType);
     return { status: 200, contentType: jsonType, body, headers: { Vary: 'Accept' } };
   }
   const version: DiscoveryVersion = chosen.version === 'v2beta1' ? 'v2beta1' : 'v2';
-  const document = root(`${place} ${version}`, (infos) => aggregatedDiscovery(infos, place, version), aggregatedContentType(version));
+  const document = root(
+    `${place} ${version}`,
+    (infos) => aggregatedDiscovery(infos, place, version),
+    aggregatedContentType(version),
+  );
   return cachedAnswer(request, document, { 'Cache-Control': 'public' });
 }
 
@@ -82,14 +96,22 @@ function groupAnswer(infos: readonly ResourceInfo[], segments: readonly string[]
   if (segments.length > (place === 'api' ? 2 : 3)) return undefined;
   const found = isGroup
     ? legacyGroup(infos, first)
-    : legacyResourceList(infos, place === 'api' ? { group: '', version: first } : { group: first, version: second ?? '' });
+    : legacyResourceList(
+        infos,
+        place === 'api' ? { group: '', version: first } : { group: first, version: second ?? '' },
+      );
   return found === undefined ? undefined : jsonAnswer(200, found);
 }
 
-function cachedAnswer(request: DocumentRequest, document: RootDocument, headers: Readonly<Record<string, string>>): Answer {
+function cachedAnswer(
+  request: DocumentRequest,
+  document: RootDocument,
+  headers: Readonly<Record<string, string>>,
+): Answer {
   const { body, etag, contentType } = document;
   const all = { ...headers, ETag: etag, Vary: 'Accept' };
-  if (matchesEtag(request.headers['if-none-match'], etag)) return { status: 304, contentType, body: Buffer.alloc(0), headers: all };
+  if (matchesEtag(request.headers['if-none-match'], etag))
+    return { status: 304, contentType, body: Buffer.alloc(0), headers: all };
   return { status: 200, contentType, body, headers: all };
 }
 
@@ -108,7 +130,9 @@ function openApiAnswer(documents: OpenApiDocuments, request: DocumentRequest): A
       : rendered(request, documents.v2Protobuf(), V2_PROTOBUF_TYPE);
   }
   if (version !== 'v3') return undefined;
-  return rest.length === 0 ? rendered(request, documents.index(), jsonType) : versionDocument(documents, request, rest.join('/'));
+  return rest.length === 0
+    ? rendered(request, documents.index(), jsonType)
+    : versionDocument(documents, request, rest.join('/'));
 }
 
 const yearMs = 365 * 24 * 3_600_000;
@@ -121,10 +145,19 @@ function versionDocument(documents: OpenApiDocuments, request: DocumentRequest, 
   if (hash === null || hash === '') return rendered(request, document, jsonType);
   if (hash !== document.hash) {
     const location = `/openapi/v3/${key}?hash=${document.hash}`;
-    return { status: 301, contentType: 'text/plain; charset=utf-8', body: Buffer.alloc(0), headers: { Location: location } };
+    return {
+      status: 301,
+      contentType: 'text/plain; charset=utf-8',
+      body: Buffer.alloc(0),
+      headers: { Location: location },
+    };
   }
   const expires = new Date(Date.now() + yearMs).toUTCString();
-  return cachedAnswer(request, { ...document, contentType: jsonType }, { 'Cache-Control': 'public, immutable', Expires: expires });
+  return cachedAnswer(
+    request,
+    { ...document, contentType: jsonType },
+    { 'Cache-Control': 'public, immutable', Expires: expires },
+  );
 }
 
 function rendered(request: DocumentRequest, document: RenderedDocument, contentType: string): Answer {

@@ -19,7 +19,6 @@ export interface RawResponse {
   off(event: 'close' | 'drain', listener: () => void): unknown;
 }
 
-
 /** One request as it came from a connection and the response that is still to be written, of HTTP/1.1 or HTTP/2. */
 export interface Exchange {
   readonly method: string;

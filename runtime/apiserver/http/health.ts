@@ -28,9 +28,14 @@ export async function answerHealth(
   const lines = asked.map((check, index) => lineOf(check.name, results[index]));
   const unknown = [...excluded].filter((name) => offered.every((check) => check.name !== name));
   if (unknown.length > 0) {
-    lines.push(`warn: some health checks cannot be excluded: no matches for ${unknown.map((name) => JSON.stringify(name)).join(',')}`);
+    lines.push(
+      `warn: some health checks cannot be excluded: no matches for ${unknown.map((name) => JSON.stringify(name)).join(',')}`,
+    );
   }
-  return textAnswer(failed.length === 0 ? 200 : 500, `${lines.join('\n')}\n${endpoint} check ${failed.length === 0 ? 'passed' : 'failed'}\n`);
+  return textAnswer(
+    failed.length === 0 ? 200 : 500,
+    `${lines.join('\n')}\n${endpoint} check ${failed.length === 0 ? 'passed' : 'failed'}\n`,
+  );
 }
 
 async function run(check: HealthCheck): Promise<'ok' | 'failed'> {

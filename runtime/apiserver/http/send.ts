@@ -28,7 +28,11 @@ export async function send(exchange: Exchange, answer: Answer, options: SendOpti
   if (bytes > gzipAboveBytes && acceptsGzip(exchange)) {
     headers['Content-Encoding'] = 'gzip';
     headers['Vary'] = 'Accept-Encoding';
-    await sendBody(exchange, { status, headers }, await compress(wholeOf(body, bytes), { level: constants.Z_BEST_SPEED }));
+    await sendBody(
+      exchange,
+      { status, headers },
+      await compress(wholeOf(body, bytes), { level: constants.Z_BEST_SPEED }),
+    );
     return;
   }
   // Small lists are joined, so that they take the short way.

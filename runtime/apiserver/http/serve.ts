@@ -3,7 +3,13 @@ import type { Clock } from '#runtime/base/clock.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import { forbiddenRequest } from '#runtime/apiserver/auth/forbidden.ts';
 import type { Impersonator } from '#runtime/apiserver/auth/impersonation.ts';
-import type { Authenticator, Authorizer, Decision, RequestAttributes, UserInfo } from '#runtime/apiserver/operations.ts';
+import type {
+  Authenticator,
+  Authorizer,
+  Decision,
+  RequestAttributes,
+  UserInfo,
+} from '#runtime/apiserver/operations.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import { jsonAnswer, type Answer, type Stream } from './answer.ts';
 import { statusOf } from './api-errors.ts';
@@ -71,7 +77,16 @@ export function createServe(options: ServeOptions): (exchange: Exchange) => Prom
 function newPassage(exchange: Exchange, receivedMs: number): Passage {
   const given = exchange.headers['audit-id'];
   const auditId = typeof given === 'string' && /^[-\w]{1,64}$/u.test(given) ? given : randomUUID();
-  return { exchange, auditId, receivedMs, warnings: [], attributes: undefined, user: undefined, impersonated: undefined, decision: undefined };
+  return {
+    exchange,
+    auditId,
+    receivedMs,
+    warnings: [],
+    attributes: undefined,
+    user: undefined,
+    impersonated: undefined,
+    decision: undefined,
+  };
 }
 
 /** The answer that is still to be sent; undefined when a stream was written and has ended. */
@@ -134,7 +149,11 @@ function failed(options: ServeOptions, passage: Passage, err: unknown): Answer {
   const status = statusOf(err);
   if (!(err instanceof ApiError)) options.log.error({ err, auditId: passage.auditId }, 'request failed');
   const retryAfter = status.details?.retryAfterSeconds;
-  const answer = jsonAnswer(status.code, status, retryAfter === undefined ? undefined : { 'Retry-After': String(retryAfter) });
+  const answer = jsonAnswer(
+    status.code,
+    status,
+    retryAfter === undefined ? undefined : { 'Retry-After': String(retryAfter) },
+  );
   reasons.set(answer, status.reason ?? '');
   return answer;
 }

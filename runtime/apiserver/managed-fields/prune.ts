@@ -58,13 +58,18 @@ function pruneList(value: readonly unknown[], schema: Schema, sets: PruneSets): 
  * A container that loses everything stays, empty, when somebody owns the container itself: so does `env: {}` in place of what was applied before.
  */
 function pruneChild(value: unknown, schema: Schema, sets: PruneSets & { readonly declared: boolean }): unknown {
-  if (sets.last === undefined) return value;
-  const isKept = sets.owned !== undefined && isMember(sets.owned);
-  const isOwned = isKept || (sets.declared && sets.owned !== undefined);
-  const wasOwned = sets.declared || isMember(sets.last);
-  if (wasOwned && !isOwned) return undefined;
+  const { last, owned, declared } = sets;
+  if (last === undefined) return value;
+  if (isOwnedBy(last, declared) && !isOwnedBy(owned, declared)) return undefined;
   const after = pruneValue(value, schema, sets);
-  if (after !== undefined || !isKept) return after;
+  return after === undefined && isOwnedBy(owned, false) ? emptyLike(value) : after;
+}
+
+function isOwnedBy(set: FieldSet | undefined, declared: boolean): boolean {
+  return set !== undefined && (declared || isMember(set));
+}
+
+function emptyLike(value: unknown): unknown {
   return Array.isArray(value) ? [] : {};
 }
 

@@ -12,7 +12,16 @@ import { plainStrategy } from './strategy.ts';
 import { openingOf } from './view.ts';
 
 /** The verbs of every stored kind, in the order in which discovery tells them. */
-export const allVerbs: readonly Verb[] = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
+export const allVerbs: readonly Verb[] = [
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'create',
+  'update',
+  'watch',
+];
 const terminatingVerbs: readonly Verb[] = ['delete', 'deletecollection', 'get', 'list', 'watch'];
 const partVerbs: readonly Verb[] = ['get', 'patch', 'update'];
 
@@ -48,10 +57,17 @@ export function customResource(spec: DefinitionSpec, version: DefinitionVersion,
     },
     fields: { ...metadataFields, ...Object.fromEntries(selectable.map((path) => [path, pathReader(path)])) },
     indexedFields: new Set(selectable),
-    columns: columnsOf({ group: spec.group, resource: spec.names.plural, additionalPrinterColumns: version.additionalPrinterColumns }),
+    columns: columnsOf({
+      group: spec.group,
+      resource: spec.names.plural,
+      additionalPrinterColumns: version.additionalPrinterColumns,
+    }),
     scale: scalePathsOf(version),
     settledRevision: state.settledRevision,
-    warnings: version.deprecated === true ? [version.deprecationWarning ?? `${apiVersion} ${spec.names.kind} is deprecated`] : [],
+    warnings:
+      version.deprecated === true
+        ? [version.deprecationWarning ?? `${apiVersion} ${spec.names.kind} is deprecated`]
+        : [],
     terminating: state.terminating,
     mixed: state.storedVersions.some((stored) => stored !== version.name),
     opening: openingOf(apiVersion, spec.names.kind),
@@ -82,8 +98,12 @@ function infoOf(spec: DefinitionSpec, version: DefinitionVersion, schema: Schema
 function subresourcesOf(spec: DefinitionSpec, version: DefinitionVersion): readonly SubresourceInfo[] {
   const { status, scale } = version.subresources ?? {};
   return [
-    ...(status === undefined ? [] : [{ name: 'status', kind: spec.names.kind, group: spec.group, version: version.name, verbs: partVerbs }]),
-    ...(scale === undefined ? [] : [{ name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: partVerbs }]),
+    ...(status === undefined
+      ? []
+      : [{ name: 'status', kind: spec.names.kind, group: spec.group, version: version.name, verbs: partVerbs }]),
+    ...(scale === undefined
+      ? []
+      : [{ name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: partVerbs }]),
   ];
 }
 

@@ -27,9 +27,7 @@ export async function keepDefinitionStatus(options: DefinitionStatusOptions): Pr
   await cache.ready;
   while (!signal.aborted) {
     try {
-      const start = cache.revision;
-      await judgeAll(options);
-      for await (const batch of cache.subscribe(definitionCollection, start, signal)) if (batch.events.length > 0) await judgeAll(options);
+      await judgeFrom(options, cache.revision);
     } catch (err) {
       if (signal.aborted) return;
       if (!(err instanceof Wcp360Error)) throw err;
@@ -39,13 +37,26 @@ export async function keepDefinitionStatus(options: DefinitionStatusOptions): Pr
   }
 }
 
+/** Judges what is there, then whatever changes after revision `start`. */
+async function judgeFrom(options: DefinitionStatusOptions, start: number): Promise<void> {
+  await judgeAll(options);
+  for await (const batch of options.cache.subscribe(definitionCollection, start, options.signal)) {
+    if (batch.events.length > 0) await judgeAll(options);
+  }
+}
+
 async function judgeAll({ operations, cache, clock }: DefinitionStatusOptions): Promise<void> {
-  const resource = required(operations.resource('apiextensions.k8s.io', 'customresourcedefinitions'), 'the resource of definitions');
+  const resource = required(
+    operations.resource('apiextensions.k8s.io', 'customresourcedefinitions'),
+    'the resource of definitions',
+  );
   const definitions = Array.from(cache.list(definitionCollection), ({ object }) => object);
   for (const definition of definitions) {
     if (withStatus(definition, definitions, clock.now()) === undefined) continue;
     const key = { namespace: '', name: definition.metadata.name };
-    await operations.mutate(resource, key, (live) => withStatus(live, definitions, clock.now()), { subresource: 'status' });
+    await operations.mutate(resource, key, (live) => withStatus(live, definitions, clock.now()), {
+      subresource: 'status',
+    });
   }
 }
 
@@ -53,7 +64,9 @@ async function judgeAll({ operations, cache, clock }: DefinitionStatusOptions): 
 export function withStatus(definition: KubeObject, all: readonly KubeObject[], nowMs: number): KubeObject | undefined {
   const spec = specOf(definition);
   if (spec === undefined) return undefined;
-  const others = all.filter((other) => other.metadata.name !== definition.metadata.name && specOf(other)?.group === spec.group);
+  const others = all.filter(
+    (other) => other.metadata.name !== definition.metadata.name && specOf(other)?.group === spec.group,
+  );
   const clash = clashOf(spec.names, others.map(acceptedNamesOf));
   const accepted = clash === undefined;
   const established = accepted || hasCondition(definition, 'Established');
@@ -61,11 +74,29 @@ export function withStatus(definition: KubeObject, all: readonly KubeObject[], n
   const conditions = [
     ...merged(definition, [
       accepted
-        ? { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found', lastTransitionTime: now }
+        ? {
+            type: 'NamesAccepted',
+            status: 'True',
+            reason: 'NoConflicts',
+            message: 'no conflicts found',
+            lastTransitionTime: now,
+          }
         : { type: 'NamesAccepted', status: 'False', ...clash, lastTransitionTime: now },
       established
-        ? { type: 'Established', status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted', lastTransitionTime: now }
-        : { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted', lastTransitionTime: now },
+        ? {
+            type: 'Established',
+            status: 'True',
+            reason: 'InitialNamesAccepted',
+            message: 'the initial names have been accepted',
+            lastTransitionTime: now,
+          }
+        : {
+            type: 'Established',
+            status: 'False',
+            reason: 'NotAccepted',
+            message: 'not all names are accepted',
+            lastTransitionTime: now,
+          },
     ]),
   ];
   const status = isRecord(definition['status']) ? definition['status'] : {};
@@ -80,13 +111,19 @@ function merged(definition: KubeObject, wanted: readonly Condition[]): readonly 
   const kept = present.filter(({ type }) => wanted.every((condition) => condition.type !== type));
   const next = wanted.map((condition) => {
     const before = present.find(({ type }) => type === condition.type);
-    return before?.status === condition.status ? { ...condition, lastTransitionTime: before.lastTransitionTime } : condition;
+    return before?.status === condition.status
+      ? { ...condition, lastTransitionTime: before.lastTransitionTime }
+      : condition;
   });
   return [...next, ...kept];
 }
 
 function withDefaultNames(names: DefinitionNames): DefinitionNames {
-  return { ...names, singular: names.singular ?? names.kind.toLowerCase(), listKind: names.listKind ?? `${names.kind}List` };
+  return {
+    ...names,
+    singular: names.singular ?? names.kind.toLowerCase(),
+    listKind: names.listKind ?? `${names.kind}List`,
+  };
 }
 
 function acceptedNamesOf(definition: KubeObject): Partial<DefinitionNames> {
@@ -106,7 +143,8 @@ function clashOf(names: DefinitionNames, others: readonly Partial<DefinitionName
   const kinds = new Set(others.flatMap((other) => [other.kind, other.listKind]));
   const inUse = (name: string): string => `${JSON.stringify(name)} is already in use`;
   if (resources.has(plural)) return { reason: 'PluralConflict', message: inUse(plural) };
-  if (singular !== undefined && resources.has(singular)) return { reason: 'SingularConflict', message: inUse(singular) };
+  if (singular !== undefined && resources.has(singular))
+    return { reason: 'SingularConflict', message: inUse(singular) };
   const short = shortNames.find((name) => resources.has(name));
   if (short !== undefined) return { reason: 'ShortNamesConflict', message: inUse(short) };
   if (kinds.has(kind)) return { reason: 'KindConflict', message: inUse(kind) };

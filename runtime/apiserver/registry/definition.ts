@@ -32,7 +32,11 @@ export interface DefinitionVersion {
   readonly schema?: { readonly openAPIV3Schema?: Schema };
   readonly subresources?: {
     readonly status?: unknown;
-    readonly scale?: { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath?: string };
+    readonly scale?: {
+      readonly specReplicasPath: string;
+      readonly statusReplicasPath: string;
+      readonly labelSelectorPath?: string;
+    };
   };
   readonly additionalPrinterColumns?: readonly Column[];
   readonly selectableFields?: readonly { readonly jsonPath: string }[];

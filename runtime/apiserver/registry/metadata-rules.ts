@@ -20,7 +20,8 @@ export function metadataFaults(metadata: ObjectMeta, names: NameRule): readonly 
 }
 
 function nameFaults(name: string, rule: NameRule): readonly FieldFault[] {
-  if (name === '') return [fault('metadata.name', 'FieldValueRequired', 'Required value: name or generateName is required')];
+  if (name === '')
+    return [fault('metadata.name', 'FieldValueRequired', 'Required value: name or generateName is required')];
   return nameProblems(rule, name).map((problem) => invalidValue('metadata.name', name, problem));
 }
 
@@ -28,11 +29,15 @@ function annotationFaults(annotations: Readonly<Record<string, string>>): readon
   const faults: FieldFault[] = [];
   let bytes = 0;
   for (const [key, value] of Object.entries(annotations)) {
-    faults.push(...qualifiedNameProblems(key.toLowerCase()).map((problem) => invalidValue('metadata.annotations', key, problem)));
+    faults.push(
+      ...qualifiedNameProblems(key.toLowerCase()).map((problem) => invalidValue('metadata.annotations', key, problem)),
+    );
     bytes += Buffer.byteLength(key) + Buffer.byteLength(String(value));
   }
   if (bytes > maxAnnotationBytes) {
-    faults.push(fault('metadata.annotations', 'FieldValueTooLong', `Too long: may not be more than ${maxAnnotationBytes} bytes`));
+    faults.push(
+      fault('metadata.annotations', 'FieldValueTooLong', `Too long: may not be more than ${maxAnnotationBytes} bytes`),
+    );
   }
   return faults;
 }
@@ -43,7 +48,8 @@ function ownerFaults(owners: readonly OwnerReference[]): readonly FieldFault[] {
   for (const [index, owner] of owners.entries()) {
     const at = `metadata.ownerReferences[${index}]`;
     for (const part of ['apiVersion', 'kind', 'name', 'uid'] as const) {
-      if (typeof owner[part] !== 'string' || owner[part] === '') faults.push(invalidValue(`${at}.${part}`, owner[part] ?? '', `${part} must not be empty`));
+      if (typeof owner[part] !== 'string' || owner[part] === '')
+        faults.push(invalidValue(`${at}.${part}`, owner[part] ?? '', `${part} must not be empty`));
     }
     if (owner.controller === true) controllers += 1;
   }
@@ -63,12 +69,20 @@ function finalizerFaults(finalizer: unknown): readonly FieldFault[] {
 /** What is worth telling although it is allowed: finalizers without a domain, owners named twice. */
 export function metadataWarnings(metadata: ObjectMeta): readonly string[] {
   const { finalizers, ownerReferences } = metadata;
-  const unqualified = (finalizers ?? []).filter((finalizer) => !finalizer.includes('/') && !builtInFinalizers.has(finalizer));
+  const unqualified = (finalizers ?? []).filter(
+    (finalizer) => !finalizer.includes('/') && !builtInFinalizers.has(finalizer),
+  );
   const uids = (ownerReferences ?? []).map((owner) => owner.uid);
   const repeated = uids.filter((uid, index) => uids.indexOf(uid) !== index);
   return [
-    ...unqualified.map((finalizer) => `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers`),
-    ...[...new Set(repeated)].map((uid) => `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {${uid}}`),
+    ...unqualified.map(
+      (finalizer) =>
+        `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers`,
+    ),
+    ...[...new Set(repeated)].map(
+      (uid) =>
+        `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {${uid}}`,
+    ),
   ];
 }
 
@@ -93,7 +107,8 @@ export function metadataTypeProblem(metadata: unknown): string | undefined {
   if (!isRecord(metadata)) return 'metadata: must be an object';
   for (const field of texts) {
     const value = metadata[field];
-    if (value !== undefined && value !== null && typeof value !== 'string') return `metadata.${field}: must be a string`;
+    if (value !== undefined && value !== null && typeof value !== 'string')
+      return `metadata.${field}: must be a string`;
   }
   for (const field of ['labels', 'annotations']) {
     const problem = stringMapProblem(metadata[field], `metadata.${field}`);

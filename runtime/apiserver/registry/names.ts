@@ -30,7 +30,9 @@ export function nameProblems(rule: NameRule, name: string): readonly string[] {
 
 function segmentProblems(name: string): readonly string[] {
   if (name === '.' || name === '..') return [`may not be '${name}'`];
-  return ['/', '%'].filter((character) => name.includes(character)).map((character) => `may not contain '${character}'`);
+  return ['/', '%']
+    .filter((character) => name.includes(character))
+    .map((character) => `may not contain '${character}'`);
 }
 
 /** Faults of one key of labels, annotations or finalizers: `[prefix/]name`. */
@@ -60,7 +62,8 @@ export function labelFaults(labels: Readonly<Record<string, unknown>>, field: st
   for (const [key, value] of Object.entries(labels)) {
     if (!isPlain(key)) faults.push(...qualifiedNameProblems(key).map((problem) => invalidValue(field, key, problem)));
     if (typeof value !== 'string') faults.push(invalidValue(field, value, 'must be a string'));
-    else if (value.length > maxLabelLength) faults.push(invalidValue(field, value, `must be no more than ${maxLabelLength} bytes`));
+    else if (value.length > maxLabelLength)
+      faults.push(invalidValue(field, value, `must be no more than ${maxLabelLength} bytes`));
     else if (value !== '' && !qualifiedPart.test(value)) faults.push(invalidValue(field, value, valueText));
   }
   return faults;

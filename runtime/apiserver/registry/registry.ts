@@ -34,7 +34,9 @@ interface Served {
 }
 
 export function createRegistry(cache: WatchCache, builtIn: readonly Resource[]): Registry {
-  const builtIns = new Map(builtIn.map((resource) => [pathOf(resource.info.group, resource.info.version, resource.info.resource), resource]));
+  const builtIns = new Map(
+    builtIn.map((resource) => [pathOf(resource.info.group, resource.info.version, resource.info.resource), resource]),
+  );
   const definitions = new Map<string, Served>();
   const indexed = new Set<string>();
   let told: { readonly from: readonly Served[]; readonly infos: readonly ResourceInfo[] } | undefined;
@@ -61,7 +63,8 @@ export function createRegistry(cache: WatchCache, builtIn: readonly Resource[]):
       builtIns.get(pathOf(group, version, resource)) ??
       definitionOf(group, resource)?.resources.find(({ info }) => info.version === version),
     preferred: (group, resource) =>
-      builtIn.find(({ info }) => info.group === group && info.resource === resource) ?? definitionOf(group, resource)?.resources[0],
+      builtIn.find(({ info }) => info.group === group && info.resource === resource) ??
+      definitionOf(group, resource)?.resources[0],
     infos: () => {
       const from = allServed();
       if (told === undefined || !isSameList(told.from, from)) {
@@ -70,7 +73,10 @@ export function createRegistry(cache: WatchCache, builtIn: readonly Resource[]):
       }
       return told.infos;
     },
-    preferredResources: () => [...firstVersions(builtIn), ...allServed().flatMap(({ resources }) => resources.slice(0, 1))],
+    preferredResources: () => [
+      ...firstVersions(builtIn),
+      ...allServed().flatMap(({ resources }) => resources.slice(0, 1)),
+    ],
   };
 }
 
@@ -104,7 +110,15 @@ function servedFrom(cached: CachedObject, known: Served | undefined): Served {
   const isSameState = known?.terminating === terminating && isEqual(known.storedVersions, storedVersions);
   const keeps = isSameSpec && isSameState && known.resources.length > 0;
   const resources = keeps ? known.resources : resourcesOf(spec, { terminating, settledRevision, storedVersions });
-  return { cached, spec, settledRevision, terminating, storedVersions, established, resources: accepted ? resources : [] };
+  return {
+    cached,
+    spec,
+    settledRevision,
+    terminating,
+    storedVersions,
+    established,
+    resources: accepted ? resources : [],
+  };
 }
 
 function resourcesOf(spec: DefinitionSpec | undefined, state: DefinitionState): readonly Resource[] {

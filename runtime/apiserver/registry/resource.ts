@@ -49,7 +49,10 @@ export interface Resource {
   /** The CRD is being deleted: no object may be made. */
   readonly terminating: boolean;
   /** From and to the stored form, when versions differ in more than their name. */
-  readonly conversion?: { readonly fromStored: (object: KubeObject) => KubeObject; readonly toStored: (object: KubeObject) => KubeObject };
+  readonly conversion?: {
+    readonly fromStored: (object: KubeObject) => KubeObject;
+    readonly toStored: (object: KubeObject) => KubeObject;
+  };
   /** Objects of several versions are stored, so each has to be looked at. */
   readonly mixed: boolean;
   /** How stored bytes begin when they can go on the wire as they are: `{"apiVersion":…,"kind":…,`. */

@@ -21,7 +21,9 @@ function isSettled(resource: Resource, cached: CachedObject): boolean {
   if (resource.conversion !== undefined || cached.revision < resource.settledRevision) return false;
   if (!resource.mixed) return true;
   const { opening } = resource;
-  return cached.bytes.length >= opening.length && cached.bytes.compare(opening, 0, opening.length, 0, opening.length) === 0;
+  return (
+    cached.bytes.length >= opening.length && cached.bytes.compare(opening, 0, opening.length, 0, opening.length) === 0
+  );
 }
 
 /** The bytes that `isSettled` looks for. Looking at bytes spares parsing every object of a list. */
@@ -45,7 +47,9 @@ export function fromStored(resource: Resource, stored: KubeObject): KubeObject {
 /** The inverse: what is written to the store. */
 export function toStored(resource: Resource, object: KubeObject): KubeObject {
   if (resource.conversion !== undefined) return resource.conversion.toStored(object);
-  return object.apiVersion === resource.storedApiVersion ? object : { ...object, apiVersion: resource.storedApiVersion };
+  return object.apiVersion === resource.storedApiVersion
+    ? object
+    : { ...object, apiVersion: resource.storedApiVersion };
 }
 
 /** An object as it goes on the wire at `revision`. */

@@ -39,7 +39,7 @@ function isUnchanged(
 }
 
 /** The item of an old list that has the same keys; undefined when there is none or the list has no keys. */
-export function correlatedItem(schema: Schema | undefined, item: unknown, oldList: unknown): unknown {
+function correlatedItem(schema: Schema | undefined, item: unknown, oldList: unknown): unknown {
   const keyOf = schema === undefined ? undefined : mapKeyOf(schema);
   if (keyOf === undefined || !Array.isArray(oldList)) return undefined;
   const key = keyOf(item);

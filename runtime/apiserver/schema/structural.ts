@@ -17,13 +17,13 @@ import { withoutUnchanged } from './ratcheting.ts';
  */
 export interface CompiledSchema {
   readonly schema: Schema;
-  prune<T extends object>(object: T): Pruned<T>;
-  applyDefaults<T extends object>(object: T): T;
+  readonly prune: <T extends object>(object: T) => Pruned<T>;
+  readonly applyDefaults: <T extends object>(object: T) => T;
   /**
    * Faults of an object after pruning and defaulting, at most a few dozen. With `old`, transition rules are checked and faults of parts
    * that did not change are left out. Never throws, whatever the object is.
    */
-  validate(object: unknown, old?: unknown): readonly FieldFault[];
+  readonly validate: (object: unknown, old?: unknown) => readonly FieldFault[];
 }
 
 /** Faults that leave CEL rules unchecked, because the rules are typed by the schema that the object breaks. */

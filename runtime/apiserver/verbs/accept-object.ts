@@ -37,12 +37,17 @@ export interface Target {
  * Takes a decoded body as an object of the resource: group, version, kind, name and namespace must be those of the URL; unknown and duplicate
  * fields are refused, told or dropped as the request says; nulls in metadata go; defaults are filled in.
  */
-export function acceptObject(write: WriteRequest, value: Readonly<Record<string, unknown>>, from: { readonly duplicates: readonly string[]; readonly target: Target }): KubeObject {
+export function acceptObject(
+  write: WriteRequest,
+  value: Readonly<Record<string, unknown>>,
+  from: { readonly duplicates: readonly string[]; readonly target: Target },
+): KubeObject {
   const { resource } = write;
   const metadata = value['metadata'] ?? {};
   requireKind(resource, value);
   const problem = metadataTypeProblem(metadata);
-  if (problem !== undefined || !isRecord(metadata)) throw unreadable(resource, `json: cannot unmarshal into ObjectMeta: ${problem ?? ''}`);
+  if (problem !== undefined || !isRecord(metadata))
+    throw unreadable(resource, `json: cannot unmarshal into ObjectMeta: ${problem ?? ''}`);
   const { object, unknown } = withPlainMetadata(resource, value, metadata);
   requirePlace(resource, object, from.target);
   const pruned = resource.schema.prune(object);
@@ -59,7 +64,9 @@ function requireKind(resource: Resource, value: Readonly<Record<string, unknown>
   }
   if (typeof apiVersion !== 'string' || apiVersion === '') throw badRequest("Object 'apiVersion' is missing");
   if (apiVersion !== resource.apiVersion) {
-    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${resource.apiVersion})`);
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${resource.apiVersion})`,
+    );
   }
   if (kind !== resource.info.kind) {
     throw badRequest(`the kind in the data (${kind}) does not match the expected kind (${resource.info.kind})`);
@@ -78,9 +85,13 @@ function withPlainMetadata(
     if (!metadataFields.has(field)) unknown.push(`metadata.${field}`);
     else if (part !== null && field !== 'selfLink') plain[field] = part;
   }
-  for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences']) if (isEmpty(plain[field])) delete plain[field];
+  for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences'])
+    if (isEmpty(plain[field])) delete plain[field];
   const { apiVersion, info } = resource;
-  return { object: { ...value, apiVersion, kind: info.kind, metadata: plain as unknown as KubeObject['metadata'] }, unknown };
+  return {
+    object: { ...value, apiVersion, kind: info.kind, metadata: plain as unknown as KubeObject['metadata'] },
+    unknown,
+  };
 }
 
 /** Go writes no empty maps and lists, so an object that differs by one only is the same object. */
@@ -104,7 +115,10 @@ function requirePlace(resource: Resource, object: KubeObject, target: Target): v
 
 function reportFields(write: WriteRequest, unknown: readonly string[], duplicates: readonly string[]): void {
   if (write.fieldValidation === 'Ignore' || unknown.length + duplicates.length === 0) return;
-  const texts = [...unknown.map((path) => `unknown field ${shown(path)}`), ...duplicates.map((path) => `duplicate field ${shown(path)}`)];
+  const texts = [
+    ...unknown.map((path) => `unknown field ${shown(path)}`),
+    ...duplicates.map((path) => `duplicate field ${shown(path)}`),
+  ];
   if (write.fieldValidation === 'Strict') throw strictFailure(write.resource, texts);
   for (const text of texts) write.warn(text);
 }
@@ -121,7 +135,8 @@ export function unreadable(resource: Resource, why: string): ApiError {
 
 /** The same faults in the result of a patch, which are 422 there. */
 export function asPatchFault(resource: Resource, name: string, error: unknown): unknown {
-  if (!(error instanceof ApiError) || error.status !== 400 || !error.message.includes('cannot be handled as a')) return error;
+  if (!(error instanceof ApiError) || error.status !== 400 || !error.message.includes('cannot be handled as a'))
+    return error;
   const why = error.message.slice(error.message.indexOf(': ') + 2);
   return invalid(resource.info, name, [invalidValue('patch', 'patch', why)]);
 }

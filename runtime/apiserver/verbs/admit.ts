@@ -2,7 +2,10 @@ import type { AdmissionPlugin, AdmissionRequest } from '#runtime/apiserver/opera
 import type { KubeObject } from '#schemas/meta/object.ts';
 
 /** Lets every plugin change the object; returns what came out. */
-export async function admitMutating(plugins: readonly AdmissionPlugin[], request: AdmissionRequest & { readonly object: KubeObject }): Promise<KubeObject> {
+export async function admitMutating(
+  plugins: readonly AdmissionPlugin[],
+  request: AdmissionRequest & { readonly object: KubeObject },
+): Promise<KubeObject> {
   let { object } = request;
   for (const plugin of plugins) {
     if (plugin.mutate === undefined) continue;

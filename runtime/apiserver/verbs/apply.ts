@@ -35,7 +35,11 @@ export async function apply(context: VerbContext, request: ApiRequest, resource:
   const { force } = parseWriteOptions(request, 'apply');
   const write = writeRequestOf(request, resource, 'apply');
   const { name } = request.attributes;
-  const config = configOf(resource, write, { name, text: (await request.body()).toString('utf8'), validation: write.fieldValidation });
+  const config = configOf(resource, write, {
+    name,
+    text: (await request.body()).toString('utf8'),
+    validation: write.fieldValidation,
+  });
   const written = await applyWish(context, request, { write, name, config, force });
   await settleWrite(context, write, written);
   return objectAnswer(resource, written, how, { status: written.created ? 201 : 200, nowMs: context.clock.now() });
@@ -44,7 +48,8 @@ export async function apply(context: VerbContext, request: ApiRequest, resource:
 /** The cache decides which way to try first; the store decides whether it was right. */
 async function applyWish(context: VerbContext, request: ApiRequest, wish: Wish): Promise<Written> {
   const { write, name } = wish;
-  let isThere = context.cache.get(write.resource.info.collection, write.namespace, name) !== undefined || write.subresource !== '';
+  let isThere =
+    context.cache.get(write.resource.info.collection, write.namespace, name) !== undefined || write.subresource !== '';
   for (let turn = 0; turn < maxTurns; turn += 1) {
     try {
       return isThere ? await applyToLive(context, wish) : await applyNew(context, request, wish);
@@ -77,9 +82,14 @@ async function applyNew(context: VerbContext, request: ApiRequest, wish: Wish): 
   if (!decision.allowed) throw forbiddenRequest(attributes, decision.reason);
   const { uid, resourceVersion } = config.metadata;
   if (uid !== undefined && uid !== '') {
-    throw conflict(write.resource.info, name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
+    throw conflict(
+      write.resource.info,
+      name,
+      `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+    );
   }
-  if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== '0') throw notFound(write.resource.info, name);
+  if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== '0')
+    throw notFound(write.resource.info, name);
   return createObject(context, write, accepted(write, name, merge(context, wish, undefined)), true);
 }
 
@@ -100,7 +110,10 @@ function merge(context: VerbContext, { write, config, force }: Wish, live: KubeO
 
 /** What does not fit the schema was refused while merging, so nothing is left to be told. */
 function accepted(write: WriteRequest, name: string, object: KubeObject): KubeObject {
-  return acceptObject({ ...write, fieldValidation: 'Ignore' }, object, { duplicates: [], target: { namespace: write.namespace, name } });
+  return acceptObject({ ...write, fieldValidation: 'Ignore' }, object, {
+    duplicates: [],
+    target: { namespace: write.namespace, name },
+  });
 }
 
 function configOf(
@@ -115,7 +128,8 @@ function configOf(
   if (typeof apiVersion !== 'string' || apiVersion === '' || typeof kind !== 'string' || kind === '') {
     throw badRequest('invalid object type: /, Kind=');
   }
-  if (kind !== resource.info.kind) throw badRequest(`the kind in the data (${kind}) does not match the expected kind (${resource.info.kind})`);
+  if (kind !== resource.info.kind)
+    throw badRequest(`the kind in the data (${kind}) does not match the expected kind (${resource.info.kind})`);
   const problem = metadataTypeProblem(metadata);
   if (problem !== undefined || !isMap(metadata)) throw unreadable(resource, problem ?? 'metadata: must be an object');
   requireSamePlace(write, from.name, metadata);

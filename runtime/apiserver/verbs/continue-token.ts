@@ -19,7 +19,13 @@ export function encodeContinue(token: ContinueToken): string {
 export function decodeContinue(text: string): ContinueToken {
   const token = parse(text);
   const { v, rv, start } = token;
-  if (v !== version || typeof rv !== 'number' || !Number.isInteger(rv) || typeof start !== 'string' || !start.endsWith('\u0000')) {
+  if (
+    v !== version ||
+    typeof rv !== 'number' ||
+    !Number.isInteger(rv) ||
+    typeof start !== 'string' ||
+    !start.endsWith('\u0000')
+  ) {
     throw badRequest('continue key is not valid: encoded start key or version is not supported');
   }
   return { revision: rv, after: start.slice(0, -1) };

@@ -31,7 +31,11 @@ export async function createObject(
 ): Promise<Written> {
   const { resource } = write;
   if (resource.terminating) {
-    throw forbidden(resource.info, decoded.metadata.name, 'create not allowed while custom resource definition is terminating');
+    throw forbidden(
+      resource.info,
+      decoded.metadata.name,
+      'create not allowed while custom resource definition is terminating',
+    );
   }
   const generates = (decoded.metadata.name ?? '') === '' && (decoded.metadata.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt += 1) {
@@ -48,7 +52,8 @@ function prepareCreate(context: VerbContext, write: WriteRequest, decoded: KubeO
   const { strategy } = write.resource;
   const draft = draftOf(decoded);
   const { metadata } = draft;
-  if ((metadata.name ?? '') === '' && metadata.generateName !== undefined) metadata.name = generatedName(metadata.generateName);
+  if ((metadata.name ?? '') === '' && metadata.generateName !== undefined)
+    metadata.name = generatedName(metadata.generateName);
   metadata.name ??= '';
   metadata.namespace = write.namespace === '' ? undefined : write.namespace;
   metadata.uid = randomUUID();
@@ -103,7 +108,11 @@ async function commitNew(context: VerbContext, write: WriteRequest, object: Kube
   return writtenAt(resource, object, { stored, revision: outcome.revision, created: true });
 }
 
-async function dryRunCreate(context: VerbContext, write: WriteRequest, object: KubeObject): Promise<Written | undefined> {
+async function dryRunCreate(
+  context: VerbContext,
+  write: WriteRequest,
+  object: KubeObject,
+): Promise<Written | undefined> {
   await context.cache.sync(context.signal);
   const taken = context.cache.get(write.resource.info.collection, write.namespace, object.metadata.name);
   return taken === undefined ? { object, bytes: encodeStored(object), created: true } : undefined;

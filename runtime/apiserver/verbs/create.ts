@@ -26,7 +26,11 @@ export async function create(context: VerbContext, request: ApiRequest, resource
 }
 
 /** The write that a request asks for. */
-export function writeRequestOf(request: ApiRequest, resource: Resource, verb: Parameters<typeof parseWriteOptions>[1]): WriteRequest {
+export function writeRequestOf(
+  request: ApiRequest,
+  resource: Resource,
+  verb: Parameters<typeof parseWriteOptions>[1],
+): WriteRequest {
   const { dryRun, manager, fieldValidation } = parseWriteOptions(request, verb);
   const { namespace, subresource } = request.attributes;
   return {
@@ -42,9 +46,15 @@ export function writeRequestOf(request: ApiRequest, resource: Resource, verb: Pa
 }
 
 function requireCreatable(resource: Resource, object: KubeObject): void {
-  const { name, generateName, resourceVersion } = object.metadata as { name?: string; generateName?: string; resourceVersion?: string };
+  const { name, generateName, resourceVersion } = object.metadata as {
+    name?: string;
+    generateName?: string;
+    resourceVersion?: string;
+  };
   if ((name ?? '') === '' && (generateName ?? '') === '') {
-    throw invalid(resource.info, '', [fault('metadata.name', 'FieldValueRequired', 'Required value: name or generateName is required')]);
+    throw invalid(resource.info, '', [
+      fault('metadata.name', 'FieldValueRequired', 'Required value: name or generateName is required'),
+    ]);
   }
   if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== '0') {
     throw badRequest('resourceVersion should not be set on objects to be created');

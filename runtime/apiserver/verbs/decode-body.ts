@@ -39,5 +39,9 @@ function parseAs(type: string, body: Buffer, findDuplicates: boolean): ParsedTex
 
 export function unsupportedMediaType(accepted: readonly string[]): ApiError {
   const types = accepted.join(', ');
-  return new ApiError(415, 'UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: ${types}`);
+  return new ApiError(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${types}`,
+  );
 }

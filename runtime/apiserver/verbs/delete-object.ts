@@ -1,5 +1,5 @@
 import { rfc3339 } from '#runtime/base/clock.ts';
-import { ApiError } from '#runtime/base/errors.ts';
+import type { ApiError } from '#runtime/base/errors.ts';
 import { conflict, notFound } from '#runtime/apiserver/http/api-errors.ts';
 import type { DeleteRequest } from '#runtime/apiserver/operations.ts';
 import { draftOf, finished } from '#runtime/apiserver/registry/draft.ts';
@@ -69,7 +69,8 @@ async function tryDelete(
   await admitValidating(context.admission, { ...request, object: undefined });
   const next = marked(resource, live.object, options, context.clock.now());
   if (next === live.object) {
-    if (resource.strategy.deletedAnswer === 'object' && resource.strategy.isHeld !== undefined) throw alreadyGoing(resource, name);
+    if (resource.strategy.deletedAnswer === 'object' && resource.strategy.isHeld !== undefined)
+      throw alreadyGoing(resource, name);
     return { deleted: { gone: false, object: live.object } };
   }
   const gone = !isHeld(resource, next);
@@ -77,12 +78,18 @@ async function tryDelete(
   const key = objectKey(resource.info.collection, write.namespace, name);
   const stored = encodeStored(toStored(resource, next));
   const condition = { if: [{ key, revision: live.revision }] };
-  const outcome = await context.store.commit(gone ? { ...condition, delete: [key] } : { ...condition, put: [{ key, value: stored }] });
+  const outcome = await context.store.commit(
+    gone ? { ...condition, delete: [key] } : { ...condition, put: [{ key, value: stored }] },
+  );
   if (!outcome.committed) {
     const entry = outcome.current.get(key);
     return { live: entry === undefined ? undefined : liveFromEntry(resource, entry) };
   }
-  const { object } = writtenAt(resource, gone ? live.object : next, { stored, revision: outcome.revision, created: false });
+  const { object } = writtenAt(resource, gone ? live.object : next, {
+    stored,
+    revision: outcome.revision,
+    created: false,
+  });
   return { deleted: { gone, object } };
 }
 
@@ -108,20 +115,29 @@ const policyFinalizers = { Foreground: 'foregroundDeletion', Orphan: 'orphan' } 
 /** An explicit policy replaces what an earlier one left; garbage collection reads it from the finalizers. */
 function finalizersFor(policy: DeleteRequest['propagationPolicy'], finalizers: readonly string[]): readonly string[] {
   if (policy === undefined) return finalizers;
-  const rest = finalizers.filter((finalizer) => finalizer !== policyFinalizers.Foreground && finalizer !== policyFinalizers.Orphan);
+  const rest = finalizers.filter(
+    (finalizer) => finalizer !== policyFinalizers.Foreground && finalizer !== policyFinalizers.Orphan,
+  );
   return policy === 'Background' ? rest : [...rest, policyFinalizers[policy]];
 }
 
 function holds(options: DeleteRequest, live: Live): boolean {
   const { uid, resourceVersion } = options.preconditions ?? {};
-  return (uid === undefined || uid === live.object.metadata.uid) && (resourceVersion === undefined || resourceVersion === String(live.revision));
+  return (
+    (uid === undefined || uid === live.object.metadata.uid) &&
+    (resourceVersion === undefined || resourceVersion === String(live.revision))
+  );
 }
 
 function requirePreconditions(resource: Resource, name: string, options: DeleteRequest, live: Live): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
   const meta = live.object.metadata;
   if (uid !== undefined && uid !== meta.uid) {
-    throw conflict(resource.info, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${meta.uid ?? ''}`);
+    throw conflict(
+      resource.info,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${meta.uid ?? ''}`,
+    );
   }
   if (resourceVersion !== undefined && resourceVersion !== String(live.revision)) {
     const why = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${live.revision}`;
@@ -130,7 +146,11 @@ function requirePreconditions(resource: Resource, name: string, options: DeleteR
 }
 
 function alreadyGoing(resource: Resource, name: string): ApiError {
-  return conflict(resource.info, name, 'The system is ensuring all content is removed from this namespace.  Upon completion, this namespace will automatically be purged by the system.');
+  return conflict(
+    resource.info,
+    name,
+    'The system is ensuring all content is removed from this namespace.  Upon completion, this namespace will automatically be purged by the system.',
+  );
 }
 
 /** What the wire answers for a deletion: the object while it stays (and for kinds that say so), else a Status that names what went. */

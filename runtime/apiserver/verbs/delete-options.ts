@@ -1,5 +1,5 @@
 import { isRecord } from '#runtime/base/json.ts';
-import { ApiError } from '#runtime/base/errors.ts';
+import type { ApiError } from '#runtime/base/errors.ts';
 import { badRequest, fault, invalid, shown } from '#runtime/apiserver/http/api-errors.ts';
 import { isTrue } from '#runtime/apiserver/http/request-attributes.ts';
 import type { DeleteRequest } from '#runtime/apiserver/operations.ts';
@@ -17,13 +17,26 @@ export async function parseDeleteOptions(request: ApiRequest): Promise<DeleteReq
   const faults = [
     ...dryRunFaults(dryRun),
     ...(policy !== undefined && orphan !== undefined
-      ? [fault('propagationPolicy', 'FieldValueInvalid', `Invalid value: ${shown(policy)}: orphanDependents and deletionPropagation cannot be both set`)]
+      ? [
+          fault(
+            'propagationPolicy',
+            'FieldValueInvalid',
+            `Invalid value: ${shown(policy)}: orphanDependents and deletionPropagation cannot be both set`,
+          ),
+        ]
       : []),
     ...(policy === undefined || isPolicy(policy)
       ? []
-      : [fault('propagationPolicy', 'FieldValueNotSupported', `Unsupported value: ${shown(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`)]),
+      : [
+          fault(
+            'propagationPolicy',
+            'FieldValueNotSupported',
+            `Unsupported value: ${shown(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
+          ),
+        ]),
   ];
-  if (faults.length > 0) throw invalid({ group: 'meta.k8s.io', resource: 'deleteoptions', kind: 'DeleteOptions' }, '', faults);
+  if (faults.length > 0)
+    throw invalid({ group: 'meta.k8s.io', resource: 'deleteoptions', kind: 'DeleteOptions' }, '', faults);
   const chosen = policyOf(policy, orphan);
   const preconditions = preconditionsOf(value['preconditions']);
   return {
@@ -49,7 +62,8 @@ async function optionsBody(request: ApiRequest): Promise<Readonly<Record<string,
   if (body.length === 0) return {};
   const { value } = await decodeBody({ ...request, body: () => Promise.resolve(body) }, false);
   const { kind } = value;
-  if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') throw badRequest(`decoded object cannot be converted to DeleteOptions: ${shown(kind)}`);
+  if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions')
+    throw badRequest(`decoded object cannot be converted to DeleteOptions: ${shown(kind)}`);
   return value;
 }
 

@@ -5,7 +5,12 @@ import type { VerbContext } from './context.ts';
 import type { WriteRequest } from './write-request.ts';
 
 /** `next` with managedFields that say who changed what by this write. */
-export function trackChange(context: VerbContext, write: WriteRequest, live: KubeObject | undefined, next: KubeObject): KubeObject {
+export function trackChange(
+  context: VerbContext,
+  write: WriteRequest,
+  live: KubeObject | undefined,
+  next: KubeObject,
+): KubeObject {
   const { resource, manager, subresource } = write;
   return trackUpdate({
     live,
@@ -43,7 +48,10 @@ function isSameMetadata(live: KubeObject['metadata'], next: KubeObject['metadata
 
 function isSameManagers(before: readonly ManagedFieldsEntry[], after: readonly ManagedFieldsEntry[]): boolean {
   if (before === after) return true;
-  return before.length === after.length && before.every((entry, index) => isEqual(withoutTime(entry), withoutTime(after[index])));
+  return (
+    before.length === after.length &&
+    before.every((entry, index) => isEqual(withoutTime(entry), withoutTime(after[index])))
+  );
 }
 
 function withoutTime(entry: ManagedFieldsEntry | undefined): unknown {

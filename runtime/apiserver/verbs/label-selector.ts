@@ -67,7 +67,11 @@ function parseTerm(term: string, text: string): LabelRequirement {
   }
   const equal = equalTerm.exec(term);
   if (equal !== null) {
-    return checked({ key: equal[1] ?? '', operator: equal[2] === '!=' ? 'notin' : 'in', values: new Set([equal[3] ?? '']) });
+    return checked({
+      key: equal[1] ?? '',
+      operator: equal[2] === '!=' ? 'notin' : 'in',
+      values: new Set([equal[3] ?? '']),
+    });
   }
   const absent = term.startsWith('!');
   const key = absent ? term.slice(1).trim() : term;

@@ -21,7 +21,10 @@ export interface ListOptions {
 export function parseListOptions(query: URLSearchParams, watch: boolean): ListOptions {
   const resourceVersion = parseRevision(query.get('resourceVersion'));
   const sendInitialEvents = query.get('sendInitialEvents');
-  const faults = [...matchFaults(query, watch, sendInitialEvents !== null), ...(watch ? [] : initialEventFaults(sendInitialEvents))];
+  const faults = [
+    ...matchFaults(query, watch, sendInitialEvents !== null),
+    ...(watch ? [] : initialEventFaults(sendInitialEvents)),
+  ];
   if (faults.length > 0) throw invalidOptions(faults);
   const match = query.get('resourceVersionMatch');
   return {
@@ -46,14 +49,23 @@ function matchFaults(query: URLSearchParams, watch: boolean, initialEvents: bool
       : [forbids(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')];
   }
   if (match === '') return [];
-  if (watch) return [forbids(field, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')];
+  if (watch)
+    return [forbids(field, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')];
   const version = query.get('resourceVersion') ?? '';
   if (match !== 'Exact' && match !== 'NotOlderThan') {
-    return [fault(field, 'FieldValueNotSupported', `Unsupported value: ${shown(match)}: supported values: "Exact", "NotOlderThan", ""`)];
+    return [
+      fault(
+        field,
+        'FieldValueNotSupported',
+        `Unsupported value: ${shown(match)}: supported values: "Exact", "NotOlderThan", ""`,
+      ),
+    ];
   }
   const faults: FieldFault[] = [];
-  if (version === '') faults.push(forbids(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
-  if ((query.get('continue') ?? '') !== '') faults.push(forbids(field, 'resourceVersionMatch is forbidden when continue is provided'));
+  if (version === '')
+    faults.push(forbids(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
+  if ((query.get('continue') ?? '') !== '')
+    faults.push(forbids(field, 'resourceVersionMatch is forbidden when continue is provided'));
   if (match === 'Exact' && version === '0') {
     faults.push(forbids(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
   }
@@ -73,7 +85,13 @@ export function parseRevision(value: string | null): number | undefined {
   if (value === null || value === '') return undefined;
   const revision = /^\d{1,16}$/u.test(value) ? Number(value) : Number.NaN;
   if (Number.isSafeInteger(revision)) return revision;
-  throw invalidOptions([fault('resourceVersion', 'FieldValueInvalid', `Invalid value: ${shown(value)}: strconv.ParseUint: parsing ${shown(value)}: invalid syntax`)]);
+  throw invalidOptions([
+    fault(
+      'resourceVersion',
+      'FieldValueInvalid',
+      `Invalid value: ${shown(value)}: strconv.ParseUint: parsing ${shown(value)}: invalid syntax`,
+    ),
+  ]);
 }
 
 function wholeNumber(value: string | null, field: string): number | undefined {

@@ -26,7 +26,8 @@ export interface Page {
 export async function readPage(context: VerbContext, selection: Selection, options: ListOptions): Promise<Page> {
   if (options.continue !== '') return continued(context, selection, options);
   const { resourceVersion, match, limit } = options;
-  const exact = resourceVersion !== undefined && resourceVersion > 0 && (match === 'Exact' || (match === undefined && limit > 0));
+  const exact =
+    resourceVersion !== undefined && resourceVersion > 0 && (match === 'Exact' || (match === undefined && limit > 0));
   if (exact) {
     await reach(context, resourceVersion);
     return atRevision(context, selection, { limit, revision: resourceVersion, after: undefined });
@@ -49,7 +50,8 @@ interface Place {
 async function continued(context: VerbContext, selection: Selection, options: ListOptions): Promise<Page> {
   const token = decodeContinue(options.continue);
   const after = placeOf(token.after, selection);
-  if (token.revision >= 0) return atRevision(context, selection, { limit: options.limit, revision: token.revision, after });
+  if (token.revision >= 0)
+    return atRevision(context, selection, { limit: options.limit, revision: token.revision, after });
   await reach(context, undefined);
   const snapshot = context.cache.snapshot(selection.resource.info.collection);
   return pageOf(context, selection, { snapshot, after, limit: options.limit });
@@ -77,12 +79,15 @@ function newest(context: VerbContext, selection: Selection, limit: number): Page
 async function atRevision(context: VerbContext, selection: Selection, start: Start): Promise<Page> {
   const { collection } = selection.resource.info;
   const { cache, snapshots } = context;
-  const held = snapshots.get(collection, start.revision) ?? (cache.revision === start.revision ? cache.snapshot(collection) : undefined);
+  const held =
+    snapshots.get(collection, start.revision) ??
+    (cache.revision === start.revision ? cache.snapshot(collection) : undefined);
   if (held !== undefined) return pageOf(context, selection, { snapshot: held, ...start });
   try {
     return await fromHistory(context, selection, start);
   } catch (err) {
-    if (err instanceof ApiError && err.status === 410 && start.after !== undefined) throw expiredToken(start.after, cache.revision);
+    if (err instanceof ApiError && err.status === 410 && start.after !== undefined)
+      throw expiredToken(start.after, cache.revision);
     throw err;
   }
 }
@@ -152,11 +157,16 @@ async function fromHistory(context: VerbContext, selection: Selection, start: St
       objects.push(cached);
     }
     after = range.entries.at(-1)?.key;
-    if (range.remaining === 0 || after === undefined) return { revision: start.revision, objects, continue: '', remaining: undefined };
+    if (range.remaining === 0 || after === undefined)
+      return { revision: start.revision, objects, continue: '', remaining: undefined };
   }
 }
 
-function partialPage(selection: Selection, revision: number, read: { readonly objects: readonly CachedObject[]; readonly left: number }): Page {
+function partialPage(
+  selection: Selection,
+  revision: number,
+  read: { readonly objects: readonly CachedObject[]; readonly left: number },
+): Page {
   const last = read.objects.at(-1);
   const after = last === undefined ? '' : objectPath(last.namespace, last.name);
   return {

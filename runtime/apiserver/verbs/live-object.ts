@@ -31,7 +31,8 @@ export function liveFromEntry(resource: Resource, entry: Entry): Live {
 export function cachedFromEntry(entry: Entry): CachedObject {
   const place = parseObjectKey(entry.key);
   const bytes = wireBytes(entry.value, entry.revision);
-  if (place === undefined || bytes === undefined) throw new HostError(`the value stored under ${entry.key} is not an object`, { path: entry.key });
+  if (place === undefined || bytes === undefined)
+    throw new HostError(`the value stored under ${entry.key} is not an object`, { path: entry.key });
   return { ...place, revision: entry.revision, object: parseExactly(bytes), bytes };
 }
 

@@ -36,7 +36,9 @@ export async function patch(context: VerbContext, request: ApiRequest, resource:
   const how = presentationOf(request, 'write');
   const write = writeRequestOf(request, resource, 'patch');
   const { name } = request.attributes;
-  const { value, duplicates } = parseJson((await request.body()).toString('utf8'), { findDuplicates: write.fieldValidation !== 'Ignore' });
+  const { value, duplicates } = parseJson((await request.body()).toString('utf8'), {
+    findDuplicates: write.fieldValidation !== 'Ignore',
+  });
   const change = changeOf(type, value, resource);
   const written = await updateObject(context, write, name, (live) => ({
     object: acceptPatched(write, change(live), { live, duplicates }),
@@ -54,7 +56,11 @@ function patchTypeOf(request: ApiRequest, resource: Resource): PatchType {
   throw unsupportedMediaType(offered);
 }
 
-function changeOf(type: Exclude<PatchType, 'apply'>, value: unknown, resource: Resource): (live: KubeObject) => unknown {
+function changeOf(
+  type: Exclude<PatchType, 'apply'>,
+  value: unknown,
+  resource: Resource,
+): (live: KubeObject) => unknown {
   switch (type) {
     case 'json':
       return (live) => applyJsonPatch(live, value);
@@ -78,7 +84,8 @@ function acceptPatched(
 ): KubeObject {
   const { resource } = write;
   const { name } = of.live.metadata;
-  if (!isRecord(patched)) throw invalid(resource.info, name, [invalidValue('patch', 'patch', 'the result is not an object')]);
+  if (!isRecord(patched))
+    throw invalid(resource.info, name, [invalidValue('patch', 'patch', 'the result is not an object')]);
   try {
     return acceptObject(write, patched, { duplicates: of.duplicates, target: { namespace: write.namespace, name } });
   } catch (err) {

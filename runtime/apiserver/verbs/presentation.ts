@@ -1,5 +1,13 @@
 import { ApiError } from '#runtime/base/errors.ts';
-import { jsonType, metaOffers, negotiateAccept, plainOffers, yamlType, type MediaOffer, type NegotiatedType } from '#runtime/apiserver/codec/media-type.ts';
+import {
+  jsonType,
+  metaOffers,
+  negotiateAccept,
+  plainOffers,
+  yamlType,
+  type MediaOffer,
+  type NegotiatedType,
+} from '#runtime/apiserver/codec/media-type.ts';
 import { stringifyYaml } from '#runtime/apiserver/codec/yaml.ts';
 import { jsonAnswer, type Answer } from '#runtime/apiserver/http/answer.ts';
 import { badRequest } from '#runtime/apiserver/http/api-errors.ts';
@@ -68,7 +76,8 @@ export function objectAnswer(
   at: { readonly status: number; readonly nowMs: number },
 ): Answer {
   const { status, nowMs } = at;
-  if (how.kind === 'plain' && !how.yaml && !how.pretty) return { status, contentType: jsonType, body: Buffer.concat([shown.bytes, newline]) };
+  if (how.kind === 'plain' && !how.yaml && !how.pretty)
+    return { status, contentType: jsonType, body: Buffer.concat([shown.bytes, newline]) };
   return valueAnswer(status, renderObject(resource, shown.object, how, nowMs), how);
 }
 
@@ -80,7 +89,13 @@ export function valueAnswer(status: number, value: unknown, how: Pick<Presentati
 }
 
 /** One object as it is shown; `header` puts the columns into a table. */
-export function renderObject(resource: Resource, object: KubeObject, how: Presentation, nowMs: number, header = true): unknown {
+export function renderObject(
+  resource: Resource,
+  object: KubeObject,
+  how: Presentation,
+  nowMs: number,
+  header = true,
+): unknown {
   switch (how.kind) {
     case 'plain':
       return object;

@@ -90,7 +90,11 @@ async function routePart(
   return verb === 'update' ? update(context, request, resource) : patch(context, request, resource);
 }
 
-function routeScale(context: VerbContext, request: ApiRequest, at: { readonly resource: Resource; readonly verb: string }): Promise<Answer> {
+function routeScale(
+  context: VerbContext,
+  request: ApiRequest,
+  at: { readonly resource: Resource; readonly verb: string },
+): Promise<Answer> {
   const { resource, verb } = at;
   if (resource.scale === undefined) throw methodNotAllowed();
   if (verb === 'get') return getScale(context, request, resource, resource.scale);
@@ -110,8 +114,15 @@ async function answerReview(request: ApiRequest, resource: Resource, review: Rev
   const how = presentationOf(request, 'object');
   const { value } = await decodeBody(request, false);
   const { metadata, kind, apiVersion } = value;
-  if (typeof kind !== 'string' || typeof apiVersion !== 'string') throw badRequest(`Object 'Kind' is missing in a request for ${resource.info.resource}`);
+  if (typeof kind !== 'string' || typeof apiVersion !== 'string')
+    throw badRequest(`Object 'Kind' is missing in a request for ${resource.info.resource}`);
   const object = { ...value, kind, apiVersion, metadata: metadata ?? {} } as unknown as KubeObject;
-  const answer = await review({ user, namespace: attributes.namespace, name: attributes.name, object, dryRun: query.has('dryRun') });
+  const answer = await review({
+    user,
+    namespace: attributes.namespace,
+    name: attributes.name,
+    object,
+    dryRun: query.has('dryRun'),
+  });
   return how.yaml || how.pretty ? valueAnswer(201, answer, how) : jsonAnswer(201, answer);
 }

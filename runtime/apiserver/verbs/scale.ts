@@ -22,26 +22,44 @@ import { updateObject } from './update-object.ts';
 interface Scale {
   readonly kind: 'Scale';
   readonly apiVersion: 'autoscaling/v1';
-  readonly metadata: Pick<KubeObject['metadata'], 'name' | 'namespace' | 'uid' | 'resourceVersion' | 'creationTimestamp'>;
+  readonly metadata: Pick<
+    KubeObject['metadata'],
+    'name' | 'namespace' | 'uid' | 'resourceVersion' | 'creationTimestamp'
+  >;
   readonly spec: { readonly replicas: number };
   readonly status: { readonly replicas: number; readonly selector?: string };
 }
 
 /** Answers a GET of `/scale`. */
-export async function getScale(context: VerbContext, request: ApiRequest, resource: Resource, paths: ScalePaths): Promise<Answer> {
+export async function getScale(
+  context: VerbContext,
+  request: ApiRequest,
+  resource: Resource,
+  paths: ScalePaths,
+): Promise<Answer> {
   const how = presentationOf(request, 'object');
   await reach(context, undefined);
   return valueAnswer(200, scaleOf(resource, viewOf(resource, readOne(context, request, resource)).object, paths), how);
 }
 
 /** Answers a PUT of `/scale`: the Scale's resourceVersion, if it has one, must be the object's. */
-export async function updateScale(context: VerbContext, request: ApiRequest, resource: Resource, paths: ScalePaths): Promise<Answer> {
+export async function updateScale(
+  context: VerbContext,
+  request: ApiRequest,
+  resource: Resource,
+  paths: ScalePaths,
+): Promise<Answer> {
   const { value } = await decodeBody(request, false);
   return writeScale(context, request, { resource, paths, change: () => value });
 }
 
 /** Answers a PATCH of `/scale`: a JSON or merge patch of the Scale, or an applied Scale. */
-export async function patchScale(context: VerbContext, request: ApiRequest, resource: Resource, paths: ScalePaths): Promise<Answer> {
+export async function patchScale(
+  context: VerbContext,
+  request: ApiRequest,
+  resource: Resource,
+  paths: ScalePaths,
+): Promise<Answer> {
   const type = (request.headers['content-type'] ?? '').split(';', 1)[0];
   const text = (await request.body()).toString('utf8');
   switch (type) {
@@ -55,7 +73,11 @@ export async function patchScale(context: VerbContext, request: ApiRequest, reso
       return writeScale(context, request, { resource, paths, change: (scale) => applyMergePatch(scale, patch) });
     }
     default:
-      throw unsupportedMediaType(['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml']);
+      throw unsupportedMediaType([
+        'application/json-patch+json',
+        'application/merge-patch+json',
+        'application/apply-patch+yaml',
+      ]);
   }
 }
 
@@ -65,7 +87,11 @@ interface ScaleWrite {
   readonly change: (scale: Scale) => unknown;
 }
 
-async function writeScale(context: VerbContext, request: ApiRequest, { resource, paths, change }: ScaleWrite): Promise<Answer> {
+async function writeScale(
+  context: VerbContext,
+  request: ApiRequest,
+  { resource, paths, change }: ScaleWrite,
+): Promise<Answer> {
   const how = presentationOf(request, 'write');
   const write = { ...writeRequestOf(request, resource, 'patch'), subresource: 'scale' };
   const { name } = request.attributes;
@@ -73,17 +99,28 @@ async function writeScale(context: VerbContext, request: ApiRequest, { resource,
     const wanted = change(scaleOf(resource, live, paths));
     const { replicas, resourceVersion } = readScale(resource, name, wanted);
     const object = withField(live, paths.specReplicas, replicas) as KubeObject;
-    return { object: { ...object, metadata: { ...object.metadata, resourceVersion: resourceVersion ?? live.metadata.resourceVersion ?? '' } } };
+    return {
+      object: {
+        ...object,
+        metadata: { ...object.metadata, resourceVersion: resourceVersion ?? live.metadata.resourceVersion ?? '' },
+      },
+    };
   });
   return valueAnswer(200, scaleOf(resource, written.object, paths), how);
 }
 
-function readScale(resource: Resource, name: string, wanted: unknown): { readonly replicas: number; readonly resourceVersion: string | undefined } {
+function readScale(
+  resource: Resource,
+  name: string,
+  wanted: unknown,
+): { readonly replicas: number; readonly resourceVersion: string | undefined } {
   if (!isMap(wanted)) throw badRequest('the Scale is not an object');
-  if (wanted['kind'] !== undefined && wanted['kind'] !== 'Scale') throw badRequest(`wrong object passed to Scale update: ${shown(wanted['kind'])}`);
+  if (wanted['kind'] !== undefined && wanted['kind'] !== 'Scale')
+    throw badRequest(`wrong object passed to Scale update: ${shown(wanted['kind'])}`);
   const spec = isRecord(wanted['spec']) ? wanted['spec'] : {};
   const replicas = spec['replicas'] ?? 0;
-  if (typeof replicas !== 'number' || !Number.isInteger(replicas)) throw badRequest(`Scale: spec.replicas must be an integer: ${shown(replicas)}`);
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas))
+    throw badRequest(`Scale: spec.replicas must be an integer: ${shown(replicas)}`);
   if (replicas < 0) {
     throw invalid(resource.info, name, [invalidValue('spec.replicas', replicas, 'should be a non-negative integer')]);
   }
@@ -95,7 +132,11 @@ function readScale(resource: Resource, name: string, wanted: unknown): { readonl
 function scaleOf(resource: Resource, object: KubeObject, paths: ScalePaths): Scale {
   const replicas = fieldAt(object, paths.specReplicas);
   if (typeof replicas !== 'number') {
-    throw new ApiError(500, 'InternalError', `Internal error occurred: the spec replicas field ".${paths.specReplicas.join('.')}" does not exist`);
+    throw new ApiError(
+      500,
+      'InternalError',
+      `Internal error occurred: the spec replicas field ".${paths.specReplicas.join('.')}" does not exist`,
+    );
   }
   const current = fieldAt(object, paths.statusReplicas);
   const selector = paths.labelSelector === undefined ? undefined : fieldAt(object, paths.labelSelector);
@@ -111,7 +152,10 @@ function scaleOf(resource: Resource, object: KubeObject, paths: ScalePaths): Sca
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
     },
     spec: { replicas },
-    status: { replicas: typeof current === 'number' ? current : 0, ...(typeof selector === 'string' ? { selector } : {}) },
+    status: {
+      replicas: typeof current === 'number' ? current : 0,
+      ...(typeof selector === 'string' ? { selector } : {}),
+    },
   };
 }
 

@@ -35,7 +35,10 @@ export function selects(selection: Selection, cached: CachedObject): boolean {
 }
 
 function matches(selection: Selection, object: KubeObject): boolean {
-  return matchesLabels(selection.labels, object.metadata.labels) && matchesFields(selection.fields, selection.resource.fields, object);
+  return (
+    matchesLabels(selection.labels, object.metadata.labels) &&
+    matchesFields(selection.fields, selection.resource.fields, object)
+  );
 }
 
 /** The index that every collection gets with its first query by label: `key=value` of all labels. */
@@ -64,7 +67,8 @@ function indexedCandidates(cache: WatchCache, selection: Selection): Iterable<Ca
   const { resource, fields, labels } = selection;
   const { collection } = resource.info;
   const field = fields.find((requirement) => requirement.equal && resource.indexedFields.has(requirement.field));
-  if (field !== undefined) return inNamespace(cache.byIndex(collection, fieldIndex(field.field), field.value), selection.namespace);
+  if (field !== undefined)
+    return inNamespace(cache.byIndex(collection, fieldIndex(field.field), field.value), selection.namespace);
   const label = labels.find(({ operator, values }) => operator === 'in' && values.size === 1);
   if (label === undefined) return undefined;
   requireLabelIndex(cache, collection);

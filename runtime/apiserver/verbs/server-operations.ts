@@ -18,16 +18,24 @@ const manager = 'wcp360-apiserver';
 export function createOperations(context: () => VerbContext): Operations {
   const resourceOf = (info: ResourceInfo): Resource => {
     const { registry } = context();
-    const found = registry.lookup(info.group, info.version, info.resource) ?? registry.preferred(info.group, info.resource);
+    const found =
+      registry.lookup(info.group, info.version, info.resource) ?? registry.preferred(info.group, info.resource);
     if (found !== undefined) return found;
     throw new BugError(`the resource ${info.resource} is not served`);
   };
   return {
-    resources: () => context().registry.preferredResources().map(({ info }) => info),
+    resources: () =>
+      context()
+        .registry.preferredResources()
+        .map(({ info }) => info),
     resource: (group, resource) => context().registry.preferred(group, resource)?.info,
     create: async (info, object) => {
       const write = writeOf(resourceOf(info), object.metadata.namespace ?? '');
-      const accepted = acceptObject(write, { ...object }, { duplicates: [], target: { namespace: write.namespace, name: '' } });
+      const accepted = acceptObject(
+        write,
+        { ...object },
+        { duplicates: [], target: { namespace: write.namespace, name: '' } },
+      );
       const written = await createObject(context(), write, accepted);
       await settleWrite(context(), write, written);
       return written.object;

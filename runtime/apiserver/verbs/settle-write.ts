@@ -15,7 +15,11 @@ const governing = new Set([
  * Waits until this server's own cache has a write that later requests depend on without reading it themselves: whoever was told that a role is
  * written may use it at once. Other writes need no wait, since reads bring the cache up to date.
  */
-export async function settleWrite(context: VerbContext, write: WriteRequest, written: Pick<Written, 'object'>): Promise<void> {
+export async function settleWrite(
+  context: VerbContext,
+  write: WriteRequest,
+  written: Pick<Written, 'object'>,
+): Promise<void> {
   if (write.dryRun || !governing.has(write.resource.info.collection)) return;
   const revision = Number(written.object.metadata.resourceVersion);
   if (revision > context.cache.revision) await context.cache.waitFor(revision, { signal: context.signal });

@@ -28,7 +28,12 @@ const maxTries = 100;
  * store has now, so a lagging cache never shows. Nothing is written, and no event is sent, when the outcome equals what is there.
  * Errors: 404; whatever `change`, admission or validation refuse; 409 when others are always faster.
  */
-export async function updateObject(context: VerbContext, write: WriteRequest, name: string, change: Change): Promise<Written> {
+export async function updateObject(
+  context: VerbContext,
+  write: WriteRequest,
+  name: string,
+  change: Change,
+): Promise<Written> {
   const { resource } = write;
   let live = readCached(context, write, name);
   let fresh = false;
@@ -102,15 +107,22 @@ async function commit(
   const condition = { if: [{ key, revision: live.revision }] };
   const { ttlSeconds } = resource.strategy;
   const outcome = await context.store.commit(
-    isGone ? { ...condition, delete: [key] } : { ...condition, put: [{ key, value: stored, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) }] },
+    isGone
+      ? { ...condition, delete: [key] }
+      : { ...condition, put: [{ key, value: stored, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) }] },
   );
-  if (outcome.committed) return { written: writtenAt(resource, next, { stored, revision: outcome.revision, created: false }) };
+  if (outcome.committed)
+    return { written: writtenAt(resource, next, { stored, revision: outcome.revision, created: false }) };
   const entry = outcome.current.get(key);
   return { live: entry === undefined ? undefined : liveFromEntry(resource, entry) };
 }
 
 /** The candidate with everything restored that a client cannot change, admitted and valid. */
-async function prepared(context: VerbContext, { write, name, live }: Attempt, changed: NonNullable<ReturnType<Change>>): Promise<KubeObject> {
+async function prepared(
+  context: VerbContext,
+  { write, name, live }: Attempt,
+  changed: NonNullable<ReturnType<Change>>,
+): Promise<KubeObject> {
   const { resource } = write;
   requireSameObject(resource, changed.object, live);
   const draft = draftOf(changed.object);
@@ -134,7 +146,12 @@ function requireSameObject(resource: Resource, candidate: KubeObject, live: Live
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.object.metadata.uid ?? ''}`;
     throw conflict(resource.info, name, why);
   }
-  if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== '0' && resourceVersion !== String(live.revision)) {
+  if (
+    resourceVersion !== undefined &&
+    resourceVersion !== '' &&
+    resourceVersion !== '0' &&
+    resourceVersion !== String(live.revision)
+  ) {
     throw conflict(resource.info, name);
   }
 }

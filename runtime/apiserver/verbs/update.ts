@@ -18,7 +18,10 @@ export async function update(context: VerbContext, request: ApiRequest, resource
   const { name } = request.attributes;
   if (name === '') throw methodNotAllowed();
   const body = await decodeBody(request, write.fieldValidation !== 'Ignore');
-  const object = acceptObject(write, body.value, { duplicates: body.duplicates, target: { namespace: write.namespace, name } });
+  const object = acceptObject(write, body.value, {
+    duplicates: body.duplicates,
+    target: { namespace: write.namespace, name },
+  });
   requireVersion(resource, object);
   const written = await updateObject(context, write, name, () => ({ object }));
   await settleWrite(context, write, written);
@@ -29,5 +32,7 @@ export async function update(context: VerbContext, request: ApiRequest, resource
 function requireVersion(resource: Resource, object: KubeObject): void {
   const { resourceVersion, name } = object.metadata;
   if (resource.strategy.unconditionalUpdate || (resourceVersion !== undefined && resourceVersion !== '')) return;
-  throw invalid(resource.info, name, [invalidValue('metadata.resourceVersion', resource.custom ? 0 : '', 'must be specified for an update')]);
+  throw invalid(resource.info, name, [
+    invalidValue('metadata.resourceVersion', resource.custom ? 0 : '', 'must be specified for an update'),
+  ]);
 }

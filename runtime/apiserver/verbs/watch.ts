@@ -23,7 +23,9 @@ export async function watchObjects(context: VerbContext, request: ApiRequest, re
     ...startOf(context, selection, options, how),
     selects: (cached) => selects(selection, cached),
     rendering: renderingOf(context, resource, how),
-    bookmark: options.allowBookmarks ? (revision, initialEnd) => bookmarkLine(resource, how, revision, initialEnd) : undefined,
+    bookmark: options.allowBookmarks
+      ? (revision, initialEnd) => bookmarkLine(resource, how, revision, initialEnd)
+      : undefined,
     announceStart: options.sendInitialEvents === true,
     timeoutMs: (options.timeoutSeconds ?? defaultSeconds * (1 + Math.random())) * 1_000,
   };
@@ -35,11 +37,17 @@ async function reachStart(context: VerbContext, options: ListOptions): Promise<v
   const { resourceVersion, sendInitialEvents } = options;
   const { cache, signal } = context;
   if (resourceVersion === undefined && sendInitialEvents !== false) await cache.sync(signal);
-  else if (sendInitialEvents === true && resourceVersion !== undefined && resourceVersion > cache.revision) await cache.waitFor(resourceVersion, { signal });
+  else if (sendInitialEvents === true && resourceVersion !== undefined && resourceVersion > cache.revision)
+    await cache.waitFor(resourceVersion, { signal });
 }
 
 /** Where the stream begins: with all that is there, or with what changed after a revision. Taken in one go, so nothing falls between. */
-function startOf(context: VerbContext, selection: Selection, options: ListOptions, how: Presentation): Pick<WatchPlan, 'after' | 'initial'> {
+function startOf(
+  context: VerbContext,
+  selection: Selection,
+  options: ListOptions,
+  how: Presentation,
+): Pick<WatchPlan, 'after' | 'initial'> {
   const { cache } = context;
   const { resourceVersion, sendInitialEvents } = options;
   const wantsState = sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
@@ -68,7 +76,11 @@ function renderingOf(context: VerbContext, resource: Resource, how: Presentation
   if (how.kind === 'plain') return undefined;
   const render: Rendering['render'] = (object) => renderObject(resource, object, how, context.clock.now(), false);
   const header: Rendering['render'] = (object) => renderObject(resource, object, how, context.clock.now(), true);
-  return { key: `${how.kind} ${how.version} ${how.includeObject}`, render, ...(how.kind === 'table' ? { renderFirst: header } : {}) };
+  return {
+    key: `${how.kind} ${how.version} ${how.includeObject}`,
+    render,
+    ...(how.kind === 'table' ? { renderFirst: header } : {}),
+  };
 }
 
 function bookmarkLine(resource: Resource, how: Presentation, revision: number, initialEnd: boolean): Buffer {
@@ -77,7 +89,11 @@ function bookmarkLine(resource: Resource, how: Presentation, revision: number, i
     creationTimestamp: null,
     ...(initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
   };
-  if (how.kind === 'table') return eventLineOf('BOOKMARK', tableOf(resource, [], how, { listMeta: metadata, nowMs: 0, header: false }));
-  const shape = how.kind === 'plain' ? { kind: resource.info.kind, apiVersion: resource.apiVersion } : { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${how.version}` };
+  if (how.kind === 'table')
+    return eventLineOf('BOOKMARK', tableOf(resource, [], how, { listMeta: metadata, nowMs: 0, header: false }));
+  const shape =
+    how.kind === 'plain'
+      ? { kind: resource.info.kind, apiVersion: resource.apiVersion }
+      : { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${how.version}` };
   return eventLineOf('BOOKMARK', { ...shape, metadata });
 }

@@ -1,4 +1,4 @@
-import { ApiError, type FieldFault } from '#runtime/base/errors.ts';
+import type { ApiError, FieldFault } from '#runtime/base/errors.ts';
 import { fault, invalid, shown } from '#runtime/apiserver/http/api-errors.ts';
 import { isTrue } from '#runtime/apiserver/http/request-attributes.ts';
 import type { ApiRequest } from './context.ts';
@@ -25,7 +25,9 @@ export function parseWriteOptions(request: ApiRequest, verb: 'create' | 'update'
   const faults = [
     ...dryRunFaults(query.getAll('dryRun')),
     ...managerFaults(manager, verb === 'apply'),
-    ...(force !== null && verb !== 'apply' ? [fault('force', 'FieldValueForbidden', 'Forbidden: may not be specified for non-apply patch')] : []),
+    ...(force !== null && verb !== 'apply'
+      ? [fault('force', 'FieldValueForbidden', 'Forbidden: may not be specified for non-apply patch')]
+      : []),
     ...validationFaults(validation),
   ];
   if (faults.length > 0) throw optionsInvalid(verb, faults);
@@ -41,17 +43,26 @@ export function parseWriteOptions(request: ApiRequest, verb: 'create' | 'update'
 export function dryRunFaults(values: readonly string[]): readonly FieldFault[] {
   return values
     .filter((value) => value !== 'All' && value !== '')
-    .map((value) => fault('dryRun', 'FieldValueNotSupported', `Unsupported value: ${shown(value)}: supported values: "All"`));
+    .map((value) =>
+      fault('dryRun', 'FieldValueNotSupported', `Unsupported value: ${shown(value)}: supported values: "All"`),
+    );
 }
 
 function managerFaults(manager: string, needed: boolean): readonly FieldFault[] {
-  if (manager === '') return needed ? [fault('fieldManager', 'FieldValueRequired', 'Required value: is required for apply patch')] : [];
+  if (manager === '')
+    return needed ? [fault('fieldManager', 'FieldValueRequired', 'Required value: is required for apply patch')] : [];
   if (manager.length > maxManagerLength) {
     return [fault('fieldManager', 'FieldValueTooLong', `Too long: may not be more than ${maxManagerLength} bytes`)];
   }
   return /^\P{C}+$/u.test(manager)
     ? []
-    : [fault('fieldManager', 'FieldValueInvalid', `Invalid value: ${shown(manager)}: should only contain printable characters`)];
+    : [
+        fault(
+          'fieldManager',
+          'FieldValueInvalid',
+          `Invalid value: ${shown(manager)}: should only contain printable characters`,
+        ),
+      ];
 }
 
 function validationFaults(value: string): readonly FieldFault[] {

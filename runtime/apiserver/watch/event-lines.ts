@@ -37,7 +37,12 @@ export function eventLineOf(type: EventType, object: unknown): Buffer {
 const lines = new WeakMap<CacheEvent, Map<string, Buffer>>();
 
 /** The line that tells of a change under the type that a watcher sees it as; made once for all watchers that see it alike. */
-export function changeLine(resource: Resource, event: CacheEvent, type: EventType, rendering: Rendering | undefined): Buffer {
+export function changeLine(
+  resource: Resource,
+  event: CacheEvent,
+  type: EventType,
+  rendering: Rendering | undefined,
+): Buffer {
   const key = `${type} ${resource.apiVersion} ${rendering?.key ?? ''}`;
   let made = lines.get(event);
   if (made === undefined) {

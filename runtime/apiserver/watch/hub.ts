@@ -126,7 +126,8 @@ function catchUp(cache: WatchCache, collection: Collection, { after, channel, si
   let waiting: CacheBatch[] | undefined = [];
   const readHistory = async (): Promise<void> => {
     for await (const batch of cache.subscribe(collection, after, controller.signal)) {
-      const events = batch.revision <= meeting ? batch.events : batch.events.filter((event) => event.revision <= meeting);
+      const events =
+        batch.revision <= meeting ? batch.events : batch.events.filter((event) => event.revision <= meeting);
       if (events.length > 0) sink.receive({ revision: Math.min(batch.revision, meeting), events });
       if (batch.revision >= meeting) break;
     }

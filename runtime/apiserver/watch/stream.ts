@@ -42,7 +42,9 @@ const chunkBytes = 64 * 1024;
  */
 export async function streamEvents(context: StreamContext, plan: WatchPlan, response: RawResponse): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const writer = createEventWriter(response, () => context.log.info({ resource: plan.resource.info.resource }, 'slow watcher dropped'));
+  const writer = createEventWriter(response, () =>
+    context.log.info({ resource: plan.resource.info.resource }, 'slow watcher dropped'),
+  );
   const sink = createSink(plan, writer, resolve);
   response.on('close', resolve);
   const stop = (): void => resolve();

@@ -30,5 +30,9 @@ export async function joinCluster({ client, host, hostName, signal }: Joining): 
   const object = hostObject(facts);
   const present = (await client.apply(type, object, { fieldManager, force: true, signal })) as unknown as HostResource;
   const status = hostStatus(facts, present, rfc3339(Date.now()));
-  await client.apply(type, { ...object, spec: undefined, status }, { fieldManager, force: true, subresource: 'status', signal });
+  await client.apply(
+    type,
+    { ...object, spec: undefined, status },
+    { fieldManager, force: true, subresource: 'status', signal },
+  );
 }

@@ -7,7 +7,15 @@ const everyMs = 60_000;
 const bounds = { maxBytes: 16 * 1024 * 1024, keep: 3 };
 
 /** Begins the chores of a host that no object asks for: logs are rotated before they grow out of bounds. Returns at once. */
-export async function keepHouse({ host, log, signal }: { readonly host: Host; readonly log: Logger; readonly signal: AbortSignal }): Promise<void> {
+export async function keepHouse({
+  host,
+  log,
+  signal,
+}: {
+  readonly host: Host;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}): Promise<void> {
   const loop = async (): Promise<void> => {
     while (!signal.aborted) {
       await rotateLogs(host, bounds, signal).catch((err: unknown) => {

@@ -8,9 +8,15 @@ const secrets: ResourceType = { group: '', version: 'v1', resource: 'secrets', k
 export function secretReader(client: Client): SecretReader {
   return {
     read: async (namespace, name, signal) => {
-      const secret: (KubeObject & { readonly data?: Readonly<Record<string, string>> }) | undefined = await client.get(secrets, { namespace, name }, signal);
+      const secret: (KubeObject & { readonly data?: Readonly<Record<string, string>> }) | undefined = await client.get(
+        secrets,
+        { namespace, name },
+        signal,
+      );
       if (secret === undefined) return undefined;
-      return Object.fromEntries(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]));
+      return Object.fromEntries(
+        Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
+      );
     },
   };
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { agentAccountOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { HostError } from '#runtime/base/errors.ts';
@@ -10,8 +11,8 @@ import { discover } from '#runtime/cli/api/rest-mapper.ts';
 const fieldManager = 'wcp360-setup';
 const establishTimeoutMs = 20_000;
 const pollMs = 20;
-/** Definitions first: the rest is of their kinds. */
-const folders = ['crds', 'rbac', 'bootstrap'] as const;
+/** Definitions first: the rest is of their kinds; then the namespace that roles live in. */
+const folders = ['crds', 'bootstrap', 'rbac'] as const;
 
 const definitionType: ResourceType = {
   group: 'apiextensions.k8s.io',
@@ -22,7 +23,12 @@ const definitionType: ResourceType = {
 };
 
 /** Applies the CRDs, roles and first objects that every instance has, and waits until the kinds are served. Repeatable; nothing is written that stands. */
-export async function applyDefinitions(client: Client, manifests: string, signal: AbortSignal): Promise<void> {
+export async function applyDefinitions(
+  client: Client,
+  options: { readonly manifests: string; readonly hostName: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const { manifests, hostName } = options;
   const [definitions = [], ...others] = await Promise.all(
     folders.map((folder) => readObjects(join(manifests, folder))),
   );
@@ -31,7 +37,9 @@ export async function applyDefinitions(client: Client, manifests: string, signal
   );
   await Promise.all(definitions.map((object) => awaitEstablished(client, object.metadata.name, signal)));
   const mapper = await discover(client, signal);
-  for (const object of others.flat()) {
+  const isNamespace = ({ kind }: KubeObject): boolean => kind === 'Namespace';
+  const rest = [...others.flat(), ...hostAccount(hostName)];
+  for (const object of [...rest.filter(isNamespace), ...rest.filter((each) => !isNamespace(each))]) {
     const type = mapper.ofKind(object.apiVersion, object.kind);
     if (type === undefined) throw new HostError(`the server does not know ${object.kind} of ${object.apiVersion}`);
     await client.apply(type, object, { fieldManager, force: true, signal });
@@ -59,4 +67,25 @@ async function awaitEstablished(client: Client, name: string, signal: AbortSigna
       throw new HostError(`the definition ${name} was not established in ${establishTimeoutMs / 1000} s`);
     await systemClock.sleep(pollMs, signal);
   }
+}
+
+/** The account of a host's agent and its rights; in the namespaces of its tenants placement gives it more. */
+function hostAccount(hostName: string): readonly KubeObject[] {
+  const name = agentAccountOf(hostName);
+  const labels = { 'app.kubernetes.io/part-of': 'wcp360' };
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const subjects = [{ kind: 'ServiceAccount', name, namespace: SYSTEM_NAMESPACE }];
+  const roleRef = (kind: string): unknown => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name: 'wcp360-agent' });
+  const namespaced = { name, namespace: SYSTEM_NAMESPACE, labels };
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: namespaced },
+    {
+      apiVersion,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: `wcp360-${name}`, labels },
+      roleRef: roleRef('ClusterRole'),
+      subjects,
+    },
+    { apiVersion, kind: 'RoleBinding', metadata: namespaced, roleRef: roleRef('Role'), subjects },
+  ];
 }

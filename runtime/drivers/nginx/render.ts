@@ -21,13 +21,14 @@ export function renderFront(
     if (text === undefined) throw new BugError(`the template ${name} is missing`);
     return text;
   };
+  const host = hostValues(settings);
   const values = {
-    ...hostValues(settings),
+    ...host,
     BODY_LOCATIONS: bodyClasses
       .map((size) => fill(template('body.conf'), { CLASS: String(size), SIZE: String(size) }))
       .join(''),
     BACKEND_LOCATIONS: timeoutClassesSeconds
-      .map((seconds) => fill(template('backend.conf'), { SECONDS: String(seconds) }))
+      .map((seconds) => fill(template('backend.conf'), { SECONDS: String(seconds), FRONT: host['FRONT'] ?? '' }))
       .join(''),
     TIMEOUTS: timeoutClassesSeconds.join(', '),
     BODIES: bodyClasses.join(', '),

@@ -80,6 +80,8 @@ export function sandboxCommand(pool: PhpPool, sources: SandboxSources): readonly
       '/run/php',
     ],
     ...['--chdir', '/', '--'],
+    // Whoever kills bubblewrap ends the sandbox, too.
+    ...['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'],
     ...['/usr/bin/perl', '-e', unwrap, '--'],
     ...[`/usr/sbin/php-fpm${pool.version}`, '--nodaemonize', '--force-stderr', '--fpm-config', '/etc/php-fpm.conf'],
     // Errors go to the Domain's log instead of the front's.

@@ -24,7 +24,7 @@ export function checkPath(roots: Roots, path: string): string {
 
 /** The root a path lies below (or is); a BugError when there is none, since paths are made by us. */
 export function rootOf(roots: Roots, path: string): string {
-  const isPlain = path.startsWith('/') && posix.normalize(path) === path && !path.includes('\0');
+  const isPlain = path.startsWith('/') && posix.normalize(path) === path && !path.endsWith('/') && !path.includes('\0');
   const root = isPlain ? roots.find((each) => path === each || path.startsWith(`${each}/`)) : undefined;
   if (root === undefined) throw new BugError(`"${path}" is not a normalised path below ${roots.join(' or ')}`);
   return root;

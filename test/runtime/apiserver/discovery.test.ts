@@ -11,10 +11,7 @@ import { compareVersions } from '#runtime/apiserver/discovery/version-order.ts';
 import type { ResourceInfo } from '#runtime/apiserver/operations.ts';
 
 const resource = (
-  group: string,
-  version: string,
-  name: string,
-  kind: string,
+  [group, version, name, kind]: readonly [string, string, string, string],
   more: Partial<ResourceInfo> = {},
 ): ResourceInfo => ({
   group,
@@ -33,7 +30,7 @@ const resource = (
   ...more,
 });
 
-const web = resource('wcp.example', 'v1', 'webs', 'Web', {
+const web = resource(['wcp.example', 'v1', 'webs', 'Web'], {
   shortNames: ['w'],
   categories: ['all'],
   subresources: [
@@ -42,10 +39,10 @@ const web = resource('wcp.example', 'v1', 'webs', 'Web', {
   ],
 });
 const all = [
-  resource('wcp.example', 'v1beta1', 'webs', 'Web'),
+  resource(['wcp.example', 'v1beta1', 'webs', 'Web']),
   web,
-  resource('', 'v1', 'secrets', 'Secret'),
-  resource('authorization.k8s.io', 'v1', 'subjectaccessreviews', 'SubjectAccessReview', {
+  resource(['', 'v1', 'secrets', 'Secret']),
+  resource(['authorization.k8s.io', 'v1', 'subjectaccessreviews', 'SubjectAccessReview'], {
     verbs: ['create'],
     namespaced: false,
   }),

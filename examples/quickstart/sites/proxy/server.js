@@ -5,7 +5,8 @@ import { createServer } from 'node:http';
 const startedAt = new Date();
 let requests = 0;
 
-const escape = (text) => text.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
+const escape = (text) =>
+  text.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
 
 const page = (request) => {
   const facts = {
@@ -17,7 +18,9 @@ const page = (request) => {
     'Your address, as the front tells it': request.headers['x-forwarded-for'] ?? 'not told',
     'Scheme, as the front tells it': request.headers['x-forwarded-proto'] ?? 'not told',
   };
-  const rows = Object.entries(facts).map(([name, value]) => `<tr><th scope="row">${escape(name)}</th><td>${escape(value)}</td></tr>`);
+  const rows = Object.entries(facts).map(
+    ([name, value]) => `<tr><th scope="row">${escape(name)}</th><td>${escape(value)}</td></tr>`,
+  );
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -76,4 +79,5 @@ if (socket === undefined) {
   // The directory carries the front's group; the socket must let that group in.
   server.listen(socket, () => chmodSync(socket, 0o660));
 }
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => server.close(() => process.exit(0)).closeAllConnections());
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => server.close(() => process.exit(0)).closeAllConnections());

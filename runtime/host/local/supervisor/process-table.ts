@@ -25,6 +25,12 @@ export function isGroupAlive(leader: ProcessIdentity): boolean {
   return sendSignal(-leader.pid, 0);
 }
 
+/** The process group of a live process. */
+export function groupOf(pid: number): number | undefined {
+  const group = statFields(pid)?.[2];
+  return group === undefined ? undefined : Number(group);
+}
+
 /** False when there was nobody to send it to. */
 export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
@@ -34,11 +40,17 @@ export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean 
   }
 }
 
-/** How many processes descend from `pid`, itself included. */
-export function countDescendants(pid: number): number {
-  let count = 1;
-  for (const child of childrenOf(pid)) count += countDescendants(child);
-  return count;
+/** A process and all that descend from it, parents first. */
+export function familyOf(leader: ProcessIdentity): readonly ProcessIdentity[] {
+  if (!isAlive(leader)) return [];
+  const family: ProcessIdentity[] = [leader];
+  for (let index = 0; index < family.length; index += 1) {
+    for (const pid of childrenOf(family[index]?.pid ?? 0)) {
+      const startTime = startTimeOf(pid);
+      if (startTime !== undefined) family.push({ pid, startTime });
+    }
+  }
+  return family;
 }
 
 function childrenOf(pid: number): readonly number[] {

@@ -4,7 +4,7 @@ import { BugError, HostError } from '#runtime/base/errors.ts';
 import type { ServiceState, ServiceUnit, Services } from '#runtime/host/host.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import { launch } from './launch.ts';
-import { countDescendants, isAlive, isGroupAlive, sendSignal } from './process-table.ts';
+import { familyOf, groupOf, isAlive, isGroupAlive, sendSignal, type ProcessIdentity } from './process-table.ts';
 import { capLog, logTail } from './service-log.ts';
 import { hashUnit, readRecords, removeRecord, writeRecord, type ServiceRecord } from './service-record.ts';
 
@@ -65,7 +65,7 @@ export function openSupervisor(options: SupervisorOptions, lifetime: AbortSignal
     get: async (name) => (scope.tracked.has(name) ? stateOf(scope, name) : undefined),
     processCount: async (name) => {
       const record = scope.tracked.get(name)?.record;
-      return record !== undefined && isAlive(record) ? countDescendants(record.pid) : 0;
+      return record === undefined ? 0 : familyOf(record).length;
     },
     start: (unit, signal) => inTurn(scope, unit.name, () => start(scope, unit, signal)),
     stop: (name, signal) => inTurn(scope, name, () => stop(scope, name, signal)),
@@ -174,12 +174,15 @@ async function stop(scope: Scope, name: string, signal: AbortSignal): Promise<vo
   // From here on its end is wanted: `exit` finds it untracked.
   scope.tracked.delete(name);
   clearTimeout(tracked.restart);
+  // Programs in a sandbox have groups of their own: the family is known only as long as its leader lives.
+  const family = familyOf(record);
   try {
-    if (isGroupAlive(record)) sendSignal(-record.pid, record.unit.stopSignal ?? 'SIGTERM');
-    const isGone = await groupEnds(record, record.unit.stopTimeoutMs ?? defaultStopTimeoutMs, signal);
+    signalAll(record, family, record.unit.stopSignal ?? 'SIGTERM');
+    const isGone = await allEnd(record, family, record.unit.stopTimeoutMs ?? defaultStopTimeoutMs, signal);
     if (!isGone) {
-      sendSignal(-record.pid, 'SIGKILL');
-      await groupEnds(record, killWaitMs, signal);
+      const last = [...family, ...familyOf(record)];
+      signalAll(record, last, 'SIGKILL');
+      await allEnd(record, last, killWaitMs, signal);
     }
   } finally {
     if (isAlive(record)) scope.tracked.set(name, tracked);
@@ -187,10 +190,20 @@ async function stop(scope: Scope, name: string, signal: AbortSignal): Promise<vo
   }
 }
 
-/** Polls with growing waits, from 1 ms: the end of a whole group is told by no event. */
-async function groupEnds(record: ServiceRecord, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+function signalAll(leader: ServiceRecord, family: readonly ProcessIdentity[], signal: NodeJS.Signals): void {
+  if (isGroupAlive(leader)) sendSignal(-leader.pid, signal);
+  for (const each of family) if (groupOf(each.pid) !== leader.pid && isAlive(each)) sendSignal(each.pid, signal);
+}
+
+/** Polls with growing waits, from 1 ms: the end of so many is told by no event. */
+async function allEnd(
+  leader: ServiceRecord,
+  family: readonly ProcessIdentity[],
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
-  for (let waitMs = 1; isGroupAlive(record); waitMs = Math.min(waitMs * 2, 50)) {
+  for (let waitMs = 1; isGroupAlive(leader) || family.some(isAlive); waitMs = Math.min(waitMs * 2, 50)) {
     if (performance.now() > deadline) return false;
     await delay(waitMs, undefined, { signal });
   }

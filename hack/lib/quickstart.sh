@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Applies examples/quickstart to a running instance, fills its sites and waits until everything is Ready. Called by hack/up as root.
+#   quickstart.sh TOP DIRECTORY
+set -euo pipefail
+top=$1 directory=$2
+. "$top/hack/lib/setup.sh"
+namespace=quickstart
+wcpctl=("$directory/bin/wcpctl" --kubeconfig "$directory/admin.kubeconfig")
+
+# fill_site DOMAIN: copies the example's files into the domain's document root as the tenant, unless something is there already.
+fill_site() {
+  local root="$directory/tenants/$namespace/domains/$1/public" uid
+  uid=$(stat -c %u "$root")
+  [ -z "$(ls -A "$root")" ] || return 0
+  tar -C "$top/examples/quickstart/sites/$1" -c . | setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs tar -C "$root" -x --no-same-owner --no-overwrite-dir
+}
+
+log=$(mktemp)
+"${wcpctl[@]}" apply -f "$top/examples/quickstart" >"$log" || { cat "$log" >&2; fail 'examples/quickstart could not be applied.' 'The lines above say why.'; }
+say quickstart "applied ($(grep -c . "$log") objects)"
+rm -f "$log"
+for domain in hello php proxy old; do
+  "${wcpctl[@]}" wait "domain/$domain" -n "$namespace" --for=condition=Placed --timeout 30s >/dev/null
+done
+for domain in hello php; do
+  until [ -d "$directory/tenants/$namespace/domains/$domain/public" ]; do sleep 0.05; done
+  fill_site "$domain"
+done
+"${wcpctl[@]}" wait domain --all -n "$namespace" --for=condition=Ready --timeout 60s >/dev/null || {
+  "${wcpctl[@]}" get domains -n "$namespace" -o wide
+  fail 'Not every domain became Ready.' "See: wcpctl describe domains -n $namespace, and $directory/logs."
+}
+say ready "$("${wcpctl[@]}" get domains -n "$namespace" -o name | grep -c .) domains"
+
+printf '\n'
+"${wcpctl[@]}" get tenants,domains -n "$namespace"
+printf '\n'
+port=${WCP360_HTTP##*:}
+for domain in hello php proxy old; do printf '  http://%s.localhost:%s/\n' "$domain" "$port"; done
+cat <<END
+
+  . $directory/env                        wcpctl on the PATH, KUBECONFIG and WCP360_HTTP set
+  wcpctl get hosting -A                   everything there is
+  wcpctl describe domain hello -n $namespace
+  ./hack/down                             stops it; ./hack/down --purge removes it
+END

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '#runtime/base/json.ts';
+import { HostError } from '#runtime/base/errors.ts';
+import type { ServiceState, ServiceUnit, Services } from '#runtime/host/host.ts';
+import type { FaultSwitch } from './memory-faults.ts';
+
+/** Services of the model machine, with what a test may do to them. */
+export interface MemoryServices extends Services {
+  /** Ends a service as if it had died; one with `restart: 'always'` is at once running again under another id. */
+  kill(name: string): void;
+  /** The declared units by name. */
+  readonly units: ReadonlyMap<string, ServiceUnit>;
+  /** Signals that were sent, in order. */
+  readonly signals: readonly { readonly name: string; readonly signal: NodeJS.Signals }[];
+}
+
+/** What happens on the machine when a service starts or stops (a socket appears). */
+export interface ServiceHooks {
+  readonly onStart?: (unit: ServiceUnit) => void;
+  readonly onStop?: (unit: ServiceUnit) => void;
+}
+
+/** Services without processes: state only. */
+export function createMemoryServices(faults: FaultSwitch, hooks: ServiceHooks): MemoryServices {
+  const units = new Map<string, ServiceUnit>();
+  const running = new Map<string, { readonly pid: number; readonly unitHash: string }>();
+  const signals: { name: string; signal: NodeJS.Signals }[] = [];
+  let lastPid = 100;
+  const stateOf = (name: string): ServiceState => ({ name, running: running.has(name), ...running.get(name) });
+  const begin = (unit: ServiceUnit): void => {
+    running.set(unit.name, { pid: (lastPid += 1), unitHash: hashOf(unit) });
+    hooks.onStart?.(unit);
+  };
+  const stop = (name: string): void => {
+    const unit = units.get(name);
+    units.delete(name);
+    if (running.delete(name) && unit !== undefined) hooks.onStop?.(unit);
+  };
+  return {
+    manager: 'supervisor',
+    limitsEnforced: false,
+    units,
+    signals,
+    list: async () => [...units.keys()].toSorted().map(stateOf),
+    get: async (name) => (units.has(name) ? stateOf(name) : undefined),
+    processCount: async (name) => (running.has(name) ? 1 : 0),
+    start: async (unit) => {
+      if (running.get(unit.name)?.unitHash === hashOf(unit)) return;
+      faults.beforeEffect();
+      stop(unit.name);
+      units.set(unit.name, unit);
+      begin(unit);
+    },
+    stop: async (name) => {
+      if (!units.has(name)) return;
+      faults.beforeEffect();
+      stop(name);
+    },
+    signal: async (name, signal) => {
+      faults.beforeEffect();
+      if (!running.has(name)) throw new HostError(`service ${name} does not run`);
+      signals.push({ name, signal });
+    },
+    kill: (name) => {
+      const unit = units.get(name);
+      if (unit?.restart === 'always') begin(unit);
+      else stop(name);
+    },
+  };
+}
+
+function hashOf(unit: ServiceUnit): string {
+  return createHash('sha256').update(canonicalJson(unit)).digest('hex').slice(0, 32);
+}

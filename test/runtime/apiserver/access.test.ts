@@ -1,0 +1,133 @@
+import t from 'tap';
+import { startLabServer } from '#test/lab/api-server.ts';
+
+const lab = await startLabServer();
+t.teardown(() => lab.stop());
+
+const secrets = '/api/v1/namespaces/default/secrets';
+
+t.test('who shows nothing is anonymous, who shows something wrong is nobody', async (t) => {
+  t.match(await lab.request('GET', '/readyz', { identity: null }), { status: 200 });
+  t.match(await lab.request('GET', secrets, { identity: null }), {
+    status: 403,
+    body: {
+      message:
+        'secrets is forbidden: User "system:anonymous" cannot list resource "secrets" in API group "" in the namespace "default"',
+    },
+  });
+  t.match(await lab.request('GET', secrets, { identity: null, headers: { authorization: 'Bearer nonsense' } }), {
+    status: 401,
+    body: { message: 'Unauthorized' },
+  });
+  const stranger = await (await import('#test/lab/pki.ts')).createLabAuthority('strangers');
+  t.match(await lab.request('GET', secrets, { identity: await stranger.client('admin', ['system:masters']) }), {
+    status: 403,
+  });
+});
+
+t.test('rights hold from the moment they are written, and for the user that is asked to be', async (t) => {
+  const jane = await lab.authority.client('jane', ['devs']);
+  t.equal((await lab.request('GET', secrets, { identity: jane })).status, 403);
+  const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+  const api = 'rbac.authorization.k8s.io/v1';
+  await lab.request('POST', `${rbac}/roles`, {
+    body: {
+      apiVersion: api,
+      kind: 'Role',
+      metadata: { name: 'r' },
+      rules: [{ verbs: ['get', 'list'], apiGroups: [''], resources: ['secrets'] }],
+    },
+  });
+  await lab.request('POST', `${rbac}/rolebindings`, {
+    body: {
+      apiVersion: api,
+      kind: 'RoleBinding',
+      metadata: { name: 'b' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'r' },
+      subjects: [{ kind: 'Group', name: 'devs' }],
+    },
+  });
+  t.equal((await lab.request('GET', secrets, { identity: jane })).status, 200);
+  t.equal((await lab.request('DELETE', secrets, { identity: jane })).status, 403);
+  t.equal((await lab.request('GET', secrets, { headers: { 'impersonate-user': 'eve' } })).status, 403);
+  t.equal(
+    (await lab.request('GET', secrets, { headers: { 'impersonate-user': 'eve', 'impersonate-group': ['x', 'devs'] } }))
+      .status,
+    200,
+  );
+  t.equal((await lab.request('GET', secrets, { identity: jane, headers: { 'impersonate-user': 'eve' } })).status, 403);
+  t.match(
+    await lab.request('PATCH', `${rbac}/rolebindings/b`, {
+      body: { roleRef: { name: 'other' } },
+      headers: { 'content-type': 'application/merge-patch+json' },
+    }),
+    { status: 422, body: { message: /cannot change roleRef/ } },
+  );
+});
+
+t.test('an apply that creates needs the right to create', async (t) => {
+  const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+  const api = 'rbac.authorization.k8s.io/v1';
+  const patcher = await lab.authority.client('patcher');
+  await lab.request('POST', `${rbac}/roles`, {
+    body: {
+      apiVersion: api,
+      kind: 'Role',
+      metadata: { name: 'p' },
+      rules: [{ verbs: ['patch'], apiGroups: [''], resources: ['configmaps'] }],
+    },
+  });
+  await lab.request('POST', `${rbac}/rolebindings`, {
+    body: {
+      apiVersion: api,
+      kind: 'RoleBinding',
+      metadata: { name: 'p' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'p' },
+      subjects: [{ kind: 'User', name: 'patcher' }],
+    },
+  });
+  const answer = await lab.request('PATCH', '/api/v1/namespaces/default/configmaps/new?fieldManager=x', {
+    identity: patcher,
+    body: { apiVersion: 'v1', kind: 'ConfigMap' },
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+  });
+  t.match(answer, { status: 403, body: { message: /cannot create resource "configmaps"/ } });
+});
+
+t.test('a ServiceAccount works with the token that it is given', async (t) => {
+  const accounts = '/api/v1/namespaces/default/serviceaccounts';
+  await lab.request('POST', accounts, {
+    body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot' } },
+  });
+  const token = await lab.request('POST', `${accounts}/robot/token`, {
+    body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 600 } },
+  });
+  t.equal(token.status, 201);
+  const me = await lab.request('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+    identity: null,
+    headers: { authorization: `Bearer ${token.body.status.token}` },
+    body: { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
+  });
+  t.match(me, { status: 201, body: { status: { userInfo: { username: 'system:serviceaccount:default:robot' } } } });
+});
+
+t.test('the audit log tells who did what and never a secret', async (t) => {
+  const headers = { 'audit-id': 'my-id', 'impersonate-user': 'eve', 'impersonate-group': 'system:masters' };
+  const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'canary' }, stringData: { a: 'canary-value-7' } };
+  const answer = await lab.request('POST', secrets, { body, headers });
+  t.equal(answer.status, 201);
+  t.equal(answer.headers['audit-id'], 'my-id');
+  const line = lab.auditLines
+    .map((text): Record<string, unknown> => JSON.parse(text))
+    .find((event) => event['auditID'] === 'my-id');
+  t.match(line, {
+    stage: 'ResponseComplete',
+    verb: 'create',
+    user: { username: 'admin' },
+    impersonatedUser: { username: 'eve' },
+    objectRef: { resource: 'secrets', namespace: 'default' },
+    responseStatus: { code: 201 },
+    annotations: { 'authorization.k8s.io/decision': 'allow' },
+  });
+  t.notMatch(lab.auditLines.join('\n'), /canary-value-7|Y2FuYXJ5LXZhbHVlLTc/);
+});

@@ -1,0 +1,276 @@
+import t, { type Test } from 'tap';
+import type { Client } from '#runtime/client/client.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { defineController } from '#runtime/manager/controller.ts';
+import { startManager, type Manager } from '#runtime/manager/manager.ts';
+import { childrenOf, ownerAnnotation } from '#runtime/manager/objects/children.ts';
+import { createObjectsDriver, type ObjectsDriver, type ObjectsWorld } from '#runtime/manager/objects/objects-driver.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
+import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { roleKind, secretKind } from '#schemas/meta/builtin.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { startLabServer } from '#test/lab/api-server.ts';
+import {
+  aWidget,
+  conditionOf,
+  configMapKind,
+  configMapType,
+  eventually,
+  installKind,
+  labClient,
+  widgetKind,
+  widgetType,
+  type Widget,
+} from '#test/lab/widgets.ts';
+
+type Objects = ObjectsDriver<'objects', ObjectsWorld>;
+
+interface Lab {
+  readonly client: Client;
+  readonly writes: string[];
+  start(planRequests?: boolean): Promise<Manager>;
+  child(name: string): Promise<KubeObject | undefined>;
+  settled(name: string, reason: string): Promise<KubeObject>;
+}
+
+const fieldManager = 'wcp360-widget-objects';
+
+function manifestOf(widget: Widget, part: string): KubeObject {
+  const [name = '', value = ''] = part.split('=');
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: widget.metadata.namespace ?? '', labels: { 'hosting.wcp360.io/tenant': 'acme' } },
+    data: { value },
+  };
+}
+
+/** A widget whose parts are ConfigMaps: `name=value`. */
+function objectsController() {
+  const objects: Objects = createObjectsDriver({ name: 'objects', fieldManager, kinds: [configMapKind, roleKind] });
+  return defineController<typeof widgetKind, ObjectsWorld, { readonly objects: Objects }, Widget>({
+    name: 'widget.cluster',
+    kind: widgetKind,
+    finalizer: 'test.wcp360.io/cluster',
+    drivers: { objects },
+    watches: [
+      {
+        kind: configMapKind,
+        keysOf: (changed) => {
+          const owner = changed.metadata.annotations?.[ownerAnnotation]?.split('/');
+          return owner?.[0] === 'Widget' ? [{ namespace: owner[1], name: owner[2] ?? '' }] : [];
+        },
+      },
+    ],
+    gather: (widget) => widget,
+    desired: (widget) => ({ objects: childrenOf(widget.spec.parts.map((part) => manifestOf(widget, part))) }),
+    status: (_widget, { outcome }) => ({
+      fields: {},
+      conditions: [
+        outcome.phase === 'synced'
+          ? { type: 'Ready', status: 'True', reason: 'Made', message: 'All is there.' }
+          : {
+              type: 'Ready',
+              status: 'False',
+              reason: 'reason' in outcome ? outcome.reason : 'Drifted',
+              message: 'Not yet.',
+            },
+      ],
+    }),
+  });
+}
+
+async function setUp(t: Test): Promise<Lab> {
+  const lab = await startLabServer();
+  t.teardown(() => lab.stop());
+  const { client } = await labClient(lab);
+  const own = await labClient(lab);
+  t.teardown(() => client.close());
+  t.teardown(() => own.client.close());
+  await installKind(client, widgetKind);
+  await installKind(client, planRequestKind);
+  return {
+    client,
+    writes: own.writes,
+    start: async (planRequests = false) => {
+      const manager = startManager<ObjectsWorld>({
+        client: own.client,
+        controllers: [objectsController()],
+        world: (cache: Cache) => ({ client: own.client, cache }),
+        log: silentLogger,
+        metrics: createMetrics(),
+        signal: new AbortController().signal,
+        identity: 'cluster',
+        ...(planRequests
+          ? { planRequests: { kind: planRequestKind, leads: true, systemNamespace: 'wcp360-system' } }
+          : {}),
+      });
+      t.teardown(() => manager.close());
+      await manager.synced;
+      return manager;
+    },
+    child: async (name) => await client.get(configMapType, { namespace: 'default', name }),
+    settled: async (name, reason) =>
+      await eventually(async () => {
+        const found = await client.get(widgetType, { namespace: 'default', name });
+        const ready = conditionOf(found, 'Ready');
+        return ready?.['reason'] === reason && ready['observedGeneration'] === found?.metadata.generation
+          ? found
+          : undefined;
+      }, `${name} to be ${reason}`),
+  };
+}
+
+const calm = async (): Promise<void> => await new Promise((resolve) => setTimeout(resolve, 400));
+const json = (value: unknown) => ({ type: 'merge' as const, body: value });
+const inDefault = (name: string) => ({ namespace: 'default', name });
+
+t.test(
+  'children are made, marked, changed and taken away with what wants them, and otherwise left alone',
+  async (t) => {
+    const { client, start, child, settled, writes } = await setUp(t);
+    const manager = await start();
+    await client.create(widgetType, aWidget('one', { parts: ['a=1', 'b=2'] }));
+    await settled('one', 'Made');
+    t.match(await child('a'), {
+      data: { value: '1' },
+      metadata: { annotations: { [ownerAnnotation]: 'Widget/default/one' } },
+    });
+    await client.patch(widgetType, inDefault('one'), json({ spec: { parts: ['a=3'] } }));
+    await settled('one', 'Made');
+    t.match(await child('a'), { data: { value: '3' } });
+    t.equal(await child('b'), undefined);
+    await calm();
+    const wrote = writes.length;
+    manager.resync();
+    await calm();
+    t.equal(writes.length, wrote, 'a full pass writes nothing');
+  },
+);
+
+t.test(
+  'what others set on a child stays theirs, what they change of ours is put back, and a child that was deleted is made again',
+  async (t) => {
+    const { client, start, child, settled } = await setUp(t);
+    await start();
+    await client.create(widgetType, aWidget('one', { parts: ['a=1'] }));
+    await settled('one', 'Made');
+    await client.patch(configMapType, inDefault('a'), json({ data: { value: 'x', theirs: 'y' } }));
+    await eventually(
+      async () =>
+        (await child('a'))?.['data'] !== undefined && ((await child('a'))?.['data'] as { value: string }).value === '1',
+      'the repair',
+    );
+    t.match(await child('a'), { data: { value: '1', theirs: 'y' } });
+    await client.delete(configMapType, inDefault('a'));
+    await eventually(async () => (await child('a')) !== undefined, 'the child to come back');
+  },
+);
+
+t.test(
+  "somebody else's object in the place of a child is neither changed nor deleted; one of the same tenant is taken over",
+  async (t) => {
+    const { client, start, child, settled } = await setUp(t);
+    const foreign = (name: string, labels: Record<string, string>) => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, namespace: 'default', labels },
+      data: { value: 'old' },
+    });
+    await client.create(configMapType, foreign('theirs', {}));
+    await client.create(configMapType, foreign('ours', { 'hosting.wcp360.io/tenant': 'acme' }));
+    await start();
+    await client.create(widgetType, aWidget('bad', { parts: ['theirs=1'] }));
+    await client.create(widgetType, aWidget('good', { parts: ['ours=1'] }));
+    t.match(conditionOf(await settled('bad', 'ObjectExists'), 'Stalled'), { status: 'True' });
+    await settled('good', 'Made');
+    t.match(await child('theirs'), { data: { value: 'old' } });
+    t.match(await child('ours'), { data: { value: '1' } });
+    await client.delete(widgetType, inDefault('bad'));
+    await eventually(async () => (await client.get(widgetType, inDefault('bad'))) === undefined, 'it to go');
+    t.ok(await child('theirs'));
+  },
+);
+
+t.test('of two owners that want the same name one has it', async (t) => {
+  const { client, start, settled, child } = await setUp(t);
+  await start();
+  await Promise.all(['x', 'y'].map((name) => client.create(widgetType, aWidget(name, { parts: [`same=${name}`] }))));
+  const made = await Promise.any(['x', 'y'].map(async (name) => (await settled(name, 'Made')).metadata.name));
+  await settled(made === 'x' ? 'y' : 'x', 'ObjectExists');
+  t.match(await child('same'), { data: { value: made } });
+});
+
+t.test('an owner goes when its last child has gone, and not before', async (t) => {
+  const { client, start, settled, child } = await setUp(t);
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a=1'] }));
+  await settled('one', 'Made');
+  await client.patch(configMapType, inDefault('a'), json({ metadata: { finalizers: ['test.wcp360.io/held'] } }));
+  await client.delete(widgetType, inDefault('one'));
+  await settled('one', 'WaitingForDeletion');
+  t.ok((await child('a'))?.metadata.deletionTimestamp);
+  await client.patch(configMapType, inDefault('a'), json({ metadata: { finalizers: null } }));
+  await eventually(async () => (await client.get(widgetType, inDefault('one'))) === undefined, 'it to go');
+});
+
+t.test('an owner that was made anew under its name finds the children of the former one', async (t) => {
+  const { client, start, settled, child } = await setUp(t);
+  const first = await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a=1', 'b=1'] }));
+  await settled('one', 'Made');
+  await first.close();
+  await client.patch(widgetType, inDefault('one'), json({ metadata: { finalizers: null } }));
+  await client.delete(widgetType, inDefault('one'));
+  await client.create(widgetType, aWidget('one', { parts: ['a=2'] }));
+  await start();
+  await settled('one', 'Made');
+  t.match(await child('a'), { data: { value: '2' } });
+  t.equal(await child('b'), undefined);
+});
+
+t.test('Secrets can not be children', (t) => {
+  t.throws(() => createObjectsDriver({ name: 'x', fieldManager, kinds: [secretKind] }));
+  t.end();
+});
+
+t.test('a plan request is answered with what would be done, and nothing is done', async (t) => {
+  const { client, start, child, settled } = await setUp(t);
+  await start(true);
+  await client.create(widgetType, aWidget('one', { parts: ['a=1'] }));
+  await settled('one', 'Made');
+  const type = resourceTypeOf(planRequestKind);
+  const ask = async (object: KubeObject, timeToLive = '5m'): Promise<KubeObject> => {
+    const body = {
+      apiVersion: 'hosting.wcp360.io/v1alpha1',
+      kind: 'PlanRequest',
+      metadata: { name: '', generateName: 'diff-', namespace: 'default' },
+    };
+    const { name } = (await client.create(type, { ...body, spec: { timeToLive, object } })).metadata;
+    return await eventually(async () => {
+      const found = await client.get(type, inDefault(name));
+      return conditionOf(found, 'Ready') === undefined ? undefined : found;
+    }, 'the answer');
+  };
+  const answered = await ask(aWidget('one', { parts: ['b=2'] }));
+  t.match(answered['status'], {
+    plans: [
+      {
+        by: 'cluster',
+        actions: [
+          { op: 'apply-object', subject: 'ConfigMap/default/b', reason: 'missing' },
+          { op: 'delete-object', subject: 'ConfigMap/default/a' },
+        ],
+      },
+    ],
+  });
+  t.equal(await child('b'), undefined);
+  const elsewhere = await ask(aWidget('one', {}, { namespace: 'kube-system' }));
+  t.match(elsewhere['status'], { plans: [{ reason: 'Forbidden' }] });
+  const malformed = await ask(aWidget('one'), '2s');
+  t.match(malformed['status'], { plans: [{ reason: 'Invalid' }] });
+  const { name } = malformed.metadata;
+  await eventually(async () => (await client.get(type, inDefault(name))) === undefined, 'it to expire');
+});
