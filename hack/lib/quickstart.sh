@@ -15,6 +15,21 @@ fill_site() {
   tar -C "$top/examples/quickstart/sites/$1" -c . | setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs tar -C "$root" -x --no-same-owner --no-overwrite-dir
 }
 
+# start_program: the small server behind proxy.localhost, as the tenant; left alone when it runs.
+start_program() {
+  local pid_file="$directory/run/quickstart-proxy.pid" uid supervisor
+  program_runs "$pid_file" && return
+  mkdir -p "$directory/lib/quickstart"
+  cp "$top/examples/quickstart/sites/proxy/server.js" "$directory/lib/quickstart/server.mjs"
+  uid=$(stat -c %u "$directory/tenants/$namespace/tmp")
+  supervisor=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$directory/run/supervisor.json")
+  nsenter --target "$supervisor" --mount -- setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs \
+    env -i PORT=3080 setsid /srv/wcp360/lib/node /srv/wcp360/lib/quickstart/server.mjs >"$directory/logs/quickstart-proxy.log" 2>&1 </dev/null &
+  echo $! >"$pid_file"
+  sleep 0.3
+  program_runs "$pid_file" || { tail -n 3 "$directory/logs/quickstart-proxy.log" >&2; fail 'The program behind proxy.localhost did not start.' 'Is port 3080 taken? Stop what has it and run this again.'; }
+}
+
 log=$(mktemp)
 "${wcpctl[@]}" apply -f "$top/examples/quickstart" >"$log" || { cat "$log" >&2; fail 'examples/quickstart could not be applied.' 'The lines above say why.'; }
 say quickstart "applied ($(grep -c . "$log") objects)"
@@ -22,6 +37,7 @@ rm -f "$log"
 for domain in hello php proxy old; do
   "${wcpctl[@]}" wait "domain/$domain" -n "$namespace" --for=condition=Placed --timeout 30s >/dev/null
 done
+start_program
 for domain in hello php; do
   until [ -d "$directory/tenants/$namespace/domains/$domain/public" ]; do sleep 0.05; done
   fill_site "$domain"

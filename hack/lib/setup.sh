@@ -109,3 +109,8 @@ build_programs() {
   mv "$begun" "$stamp"
   say programs built
 }
+
+# program_runs PID-FILE: the quick start's example program runs under that process id.
+program_runs() {
+  [ -f "$1" ] && tr '\0' ' ' 2>/dev/null <"/proc/$(cat "$1")/cmdline" | grep -q lib/quickstart/server.mjs
+}

@@ -135,14 +135,14 @@ function buildParts(options: ApiServerOptions, signal: AbortSignal): Parts {
   const authorizer = createRbacAuthorizer({ cache });
   const { key, previousKeys = [], issuer = defaultIssuer } = options.serviceAccounts;
   const tokens = createTokenIssuer({ key, previousKeys, issuer, clock });
-  let made: VerbContext | undefined;
-  const operations = createOperations(() => required(made, 'the verb context'));
+  const late: { context?: VerbContext } = {};
+  const operations = createOperations(() => required(late.context, 'the verb context'));
   const admission: readonly AdmissionPlugin[] = createAdmissionPlugins({ cache, authorizer, operations, clock });
   const hub = createWatchHub(cache, signal);
   const registry = createRegistry(cache, builtinResources());
   const snapshots = createSnapshots(() => clock.now());
   const context: VerbContext = { store, cache, registry, hub, snapshots, admission, authorizer, clock, log, signal };
-  made = context;
+  late.context = context;
   const flow = createFlowControl(options.flow);
   const served = { address: '' };
   const state = { bootstrapped: false };

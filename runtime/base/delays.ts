@@ -7,6 +7,9 @@ export interface Delays {
   close(): void;
 }
 
+// A reason that exists already: making an exception with its stack for each new first key costs more than the timer.
+const superseded = new Error('an earlier key waits now');
+
 interface Due {
   readonly key: string;
   readonly atMs: number;
@@ -31,7 +34,7 @@ export function createDelays(clock: Clock, fire: (key: string) => void): Delays 
   const arm = (): void => {
     const first = heap[0];
     if (closed || first === undefined || (sleeping !== undefined && sleeping.untilMs <= first.atMs)) return;
-    sleeping?.wake.abort();
+    sleeping?.wake.abort(superseded);
     const current = { untilMs: first.atMs, wake: new AbortController() };
     sleeping = current;
     // Node's timers overflow beyond 2^31 - 1 ms and then fire at once.
@@ -54,7 +57,7 @@ export function createDelays(clock: Clock, fire: (key: string) => void): Delays 
     },
     close: () => {
       closed = true;
-      sleeping?.wake.abort();
+      sleeping?.wake.abort(superseded);
       sleeping = undefined;
       heap.length = 0;
       dueAt.clear();

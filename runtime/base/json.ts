@@ -1,10 +1,12 @@
 /** Equal as JSON (Maps by key and Sets by member included): the order of keys and fields that are `undefined` do not count. */
 export function isEqual(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (!isObject(a) || !isObject(b)) return false;
+  return Object.is(a, b) || (isObject(a) && isObject(b) && areObjectsEqual(a, b));
+}
+
+function areObjectsEqual(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
   if (Array.isArray(a)) return Array.isArray(b) && areListsEqual(a, b);
   if (a instanceof Map) return b instanceof Map && areMapsEqual(a, b);
-  if (a instanceof Set) return b instanceof Set && areSetsEqual(a, b);
+  if (a instanceof Set) return b instanceof Set && a.size === b.size && a.isSubsetOf(b);
   return isPlain(b) && areRecordsEqual(a, b);
 }
 
@@ -22,10 +24,6 @@ function areListsEqual(a: readonly unknown[], b: readonly unknown[]): boolean {
 
 function areMapsEqual(a: ReadonlyMap<unknown, unknown>, b: ReadonlyMap<unknown, unknown>): boolean {
   return a.size === b.size && [...a].every(([key, value]) => b.has(key) && isEqual(value, b.get(key)));
-}
-
-function areSetsEqual(a: ReadonlySet<unknown>, b: ReadonlySet<unknown>): boolean {
-  return a.size === b.size && [...a].every((value) => b.has(value));
 }
 
 function areRecordsEqual(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { HostError, InvalidError } from '#runtime/base/errors.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
 
@@ -138,9 +139,8 @@ const tcp = { keepAliveMsecs: 15_000, noDelay: true } as const;
 
 function secureAgents(tls: TlsMaterial, maxConnections: number): Agents {
   const secure = {
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
+    // One context for all connections: an agent that is given PEM puts all of it into its key for each request.
+    secureContext: createSecureContext({ ca: tls.ca, cert: tls.cert, key: tls.key }),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
     rejectUnauthorized: tls.skipVerify !== true,
   };

@@ -8,7 +8,7 @@ import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createAuditFile } from './audit-file.ts';
 import type { ProgramArgs } from './flags.ts';
-import { terminated } from './terminated.ts';
+import { terminated, untilAborted } from './terminated.ts';
 
 /** `wcpd server`: the API server on etcd, until it is asked to end. */
 export async function runServer({ sources }: ProgramArgs): Promise<number> {
@@ -39,7 +39,7 @@ export async function runServer({ sources }: ProgramArgs): Promise<number> {
     log,
   });
   log.info({ url: server.url }, 'serving');
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await untilAborted(signal);
   await server.close();
   await store.close();
   return 0;

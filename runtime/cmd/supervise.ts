@@ -16,7 +16,7 @@ import { mountInstance } from './instance/namespace.ts';
 import { buildOf, notePhase, type Phase } from './instance/prepare.ts';
 import { writeSupervisor } from './instance/supervisor-record.ts';
 import { etcdUnit, programUnit } from './instance/units.ts';
-import { terminated } from './terminated.ts';
+import { terminated, untilAborted } from './terminated.ts';
 
 const readyTimeoutMs = 60_000;
 const pollMs = 20;
@@ -44,7 +44,7 @@ export async function runSupervise({ sources }: ProgramArgs): Promise<number> {
     await note('failed', err instanceof Error ? err.message : String(err));
     return 1;
   }
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await untilAborted(signal);
   return 0;
 }
 

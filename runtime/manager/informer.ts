@@ -176,21 +176,16 @@ function selectionOf(options: InformerOptions): ListOptions {
 
 /** One watch until it ends; with `fills`, the present state comes first and is closed by a bookmark (KEP-3157). */
 async function followStream(options: Following, progress: Progress, fills: boolean): Promise<void> {
-  const deadline = fills ? fillDeadline(options.clock, options.signal) : undefined;
-  const events = openWatch(options, deadline?.signal ?? options.signal, fills);
-  let fill = fills ? createFill(options, progress) : undefined;
+  const fill = fills ? createFill(options, progress) : undefined;
   try {
-    for await (const event of events) {
-      if (fill === undefined) followEvent(options, progress, event);
-      else if (fill.take(event)) {
-        deadline?.lift();
-        fill = undefined;
-      }
+    for await (const event of openWatch(options, fill?.signal ?? options.signal, fills)) {
+      if (fill === undefined || fill.isDone()) followEvent(options, progress, event);
+      else fill.take(event);
     }
   } finally {
-    deadline?.lift();
+    fill?.lift();
   }
-  if (fill !== undefined) throw unfinishedFill();
+  if (fill?.isDone() === false) throw unfinishedFill();
 }
 
 function openWatch(options: Following, signal: AbortSignal, fills: boolean): AsyncIterable<WatchEvent> {
@@ -212,18 +207,27 @@ function followEvent(options: Following, progress: Progress, event: WatchEvent):
 
 /** Collects a streamed read, and puts it in place when it is complete. */
 interface Fill {
-  /** True when this event completed it. */
-  take(event: WatchEvent): boolean;
+  /** Ends the watch when the read is not complete in time. */
+  readonly signal: AbortSignal;
+  lift(): void;
+  isDone(): boolean;
+  take(event: WatchEvent): void;
 }
 
 function createFill(options: Following, progress: Progress): Fill {
+  const deadline = fillDeadline(options.clock, options.signal);
   const found = new Map<string, KubeObject>();
+  let isDone = false;
   return {
+    ...deadline,
+    isDone: () => isDone,
     take: (event) => {
       const revision = collect(found, event);
-      if (revision === undefined) return false;
+      if (revision === undefined) return;
+      isDone = true;
+      deadline.lift();
       acceptFull(options, progress, [...found.values()], revision);
-      return true;
+      found.clear();
     },
   };
 }

@@ -83,7 +83,11 @@ function textOf(value: unknown): string {
 }
 
 function plainJson(value: unknown): string {
-  if (value instanceof Set) return JSON.stringify([...value].toSorted());
+  if (value instanceof Set)
+    return `[${[...value]
+      .map((part) => JSON.stringify(part))
+      .toSorted((a, b) => (a < b ? -1 : 1))
+      .join(',')}]`;
   if (value instanceof Map) return value.size === 0 ? '{}' : JSON.stringify(Object.fromEntries(value));
   return JSON.stringify(value) ?? '';
 }

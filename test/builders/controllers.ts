@@ -1,11 +1,7 @@
 import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
-import { ancestorsOf } from '#controllers/hostname-claim/ancestors.ts';
-import { createClaimsDriver } from '#controllers/hostname-claim/claims-driver.ts';
-import { judgeHostname } from '#controllers/hostname-claim/judge.ts';
+import { createClusterParts } from '#controllers/cluster-parts.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
-import { createPlacementDriver } from '#controllers/lifecycle/placement-driver.ts';
-import { createUidsDriver } from '#controllers/uid-claim/uids-driver.ts';
-import type { ClusterParts, ClusterWorld, DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
+import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 import type { AnyController } from '#runtime/manager/controller.ts';
 import type { CacheIndex } from '#runtime/manager/cache.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
@@ -24,15 +20,6 @@ function silent<State>(name: string, nothing: State): DriverOf<State, HostWorld>
   };
 }
 
-const clusterParts: ClusterParts<ClusterWorld> = {
-  placement: (kind) => createPlacementDriver(kind),
-  disposal: (kind) => createDisposalDriver(kind),
-  uids: createUidsDriver(),
-  claims: createClaimsDriver(),
-  judgeHostname,
-  ancestorsOf,
-};
-
 /** Parts for host web1; `now` is the start of 2026. */
 export const hostParts: HostParts<HostWorld> = {
   hostName: 'web1',
@@ -48,7 +35,7 @@ export const hostParts: HostParts<HostWorld> = {
 /** All controllers by name: `domain.host`, `tenant.cluster`, … */
 // oxlint-disable-next-line typescript/no-explicit-any -- controllers of both worlds in one map
 export const controllers: ReadonlyMap<string, AnyController<any>> = new Map(
-  [...createClusterControllers(clusterParts), ...createHostControllers(hostParts)].map((controller) => [
+  [...createClusterControllers(createClusterParts()), ...createHostControllers(hostParts)].map((controller) => [
     controller.name,
     controller,
   ]),

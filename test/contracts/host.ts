@@ -18,13 +18,7 @@ const open = { mode: 0o755, uid: 0, gid: 0 };
 
 /** The laws of runtime/host/host.ts; every implementation runs them. */
 export async function hostContract(t: Test, create: () => Promise<HostUnderTest>): Promise<void> {
-  const laws: readonly [string, (t: Test, under: HostUnderTest, signal: AbortSignal) => Promise<void>][] = [
-    ...fileLaws,
-    ...pathLaws,
-    ...treeLaws,
-    ...otherLaws,
-  ];
-  for (const [name, law] of laws) {
+  for (const [name, law] of [...fileLaws, ...pathLaws, ...treeLaws, ...otherLaws]) {
     await t.test(name, async (each) => {
       const under = await create();
       const lifetime = new AbortController();

@@ -207,13 +207,13 @@ t.test('a manager that dies at any action is taken over by the next one, and the
   for (let at = 0; at < 4; at++) {
     for (const [index, { why, go, reached }] of scenario.entries()) {
       let count = 0;
-      let manager: Manager | undefined;
+      const stop = new AbortController();
       shop.before = () => {
         if (count++ !== at) return;
-        void manager?.close();
+        stop.abort(new Error('killed'));
         throw new Error('killed');
       };
-      manager = await start();
+      const manager = await start({}, { signal: stop.signal });
       await go();
       await eventually(() => count > at, `action ${at} of ${why}`);
       await manager.close();

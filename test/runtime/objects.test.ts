@@ -159,8 +159,7 @@ t.test(
     await settled('one', 'Made');
     await client.patch(configMapType, inDefault('a'), json({ data: { value: 'x', theirs: 'y' } }));
     await eventually(
-      async () =>
-        (await child('a'))?.['data'] !== undefined && ((await child('a'))?.['data'] as { value: string }).value === '1',
+      async () => ((await child('a'))?.['data'] as { value: string } | undefined)?.value === '1',
       'the repair',
     );
     t.match(await child('a'), { data: { value: '1', theirs: 'y' } });

@@ -1,7 +1,7 @@
-import type { SubresourceInfo, Verb } from '#runtime/apiserver/operations.ts';
+import type { ResourceInfo, SubresourceInfo, Verb } from '#runtime/apiserver/operations.ts';
 import { allVerbs } from '#runtime/apiserver/registry/custom-resource.ts';
 import { lazySchema } from '#runtime/apiserver/registry/object-schema.ts';
-import type { Resource } from '#runtime/apiserver/registry/resource.ts';
+import type { ObjectSchema, Resource } from '#runtime/apiserver/registry/resource.ts';
 import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
 import { openingOf } from '#runtime/apiserver/registry/view.ts';
 import { columnsOf } from '#runtime/apiserver/table/table.ts';
@@ -25,7 +25,7 @@ export interface BuiltinRow {
   readonly verbs?: readonly Verb[];
   readonly strategy?: Strategy;
   readonly fields?: Readonly<Record<string, (object: KubeObject) => string>>;
-  readonly subresources?: readonly Pick<SubresourceInfo, 'name' | 'verbs'>[] | readonly SubresourceInfo[];
+  readonly subresources?: readonly (Pick<SubresourceInfo, 'name' | 'verbs'> & Partial<SubresourceInfo>)[];
   /** For a second view of a collection that another row stores. */
   readonly storedAs?: {
     readonly collection: string;
@@ -43,31 +43,12 @@ export function builtinResource(row: BuiltinRow): Resource {
   const schema = builtinSchemas[`${group === '' ? 'core' : group}/${version}/${kind}`] ?? anything;
   const compiled = lazySchema(schema);
   return {
-    info: {
-      group,
-      version,
-      resource,
-      singular: kind.toLowerCase(),
-      kind,
-      listKind: `${kind}List`,
-      namespaced: row.namespaced,
-      shortNames: row.shortNames ?? [],
-      categories: row.categories ?? [],
-      verbs: row.verbs ?? allVerbs,
-      subresources: (row.subresources ?? []).map((part) => ({ kind, group, version, ...part })),
-      schema,
-      collection: storedAs?.collection ?? collectionOf(group, resource),
-    },
+    info: infoOf(row, schema),
     apiVersion,
     storedApiVersion: storedAs?.apiVersion ?? apiVersion,
     custom: false,
     schema: compiled,
-    typeProblem: (object) => {
-      const wrong = compiled.validate(object).find(({ reason }) => reason === 'FieldValueTypeInvalid');
-      return wrong === undefined
-        ? undefined
-        : `json: cannot unmarshal into field ${kind}.${wrong.field}: ${wrong.message}`;
-    },
+    typeProblem: (object) => typeProblemOf(compiled, object),
     strategy,
     fields: { ...metadataFields, ...row.fields },
     indexedFields: new Set(),
@@ -81,4 +62,43 @@ export function builtinResource(row: BuiltinRow): Resource {
     views: new WeakMap(),
     ...(storedAs === undefined ? {} : { conversion: storedAs.conversion }),
   };
+}
+
+const rowDefaults = {
+  group: '',
+  version: 'v1',
+  shortNames: [],
+  categories: [],
+  verbs: allVerbs,
+  subresources: [],
+} as const;
+
+function infoOf(row: BuiltinRow, schema: Schema): ResourceInfo {
+  const { group, version, resource, kind, namespaced, shortNames, categories, verbs, subresources } = {
+    ...rowDefaults,
+    ...row,
+  };
+  return {
+    group,
+    version,
+    resource,
+    singular: kind.toLowerCase(),
+    kind,
+    listKind: `${kind}List`,
+    namespaced,
+    shortNames,
+    categories,
+    verbs,
+    subresources: subresources.map((part) => ({ kind, group, version, ...part })),
+    schema,
+    collection: row.storedAs?.collection ?? collectionOf(group, resource),
+  };
+}
+
+/** Built-in kinds are typed: a value of another type does not come as far as validation. */
+function typeProblemOf(schema: ObjectSchema, object: KubeObject): string | undefined {
+  const wrong = schema.validate(object).find(({ reason }) => reason === 'FieldValueTypeInvalid');
+  return wrong === undefined
+    ? undefined
+    : `json: cannot unmarshal into field ${object.kind}.${wrong.field}: ${wrong.message}`;
 }

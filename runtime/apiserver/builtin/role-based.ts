@@ -98,22 +98,27 @@ function roleRefFaults(binding: KubeObject): readonly FieldFault[] {
   ];
 }
 
-function subjectFaults(
-  subject: Readonly<Record<string, unknown>>,
+type Fields = Readonly<Record<string, unknown>>;
+
+function subjectFaults(subject: Fields, at: string, namespaced: boolean): readonly FieldFault[] {
+  const { kind, name } = subject;
+  const nameless =
+    typeof name !== 'string' || name === '' ? [fault(`${at}.name`, 'FieldValueRequired', 'Required value')] : [];
+  if (kind === 'ServiceAccount') return [...nameless, ...accountFaults(subject, at, namespaced)];
+  if (kind === 'User' || kind === 'Group') return nameless;
+  return [...nameless, notSupported(`${at}.kind`, kind, ['ServiceAccount', 'User', 'Group'])];
+}
+
+/** A binding without a namespace cannot mean an account of its own. */
+function accountFaults(
+  { namespace = '', apiGroup = '' }: Fields,
   at: string,
   namespaced: boolean,
 ): readonly FieldFault[] {
-  const { kind, name, namespace, apiGroup } = subject;
-  const faults: FieldFault[] = [];
-  if (typeof name !== 'string' || name === '') faults.push(fault(`${at}.name`, 'FieldValueRequired', 'Required value'));
-  if (kind === 'ServiceAccount') {
-    if ((apiGroup ?? '') !== '') faults.push(notSupported(`${at}.apiGroup`, apiGroup, ['']));
-    if (!namespaced && (namespace ?? '') === '')
-      faults.push(fault(`${at}.namespace`, 'FieldValueRequired', 'Required value'));
-  } else if (kind !== 'User' && kind !== 'Group') {
-    faults.push(notSupported(`${at}.kind`, kind, ['ServiceAccount', 'User', 'Group']));
-  }
-  return faults;
+  return [
+    ...(apiGroup === '' ? [] : [notSupported(`${at}.apiGroup`, apiGroup, [''])]),
+    ...(namespaced || namespace !== '' ? [] : [fault(`${at}.namespace`, 'FieldValueRequired', 'Required value')]),
+  ];
 }
 
 function needed(field: string, why: string): FieldFault {

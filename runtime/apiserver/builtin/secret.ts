@@ -11,10 +11,14 @@ import { dataKeyFaults, immutableFaults, sizeFaults } from './key-value-rules.ts
 const serviceAccountToken = 'kubernetes.io/service-account-token';
 const serviceAccountName = 'kubernetes.io/service-account.name';
 
-/** Keys that a type cannot be without; `any` is enough with one of them. */
-const typeKeys: Readonly<
-  Record<string, { readonly keys: readonly string[]; readonly any?: boolean; readonly json?: boolean }>
-> = {
+/** Keys that a type cannot be without; with `any`, one of them is enough; with `json`, they hold JSON. */
+interface TypeRule {
+  readonly keys: readonly string[];
+  readonly any?: boolean;
+  readonly json?: boolean;
+}
+
+const typeKeys: Readonly<Record<string, TypeRule>> = {
   'kubernetes.io/tls': { keys: ['tls.crt', 'tls.key'] },
   'kubernetes.io/dockercfg': { keys: ['.dockercfg'], json: true },
   'kubernetes.io/dockerconfigjson': { keys: ['.dockerconfigjson'], json: true },
@@ -70,16 +74,18 @@ function typeFaults(secret: KubeObject): readonly FieldFault[] {
     return [fault(`metadata.annotations[${serviceAccountName}]`, 'FieldValueRequired', 'Required value')];
   }
   const rule = Object.hasOwn(typeKeys, type) ? typeKeys[type] : undefined;
-  if (rule === undefined) return [];
-  const data = recordAt(secret, 'data');
-  const missing = rule.keys.filter((key) => data[key] === undefined);
-  if (rule.any === true) return missing.length < rule.keys.length ? [] : missing.map(requiredKey);
+  return rule === undefined ? [] : keyFaults(recordAt(secret, 'data'), rule);
+}
+
+function keyFaults(
+  data: Readonly<Record<string, unknown>>,
+  { keys, any = false, json = false }: TypeRule,
+): readonly FieldFault[] {
+  const missing = keys.filter((key) => data[key] === undefined);
+  if (any && missing.length < keys.length) return [];
   if (missing.length > 0) return missing.map(requiredKey);
-  return rule.json === true
-    ? rule.keys
-        .filter((key) => !holdsJson(data[key]))
-        .map((key) => invalidValue(`data[${key}]`, '<secret contents redacted>', 'must be JSON'))
-    : [];
+  const unreadable = json ? keys.filter((key) => !holdsJson(data[key])) : [];
+  return unreadable.map((key) => invalidValue(`data[${key}]`, '<secret contents redacted>', 'must be JSON'));
 }
 
 function requiredKey(key: string): FieldFault {

@@ -104,25 +104,31 @@ export function statusOf(error: unknown): Status {
 }
 
 function failure(error: ApiError): Status {
-  const { name, group, kind, uid, causes, retryAfterSeconds } = error.details;
-  const details = {
-    ...(name === undefined || name === '' ? {} : { name }),
-    ...(group === undefined ? {} : { group }),
-    ...(kind === undefined ? {} : { kind }),
-    ...(uid === undefined ? {} : { uid }),
-    ...(causes === undefined ? {} : { causes: causes.map(causeOf) }),
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-  };
+  const details = detailsIn(error);
+  const { continue: token } = error.details;
   return {
     kind: 'Status',
     apiVersion: 'v1',
-    metadata: error.details.continue === undefined ? {} : { continue: error.details.continue },
+    metadata: token === undefined ? {} : { continue: token },
     status: 'Failure',
     message: error.message,
     ...(error.reason === '' ? {} : { reason: error.reason }),
     ...(Object.keys(details).length === 0 ? {} : { details }),
     code: error.status,
   };
+}
+
+function detailsIn(error: ApiError): NonNullable<Status['details']> {
+  const { name, group, kind, uid, causes, retryAfterSeconds } = error.details;
+  const all = {
+    name: name === '' ? undefined : name,
+    group,
+    kind,
+    uid,
+    causes: causes?.map(causeOf),
+    retryAfterSeconds,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 function causeOf(found: FieldFault): NonNullable<NonNullable<Status['details']>['causes']>[number] {

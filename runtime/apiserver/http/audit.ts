@@ -46,14 +46,13 @@ export function auditLine(record: AuditRecord, stage: AuditStage, nowMs: number)
     },
     requestReceivedTimestamp: microTime(record.receivedMs),
     stageTimestamp: microTime(nowMs),
-    annotations:
-      decision === undefined
-        ? {}
-        : {
-            'authorization.k8s.io/decision': decision.allowed ? 'allow' : 'forbid',
-            'authorization.k8s.io/reason': decision.reason,
-          },
+    annotations: decision === undefined ? {} : annotationsOf(decision),
   });
+}
+
+function annotationsOf(decision: NonNullable<AuditRecord['decision']>): Readonly<Record<string, string>> {
+  const { allowed, reason } = decision;
+  return { 'authorization.k8s.io/decision': allowed ? 'allow' : 'forbid', 'authorization.k8s.io/reason': reason };
 }
 
 function userOf(user: UserInfo): Readonly<Record<string, unknown>> {

@@ -22,32 +22,46 @@ export async function answerHealth(
   const asked = only === undefined ? offered : offered.filter((check) => check.name === only);
   if (only !== undefined && asked.length === 0) return undefined;
   const excluded = new Set(query.getAll('exclude'));
-  const results = await Promise.all(asked.map((check) => (excluded.has(check.name) ? 'excluded' : run(check))));
-  const failed = asked.filter((_check, index) => results[index] === 'failed');
-  if (failed.length === 0 && !query.has('verbose')) return textAnswer(200, 'ok');
-  const lines = asked.map((check, index) => lineOf(check.name, results[index]));
+  const results = await Promise.all(asked.map((check) => run(check, excluded.has(check.name))));
+  const isFailed = results.some(({ outcome }) => outcome === 'failed');
+  if (!isFailed && !query.has('verbose')) return textAnswer(200, 'ok');
   const unknown = [...excluded].filter((name) => offered.every((check) => check.name !== name));
-  if (unknown.length > 0) {
-    lines.push(
-      `warn: some health checks cannot be excluded: no matches for ${unknown.map((name) => JSON.stringify(name)).join(',')}`,
-    );
-  }
-  return textAnswer(
-    failed.length === 0 ? 200 : 500,
-    `${lines.join('\n')}\n${endpoint} check ${failed.length === 0 ? 'passed' : 'failed'}\n`,
-  );
+  const lines = [
+    ...results.map(lineOf),
+    ...exclusionWarning(unknown),
+    `${endpoint} check ${isFailed ? 'failed' : 'passed'}`,
+  ];
+  return textAnswer(isFailed ? 500 : 200, `${lines.join('\n')}\n`);
 }
 
-async function run(check: HealthCheck): Promise<'ok' | 'failed'> {
+interface Result {
+  readonly name: string;
+  readonly outcome: 'ok' | 'failed' | 'excluded';
+}
+
+async function run({ name, check }: HealthCheck, isExcluded: boolean): Promise<Result> {
+  if (isExcluded) return { name, outcome: 'excluded' };
   try {
-    await check.check();
-    return 'ok';
+    await check();
+    return { name, outcome: 'ok' };
   } catch {
-    return 'failed';
+    return { name, outcome: 'failed' };
   }
 }
 
-function lineOf(name: string, result: string | undefined): string {
-  if (result === 'failed') return `[-]${name} failed: reason withheld`;
-  return result === 'excluded' ? `[+]${name} excluded: ok` : `[+]${name} ok`;
+function lineOf({ name, outcome }: Result): string {
+  switch (outcome) {
+    case 'ok':
+      return `[+]${name} ok`;
+    case 'failed':
+      return `[-]${name} failed: reason withheld`;
+    case 'excluded':
+      return `[+]${name} excluded: ok`;
+  }
+}
+
+function exclusionWarning(unknown: readonly string[]): readonly string[] {
+  if (unknown.length === 0) return [];
+  const names = unknown.map((name) => JSON.stringify(name)).join(',');
+  return [`warn: some health checks cannot be excluded: no matches for ${names}`];
 }

@@ -1,4 +1,5 @@
 import type { RequestAttributes } from '#runtime/apiserver/operations.ts';
+import { selectedName } from '#runtime/apiserver/verbs/field-selector.ts';
 import { parseTarget, type RequestTarget } from './request-path.ts';
 
 /** What a request wants, before it is known who asks. `beyond` holds segments after the subresource: nothing of ours has any. */
@@ -26,18 +27,25 @@ const namespaceSubresources = new Set(['status', 'finalize']);
  */
 export function attributesOf(method: string, target: RequestTarget | string): Attributes {
   const { path, segments, query } = typeof target === 'string' ? parseTarget(target) : target;
-  const core = segments[0] === 'api';
-  const skip = core ? 2 : 3;
-  if ((!core && segments[0] !== 'apis') || segments.length <= skip) return plainAttributes(method, path);
-  const group = core ? '' : (segments[1] ?? '');
-  const version = (core ? segments[1] : segments[2]) ?? '';
-  const watchPrefix = segments[skip] === 'watch' && segments.length > skip + 1;
-  const rest = segments.slice(watchPrefix ? skip + 1 : skip);
+  const served = groupVersionOf(segments);
+  if (served === undefined) return plainAttributes(method, path);
+  const { group, version, rest } = served;
   const place = placeOf(rest);
-  const methodVerb = watchPrefix && method === 'GET' ? 'watch' : (methodVerbs[method] ?? '');
-  const verb = place.name === '' ? collectionVerb(methodVerb, query) : methodVerb;
-  const name = place.name === '' && verb !== 'create' ? selectedName(query) : place.name;
+  const methodVerb = methodVerbs[method] ?? '';
+  if (place.name !== '') return { ...place, verb: methodVerb, resourceRequest: true, group, version, path };
+  const verb = collectionVerb(methodVerb, query);
+  const name = verb === 'create' ? '' : selectedName(query.get('fieldSelector') ?? '');
   return { ...place, verb, name, resourceRequest: true, group, version, path };
+}
+
+/** Undefined for paths that name no resource. */
+function groupVersionOf(
+  segments: readonly string[],
+): { group: string; version: string; rest: readonly string[] } | undefined {
+  const [root, first = '', second = ''] = segments;
+  if (root === 'api' && segments.length > 2) return { group: '', version: first, rest: segments.slice(2) };
+  if (root === 'apis' && segments.length > 3) return { group: first, version: second, rest: segments.slice(3) };
+  return undefined;
 }
 
 function plainAttributes(method: string, path: string): Attributes {
@@ -67,15 +75,4 @@ function collectionVerb(verb: string, query: URLSearchParams): string {
 /** A boolean of a query as Kubernetes reads it: present and neither `false` nor `0`. */
 export function isTrue(value: string | null): boolean {
   return value !== null && value !== 'false' && value !== '0';
-}
-
-/** The name that `fieldSelector=metadata.name=X` asks for, so that `resourceNames` of a role apply to such a list. */
-function selectedName(query: URLSearchParams): string {
-  const selector = query.get('fieldSelector');
-  if (selector === null) return '';
-  for (const term of selector.split(',')) {
-    const match = /^metadata\.name==?([^=!\\]+)$/u.exec(term);
-    if (match !== null) return match[1] ?? '';
-  }
-  return '';
 }

@@ -8,7 +8,7 @@ export interface RequestTarget {
   readonly query: URLSearchParams;
 }
 
-// eslint-disable-next-line no-control-regex -- control characters are exactly what is refused
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what is refused
 const unsafeSegment = /[\u0000-\u001f\u007f/\\;]/u;
 
 /**
@@ -21,13 +21,20 @@ export function parseTarget(url: string): RequestTarget {
   const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
   if (rawPath === '/') return { path: '/', segments: [], query };
   if (!rawPath.startsWith('/')) throw badPath();
+  const segments = segmentsOf(rawPath);
+  return { path: `/${segments.join('/')}`, segments, query };
+}
+
+function segmentsOf(rawPath: string): readonly string[] {
   const parts = rawPath.slice(1).split('/');
   if (parts.at(-1) === '') parts.pop();
   const segments = rawPath.includes('%') ? parts.map(decodeSegment) : parts;
-  for (const segment of segments) {
-    if (segment === '' || segment === '.' || segment === '..' || unsafeSegment.test(segment)) throw badPath();
-  }
-  return { path: `/${segments.join('/')}`, segments, query };
+  if (segments.some(isUnsafe)) throw badPath();
+  return segments;
+}
+
+function isUnsafe(segment: string): boolean {
+  return segment === '' || segment === '.' || segment === '..' || unsafeSegment.test(segment);
 }
 
 function decodeSegment(part: string): string {

@@ -133,16 +133,21 @@ function acceptsGzip(exchange: Exchange): boolean {
   return typeof accepted === 'string' && /(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))|,|$)/u.test(accepted);
 }
 
-const maxWarningRunes = 4096;
-const maxLongWarningRunes = 256;
+const maxWarningLength = 4096;
+const maxLongWarningLength = 256;
 
-/** RFC 7234 warnings, code 299; each text once; cut short when all together are too long. */
+/** RFC 7234 warnings, code 299; each text once; each cut short when all together are too long. */
 export function warningValues(warnings: readonly string[]): readonly string[] {
   const unique = [...new Set(warnings)];
-  const runes = unique.reduce((sum, text) => sum + [...text].length, 0);
+  const length = unique.reduce((sum, text) => sum + text.length, 0);
   return unique.map((text) => {
-    const cut = runes > maxWarningRunes ? [...text].slice(0, maxLongWarningRunes).join('') : text;
-    // oxlint-disable-next-line no-control-regex -- control characters would end the header
-    return `299 - "${cut.replaceAll(/[\u0000-\u001f\u007f]/gu, ' ').replaceAll(/[\\"]/gu, String.raw`\$&`)}"`;
+    const cut = length > maxWarningLength ? text.slice(0, maxLongWarningLength) : text;
+    return `299 - "${headerText(cut).replaceAll(/[\\"]/gu, String.raw`\$&`)}"`;
   });
+}
+
+/** Headers are Latin-1 on the wire and end at control characters: UTF-8 bytes go in one by one, as Go writes them. */
+function headerText(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters would end the header
+  return Buffer.from(text.replaceAll(/[\u0000-\u001f\u007f]/gu, ' '), 'utf8').toString('latin1');
 }

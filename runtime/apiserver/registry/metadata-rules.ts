@@ -102,25 +102,25 @@ export function metadataUpdateFaults(object: KubeObject, old: KubeObject): reado
 
 const texts = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'deletionTimestamp'] as const;
 
-/** Faults of the types in metadata that no schema checks; `path` of the first wrong value, with what stands there. */
+const lists = ['finalizers', 'ownerReferences', 'managedFields'] as const;
+
+/** What in metadata has a type that no schema checks and that metadata cannot have; undefined when all is well. */
 export function metadataTypeProblem(metadata: unknown): string | undefined {
   if (!isRecord(metadata)) return 'metadata: must be an object';
-  for (const field of texts) {
-    const value = metadata[field];
-    if (value !== undefined && value !== null && typeof value !== 'string')
-      return `metadata.${field}: must be a string`;
-  }
-  for (const field of ['labels', 'annotations']) {
-    const problem = stringMapProblem(metadata[field], `metadata.${field}`);
-    if (problem !== undefined) return problem;
-  }
-  for (const field of ['finalizers', 'ownerReferences', 'managedFields']) {
-    const value = metadata[field];
-    if (value !== undefined && value !== null && !Array.isArray(value)) return `metadata.${field}: must be a list`;
-  }
+  const text = texts.find((field) => isPresent(metadata[field]) && typeof metadata[field] !== 'string');
+  if (text !== undefined) return `metadata.${text}: must be a string`;
+  const list = lists.find((field) => isPresent(metadata[field]) && !Array.isArray(metadata[field]));
+  if (list !== undefined) return `metadata.${list}: must be a list`;
   const owners: unknown = metadata['ownerReferences'];
   if (Array.isArray(owners) && !owners.every(isRecord)) return 'metadata.ownerReferences: must be a list of objects';
-  return undefined;
+  return (
+    stringMapProblem(metadata['labels'], 'metadata.labels') ??
+    stringMapProblem(metadata['annotations'], 'metadata.annotations')
+  );
+}
+
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function stringMapProblem(value: unknown, path: string): string | undefined {

@@ -101,15 +101,14 @@ function isEmpty(value: unknown): boolean {
 }
 
 function requirePlace(resource: Resource, object: KubeObject, target: Target): void {
-  const { name, namespace } = object.metadata as { readonly name?: string; readonly namespace?: string };
+  const { name = '', namespace = '' } = object.metadata as { readonly name?: string; readonly namespace?: string };
   if (target.name !== '' && name !== target.name) {
-    throw badRequest(`the name of the object (${name ?? ''}) does not match the name on the URL (${target.name})`);
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
   }
-  if (resource.info.namespaced && namespace !== undefined && namespace !== '' && namespace !== target.namespace) {
+  if (namespace === '') return;
+  if (!resource.info.namespaced) throw badRequest('namespace is not allowed on this type');
+  if (namespace !== target.namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
-  }
-  if (!resource.info.namespaced && namespace !== undefined && namespace !== '') {
-    throw badRequest('namespace is not allowed on this type');
   }
 }
 

@@ -16,7 +16,7 @@ import { ignoredFields } from './field-managers.ts';
 import { objectAnswer, presentationOf } from './presentation.ts';
 import { settleWrite } from './settle-write.ts';
 import { updateObject } from './update-object.ts';
-import { parseWriteOptions, type FieldValidation } from './write-options.ts';
+import { parseWriteOptions } from './write-options.ts';
 import type { WriteRequest, Written } from './write-request.ts';
 
 /** How often apply changes its mind about whether the object is there before it gives up. */
@@ -35,11 +35,7 @@ export async function apply(context: VerbContext, request: ApiRequest, resource:
   const { force } = parseWriteOptions(request, 'apply');
   const write = writeRequestOf(request, resource, 'apply');
   const { name } = request.attributes;
-  const config = configOf(resource, write, {
-    name,
-    text: (await request.body()).toString('utf8'),
-    validation: write.fieldValidation,
-  });
+  const config = configOf(resource, write, { name, text: (await request.body()).toString('utf8') });
   const written = await applyWish(context, request, { write, name, config, force });
   await settleWrite(context, write, written);
   return objectAnswer(resource, written, how, { status: written.created ? 201 : 200, nowMs: context.clock.now() });
@@ -119,22 +115,30 @@ function accepted(write: WriteRequest, name: string, object: KubeObject): KubeOb
 function configOf(
   resource: Resource,
   write: WriteRequest,
-  from: { readonly name: string; readonly text: string; readonly validation: FieldValidation },
+  from: { readonly name: string; readonly text: string },
 ): KubeObject {
   const { value, duplicates } = parseYaml(from.text);
   if (!isMap(value)) throw badRequest('error decoding YAML: the configuration is not an object');
   reportDuplicates(write, duplicates);
-  const { metadata = {}, apiVersion, kind } = value;
-  if (typeof apiVersion !== 'string' || apiVersion === '' || typeof kind !== 'string' || kind === '') {
-    throw badRequest('invalid object type: /, Kind=');
-  }
-  if (kind !== resource.info.kind)
-    throw badRequest(`the kind in the data (${kind}) does not match the expected kind (${resource.info.kind})`);
+  const { metadata = {} } = value;
+  const { apiVersion, kind } = typeOf(resource, value);
   const problem = metadataTypeProblem(metadata);
   if (problem !== undefined || !isMap(metadata)) throw unreadable(resource, problem ?? 'metadata: must be an object');
   requireSamePlace(write, from.name, metadata);
   const place = write.namespace === '' ? {} : { namespace: write.namespace };
   return { ...value, apiVersion, kind, metadata: { ...metadata, name: from.name, ...place } };
+}
+
+function typeOf(
+  resource: Resource,
+  value: Readonly<Record<string, unknown>>,
+): { readonly apiVersion: string; readonly kind: string } {
+  const { apiVersion, kind } = value;
+  if (typeof apiVersion !== 'string' || apiVersion === '' || typeof kind !== 'string' || kind === '') {
+    throw badRequest('invalid object type: /, Kind=');
+  }
+  if (kind === resource.info.kind) return { apiVersion, kind };
+  throw badRequest(`the kind in the data (${kind}) does not match the expected kind (${resource.info.kind})`);
 }
 
 function requireSamePlace(write: WriteRequest, name: string, metadata: Readonly<Record<string, unknown>>): void {

@@ -29,30 +29,31 @@ export async function createObject(
   decoded: KubeObject,
   managed = false,
 ): Promise<Written> {
-  const { resource } = write;
-  if (resource.terminating) {
-    throw forbidden(
-      resource.info,
-      decoded.metadata.name,
-      'create not allowed while custom resource definition is terminating',
-    );
-  }
-  const generates = (decoded.metadata.name ?? '') === '' && (decoded.metadata.generateName ?? '') !== '';
-  for (let attempt = 1; ; attempt += 1) {
+  const { info, terminating } = write.resource;
+  const { name, generateName } = decoded.metadata;
+  if (terminating) throw forbidden(info, name, 'create not allowed while custom resource definition is terminating');
+  const tries = isGiven(name) || !isGiven(generateName) ? 1 : generateTries;
+  let tried = '';
+  for (let attempt = 0; attempt < tries; attempt += 1) {
     const draft = prepareCreate(context, write, decoded);
     const object = await admitted(context, write, finished(draft));
     const tracked = managed ? object : trackChange(context, write, undefined, object);
     const written = await commitNew(context, write, tracked);
     if (written !== undefined) return written;
-    if (!generates || attempt === generateTries) throw alreadyExists(resource.info, draft.metadata.name ?? '');
+    tried = object.metadata.name;
   }
+  throw alreadyExists(info, tried);
+}
+
+function isGiven(text: string | undefined): boolean {
+  return text !== undefined && text !== '';
 }
 
 function prepareCreate(context: VerbContext, write: WriteRequest, decoded: KubeObject): Draft {
   const { strategy } = write.resource;
   const draft = draftOf(decoded);
   const { metadata } = draft;
-  if ((metadata.name ?? '') === '' && metadata.generateName !== undefined)
+  if (!isGiven(metadata.name) && metadata.generateName !== undefined)
     metadata.name = generatedName(metadata.generateName);
   metadata.name ??= '';
   metadata.namespace = write.namespace === '' ? undefined : write.namespace;

@@ -1,5 +1,5 @@
 import { isRecord } from '#runtime/base/json.ts';
-import type { ApiError } from '#runtime/base/errors.ts';
+import type { ApiError, FieldFault } from '#runtime/base/errors.ts';
 import { badRequest, fault, invalid, shown } from '#runtime/apiserver/http/api-errors.ts';
 import { isTrue } from '#runtime/apiserver/http/request-attributes.ts';
 import type { DeleteRequest } from '#runtime/apiserver/operations.ts';
@@ -14,36 +14,27 @@ export async function parseDeleteOptions(request: ApiRequest): Promise<DeleteReq
   const policy = textOf(value['propagationPolicy'], 'propagationPolicy') ?? query.get('propagationPolicy') ?? undefined;
   const orphan = booleanOf(value['orphanDependents'] ?? orphanQuery(query));
   const dryRun = [...listOf(value['dryRun']), ...query.getAll('dryRun')];
-  const faults = [
-    ...dryRunFaults(dryRun),
-    ...(policy !== undefined && orphan !== undefined
-      ? [
-          fault(
-            'propagationPolicy',
-            'FieldValueInvalid',
-            `Invalid value: ${shown(policy)}: orphanDependents and deletionPropagation cannot be both set`,
-          ),
-        ]
-      : []),
-    ...(policy === undefined || isPolicy(policy)
-      ? []
-      : [
-          fault(
-            'propagationPolicy',
-            'FieldValueNotSupported',
-            `Unsupported value: ${shown(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
-          ),
-        ]),
-  ];
+  const faults = [...dryRunFaults(dryRun), ...policyFaults(policy, orphan)];
   if (faults.length > 0)
     throw invalid({ group: 'meta.k8s.io', resource: 'deleteoptions', kind: 'DeleteOptions' }, '', faults);
   const chosen = policyOf(policy, orphan);
   const preconditions = preconditionsOf(value['preconditions']);
   return {
-    dryRun: dryRun.length > 0,
+    dryRun: dryRun.includes('All'),
     ...(chosen === undefined ? {} : { propagationPolicy: chosen }),
     ...(preconditions === undefined ? {} : { preconditions }),
   };
+}
+
+function policyFaults(policy: string | undefined, orphan: boolean | undefined): readonly FieldFault[] {
+  if (policy === undefined) return [];
+  const field = 'propagationPolicy';
+  const twice = `Invalid value: ${shown(policy)}: orphanDependents and deletionPropagation cannot be both set`;
+  const unknown = `Unsupported value: ${shown(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`;
+  return [
+    ...(orphan === undefined ? [] : [fault(field, 'FieldValueInvalid', twice)]),
+    ...(isPolicy(policy) ? [] : [fault(field, 'FieldValueNotSupported', unknown)]),
+  ];
 }
 
 type Policy = NonNullable<DeleteRequest['propagationPolicy']>;

@@ -34,6 +34,18 @@ export function matchesFields(
   return true;
 }
 
+/**
+ * The name that a selector demands (`metadata.name=X`), empty when it demands none; so that `resourceNames` of a role apply to such a list.
+ * Taken apart just as `parseFieldSelector` does: a reading of its own could be led astray by escapes.
+ */
+export function selectedName(text: string): string {
+  for (const term of splitUnescaped(text)) {
+    const match = /^metadata\.name==?([^=!\\]+)$/u.exec(term);
+    if (match !== null) return match[1] ?? '';
+  }
+  return '';
+}
+
 function parseTerm(term: string, text: string, supported: (field: string) => boolean): FieldRequirement {
   const match = /^((?:\\.|[^=!\\])*)(!=|==|=)(.*)$/u.exec(term);
   if (match === null) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);

@@ -60,25 +60,32 @@ function splitTerms(text: string): readonly string[] {
 }
 
 function parseTerm(term: string, text: string): LabelRequirement {
-  const inSet = setTerm.exec(term);
-  if (inSet !== null) {
-    const values = (inSet[3] ?? '').split(',').map((value) => value.trim());
-    return checked({ key: inSet[1] ?? '', operator: inSet[2] === 'in' ? 'in' : 'notin', values: new Set(values) });
-  }
-  const equal = equalTerm.exec(term);
-  if (equal !== null) {
-    return checked({
-      key: equal[1] ?? '',
-      operator: equal[2] === '!=' ? 'notin' : 'in',
-      values: new Set([equal[3] ?? '']),
-    });
-  }
+  const found = parseSetTerm(term) ?? parseEqualTerm(term) ?? parseExistenceTerm(term);
+  if (found !== undefined) return checked(found);
+  throw badRequest(`unable to parse requirement: found '${term}' in '${text}', expected: identifier`);
+}
+
+function parseSetTerm(term: string): LabelRequirement | undefined {
+  const [, key = '', operator, list = ''] = setTerm.exec(term) ?? [];
+  if (operator === undefined) return undefined;
+  return {
+    key,
+    operator: operator === 'in' ? 'in' : 'notin',
+    values: new Set(list.split(',').map((value) => value.trim())),
+  };
+}
+
+function parseEqualTerm(term: string): LabelRequirement | undefined {
+  const [, key = '', operator, value = ''] = equalTerm.exec(term) ?? [];
+  if (operator === undefined) return undefined;
+  return { key, operator: operator === '!=' ? 'notin' : 'in', values: new Set([value]) };
+}
+
+function parseExistenceTerm(term: string): LabelRequirement | undefined {
   const absent = term.startsWith('!');
   const key = absent ? term.slice(1).trim() : term;
-  if (key === '' || /[\s=!(),]/u.test(key)) {
-    throw badRequest(`unable to parse requirement: found '${term}' in '${text}', expected: identifier`);
-  }
-  return checked({ key, operator: absent ? 'absent' : 'exists', values: new Set() });
+  if (key === '' || /[\s=!(),]/u.test(key)) return undefined;
+  return { key, operator: absent ? 'absent' : 'exists', values: new Set() };
 }
 
 function checked(requirement: LabelRequirement): LabelRequirement {

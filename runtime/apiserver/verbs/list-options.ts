@@ -40,36 +40,33 @@ export function parseListOptions(query: URLSearchParams, watch: boolean): ListOp
   };
 }
 
+const matchField = 'resourceVersionMatch';
+
 function matchFaults(query: URLSearchParams, watch: boolean, initialEvents: boolean): readonly FieldFault[] {
-  const match = query.get('resourceVersionMatch') ?? '';
-  const field = 'resourceVersionMatch';
-  if (watch && initialEvents) {
-    return match === 'NotOlderThan'
-      ? []
-      : [forbids(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')];
-  }
+  const match = query.get(matchField) ?? '';
+  if (watch) return watchMatchFaults(match, initialEvents);
   if (match === '') return [];
-  if (watch)
-    return [forbids(field, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')];
+  if (match === 'Exact' || match === 'NotOlderThan') return listMatchFaults(query, match);
+  const message = `Unsupported value: ${shown(match)}: supported values: "Exact", "NotOlderThan", ""`;
+  return [fault(matchField, 'FieldValueNotSupported', message)];
+}
+
+function watchMatchFaults(match: string, initialEvents: boolean): readonly FieldFault[] {
+  if (initialEvents && match !== 'NotOlderThan') {
+    return [forbids(matchField, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')];
+  }
+  if (initialEvents || match === '') return [];
+  return [forbids(matchField, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')];
+}
+
+function listMatchFaults(query: URLSearchParams, match: string): readonly FieldFault[] {
   const version = query.get('resourceVersion') ?? '';
-  if (match !== 'Exact' && match !== 'NotOlderThan') {
-    return [
-      fault(
-        field,
-        'FieldValueNotSupported',
-        `Unsupported value: ${shown(match)}: supported values: "Exact", "NotOlderThan", ""`,
-      ),
-    ];
-  }
-  const faults: FieldFault[] = [];
-  if (version === '')
-    faults.push(forbids(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
-  if ((query.get('continue') ?? '') !== '')
-    faults.push(forbids(field, 'resourceVersionMatch is forbidden when continue is provided'));
-  if (match === 'Exact' && version === '0') {
-    faults.push(forbids(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
-  }
-  return faults;
+  const broken: readonly (readonly [boolean, string])[] = [
+    [version === '', 'resourceVersionMatch is forbidden unless resourceVersion is provided'],
+    [(query.get('continue') ?? '') !== '', 'resourceVersionMatch is forbidden when continue is provided'],
+    [match === 'Exact' && version === '0', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'],
+  ];
+  return broken.filter(([isBroken]) => isBroken).map(([, message]) => forbids(matchField, message));
 }
 
 function initialEventFaults(value: string | null): readonly FieldFault[] {

@@ -136,29 +136,34 @@ function remainingAfter(snapshot: CollectionSnapshot, namespace: string, last: P
 const historyPiece = 500;
 
 async function fromHistory(context: VerbContext, selection: Selection, start: Start): Promise<Page> {
+  const { limit, revision } = start;
+  const objects: CachedObject[] = [];
+  for await (const { cached, left } of historyOf(context, selection, start)) {
+    if (!selects(selection, cached)) continue;
+    if (limit > 0 && objects.length === limit) return partialPage(selection, revision, { objects, left });
+    objects.push(cached);
+  }
+  return { revision, objects, continue: '', remaining: undefined };
+}
+
+/** What was there at a revision, in order; `left` counts from this one to the end. */
+async function* historyOf(
+  context: VerbContext,
+  selection: Selection,
+  { limit, revision, after: start }: Start,
+): AsyncGenerator<{ readonly cached: CachedObject; readonly left: number }> {
   const { collection } = selection.resource.info;
   const prefix = collectionPrefix(collection, selection.namespace);
-  const objects: CachedObject[] = [];
-  let after = start.after === undefined ? undefined : objectKey(collection, start.after.namespace, start.after.name);
-  for (;;) {
-    const range = await context.store.range(prefix, {
-      revision: start.revision,
-      limit: start.limit === 0 ? historyPiece : Math.min(historyPiece, start.limit + 1),
-      signal: context.signal,
-      ...(after === undefined ? {} : { after }),
-    });
+  const piece = limit === 0 ? historyPiece : Math.min(historyPiece, limit + 1);
+  let after = start === undefined ? undefined : objectKey(collection, start.namespace, start.name);
+  for (let more = true; more;) {
+    const from = after === undefined ? {} : { after };
+    const range = await context.store.range(prefix, { revision, limit: piece, signal: context.signal, ...from });
     for (const [index, entry] of range.entries.entries()) {
-      const cached = cachedFromEntry(entry);
-      if (!selects(selection, cached)) continue;
-      if (start.limit > 0 && objects.length === start.limit) {
-        const left = range.entries.length - index + range.remaining;
-        return partialPage(selection, start.revision, { objects, left });
-      }
-      objects.push(cached);
+      yield { cached: cachedFromEntry(entry), left: range.entries.length - index + range.remaining };
     }
     after = range.entries.at(-1)?.key;
-    if (range.remaining === 0 || after === undefined)
-      return { revision: start.revision, objects, continue: '', remaining: undefined };
+    more = range.remaining > 0 && after !== undefined;
   }
 }
 

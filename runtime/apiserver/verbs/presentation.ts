@@ -78,7 +78,7 @@ export function objectAnswer(
   const { status, nowMs } = at;
   if (how.kind === 'plain' && !how.yaml && !how.pretty)
     return { status, contentType: jsonType, body: Buffer.concat([shown.bytes, newline]) };
-  return valueAnswer(status, renderObject(resource, shown.object, how, nowMs), how);
+  return valueAnswer(status, renderObject(resource, shown.object, how, { nowMs, header: true }), how);
 }
 
 /** Any value, in the syntax that was asked for. */
@@ -93,8 +93,7 @@ export function renderObject(
   resource: Resource,
   object: KubeObject,
   how: Presentation,
-  nowMs: number,
-  header = true,
+  { nowMs, header }: { readonly nowMs: number; readonly header: boolean },
 ): unknown {
   switch (how.kind) {
     case 'plain':

@@ -60,26 +60,19 @@ export async function patchScale(
   resource: Resource,
   paths: ScalePaths,
 ): Promise<Answer> {
-  const type = (request.headers['content-type'] ?? '').split(';', 1)[0];
+  const type = (request.headers['content-type'] ?? '').split(';', 1)[0] ?? '';
+  if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
   const text = (await request.body()).toString('utf8');
-  switch (type) {
-    case 'application/json-patch+json': {
-      const operations = parseJson(text).value;
-      return writeScale(context, request, { resource, paths, change: (scale) => applyJsonPatch(scale, operations) });
-    }
-    case 'application/merge-patch+json':
-    case 'application/apply-patch+yaml': {
-      const patch = parseYaml(text).value;
-      return writeScale(context, request, { resource, paths, change: (scale) => applyMergePatch(scale, patch) });
-    }
-    default:
-      throw unsupportedMediaType([
-        'application/json-patch+json',
-        'application/merge-patch+json',
-        'application/apply-patch+yaml',
-      ]);
+  if (type === jsonPatchType) {
+    const operations = parseJson(text).value;
+    return writeScale(context, request, { resource, paths, change: (scale) => applyJsonPatch(scale, operations) });
   }
+  const patch = parseYaml(text).value;
+  return writeScale(context, request, { resource, paths, change: (scale) => applyMergePatch(scale, patch) });
 }
+
+const jsonPatchType = 'application/json-patch+json';
+const patchTypes: readonly string[] = [jsonPatchType, 'application/merge-patch+json', 'application/apply-patch+yaml'];
 
 interface ScaleWrite {
   readonly resource: Resource;
@@ -115,17 +108,16 @@ function readScale(
   wanted: unknown,
 ): { readonly replicas: number; readonly resourceVersion: string | undefined } {
   if (!isMap(wanted)) throw badRequest('the Scale is not an object');
-  if (wanted['kind'] !== undefined && wanted['kind'] !== 'Scale')
-    throw badRequest(`wrong object passed to Scale update: ${shown(wanted['kind'])}`);
-  const spec = isRecord(wanted['spec']) ? wanted['spec'] : {};
-  const replicas = spec['replicas'] ?? 0;
-  if (typeof replicas !== 'number' || !Number.isInteger(replicas))
+  const { kind = 'Scale', spec, metadata } = wanted;
+  if (kind !== 'Scale') throw badRequest(`wrong object passed to Scale update: ${shown(kind)}`);
+  const replicas = (isRecord(spec) ? spec['replicas'] : undefined) ?? 0;
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas)) {
     throw badRequest(`Scale: spec.replicas must be an integer: ${shown(replicas)}`);
+  }
   if (replicas < 0) {
     throw invalid(resource.info, name, [invalidValue('spec.replicas', replicas, 'should be a non-negative integer')]);
   }
-  const metadata = isRecord(wanted['metadata']) ? wanted['metadata'] : {};
-  const version = metadata['resourceVersion'];
+  const version = isRecord(metadata) ? metadata['resourceVersion'] : undefined;
   return { replicas, resourceVersion: typeof version === 'string' && version !== '' ? version : undefined };
 }
 

@@ -74,8 +74,10 @@ function* initialLines(
 
 function renderingOf(context: VerbContext, resource: Resource, how: Presentation): Rendering | undefined {
   if (how.kind === 'plain') return undefined;
-  const render: Rendering['render'] = (object) => renderObject(resource, object, how, context.clock.now(), false);
-  const header: Rendering['render'] = (object) => renderObject(resource, object, how, context.clock.now(), true);
+  const render: Rendering['render'] = (object) =>
+    renderObject(resource, object, how, { nowMs: context.clock.now(), header: false });
+  const header: Rendering['render'] = (object) =>
+    renderObject(resource, object, how, { nowMs: context.clock.now(), header: true });
   return {
     key: `${how.kind} ${how.version} ${how.includeObject}`,
     render,

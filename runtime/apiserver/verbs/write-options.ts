@@ -25,18 +25,22 @@ export function parseWriteOptions(request: ApiRequest, verb: 'create' | 'update'
   const faults = [
     ...dryRunFaults(query.getAll('dryRun')),
     ...managerFaults(manager, verb === 'apply'),
-    ...(force !== null && verb !== 'apply'
-      ? [fault('force', 'FieldValueForbidden', 'Forbidden: may not be specified for non-apply patch')]
-      : []),
+    ...(force === null || verb === 'apply' ? [] : [forceFault]),
     ...validationFaults(validation),
   ];
   if (faults.length > 0) throw optionsInvalid(verb, faults);
   return {
-    dryRun: query.has('dryRun') && query.get('dryRun') !== '',
+    dryRun: query.getAll('dryRun').includes('All'),
     manager: manager === '' ? managerOf(request.headers['user-agent']) : manager,
-    fieldValidation: validation === 'Ignore' || validation === 'Strict' ? validation : 'Warn',
+    fieldValidation: isValidation(validation) ? validation : 'Warn',
     force: verb === 'apply' && isTrue(force),
   };
+}
+
+const forceFault = fault('force', 'FieldValueForbidden', 'Forbidden: may not be specified for non-apply patch');
+
+function isValidation(value: string): value is FieldValidation {
+  return value === 'Ignore' || value === 'Warn' || value === 'Strict';
 }
 
 /** `All` is the only stage of a dry run there is. */
@@ -66,7 +70,7 @@ function managerFaults(manager: string, needed: boolean): readonly FieldFault[] 
 }
 
 function validationFaults(value: string): readonly FieldFault[] {
-  if (['', 'Ignore', 'Warn', 'Strict'].includes(value)) return [];
+  if (value === '' || isValidation(value)) return [];
   const message = `Unsupported value: ${shown(value)}: supported values: "", "Ignore", "Strict", "Warn"`;
   return [fault('fieldValidation', 'FieldValueNotSupported', message)];
 }

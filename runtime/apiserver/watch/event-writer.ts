@@ -21,60 +21,77 @@ export interface EventWriter {
 const maxBacklogBytes = 16 * 1024 * 1024;
 
 export function createEventWriter(response: RawResponse, onDrop: () => void): EventWriter {
+  const backlog = createBacklog();
   const write = chunkWriter(response);
-  let lines: Buffer[] = [];
-  let bytes = 0;
   let writing = false;
   let ended = false;
-  let waiters: (() => void)[] = [];
+  let settled = Promise.withResolvers<void>();
 
-  const wake = (): void => {
-    const woken = waiters;
-    waiters = [];
-    for (const resolve of woken) resolve();
+  const rest = (): void => {
+    settled.resolve();
+    if (ended && !response.destroyed && !response.writableEnded) response.end();
   };
   const flush = (): void => {
     if (writing) return;
-    if (bytes === 0 || response.destroyed) {
-      if (ended && !response.destroyed && !response.writableEnded) response.end();
-      wake();
+    if (backlog.bytes() === 0 || response.destroyed) {
+      rest();
       return;
     }
-    const [taken, size] = [lines, bytes];
-    lines = [];
-    bytes = 0;
     writing = true;
-    write(taken, size, () => {
+    write(...backlog.take(), () => {
       writing = false;
       flush();
     });
   };
   response.on('close', () => {
-    lines = [];
-    bytes = 0;
+    backlog.take();
     writing = false;
-    wake();
+    settled.resolve();
   });
   return {
+    flush,
     add: (line) => {
-      if (ended || response.destroyed) return;
-      lines.push(line);
-      bytes += line.length;
-      if (bytes <= maxBacklogBytes) return;
+      if (ended || response.destroyed || backlog.add(line) <= maxBacklogBytes) return;
       onDrop();
       response.destroy();
     },
-    flush,
     settled: () => {
-      if (!writing && bytes === 0) return Promise.resolve();
-      return new Promise((resolve) => {
-        waiters.push(resolve);
-        flush();
-      });
+      if (!writing && backlog.bytes() === 0) return Promise.resolve();
+      settled = Promise.withResolvers();
+      flush();
+      return settled.promise;
     },
     end: () => {
       ended = true;
       flush();
+    },
+  };
+}
+
+/** Lines that wait. */
+interface Backlog {
+  /** Returns how many bytes wait then. */
+  add(line: Buffer): number;
+  bytes(): number;
+  /** Hands out all of them, and their length, and is empty. */
+  take(): [lines: readonly Buffer[], bytes: number];
+}
+
+function createBacklog(): Backlog {
+  let lines: Buffer[] = [];
+  let bytes = 0;
+  return {
+    add: (line) => {
+      lines.push(line);
+      bytes += line.length;
+      return bytes;
+    },
+    bytes: () => bytes,
+    take: () => {
+      const taken: [readonly Buffer[], number] = [lines, bytes];
+      lines = [];
+      bytes = 0;
+      return taken;
     },
   };
 }

@@ -159,17 +159,19 @@ function lineFor(plan: WatchPlan, event: CacheEvent, type: EventType, first: boo
 
 /** What a change is to this watcher: an object that leaves its selection is deleted for it, one that enters is added. */
 function typeFor(plan: WatchPlan, event: CacheEvent): EventType | undefined {
-  const { current, previous } = event;
-  switch (event.type) {
+  const { type, current, previous } = event;
+  const was = previous !== undefined && plan.selects(previous);
+  switch (type) {
     case 'added':
       return plan.selects(current) ? 'ADDED' : undefined;
     case 'deleted':
-      return plan.selects(previous ?? current) ? 'DELETED' : undefined;
-    case 'modified': {
-      const is = plan.selects(current);
-      const was = previous !== undefined && plan.selects(previous);
-      if (is) return was ? 'MODIFIED' : 'ADDED';
       return was ? 'DELETED' : undefined;
-    }
+    case 'modified':
+      return movement(was, plan.selects(current));
   }
+}
+
+function movement(was: boolean, is: boolean): EventType | undefined {
+  if (is) return was ? 'MODIFIED' : 'ADDED';
+  return was ? 'DELETED' : undefined;
 }

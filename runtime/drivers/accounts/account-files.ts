@@ -35,7 +35,8 @@ export function withAccount(files: AccountFiles, row: AccountRow): AccountFiles 
   checkRow(row);
   const isForeign = files.passwd.split('\n').some((line) => line.startsWith(`${row.name}:`) && !isOurs(line));
   if (isForeign) throw new RefusedError('AccountTaken', `This host has an account "${row.name}" of its own.`);
-  const bare = withoutAccount(files, row.name);
+  // Lines in group and shadow may be there without one in passwd: what a crash left.
+  const bare = allWithout(files, row.name);
   return {
     passwd: append(bare.passwd, [
       row.name,
@@ -56,6 +57,10 @@ export function withAccount(files: AccountFiles, row: AccountRow): AccountFiles 
 export function withoutAccount(files: AccountFiles, name: string): AccountFiles {
   const isOwn = files.passwd.split('\n').some((line) => line.startsWith(`${name}:`) && isOurs(line));
   if (!isOwn) return files;
+  return allWithout(files, name);
+}
+
+function allWithout(files: AccountFiles, name: string): AccountFiles {
   return {
     passwd: without(files.passwd, name),
     group: without(files.group, name),

@@ -48,6 +48,7 @@ async function deleteRecord(name: string, owner: string, host: Host, signal: Abo
   const text = await host.readText(path, signal);
   // Another owner may have taken the name over since the plan was made.
   if (text !== undefined && parseRecord(text)?.owner !== owner) return;
-  await host.removeFile(path, signal);
+  // The record last: it is what we know our own by.
   await host.removeFile(`${usersDirectory(host.root)}/${name}`, signal);
+  await host.removeFile(path, signal);
 }

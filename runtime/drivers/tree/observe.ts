@@ -3,6 +3,9 @@ import type { FileFacts, ReadOnlyHost } from '#runtime/host/host.ts';
 import { marksDirectory, parseMark, type Mark } from './mark.ts';
 import type { OwnedDirectory, Tree, TreeAction } from './model.ts';
 
+/** A directory that is noted and not there: it differs from every wanted one, and its note can be purged. */
+export const gone = { mode: 0, uid: -1, gid: -1 } as const;
+
 /** What every owner has, by `ownerId`. Belongs to the loop; `advanceTrees` changes it in place. */
 export type TreesSnapshot = Map<string, Tree>;
 
@@ -10,8 +13,8 @@ export type TreesSnapshot = Map<string, Tree>;
 export async function observeTrees(host: ReadOnlyHost, signal: AbortSignal): Promise<TreesSnapshot> {
   const texts = (await host.readTexts(marksDirectory(host.root), signal)) ?? new Map<string, string>();
   const marks = [...texts.values()].flatMap((text) => parseMark(text) ?? []);
-  const paths = new Set(marks.flatMap((mark) => mark.directories.map(({ path }) => `${host.root}/${path}`)));
-  for (const path of [...paths]) paths.add(posix.dirname(path));
+  const noted = marks.flatMap((mark) => mark.directories.map(({ path }) => `${host.root}/${path}`));
+  const paths = new Set([...noted, ...noted.map((path) => posix.dirname(path))]);
   const facts = await host.factsOf([...paths], signal);
   return new Map(marks.map((mark) => [mark.owner, treeOf(mark, host.root, facts)]));
 }
@@ -20,11 +23,15 @@ function treeOf(mark: Mark, root: string, facts: ReadonlyMap<string, FileFacts>)
   const directories = new Map<string, Omit<OwnedDirectory, 'path'>>();
   for (const { path, mode, uid, gid } of mark.directories) {
     const found = facts.get(`${root}/${path}`);
-    if (found === undefined) continue;
+    if (found === undefined) {
+      directories.set(path, gone);
+      continue;
+    }
     // What a tenant does with a directory inside its own is its own affair; that there is one is enough.
     const isTenants = (facts.get(posix.dirname(`${root}/${path}`))?.uid ?? 0) !== 0;
     if (isTenants) directories.set(path, { mode, uid, gid });
-    else if (found.type === 'directory') directories.set(path, { mode: found.mode, uid: found.uid, gid: found.gid });
+    else
+      directories.set(path, found.type === 'directory' ? { mode: found.mode, uid: found.uid, gid: found.gid } : gone);
   }
   return { directories, kept: new Map(Object.entries(mark.kept)) };
 }
@@ -42,27 +49,31 @@ export function advanceTrees(snapshot: TreesSnapshot, done: readonly TreeAction[
 }
 
 function afterAction(tree: Tree, action: TreeAction): Tree {
-  const directories = new Map(tree.directories);
-  const kept = new Map(tree.kept);
   const { path } = action.input;
+  const { directories, kept } = tree;
   switch (action.op) {
-    case 'make-directory':
-      for (const { path: each, mode, uid, gid } of [action.input, ...action.input.inside])
-        directories.set(each, { mode, uid, gid });
-      break;
+    case 'make-directory': {
+      const made = [action.input, ...action.input.inside];
+      return {
+        kept,
+        directories: new Map([...directories, ...made.map((each) => [each.path, ownershipOf(each)] as const)]),
+      };
+    }
     case 'keep-directory':
-      for (const each of directories.keys()) if (isAtOrBelow(each, path)) directories.delete(each);
-      kept.set(path, action.input.keptAt);
-      break;
+      return { kept: new Map([...kept, [path, action.input.keptAt]]), directories: withoutBelow(directories, path) };
     case 'bring-back':
-      kept.delete(path);
-      break;
+      return { directories, kept: new Map([...kept].filter(([from]) => from !== path)) };
     case 'purge-directory':
-      for (const each of directories.keys()) if (isAtOrBelow(each, path)) directories.delete(each);
-      for (const [from, at] of kept) if (at === path) kept.delete(from);
-      break;
+      return { directories: withoutBelow(directories, path), kept: new Map([...kept].filter(([, at]) => at !== path)) };
   }
-  return { directories, kept };
+}
+
+function ownershipOf({ mode, uid, gid }: OwnedDirectory): Omit<OwnedDirectory, 'path'> {
+  return { mode, uid, gid };
+}
+
+function withoutBelow(directories: Tree['directories'], top: string): Tree['directories'] {
+  return new Map([...directories].filter(([path]) => !isAtOrBelow(path, top)));
 }
 
 /** Whether a path is `top` or lies below it. */

@@ -36,7 +36,8 @@ function make(owner: string, desired: Tree, observed: Tree): readonly TreeAction
   const differing = inOrder(desired.directories.keys()).filter((path) => {
     return observed.kept.has(path) || !isEqual(desired.directories.get(path), observed.directories.get(path));
   });
-  const isNew = (path: string): boolean => !observed.directories.has(path) && !observed.kept.has(path);
+  const isNew = (path: string): boolean =>
+    (observed.directories.get(path)?.uid ?? -1) === -1 && !observed.kept.has(path);
   // A new directory brings along the new ones inside it: nobody else ever sees it half made.
   const tops = differing.filter((path) => !differing.some((other) => isNew(other) && path.startsWith(`${other}/`)));
   return tops.map((path) => {

@@ -16,7 +16,7 @@ import {
 import { promisify } from 'node:util';
 import { HostError } from '#runtime/base/errors.ts';
 import type { FileOwnership, Ownership } from '#runtime/host/host.ts';
-import { errorCode, onPath, orAbsent } from './file-errors.ts';
+import { asHostError, errorCode, onPath, orAbsent } from './file-errors.ts';
 import type { OwnWrites } from './own-writes.ts';
 import { checkPath, type Roots } from './safe-path.ts';
 import type { Staging } from './staging.ts';
@@ -45,11 +45,23 @@ export async function replaceFile(scope: FileScope, file: FileToWrite): Promise<
   const fd = onPath(file.path, () => writeBeside(beside, file));
   try {
     if (durable) await syncFile(fd);
+  } catch (err) {
+    unlinkSync(beside);
+    throw asHostError(file.path, err);
   } finally {
     closeSync(fd);
   }
-  onPath(file.path, () => renameSync(beside, file.path));
+  onPath(file.path, () => renameOrRemove(beside, file.path));
   scope.ownWrites.record(file.path);
+}
+
+function renameOrRemove(beside: string, path: string): void {
+  try {
+    renameSync(beside, path);
+  } catch (err) {
+    unlinkSync(beside);
+    throw err;
+  }
 }
 
 /** Makes entries of a directory survive a power loss. */

@@ -1,0 +1,308 @@
+import t from 'tap';
+import { RefusedError } from '#runtime/base/errors.ts';
+import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
+import type { Owner } from '#runtime/drivers/driver.ts';
+import { nginxDriver, ownersOf, type Site } from '#runtime/drivers/nginx/index.ts';
+import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import { treeDriver, type Tree } from '#runtime/drivers/tree/index.ts';
+import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
+import { aPool, aSite } from '#test/builders/sites.ts';
+import { driverContract, reach } from '#test/contracts/driver.ts';
+
+const signal = new AbortController().signal;
+const root = '/srv/wcp360';
+const owner: Owner = { kind: 'Domain', namespace: 'acme', name: 'shop', uid: 'u1' };
+const secrets = { read: async () => ({ auth: 'jane:$2y$05$abc\n', TOKEN: 'hidden' }) };
+
+function machineWith(directories: readonly string[]): MemoryHost {
+  const host = createMemoryHost({ accountsDirectory: '/var/lib/extrausers' });
+  for (const path of directories) host.byHand(`${root}/${path}`, { type: 'directory', mode: 0o711 });
+  return host;
+}
+
+const mark = ({ kind, namespace, name }: Owner): string => `${kind}/${namespace}/${name}`;
+
+t.test('nginx keeps the contract of drivers', async (each) => {
+  await driverContract(each, {
+    driver: nginxDriver,
+    machine: () => {
+      const host = machineWith(['front', 'front/sites', 'front/auth']);
+      return { host, world: { host, secrets } };
+    },
+    states: (who) => {
+      const site = (overrides: Partial<Site> = {}): Site =>
+        aSite(root, { tenant: who.namespace, owner: mark(who), ...overrides });
+      const secret = { namespace: who.namespace, name: 'staff', resourceVersion: '7' };
+      const basicAuth = { realm: 'Staff', usersFile: `${root}/front/auth/any`, secret };
+      const name = `${who.name}.${who.namespace}.example`;
+      return [
+        new Map([[name, site()]]),
+        new Map([
+          [name, site({ generation: 2, access: { allow: [], deny: [], basicAuth } })],
+          [`*.${name}`, site({ generation: 2 })],
+        ]),
+        new Map([[`www.${name}`, site({ generation: 3, headers: { 'X-A': 'b' } })]]),
+      ];
+    },
+  });
+});
+
+t.test('php-fpm keeps the contract of drivers', async (each) => {
+  const shared = ['run', 'run/pools', 'run/php'];
+  await driverContract(each, {
+    driver: phpFpmDriver,
+    machine: () => {
+      const host = machineWith(['run']);
+      return { host, world: { host, secrets } };
+    },
+    leftovers: shared.map((path) => `${root}/${path}`),
+    states: (who) => {
+      const name = `${who.namespace}.${who.name}`;
+      const pool = aPool(root, { tenant: who.namespace, owner: mark(who) });
+      const environmentFrom = [{ namespace: who.namespace, name: 'env', resourceVersion: '1' }];
+      return [
+        new Map([[name, pool]]),
+        new Map([[name, { ...pool, children: 9, environmentFrom }]]),
+        new Map([[`${name}.second`, pool]]),
+      ];
+    },
+  });
+});
+
+t.test('tree keeps the contract of drivers', async (each) => {
+  await driverContract(each, {
+    driver: treeDriver,
+    machine: () => {
+      const host = machineWith([]);
+      return { host, world: { host } };
+    },
+    leftovers: ['tenants', 'tenants/acme', 'tenants/acme/domains', 'state', 'state/tree'].map(
+      (path) => `${root}/${path}`,
+    ),
+    // What is inside a tenant's directory is the tenant's: only the directory itself is corrected.
+    states: (who) => [domainTree(who), domainTree(who, 0o2755)],
+  });
+});
+
+t.test('accounts keep the contract of drivers', async (each) => {
+  await driverContract(each, {
+    driver: accountsDriver,
+    machine: () => {
+      const host = machineWith([]);
+      for (const name of ['passwd', 'group', 'shadow'])
+        host.byHand(`/var/lib/extrausers/${name}`, {
+          type: 'file',
+          mode: name === 'shadow' ? 0o640 : 0o644,
+          content: '',
+        });
+      return { host, world: { host } };
+    },
+    leftovers: [],
+    states: (who) => {
+      const account = { uid: 20001, gid: 20001, home: `${root}/tenants/${who.namespace}` };
+      return [new Map([[who.namespace, account]]), new Map([[who.namespace, { ...account, home: '/elsewhere' }]])];
+    },
+  });
+});
+
+function domainTree(who: Owner, mode = 0o2750): Tree {
+  const directory = `tenants/${who.namespace}/domains/${who.name}`;
+  const own = { mode: 0o2750, uid: 20001, gid: 33 };
+  return {
+    directories: new Map([
+      [directory, { ...own, mode }],
+      [`${directory}/public`, own],
+    ]),
+    kept: new Map(),
+  };
+}
+
+t.test(
+  'a deleted domain’s files are kept where only root may enter, and come back with the same name',
+  async (each) => {
+    const host = machineWith([]);
+    const world = { host };
+    const place = `tenants/acme/domains/shop`;
+    const kept: Tree = { directories: new Map(), kept: new Map([[place, 'kept/domain/acme/shop']]) };
+    await reach(treeDriver, world, owner, domainTree(owner));
+    host.byHand(`${root}/${place}/public/index.html`, { type: 'file', content: 'mine' });
+    await reach(treeDriver, world, owner, kept);
+    each.equal(await host.facts(`${root}/${place}`, signal), undefined);
+    each.equal(await host.readText(`${root}/kept/domain/acme/shop/public/index.html`, signal), 'mine');
+    each.match(await host.facts(`${root}/kept/domain/acme`, signal), { mode: 0o700, uid: 0 });
+    await reach(treeDriver, world, owner, domainTree(owner));
+    each.equal(await host.readText(`${root}/${place}/public/index.html`, signal), 'mine');
+    each.strictSame(
+      treeDriver.plan(owner, domainTree(owner), treeDriver.of(owner, await treeDriver.observe(world, signal))),
+      [],
+    );
+  },
+);
+
+t.test('who merely wants files kept never moves them, and purges only what lies among the kept', async (each) => {
+  const host = machineWith([]);
+  const world = { host };
+  const keeper: Owner = { kind: 'RetainedData', namespace: '', name: 'domain.acme.shop', uid: 'r' };
+  const kept: Tree = {
+    directories: new Map(),
+    kept: new Map([['tenants/acme/domains/shop', 'kept/domain/acme/shop']]),
+  };
+  await reach(treeDriver, world, owner, domainTree(owner));
+  await reach(treeDriver, world, keeper, kept);
+  each.ok(await host.facts(`${root}/tenants/acme/domains/shop/public`, signal));
+  await reach(treeDriver, world, owner, kept);
+  each.ok(await host.facts(`${root}/kept/domain/acme/shop/public`, signal));
+  await reach(treeDriver, world, keeper, treeDriver.nothing);
+  each.equal(await host.facts(`${root}/kept/domain/acme/shop`, signal), undefined);
+  await reach(treeDriver, world, owner, domainTree(owner));
+  each.ok(await host.facts(`${root}/tenants/acme/domains/shop/public`, signal), 'a purged domain starts afresh');
+});
+
+t.test(
+  'a document root that the tenant replaced by a link of its own is left alone; one that is missing is made by the tenant',
+  async (each) => {
+    const host = machineWith([]);
+    const world = { host };
+    const path = `${root}/tenants/acme/domains/shop/public`;
+    await reach(treeDriver, world, owner, domainTree(owner));
+    host.byHand(path, undefined);
+    host.byHand(path, { type: 'symlink', content: 'releases/1', uid: 20001 });
+    each.strictSame(await reach(treeDriver, world, owner, domainTree(owner)), []);
+    host.byHand(path, undefined);
+    each.equal((await reach(treeDriver, world, owner, domainTree(owner))).length, 1);
+    each.match(await host.facts(path, signal), { type: 'directory', uid: 20001, gid: 33 });
+  },
+);
+
+t.test('a record that another owner took over is not deleted by the first', async (each) => {
+  const host = machineWith(['front', 'front/sites', 'front/auth']);
+  const world = { host };
+  const mine = new Map([['a.example', aSite(root)]]);
+  await reach(nginxDriver, world, owner, mine);
+  const late = nginxDriver.plan(owner, nginxDriver.nothing, mine);
+  const next: Owner = { kind: 'Domain', namespace: 'zoo', name: 'a', uid: 'u9' };
+  await reach(
+    nginxDriver,
+    world,
+    next,
+    new Map([['a.example', aSite(root, { owner: 'Domain/zoo/a', tenant: 'zoo' })]]),
+  );
+  for (const action of late) await nginxDriver.apply(action, world, signal);
+  const snapshot = await nginxDriver.observe(world, signal);
+  each.strictSame(ownersOf(snapshot), ['Domain/zoo/a']);
+});
+
+t.test('what is no hostname is refused before anything is written', async (each) => {
+  const host = machineWith(['front', 'front/sites', 'front/auth']);
+  const before = host.treeHash();
+  const names = [
+    '../x',
+    'a..b',
+    '.a',
+    'a/b',
+    'A.example',
+    '~.*',
+    '_',
+    '',
+    'a\nb',
+    '*',
+    '*.*.x',
+    `${'a'.repeat(250)}.com`,
+    'a b',
+    '\u2028',
+  ];
+  for (const name of names) {
+    await each.rejects(
+      reach(nginxDriver, { host }, owner, new Map([[name, aSite(root)]])),
+      RefusedError,
+      JSON.stringify(name),
+    );
+  }
+  each.equal(host.treeHash(), before);
+});
+
+t.test('the longest hostname fits into a file name, as a wildcard, too', async (each) => {
+  const host = machineWith(['front', 'front/sites', 'front/auth']);
+  const label = 'a'.repeat(63);
+  const longest = `${label}.${label}.${label}.${'a'.repeat(61)}`;
+  each.equal(longest.length, 253);
+  await reach(
+    nginxDriver,
+    { host },
+    owner,
+    new Map([
+      [longest, aSite(root)],
+      [`*.${longest.slice(2)}`, aSite(root)],
+    ]),
+  );
+  for (const entry of (await host.readDirectory(`${root}/front/sites`, signal)) ?? [])
+    each.ok(entry.name.length <= 253);
+});
+
+t.test('records edited, garbled or deleted by hand are written again, and drift tells whose it was', async (each) => {
+  const host = machineWith(['front', 'front/sites', 'front/auth']);
+  const world = { host };
+  const desired = new Map([
+    ['a.example', aSite(root)],
+    ['b.example', aSite(root)],
+  ]);
+  await reach(nginxDriver, world, owner, desired);
+  const drift: (readonly string[] | undefined)[] = [];
+  const lifetime = new AbortController();
+  await nginxDriver.watchDrift?.(world, (owners) => drift.push(owners), lifetime.signal);
+  host.byHand(`${root}/front/sites/a.example`, { content: JSON.stringify(aSite(root, { generation: 99 })) });
+  host.byHand(`${root}/front/sites/b.example`, { content: '{' });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  each.strictSame(drift, [['Domain/acme/shop'], undefined]);
+  each.equal((await reach(nginxDriver, world, owner, desired)).length, 2);
+  lifetime.abort();
+});
+
+t.test(
+  'a PHP version that the host lacks, or a Secret that is not there, is refused in words for the customer',
+  async (each) => {
+    const host = machineWith(['run']);
+    const missing = new Map([['acme.shop', aPool(root, { version: '5.6' })]]);
+    await each.rejects(
+      reach(phpFpmDriver, { host }, owner, missing),
+      new RefusedError('PhpVersionNotInstalled', 'PHP 5.6 is not installed on this host (installed: 8.2).'),
+    );
+    const environmentFrom = [{ namespace: 'acme', name: 'gone', resourceVersion: '' }];
+    const without = new Map([['acme.shop', aPool(root, { environmentFrom })]]);
+    await each.rejects(
+      reach(phpFpmDriver, { host }, owner, without),
+      new RefusedError('SecretNotFound', 'The Secret "gone" was not found.'),
+    );
+  },
+);
+
+t.test('no value of a Secret is in a plan or on the disk', async (each) => {
+  const host = machineWith(['run', 'front', 'front/sites', 'front/auth']);
+  const environmentFrom = [{ namespace: 'acme', name: 'env', resourceVersion: '1' }];
+  const pools = new Map([['acme.shop', aPool(root, { environmentFrom })]]);
+  const actions = await reach(phpFpmDriver, { host, secrets }, owner, pools);
+  each.notMatch(JSON.stringify(actions), /hidden/);
+  for (const node of host.tree.nodes.values()) each.notMatch(node.content, /hidden/);
+});
+
+t.test('an account never breaks out of its line, and never takes the name of a stranger', async (each) => {
+  const host = machineWith([]);
+  const stranger = 'ops:x:1001:1001:Operator:/home/ops:/bin/bash\n';
+  host.byHand('/var/lib/extrausers/passwd', { type: 'file', content: stranger });
+  const account = { uid: 20001, gid: 20001, home: '/srv/x' };
+  const bad = [
+    ['a:b', account],
+    ['a\nroot', account],
+    ['', account],
+    ['fine', { ...account, home: '/x:/bin/sh' }],
+    ['fine', { ...account, home: '/x\nroot::0:0::/:/bin/sh' }],
+    ['fine', { ...account, uid: 0 }],
+    ['ops', account],
+  ] as const;
+  for (const [name, value] of bad) {
+    await each.rejects(reach(accountsDriver, { host }, owner, new Map([[name, value]])), RefusedError, name);
+  }
+  await reach(accountsDriver, { host }, owner, new Map([['acme', account]]));
+  await reach(accountsDriver, { host }, owner, accountsDriver.nothing);
+  each.equal(await host.readText('/var/lib/extrausers/passwd', signal), stranger);
+});

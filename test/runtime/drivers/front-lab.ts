@@ -1,0 +1,144 @@
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { request, type IncomingHttpHeaders } from 'node:http';
+import { posix } from 'node:path';
+import type { Test } from 'tap';
+import { startFront, type FrontSettings, type Site } from '#runtime/drivers/nginx/index.ts';
+import { applySite } from '#runtime/drivers/nginx/apply.ts';
+import type { LocalHost } from '#runtime/host/local/open-local-host.ts';
+import { aSite } from '#test/builders/sites.ts';
+import { realMachine } from '#test/runtime/host/machines.ts';
+
+/** A real nginx on a loopback port of its own, two tenants, and what tests ask of it. */
+export interface FrontLab {
+  readonly host: LocalHost;
+  readonly root: string;
+  readonly settings: FrontSettings;
+  readonly signal: AbortSignal;
+  readonly put: (hostname: string, overrides?: Partial<Site>) => Promise<void>;
+  readonly remove: (hostname: string, owner?: string) => Promise<void>;
+  /** Writes a file of a tenant below its domain `shop`; returns the absolute path. */
+  readonly file: (path: string, content: string, tenant?: keyof typeof tenants) => string;
+  readonly ask: (hostname: string, path?: string, options?: Ask) => Promise<Answer>;
+}
+
+export interface Ask {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+  readonly localAddress?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export const tenants = { acme: 20001, zoo: 20002 } as const;
+
+/** Starts the lab; everything ends with the test. */
+export async function openFrontLab(t: Test, overrides: Partial<FrontSettings> = {}): Promise<FrontLab> {
+  const machine = await realMachine();
+  const lifetime = new AbortController();
+  t.teardown(async () => {
+    lifetime.abort();
+    await machine.close();
+  });
+  const { host } = machine;
+  const { root } = host;
+  const { signal } = lifetime;
+  const { front } = await host.capabilities(signal);
+  const passable = { mode: 0o711, uid: 0, gid: 0 };
+  for (const path of ['run', 'tenants']) await host.makeDirectory(`${root}/${path}`, passable, signal);
+  for (const [tenant, uid] of Object.entries(tenants)) {
+    const tree = `${root}/tenants/${tenant}`;
+    for (const path of ['', '/domains']) await host.makeDirectory(`${tree}${path}`, passable, signal);
+    await host.makeDirectory(`${tree}/logs`, { mode: 0o2750, uid: front.uid, gid: uid }, signal);
+    await host.makeDirectory(`${tree}/tmp`, { mode: 0o700, uid, gid: uid }, signal);
+    for (const path of ['', '/public']) {
+      await host.makeDirectory(`${tree}/domains/shop${path}`, { mode: 0o2750, uid, gid: front.gid }, signal);
+    }
+  }
+  const settings: FrontSettings = {
+    root,
+    listen: [{ address: '127.0.0.1', port: await freePort() }],
+    user: front.user,
+    workers: 2,
+    trustedProxies: [],
+    clientAddress: 'X-Forwarded-For',
+    ...overrides,
+  };
+  await startFront(host, settings, signal);
+  return {
+    host,
+    root,
+    settings,
+    signal,
+    put: async (hostname, site) => {
+      const input = { hostname, site: aSite(root, site) };
+      await applySite({ ...bare, op: 'put-site', input }, { host, secrets: staff }, signal);
+    },
+    remove: async (hostname, owner = 'Domain/acme/shop') => {
+      await applySite({ ...bare, op: 'delete-site', input: { hostname, owner } }, { host }, signal);
+    },
+    file: (path, content, tenant = 'acme') => {
+      const absolute = `${root}/tenants/${tenant}/domains/shop/${path}`;
+      mkdirSync(posix.dirname(absolute), { recursive: true });
+      writeFileSync(absolute, content);
+      for (let each = absolute; each !== `${root}/tenants/${tenant}/domains/shop`; each = posix.dirname(each)) {
+        chownSync(each, tenants[tenant], front.gid);
+      }
+      return absolute;
+    },
+    ask: (hostname, path = '/', options = {}) => ask(settings.listen[0]?.port ?? 0, hostname, path, options),
+  };
+}
+
+const bare = { driver: 'nginx', subject: '', reason: '', disruption: 'none', changes: [] } as const;
+
+/** jane / secret (bcrypt), john / secret ({SHA}), old / secret (plain: refused) */
+const staff = {
+  read: async () => ({
+    auth: 'jane:$2b$05$abcdefghijklmnopqrstuuJwgcqlLXVdPqTKgCLTAVnx3zZJ3yU8W\njohn:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nold:secret\n',
+  }),
+};
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** One request on a connection of its own; the path is sent as it is. */
+export async function ask(port: number, hostname: string, path: string, options: Ask): Promise<Answer> {
+  return await new Promise((resolve, reject) => {
+    const outgoing = request({
+      host: '127.0.0.1',
+      port,
+      path,
+      method: options.method ?? 'GET',
+      headers: { host: hostname, ...options.headers },
+      agent: false,
+      timeout: 20_000,
+      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+    });
+    outgoing.once('error', reject);
+    outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
+    outgoing.once('response', (incoming) => {
+      const chunks: Buffer[] = [];
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.once('end', () =>
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: incoming.headers,
+          body: Buffer.concat(chunks).toString('utf8'),
+        }),
+      );
+      incoming.once('error', reject);
+    });
+    outgoing.end(options.body);
+  });
+}
