@@ -31,7 +31,7 @@ export default {
       {
         path: '^(runtime|controllers|node_modules)',
         pathNot:
-          '^(runtime/(base|plan)/|runtime/drivers/([^/]+)/(model|plan|render)|runtime/drivers/driver[.]ts|runtime/manager/controller[.]ts|controllers/)',
+          '^(runtime/(base|plan)/|runtime/drivers/([^/]+)/(model|plan|render|record|front-settings|mark)[.]ts|runtime/drivers/(driver|field-changes)[.]ts|runtime/manager/controller[.]ts|controllers/)',
       },
     ),
     forbid(
@@ -62,7 +62,7 @@ export default {
       {
         path: '^runtime/',
         pathNot:
-          '^runtime/(base|plan|drivers/driver[.]ts|drivers/[^/]+/(index|model)[.]ts|manager/(controller|cache)[.]ts|manager/objects/|client/client[.]ts|host/host[.]ts)',
+          '^runtime/(base|plan|drivers/driver[.]ts|drivers/[^/]+/(index|model)[.]ts|manager/(controller|cache)[.]ts|manager/objects/|client/(client|resource-type)[.]ts|host/host[.]ts)',
       },
     ),
     forbid(

@@ -85,7 +85,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     flow: parts.flow,
     metrics: createRequestMetrics(
       parts.metrics,
-      (group, resource) => parts.context.registry.preferred(group, resource) !== undefined,
+      ({ group, version, resource }) => parts.context.registry.lookup(group, version, resource) !== undefined,
     ),
     audit: options.audit,
     clock: parts.context.clock,

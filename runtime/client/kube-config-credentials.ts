@@ -3,7 +3,7 @@ import { delimiter } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { HostError, required } from '#runtime/base/errors.ts';
 import { reloadedCredentials, type Credentials, type CurrentCredentials } from './credentials.ts';
-import type { KubeconfigConnection } from './kubeconfig.ts';
+import type { KubeconfigConnection } from './kubeconfig-connection.ts';
 
 /**
  * Credentials of users that need the official client: exec plugins, OIDC, cloud providers. It is only ever asked who we are; requests go our own way,

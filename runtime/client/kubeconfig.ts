@@ -4,6 +4,7 @@ import { delimiter, dirname, resolve } from 'node:path';
 import { HostError, InvalidError } from '#runtime/base/errors.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import { reloadedCredentials, staticCredentials, type Credentials, type TlsMaterial } from './credentials.ts';
+import type { KubeconfigConnection } from './kubeconfig-connection.ts';
 
 export interface KubeconfigOptions {
   /** One file, as `--kubeconfig` names it. */
@@ -13,20 +14,6 @@ export interface KubeconfigOptions {
   /** `--context`; the file's current context when absent. */
   readonly context?: string;
   readonly now?: () => number;
-}
-
-/** A cluster and who we are there: the first argument of `createClient`. */
-export interface KubeconfigConnection {
-  readonly server: string;
-  readonly credentials: Credentials;
-  /** Name of the context that was chosen. */
-  readonly context: string;
-  readonly cluster: string;
-  readonly user: string;
-  /** The context's namespace. */
-  readonly namespace: string | undefined;
-  /** PEM of the cluster's authority, for making another kubeconfig. */
-  readonly certificateAuthority: string | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -47,10 +34,14 @@ interface Merged {
 /**
  * Reads a kubeconfig (client-go, "Organizing Cluster Access") without the official client, whose import alone takes 0.7 s of CPU.
  * Client certificates, keys, authorities and tokens may be inline or files; files are read again every minute and after a 401.
- * Users with an exec plugin or an auth provider are left to the official client, imported then.
+ * Users with an exec plugin or an auth provider, and the account of a pod where no file is named, are left to the official client, imported then.
  * Errors: InvalidError for what the file says wrongly, HostError when a file cannot be read.
  */
 export async function loadKubeconfig(options: KubeconfigOptions = {}): Promise<KubeconfigConnection> {
+  if (isInPod(options)) {
+    const { inClusterConnection } = await import('./kube-config-credentials.ts');
+    return await inClusterConnection(options.now ?? Date.now);
+  }
   const paths = pathsOf(options);
   const merged = merge(await Promise.all(paths.map((path) => readOne(path, paths.length > 1))));
   const contextName = options.context ?? merged.currentContext;
@@ -73,6 +64,11 @@ export async function loadKubeconfig(options: KubeconfigOptions = {}): Promise<K
     certificateAuthority: await textOrFile(cluster, 'certificate-authority'),
     credentials: await credentialsOf({ cluster, user, options, paths, contextName }),
   };
+}
+
+/** As client-go: the pod's own account counts where nobody named a file. */
+function isInPod({ path, env = {} }: KubeconfigOptions): boolean {
+  return path === undefined && (env['KUBECONFIG'] ?? '') === '' && (env['KUBERNETES_SERVICE_HOST'] ?? '') !== '';
 }
 
 function pathsOf(options: KubeconfigOptions): readonly string[] {

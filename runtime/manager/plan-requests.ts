@@ -225,13 +225,13 @@ function isMarkedComplete(request: KubeObject): boolean {
   const status = request['status'];
   const conditions = isRecord(status) && Array.isArray(status['conditions']) ? status['conditions'] : [];
   return conditions.some(
-    (condition) => isRecord(condition) && condition['type'] === 'Ready' && condition['status'] === 'True',
+    (condition) => isRecord(condition) && condition['type'] === 'Complete' && condition['status'] === 'True',
   );
 }
 
 function complete(options: PlanRequestOptions, request: KubeObject): Readonly<Record<string, unknown>> {
   return {
-    type: 'Ready',
+    type: 'Complete',
     status: 'True',
     reason: 'Answered',
     message: 'Everybody concerned has answered.',

@@ -4,8 +4,6 @@ import {
   nameField,
   objectReference,
   observedGenerationField,
-  SELECTABLE_PLACEMENT,
-  placementFields,
   timeField,
 } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
@@ -58,7 +56,7 @@ export const retainedDataKind = defineKind({
   status: {
     type: 'object',
     description: 'The state of what is kept.',
-    properties: { observedGeneration: observedGenerationField, ...placementFields, conditions: conditionsField },
+    properties: { observedGeneration: observedGenerationField, conditions: conditionsField },
   },
   columns: [
     { name: 'Kind', type: 'string', jsonPath: '.spec.objectRef.kind', description: 'Kind of the deleted object.' },
@@ -68,7 +66,7 @@ export const retainedDataKind = defineKind({
     { name: 'Expires', type: 'string', jsonPath: '.spec.expiresAt', description: 'When it is purged.' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since deletion.' },
   ],
-  selectableFields: ['.spec.host', ...SELECTABLE_PLACEMENT],
+  selectableFields: ['.spec.host'],
 });
 
 export type RetainedData = ResourceOf<typeof retainedDataKind>;

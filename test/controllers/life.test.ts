@@ -14,7 +14,16 @@ import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-h
 import { startManager } from '#runtime/manager/manager.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
-import { domainKind, hostKind, hostnameClaimKind, kinds, packageKind, retainedDataKind, tenantKind, uidClaimKind } from '#schemas/index.ts';
+import {
+  domainKind,
+  hostKind,
+  hostnameClaimKind,
+  kinds,
+  packageKind,
+  retainedDataKind,
+  tenantKind,
+  uidClaimKind,
+} from '#schemas/index.ts';
 import { namespaceKind, resourceQuotaKind, roleBindingKind, secretKind } from '#schemas/meta/builtin.ts';
 import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
@@ -42,6 +51,9 @@ async function setUp(t: Test): Promise<Lab> {
   for (const own of [client, leader.client, agent.client]) t.teardown(() => own.close());
   for (const kind of kinds) await installKind(client, kind);
   const host = createMemoryHost();
+  for (const name of ['front', 'front/sites', 'front/auth', 'run', 'run/php']) {
+    await host.makeDirectory(`${host.root}/${name}`, { mode: 0o750, uid: 0, gid: 33 }, new AbortController().signal);
+  }
   await registerHost(client, host);
   const common = { log: silentLogger, metrics: createMetrics(), signal: new AbortController().signal };
   const cluster = startManager<ClusterWorld>({
@@ -64,11 +76,13 @@ async function setUp(t: Test): Promise<Lab> {
       disposal: (kind) => createDisposalDriver(kind),
       probeSite: async (_world, hostname) => {
         const record = siteOf(host, hostname);
-        return record === undefined ? undefined : { uid: String(record['uid']), generation: Number(record['generation']) };
+        return record === undefined
+          ? undefined
+          : { uid: String(record['uid']), generation: Number(record['generation']) };
       },
       now: () => Date.now(),
     }),
-    world: (cache) => ({ client: agent.client, cache, host, secrets: { read: async () => ({}) } }),
+    world: (cache) => ({ client: agent.client, cache, host, secrets: { read: async () => ({ auth: 'a:b' }) } }),
     identity: 'host/web1',
     hostSelector: { host: 'web1' },
   });
@@ -88,10 +102,14 @@ async function setUp(t: Test): Promise<Lab> {
       const look = async (): Promise<KubeObject | undefined> => {
         last = await get(kind, name, namespace);
         const ready = conditionOf(last, 'Ready');
-        return ready?.['reason'] === reason && ready['observedGeneration'] === last?.metadata.generation ? last : undefined;
+        return ready?.['reason'] === reason && ready['observedGeneration'] === last?.metadata.generation
+          ? last
+          : undefined;
       };
       return await eventually(look, `${kind.kind} ${name} to be ${reason}`).catch((err: unknown) => {
-        throw new Error(`${String(err)}: ${JSON.stringify({ metadata: { ...last?.metadata, managedFields: [] }, status: last?.['status'] })}`);
+        throw new Error(
+          `${String(err)}: ${JSON.stringify({ metadata: { ...last?.metadata, managedFields: [] }, status: last?.['status'] })}`,
+        );
       });
     },
     gone: async (kind, name, namespace) =>
@@ -111,7 +129,11 @@ async function registerHost(client: Client, host: MemoryHost): Promise<void> {
     name: 'web1',
     root: host.root,
     agentVersion: 'test',
-    capabilities: { ...(await host.capabilities(new AbortController().signal)), phpVersions: ['8.2'], nginxVersion: '1.22.1' },
+    capabilities: {
+      ...(await host.capabilities(new AbortController().signal)),
+      phpVersions: ['8.2'],
+      nginxVersion: '1.22.1',
+    },
     services: { manager: 'supervisor', limitsEnforced: false },
     hasAccounts: false,
     takenNames: ['www-data'],
@@ -124,7 +146,7 @@ async function registerHost(client: Client, host: MemoryHost): Promise<void> {
 
 async function withTenants(t: Test, ...names: readonly string[]): Promise<Lab> {
   const lab = await setUp(t);
-  await lab.apply(packageKind, 'starter', { isDefault: true, limits: { domains: 10 } });
+  await lab.apply(packageKind, 'starter', { isDefault: true, limits: { domains: 40 } });
   for (const name of names) await lab.apply(tenantKind, name, {});
   for (const name of names) await lab.settled(tenantKind, name, 'Ready');
   return lab;
@@ -136,9 +158,11 @@ void t.test('a tenant gets a namespace, a user id, a quota, rights and its direc
   const status = tenant?.['status'] as { uid: number; host: string; effective: object };
   t.equal(status.host, 'web1');
   t.ok(status.uid >= 20_000 && status.uid <= 59_999);
-  t.match(status.effective, { packageName: 'starter', limits: { domains: 10 }, suspended: false });
+  t.match(status.effective, { packageName: 'starter', limits: { domains: 40 }, suspended: false });
   t.equal((await lab.get(namespaceKind, 'acme'))?.metadata.labels?.['hosting.wcp360.io/tenant'], 'acme');
-  t.match(await lab.get(resourceQuotaKind, 'tenant', 'acme'), { spec: { hard: { 'count/domains.hosting.wcp360.io': '10' } } });
+  t.match(await lab.get(resourceQuotaKind, 'tenant', 'acme'), {
+    spec: { hard: { 'count/domains.hosting.wcp360.io': '40' } },
+  });
   t.ok(await lab.get(roleBindingKind, 'wcp360-owners', 'acme'));
   t.match(await lab.get(uidClaimKind, String(status.uid)), { spec: { tenantRef: { name: 'acme' } } });
   t.equal(lab.host.tree.nodes.get('/srv/wcp360/tenants/acme/tmp')?.uid, status.uid);
@@ -150,7 +174,12 @@ void t.test('a Domain is claimed, placed and served, and its changes follow', as
   await lab.settled(domainKind, 'shop', 'Serving', 'acme');
   t.match(lab.site('shop.acme.example'), { tenant: 'acme', serve: { type: 'static', root: 'public' } });
   t.match(await lab.get(hostnameClaimKind, 'shop.acme.example'), { spec: { tenantRef: { name: 'acme' } } });
-  await lab.apply(domainKind, 'shop', { hostname: 'store.acme.example', aliases: ['*.store.acme.example'], www: 'Redirect' }, 'acme');
+  await lab.apply(
+    domainKind,
+    'shop',
+    { hostname: 'store.acme.example', aliases: ['*.store.acme.example'], www: 'Redirect' },
+    'acme',
+  );
   await lab.settled(domainKind, 'shop', 'Serving', 'acme');
   await lab.gone(hostnameClaimKind, 'shop.acme.example');
   t.equal(lab.site('shop.acme.example'), undefined);
@@ -180,7 +209,8 @@ void t.test('two Domains of one tenant share a claim; the last one takes it alon
   await lab.settled(domainKind, 'one', 'Serving', 'acme');
   await lab.apply(domainKind, 'two', { hostname: 'two.example', aliases: ['both.example'] }, 'acme');
   const claimants = async (): Promise<number> =>
-    ((await lab.get(hostnameClaimKind, 'both.example'))?.['spec'] as { claimants?: unknown[] } | undefined)?.claimants?.length ?? 0;
+    ((await lab.get(hostnameClaimKind, 'both.example'))?.['spec'] as { claimants?: unknown[] } | undefined)?.claimants
+      ?.length ?? 0;
   await eventually(async () => (await claimants()) === 2, 'two claimants');
   await lab.remove(domainKind, 'two', 'acme');
   await eventually(async () => (await claimants()) === 1, 'one claimant');
@@ -191,10 +221,21 @@ void t.test('two Domains of one tenant share a claim; the last one takes it alon
 void t.test('64 Domains of two tenants that want one name have exactly one winner, and it stays', async (t) => {
   const lab = await withTenants(t, 'acme', 'other');
   const owners = Array.from({ length: 32 }, (_, index) => (index % 2 === 0 ? 'acme' : 'other'));
-  await Promise.all(owners.map((owner, index) => lab.apply(domainKind, `race${String(index)}`, { hostname: `r${String(index)}.example`, aliases: ['prize.example'] }, owner)));
+  await Promise.all(
+    owners.map((owner, index) =>
+      lab.apply(
+        domainKind,
+        `race${String(index)}`,
+        { hostname: `r${String(index)}.example`, aliases: ['prize.example'] },
+        owner,
+      ),
+    ),
+  );
   const winner = await eventually(async () => {
     const claim = await lab.get(hostnameClaimKind, 'prize.example');
-    return conditionOf(claim, 'Bound')?.['status'] === 'True' ? (claim?.['spec'] as { tenantRef: { name: string } }).tenantRef.name : undefined;
+    return conditionOf(claim, 'Bound')?.['status'] === 'True'
+      ? (claim?.['spec'] as { tenantRef: { name: string } }).tenantRef.name
+      : undefined;
   }, 'a winner');
   const loser = winner === 'acme' ? 'other' : 'acme';
   for (const [index, owner] of owners.entries()) {
@@ -204,40 +245,45 @@ void t.test('64 Domains of two tenants that want one name have exactly one winne
   t.match(lab.site('prize.example'), { tenant: winner });
 });
 
-void t.test('a deleted Domain leaves its files; declared again it has them back; RetainedData deleted purges', async (t) => {
-  const lab = await withTenants(t, 'acme');
-  const place = '/srv/wcp360/tenants/acme/domains/shop';
-  const { uid } = (await lab.get(tenantKind, 'acme'))?.['status'] as { uid: number };
-  await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
-  await lab.settled(domainKind, 'shop', 'Serving', 'acme');
-  lab.host.byHand(`${place}/public/index.html`, { type: 'file', content: 'mine', mode: 0o644, uid, gid: uid });
-  const first = await lab.get(domainKind, 'shop', 'acme');
-  await lab.remove(domainKind, 'shop', 'acme');
-  await lab.gone(domainKind, 'shop', 'acme');
-  t.equal(lab.host.tree.nodes.get(place), undefined);
-  const keptName = `domain.acme.shop.${first?.metadata.uid ?? ''}`;
-  t.ok(await lab.get(retainedDataKind, keptName));
-  await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
-  await lab.settled(domainKind, 'shop', 'Serving', 'acme');
-  t.equal(String(lab.host.tree.nodes.get(`${place}/public/index.html`)?.content), 'mine');
-  await lab.gone(retainedDataKind, keptName);
-  const second = await lab.get(domainKind, 'shop', 'acme');
-  await lab.remove(domainKind, 'shop', 'acme');
-  await lab.gone(domainKind, 'shop', 'acme');
-  const again = `domain.acme.shop.${second?.metadata.uid ?? ''}`;
-  const { path } = (await lab.get(retainedDataKind, again))?.['spec'] as { path: string };
-  t.ok(lab.host.tree.nodes.get(`/srv/wcp360/${path}/public/index.html`));
-  await lab.remove(retainedDataKind, again);
-  await lab.gone(retainedDataKind, again);
-  t.equal(lab.host.tree.nodes.get(`/srv/wcp360/${path}`), undefined);
-});
+void t.test(
+  'a deleted Domain leaves its files; declared again it has them back; RetainedData deleted purges',
+  async (t) => {
+    const lab = await withTenants(t, 'acme');
+    const place = '/srv/wcp360/tenants/acme/domains/shop';
+    const { uid } = (await lab.get(tenantKind, 'acme'))?.['status'] as { uid: number };
+    await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
+    await lab.settled(domainKind, 'shop', 'Serving', 'acme');
+    lab.host.byHand(`${place}/public/index.html`, { type: 'file', content: 'mine', mode: 0o644, uid, gid: uid });
+    const first = await lab.get(domainKind, 'shop', 'acme');
+    await lab.remove(domainKind, 'shop', 'acme');
+    await lab.gone(domainKind, 'shop', 'acme');
+    t.equal(lab.host.tree.nodes.get(place), undefined);
+    const keptName = `domain.acme.shop.${first?.metadata.uid ?? ''}`;
+    t.ok(await lab.get(retainedDataKind, keptName));
+    await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
+    await lab.settled(domainKind, 'shop', 'Serving', 'acme');
+    t.equal(String(lab.host.tree.nodes.get(`${place}/public/index.html`)?.content), 'mine');
+    await lab.gone(retainedDataKind, keptName);
+    const second = await lab.get(domainKind, 'shop', 'acme');
+    await lab.remove(domainKind, 'shop', 'acme');
+    await lab.gone(domainKind, 'shop', 'acme');
+    const again = `domain.acme.shop.${second?.metadata.uid ?? ''}`;
+    const { path } = (await lab.get(retainedDataKind, again))?.['spec'] as { path: string };
+    t.ok(lab.host.tree.nodes.get(`/srv/wcp360/${path}/public/index.html`));
+    await lab.remove(retainedDataKind, again);
+    await lab.gone(retainedDataKind, again);
+    t.equal(lab.host.tree.nodes.get(`/srv/wcp360/${path}`), undefined);
+  },
+);
 
 void t.test('a suspended tenant shows its notice everywhere, and resumes to where it was', async (t) => {
   const lab = await withTenants(t, 'acme');
   await lab.apply(domainKind, 'shop', { hostname: 'shop.example', php: {} }, 'acme');
   await lab.settled(domainKind, 'shop', 'Serving', 'acme');
   const before = lab.site('shop.example');
-  await lab.apply(tenantKind, 'acme', { suspensions: [{ by: 'invoices', reason: 'Billing', message: 'Invoice 42 is overdue.' }] });
+  await lab.apply(tenantKind, 'acme', {
+    suspensions: [{ by: 'invoices', reason: 'Billing', message: 'Invoice 42 is overdue.' }],
+  });
   await lab.settled(domainKind, 'shop', 'Suspended', 'acme');
   t.match(lab.site('shop.example'), { serve: { type: 'suspended', message: 'Invoice 42 is overdue.' } });
   await lab.apply(tenantKind, 'acme', { suspensions: [] });
@@ -252,7 +298,12 @@ void t.test('a Domain that can not be served says why, and others go on', async 
   await lab.apply(domainKind, 'proxy', { hostname: 'proxy.example', proxy: { url: 'http://169.254.169.254' } }, 'acme');
   await lab.apply(domainKind, 'socket', { hostname: 'socket.example', proxy: { socket: 'run/app.sock' } }, 'acme');
   await lab.apply(domainKind, 'root', { hostname: 'root.example', static: { root: 'dist' } }, 'acme');
-  await lab.apply(domainKind, 'secret', { hostname: 'secret.example', access: { basicAuth: { secretRef: { name: 'staff' } } } }, 'acme');
+  await lab.apply(
+    domainKind,
+    'secret',
+    { hostname: 'secret.example', access: { basicAuth: { secretRef: { name: 'staff' } } } },
+    'acme',
+  );
   await lab.apply(domainKind, 'suffix', { hostname: 'co.uk' }, 'acme');
   await lab.settled(domainKind, 'good', 'Serving', 'acme');
   await lab.settled(domainKind, 'php', 'PhpVersionNotInstalled', 'acme');
@@ -263,23 +314,32 @@ void t.test('a Domain that can not be served says why, and others go on', async 
   await lab.settled(domainKind, 'suffix', 'PublicSuffix', 'acme');
   t.match(lab.site('proxy.example'), { serve: { type: 'unavailable' } });
   t.equal(lab.site('secret.example'), undefined);
-  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'staff', namespace: 'acme' }, stringData: { auth: 'a:b' } };
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'staff', namespace: 'acme' },
+    stringData: { auth: 'a:b' },
+  };
   await lab.client.create(resourceTypeOf(secretKind), secret);
-  await eventually(() => conditionOf, 'the Secret');
+  await lab.settled(domainKind, 'secret', 'Serving', 'acme');
+  t.match(lab.site('secret.example'), { access: { basicAuth: { realm: 'Restricted' } } });
 });
 
-void t.test('a deleted tenant takes everything with it but what is kept; its number stays until that is purged', async (t) => {
-  const lab = await withTenants(t, 'acme');
-  const { uid } = (await lab.get(tenantKind, 'acme'))?.['status'] as { uid: number };
-  await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
-  const shop = await lab.settled(domainKind, 'shop', 'Serving', 'acme');
-  await lab.remove(tenantKind, 'acme');
-  await lab.gone(tenantKind, 'acme');
-  await lab.gone(namespaceKind, 'acme');
-  await lab.gone(hostnameClaimKind, 'shop.example');
-  t.equal(lab.host.tree.nodes.get('/srv/wcp360/tenants/acme'), undefined);
-  t.equal(lab.site('shop.example'), undefined);
-  t.ok(await lab.get(uidClaimKind, String(uid)), 'the number is kept with the files');
-  await lab.remove(retainedDataKind, `domain.acme.shop.${shop.metadata.uid ?? ''}`);
-  await lab.gone(uidClaimKind, String(uid));
-});
+void t.test(
+  'a deleted tenant takes everything with it but what is kept; its number stays until that is purged',
+  async (t) => {
+    const lab = await withTenants(t, 'acme');
+    const { uid } = (await lab.get(tenantKind, 'acme'))?.['status'] as { uid: number };
+    await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
+    const shop = await lab.settled(domainKind, 'shop', 'Serving', 'acme');
+    await lab.remove(tenantKind, 'acme');
+    await lab.gone(tenantKind, 'acme');
+    await lab.gone(namespaceKind, 'acme');
+    await lab.gone(hostnameClaimKind, 'shop.example');
+    t.equal(lab.host.tree.nodes.get('/srv/wcp360/tenants/acme'), undefined);
+    t.equal(lab.site('shop.example'), undefined);
+    t.ok(await lab.get(uidClaimKind, String(uid)), 'the number is kept with the files');
+    await lab.remove(retainedDataKind, `domain.acme.shop.${shop.metadata.uid ?? ''}`);
+    await lab.gone(uidClaimKind, String(uid));
+  },
+);

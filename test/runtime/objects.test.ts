@@ -250,7 +250,7 @@ t.test('a plan request is answered with what would be done, and nothing is done'
     const { name } = (await client.create(type, { ...body, spec: { timeToLive, object } })).metadata;
     return await eventually(async () => {
       const found = await client.get(type, inDefault(name));
-      return conditionOf(found, 'Ready') === undefined ? undefined : found;
+      return conditionOf(found, 'Complete') === undefined ? undefined : found;
     }, 'the answer');
   };
   const answered = await ask(aWidget('one', { parts: ['b=2'] }));

@@ -19,8 +19,8 @@ export async function answerHealth(
   const [endpoint = '', only] = segments;
   if (!endpoints.has(endpoint) || segments.length > 2) return undefined;
   const offered = endpoint === 'livez' ? checks.filter((check) => check.live) : checks;
-  const asked = only === undefined ? offered : offered.filter((check) => check.name === only);
-  if (only !== undefined && asked.length === 0) return undefined;
+  const asked = offered.filter((check) => only === undefined || check.name === only);
+  if (asked.length === 0) return undefined;
   const excluded = new Set(query.getAll('exclude'));
   const results = await Promise.all(asked.map((check) => run(check, excluded.has(check.name))));
   const isFailed = results.some(({ outcome }) => outcome === 'failed');

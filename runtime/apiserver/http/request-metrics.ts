@@ -8,16 +8,16 @@ export interface RequestMetrics {
   streaming(attributes: RequestAttributes): () => void;
 }
 
+/** Whether a group, version and resource are served at this moment. */
+type IsServed = (attributes: Pick<RequestAttributes, 'group' | 'version' | 'resource'>) => boolean;
+
 const durationBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
 const knownVerbs = new Set(['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']);
 
 /** Resources that are not served are one label value, so that nobody can make up series. `isServed` says which are. */
-export function createRequestMetrics(
-  metrics: Metrics,
-  isServed: (group: string, resource: string) => boolean,
-): RequestMetrics {
+export function createRequestMetrics(metrics: Metrics, isServed: IsServed): RequestMetrics {
   const total = metrics.counter({
     name: 'apiserver_request_total',
     help: 'Requests answered, by verb, resource and HTTP code.',
@@ -64,13 +64,10 @@ type RequestLabels = Readonly<Record<'verb' | 'group' | 'version' | 'resource' |
 
 const noLabels: RequestLabels = { verb: 'OTHER', group: '', version: '', resource: '', subresource: '', scope: '' };
 
-function labelsOf(
-  attributes: RequestAttributes | undefined,
-  isServed: (group: string, resource: string) => boolean,
-): RequestLabels {
+function labelsOf(attributes: RequestAttributes | undefined, isServed: IsServed): RequestLabels {
   if (attributes === undefined) return noLabels;
   const verb = knownVerbs.has(attributes.verb) ? attributes.verb.toUpperCase() : 'OTHER';
-  if (!attributes.resourceRequest || !isServed(attributes.group, attributes.resource)) return { ...noLabels, verb };
+  if (!attributes.resourceRequest || !isServed(attributes)) return { ...noLabels, verb };
   const { group, version, resource, subresource, namespace, name } = attributes;
   const scope = name !== '' ? 'resource' : namespace !== '' ? 'namespace' : 'cluster';
   return {

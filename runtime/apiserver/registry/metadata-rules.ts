@@ -86,6 +86,13 @@ export function metadataWarnings(metadata: ObjectMeta): readonly string[] {
   ];
 }
 
+/** Owners without those named before by the same uid. */
+export function uniqueOwners(owners: readonly OwnerReference[]): readonly OwnerReference[] {
+  const seen = new Set<string>();
+  const unique = owners.filter(({ uid }) => !seen.has(uid) && seen.add(uid));
+  return unique.length === owners.length ? owners : unique;
+}
+
 /** What an update may not change. */
 export function metadataUpdateFaults(object: KubeObject, old: KubeObject): readonly FieldFault[] {
   const faults: FieldFault[] = [];

@@ -3,7 +3,7 @@ import { BugError } from '#runtime/base/errors.ts';
 import { rfc3339 } from '#runtime/base/clock.ts';
 import { alreadyExists, forbidden, invalid } from '#runtime/apiserver/http/api-errors.ts';
 import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
-import { metadataFaults, metadataWarnings } from '#runtime/apiserver/registry/metadata-rules.ts';
+import { metadataFaults, metadataWarnings, uniqueOwners } from '#runtime/apiserver/registry/metadata-rules.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { toStored, wireOf } from '#runtime/apiserver/registry/view.ts';
 import { encodeStored, wireBytes } from '#runtime/storage/object-codec.ts';
@@ -65,6 +65,8 @@ function prepareCreate(context: VerbContext, write: WriteRequest, decoded: KubeO
   metadata.deletionGracePeriodSeconds = undefined;
   if (strategy.status) delete draft['status'];
   strategy.prepareCreate?.(draft);
+  for (const warning of metadataWarnings(finished(draft).metadata)) write.warn(warning);
+  if (metadata.ownerReferences !== undefined) metadata.ownerReferences = uniqueOwners(metadata.ownerReferences);
   return draft;
 }
 
@@ -79,7 +81,6 @@ async function admitted(context: VerbContext, write: WriteRequest, object: KubeO
   const mutated = await admitMutating(context.admission, request);
   const defaulted = mutated === object ? object : write.resource.schema.applyDefaults(mutated);
   requireValid(write.resource, defaulted);
-  for (const warning of metadataWarnings(defaulted.metadata)) write.warn(warning);
   await admitValidating(context.admission, defaulted === object ? request : { ...request, object: defaulted });
   return defaulted;
 }

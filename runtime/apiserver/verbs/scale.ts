@@ -117,8 +117,12 @@ function readScale(
   if (replicas < 0) {
     throw invalid(resource.info, name, [invalidValue('spec.replicas', replicas, 'should be a non-negative integer')]);
   }
+  return { replicas, resourceVersion: versionIn(metadata) };
+}
+
+function versionIn(metadata: unknown): string | undefined {
   const version = isRecord(metadata) ? metadata['resourceVersion'] : undefined;
-  return { replicas, resourceVersion: typeof version === 'string' && version !== '' ? version : undefined };
+  return typeof version === 'string' && version !== '' ? version : undefined;
 }
 
 function scaleOf(resource: Resource, object: KubeObject, paths: ScalePaths): Scale {

@@ -2,7 +2,7 @@ import { isEqual } from '#runtime/base/json.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import { conflict, invalid, notFound } from '#runtime/apiserver/http/api-errors.ts';
 import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
-import { metadataUpdateFaults } from '#runtime/apiserver/registry/metadata-rules.ts';
+import { metadataUpdateFaults, uniqueOwners } from '#runtime/apiserver/registry/metadata-rules.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { toStored, wireOf } from '#runtime/apiserver/registry/view.ts';
 import { encodeStored } from '#runtime/storage/object-codec.ts';
@@ -127,6 +127,8 @@ async function prepared(
   requireSameObject(resource, changed.object, live);
   const draft = draftOf(changed.object);
   restoreSystemFields(draft, live.object);
+  const { ownerReferences } = draft.metadata;
+  if (ownerReferences !== undefined) draft.metadata.ownerReferences = uniqueOwners(ownerReferences);
   const scoped = inSubresource(write, draft, live.object);
   countGeneration(resource, scoped, live.object);
   const object = finished(scoped);

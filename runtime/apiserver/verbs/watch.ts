@@ -27,9 +27,16 @@ export async function watchObjects(context: VerbContext, request: ApiRequest, re
       ? (revision, initialEnd) => bookmarkLine(resource, how, revision, initialEnd)
       : undefined,
     announceStart: options.sendInitialEvents === true,
+    isCurrent: isCurrentIn(context, resource),
     timeoutMs: (options.timeoutSeconds ?? defaultSeconds * (1 + Math.random())) * 1_000,
   };
   return { contentType: jsonType, pipe: (response) => streamEvents(context, plan, response) };
+}
+
+/** Built-in resources never change; those of a definition are made anew with it. */
+function isCurrentIn(context: VerbContext, resource: Resource): () => boolean {
+  const { group, version, resource: plural } = resource.info;
+  return resource.custom ? () => context.registry.lookup(group, version, plural) === resource : () => true;
 }
 
 /** A watch that begins with the present state needs the cache to have it; one from a revision only that the revision is no phantasy. */

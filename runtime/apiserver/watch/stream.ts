@@ -22,6 +22,8 @@ export interface WatchPlan {
   /** Say with a bookmark where the initial state ends. */
   readonly announceStart: boolean;
   readonly timeoutMs: number;
+  /** False once the resource has changed: the stream ends, and clients come back to the new one. */
+  readonly isCurrent: () => boolean;
 }
 
 interface StreamContext {
@@ -131,6 +133,10 @@ function createSink(plan: WatchPlan, writer: EventWriter, end: () => void): Plan
     receive: (batch) => {
       if (waiting !== undefined) {
         waiting.push(batch);
+        return;
+      }
+      if (!plan.isCurrent()) {
+        end();
         return;
       }
       tell(batch);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chown, copyFile, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { placeFile } from '#runtime/config/files.ts';
@@ -30,7 +30,8 @@ export async function prepareDirectories(layout: Layout): Promise<void> {
     [join(layout.directory, 'audit'), 0o750, programUid],
   ];
   for (const [path, mode, uid] of wanted) {
-    await mkdir(path, { recursive: true, mode });
+    await mkdir(path, { recursive: true });
+    await chmod(path, mode);
     await chown(path, uid, uid);
   }
 }

@@ -47,5 +47,7 @@ async function rotateFile(host: Host, path: string, bounds: LogBounds, signal: A
   }
   if (bounds.keep > 0) await host.rename(path, `${path}.1`, signal);
   else await host.removeFile(path, signal);
+  // A worker that finds the name gone when it looks drops the line it was about to write.
+  await host.replaceFile(path, '', { mode: facts.mode, uid: facts.uid, gid: facts.gid }, signal);
   return 1;
 }

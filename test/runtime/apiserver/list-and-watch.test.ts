@@ -371,11 +371,14 @@ t.test('a changed schema counts at once, for objects that were there before too'
     metadata: { name: 'g' },
     spec: { host: 'h', old: 'x' },
   });
+  const watch = await lab.watch(`${path}?watch=true&resourceVersion=0`);
   const changed = await lab.request('PATCH', `${definitions}/gadgets.wcp.example`, {
     body: { spec: define({ colour: { type: 'string', default: 'red' } })['spec'] },
     headers: merge,
   });
   t.equal(changed.status, 200, changed.text);
+  await watch.ended;
+  t.same(seen(watch.events), ['ADDED g'], 'an open watch ends, so that its client comes back to the new schema');
   const shown = { host: 'h', replicas: 1, colour: 'red' };
   t.same((await lab.request('GET', `${path}/g`)).body.spec, shown);
   t.same((await lab.request('GET', path)).body.items[0].spec, shown);

@@ -53,7 +53,7 @@ t.test('method and URL say what a request wants', (t) => {
       'x',
       '',
     ],
-    ['GET', '/api/v1/watch/namespaces/a/secrets', 'watch', '', 'secrets', 'a', '', ''],
+    ['GET', '/apis/g.io/v1/things?fieldSelector=a%3Db%5C%2Cmetadata.name%3Dx', 'list', 'g.io', 'things', '', '', ''],
   ] as const;
   for (const [method, url, verb, group, resource, namespace, name, subresource] of cases) {
     t.match(

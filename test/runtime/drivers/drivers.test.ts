@@ -215,7 +215,7 @@ t.test('what is no hostname is refused before anything is written', async (each)
     await each.rejects(
       reach(nginxDriver, { host }, owner, new Map([[name, aSite(root)]])),
       RefusedError,
-      JSON.stringify(name),
+      encodeURIComponent(name).slice(0, 40),
     );
   }
   each.equal(host.treeHash(), before);

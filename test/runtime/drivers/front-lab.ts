@@ -100,7 +100,7 @@ const bare = { driver: 'nginx', subject: '', reason: '', disruption: 'none', cha
 /** jane / secret (bcrypt), john / secret ({SHA}), old / secret (plain: refused) */
 const staff = {
   read: async () => ({
-    auth: 'jane:$2b$05$abcdefghijklmnopqrstuuJwgcqlLXVdPqTKgCLTAVnx3zZJ3yU8W\njohn:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nold:secret\n',
+    auth: 'jane:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\njohn:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nold:secret\n',
   }),
 };
 

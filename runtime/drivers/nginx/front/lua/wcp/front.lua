@@ -224,8 +224,11 @@ end
 -- What nginx itself refused, or a backend that did not answer. A backend's own error pages do not come here.
 function M.error()
   local status = ngx.status
-  local site = find_site()
-  if not site then return end
+  local site = sites.lookup(ngx.var.host)
+  if not site then return pages.answer(status) end
+  ngx.var.wcp_access_log = site.access_log
+  ngx.ctx.site = site
+  if site.type ~= "php" and site.type ~= "proxy" then set_headers(site) end
   if status == 502 and site.type == "php" then backend.retry_php(site) end
   if status == 404 and is_root_of_empty_site(site) then return pages.placeholder(ngx.var.host) end
   local page = site.error_pages[tostring(status)]
@@ -237,7 +240,8 @@ function M.error()
       ngx.req.set_uri(path)
       ngx.var.wcp_base = site.base
       ngx.var.wcp_docroot = site.docroot
-      return
+      ngx.header["Cache-Control"] = "no-cache"
+      return ngx.exec("@file")
     end
   end
   return pages.answer(status)

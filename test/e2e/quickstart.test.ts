@@ -1,0 +1,296 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { freePort } from '#test/lab/etcd.ts';
+import { leftOvers, startInstance, until } from '#test/lab/instance.ts';
+import { openKubectl } from '#test/lab/kubectl.ts';
+import { conditionOf } from '#test/lab/widgets.ts';
+
+const quickstart = join(import.meta.dirname, '../../examples/quickstart');
+const namespace = 'quickstart';
+
+const instance = await startInstance();
+const files = mkdtempSync(join(tmpdir(), 'wcp360-quickstart-'));
+const children: (() => void)[] = [];
+t.teardown(async () => {
+  for (const end of children) end();
+  rmSync(files, { recursive: true, force: true });
+  await instance.stop();
+});
+
+const proxyPort = await freePort();
+cpSync(quickstart, files, { recursive: true });
+edit('10-domains.yaml', (text) => text.replace('127.0.0.1:3080', `127.0.0.1:${proxyPort}`));
+edit('00-tenant.yaml', (text) => text.replace('3000-3999', String(proxyPort)));
+
+function edit(name: string, change: (text: string) => string): void {
+  writeFileSync(join(files, name), change(readFileSync(join(files, name), 'utf8')));
+}
+
+async function wcpctl(...argv: readonly string[]): Promise<string> {
+  const ended = await instance.wcpctl(argv);
+  if (ended.exitCode !== 0) throw new Error(`wcpctl ${argv.join(' ')}: ${ended.stderr}`);
+  return ended.stdout;
+}
+
+async function get(kind: string, name: string): Promise<KubeObject & Record<string, any>> {
+  return JSON.parse(await wcpctl('get', kind, name, '-n', namespace, '-o', 'json'));
+}
+
+async function statusOf(hostname: string, path = '/'): Promise<number> {
+  return (await instance.http(hostname, path)).status;
+}
+
+async function fillSites(): Promise<void> {
+  for (const domain of ['hello', 'php'])
+    for (const name of readdirSync(join(quickstart, 'sites', domain)))
+      await instance.place(
+        namespace,
+        `domains/${domain}/public/${name}`,
+        readFileSync(join(quickstart, 'sites', domain, name), 'utf8'),
+      );
+}
+
+/** The example's program as the tenant, on a port of the test's own. */
+async function startProgram(): Promise<() => void> {
+  const uid = await instance.uidOf(namespace);
+  const program = spawn(join(instance.directory, 'lib/node'), ['-'], {
+    uid,
+    gid: uid,
+    env: { PORT: String(proxyPort) },
+    stdio: ['pipe', 'ignore', 'ignore'],
+    cwd: '/',
+  });
+  program.stdin.end(readFileSync(join(quickstart, 'sites/proxy/server.js')));
+  const end = (): void => void program.kill('SIGKILL');
+  children.push(end);
+  return end;
+}
+
+const allReady = (): Promise<string> =>
+  wcpctl('wait', 'domain', '--all', '-n', namespace, '--for=condition=Ready', '--timeout=30s');
+
+await t.test('the quick start is one apply, and its four sites answer', async (t) => {
+  await wcpctl('apply', '-f', files);
+  for (const domain of ['hello', 'php', 'proxy', 'old'])
+    await wcpctl('wait', `domain/${domain}`, '-n', namespace, '--for=condition=Placed', '--timeout=20s');
+  await until(() => stat(join(instance.directory, 'tenants', namespace, 'domains/php/public')), 'the directories');
+  await fillSites();
+  await startProgram();
+  await allReady();
+  await shown(t);
+  const listed = await wcpctl('get', 'tenants,domains', '-n', namespace);
+  t.match(listed, /php +True +php\.localhost/);
+  t.match(await wcpctl('get', 'host', 'local', '-o', 'json'), /"8\.2"/);
+});
+
+async function shown(t: Test): Promise<void> {
+  const uid = await instance.uidOf(namespace);
+  const hello = await instance.http('hello.localhost');
+  t.equal(hello.status, 200);
+  t.equal(hello.body, readFileSync(join(quickstart, 'sites/hello/index.html'), 'utf8'));
+  t.match((await instance.http('hello.localhost', '/style.css')).headers['content-type'], /text\/css/);
+  const php = await instance.http('php.localhost');
+  t.equal(php.status, 200);
+  t.match(php.body, new RegExp(`User id of this process</th><td>${uid}<`));
+  t.match(php.body, /PHP version<\/th><td>8\.2\./);
+  t.match(php.body, /Hello from a variable in the manifest/);
+  const proxy = await instance.http('proxy.localhost');
+  t.equal(proxy.status, 200);
+  t.match(proxy.body, new RegExp(`User id of this process</th><td>${uid}<`));
+  const old = await instance.http('old.localhost', '/a?b=c');
+  t.equal(old.status, 301);
+  t.equal(old.headers.location, 'http://hello.localhost/a?b=c');
+  t.equal(await statusOf('nobody.localhost'), 421, 'a name that nobody has');
+}
+
+await t.test('a second up finds everything running, starts nothing and is quick', async (t) => {
+  const before = await instance.services();
+  const start = performance.now();
+  const ended = await instance.up();
+  t.equal(ended.exitCode, 0, ended.stderr);
+  t.ok(performance.now() - start < 10_000);
+  const after = await instance.services();
+  for (const [name, { pid }] of before) if (name !== 'supervisor') t.equal(after.get(name)?.pid, pid, name);
+  await shown(t);
+});
+
+await t.test('applying the same again writes nothing, and diff finds nothing', async (t) => {
+  const versions = async (): Promise<readonly unknown[]> =>
+    (await Promise.all(['hello', 'php', 'old'].map((name) => get('domain', name)))).map(
+      ({ metadata }) => metadata.resourceVersion,
+    );
+  const before = await versions();
+  const applied = await wcpctl('apply', '-f', files);
+  t.notMatch(applied, /configured|created/);
+  t.same(await versions(), before);
+  const diff = await instance.wcpctl(['diff', '-f', files]);
+  t.same([diff.exitCode, diff.stdout, diff.stderr], [0, '', '']);
+});
+
+await t.test(
+  'diff shows the fields that change and what the host would do, changes nothing, and exits with 1',
+  async (t) => {
+    const path = join(files, 'alias.yaml');
+    writeFileSync(path, aDomain('hello', ['  hostname: hello.localhost', '  aliases: [hallo.localhost]']));
+    const before = await get('domain', 'hello');
+    const diff = await instance.wcpctl(['diff', '-f', path]);
+    t.equal(diff.exitCode, 1, diff.stderr);
+    t.match(diff.stdout, /\+ +- hallo\.localhost/);
+    t.match(diff.stdout, /domain\.host|host\/local/, 'the host answers');
+    t.match(diff.stdout, /site\S* .*hallo\.localhost|hallo\.localhost/);
+    t.equal((await get('domain', 'hello')).metadata.resourceVersion, before.metadata.resourceVersion);
+    t.equal(await statusOf('hallo.localhost'), 421);
+    await wcpctl('apply', '-f', path, '--wait');
+    t.equal(await statusOf('hallo.localhost'), 200, 'after the apply it is so');
+    await wcpctl('apply', '-f', files.concat('/10-domains.yaml'), '--wait');
+    t.equal(await statusOf('hallo.localhost'), 421);
+    rmSync(path);
+    t.equal((await wcpctl('get', 'planrequests', '-A', '-o', 'name')).trim(), '', 'no request is left');
+  },
+);
+
+function aDomain(name: string, spec: readonly string[]): string {
+  return [
+    'apiVersion: hosting.wcp360.io/v1alpha1',
+    'kind: Domain',
+    `metadata: { name: ${name}, namespace: ${namespace} }`,
+    'spec:',
+    ...spec,
+    '',
+  ].join('\n');
+}
+
+const record = join(instance.directory, 'front/sites/hello.localhost');
+
+async function recordText(): Promise<string> {
+  return readFile(record, 'utf8').catch(() => '');
+}
+
+await t.test('what somebody edits or deletes by hand on the host is put right again', async (t) => {
+  const wanted = await recordText();
+  await rm(record);
+  await until(async () => (await recordText()) === wanted, 'the deleted record');
+  await writeFile(record, wanted.replace('"tenant":"quickstart"', '"tenant":"other"'));
+  await until(async () => (await recordText()) === wanted, 'the edited record');
+  t.equal(await statusOf('hello.localhost'), 200);
+  const nginxConf = join(instance.directory, 'front/nginx.conf');
+  t.match(await wcpctl('events', '-n', namespace, '--for', 'domain/hello'), /[Dd]rift/);
+  t.match(await readFile(nginxConf, 'utf8'), /lua/);
+});
+
+await t.test('under Warn and Observe a change by hand stays, and under Warn it is told', async (t) => {
+  for (const policy of ['Warn', 'Observe']) {
+    await wcpctl('patch', 'domain', 'hello', '-n', namespace, '-p', JSON.stringify({ spec: { drift: policy } }));
+    await until(async () => {
+      const { metadata, status } = await get('domain', 'hello');
+      return status?.observedGeneration === metadata.generation;
+    }, 'the policy to be seen');
+    await until(async () => (await recordText()) !== '', 'the record');
+    const before = await recordText();
+    await writeFile(record, before.replace('"tenant"', ' "tenant"'));
+    const edited = await recordText();
+    t.not(edited, before);
+    if (policy === 'Warn')
+      await until(async () => conditionOf(await get('domain', 'hello'), 'Drifted')?.['status'] === 'True', 'the word');
+    await delay(700);
+    t.equal(await recordText(), edited, `${policy} leaves it`);
+    t.equal(await statusOf('hello.localhost'), 200);
+    await writeFile(record, before);
+  }
+  await wcpctl('patch', 'domain', 'hello', '-n', namespace, '-p', JSON.stringify({ spec: { drift: 'Enforce' } }));
+  await rm(record);
+  await until(async () => (await statusOf('hello.localhost')) === 200, 'the site, now that it is enforced');
+  await allReady();
+});
+
+await t.test('a suspended tenant answers 503 under every name, and comes back as it was', async (t) => {
+  await wcpctl('tenant', 'suspend', namespace, '--reason', 'Billing', '--message', 'Invoice 42 is overdue.');
+  const hosts = ['hello', 'php', 'proxy', 'old'].map((name) => `${name}.localhost`);
+  for (const host of hosts) await until(async () => (await statusOf(host)) === 503, `${host} to be suspended`);
+  t.match((await instance.http('hello.localhost')).body, /Invoice 42 is overdue\./);
+  await until(async () => {
+    const services = await instance.services();
+    return ![...services.keys()].some((name) => name.startsWith('php-quickstart'));
+  }, 'PHP to end');
+  t.match(await instance.wcpctl(['get', 'tenant', namespace]), { stdout: /true/ });
+  await wcpctl('tenant', 'resume', namespace);
+  for (const host of hosts) await until(async () => (await statusOf(host)) < 400, `${host} to be back`);
+  await shown(t);
+  await allReady();
+});
+
+const kept = (): Promise<string> => wcpctl('get', 'retaineddata', '-o', 'name');
+const keptDirectory = join(instance.directory, 'kept');
+
+await t.test(
+  'a deleted Domain is served no more, its files are kept, and come back when it is declared again',
+  async (t) => {
+    await instance.place(namespace, 'domains/hello/public/mine.txt', 'only here');
+    await wcpctl('delete', 'domain', 'hello', '-n', namespace);
+    t.ok([404, 421].includes(await statusOf('hello.localhost')));
+    t.equal(await statusOf('php.localhost'), 200, 'others go on');
+    t.match(await kept(), /^retaineddata/);
+    await t.rejects(stat(join(instance.directory, 'tenants', namespace, 'domains/hello')));
+    const again = await instance.wcpctl(['apply', '-f', files, '--wait']);
+    t.equal(again.exitCode, 0, again.stderr);
+    t.equal((await instance.http('hello.localhost', '/mine.txt')).body, 'only here');
+    await until(async () => (await kept()).trim() === '', 'nothing to be kept any more');
+  },
+);
+
+await t.test('deleting what is kept purges it for good', async (t) => {
+  await wcpctl('delete', 'domain', 'hello', '-n', namespace);
+  const name = (await kept()).trim();
+  t.match(name, /^retaineddata\S*$/);
+  const inside = (): readonly string[] => readdirSync(keptDirectory, { recursive: true }).map(String);
+  t.ok(
+    inside().some((path) => path.endsWith('mine.txt')),
+    'the file lies there',
+  );
+  await wcpctl('delete', 'retaineddata', '--all');
+  await until(() => !inside().some((path) => path.endsWith('mine.txt')), 'the purge');
+  await wcpctl('apply', '-f', files, '--wait');
+  t.equal(await statusOf('hello.localhost', '/mine.txt'), 404, 'declared again it begins empty');
+  t.match((await instance.http('hello.localhost')).body, /waits for its first file/);
+});
+
+await t.test('plain kubectl brings the quick start up, too, and takes it down', async (t) => {
+  const kubectl = await openKubectl(instance.kubeconfig);
+  const run = async (...argv: readonly string[]): Promise<string> => {
+    const ended = await kubectl.run(argv);
+    t.equal(ended.exitCode, 0, `kubectl ${argv.join(' ')}: ${ended.stderr}`);
+    return ended.stdout;
+  };
+  await run('delete', '-f', files, '--wait=true', '--timeout=60s');
+  t.ok([404, 421].includes(await statusOf('php.localhost')));
+  t.notOk(readdirSync(join(instance.directory, 'tenants')).includes(namespace), 'its directory is gone');
+  await run('apply', '-f', files);
+  await run('wait', 'domain/php', '-n', namespace, '--for=condition=Placed', '--timeout=20s');
+  await run('wait', 'domain/old', '-n', namespace, '--for=condition=Ready', '--timeout=30s');
+  t.equal(await statusOf('old.localhost'), 301);
+  await until(() => stat(join(instance.directory, 'tenants', namespace, 'domains/php/public')), 'the directories');
+  await fillSites();
+  for (const end of children) end();
+  await delay(50);
+  await startProgram();
+  await run('wait', 'domain', '--all', '-n', namespace, '--for=condition=Ready', '--timeout=30s');
+  await shown(t);
+});
+
+await t.test('down ends every process and mount, and the next up serves what was declared', async (t) => {
+  for (const end of children) end();
+  const ended = await instance.down();
+  t.equal(ended.exitCode, 0, ended.stderr);
+  t.same(await leftOvers(instance.directory), []);
+  await t.rejects(instance.http('hello.localhost'));
+  const up = await instance.up();
+  t.equal(up.exitCode, 0, up.stderr);
+  await until(async () => (await statusOf('hello.localhost')) === 200, 'the site');
+  t.equal(await statusOf('php.localhost'), 200);
+});

@@ -1,0 +1,304 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { request, type IncomingHttpHeaders } from 'node:http';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { buildPrograms } from '#hack/build.ts';
+import { createClient } from '#runtime/client/https-client.ts';
+import type { Client } from '#runtime/client/client.ts';
+import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
+import { isAlive, type ProcessIdentity } from '#runtime/host/local/supervisor/process-table.ts';
+import { freePort } from './etcd.ts';
+
+const checkout = join(import.meta.dirname, '../..');
+const runTimeoutMs = 90_000;
+const unusedForMs = 3_600_000;
+
+/** What a program left. */
+export interface Ended {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What a visitor got. */
+export interface Visit {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export interface VisitOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly kubeconfig?: string;
+  readonly cwd?: string;
+}
+
+/** A whole instance of the test's own, made of the bundled programs as `hack/up` starts them. */
+export interface LabInstance {
+  readonly directory: string;
+  readonly ports: Ports;
+  readonly kubeconfig: string;
+  /** Never rejects for a bad exit code. */
+  wcpctl(argv: readonly string[], options?: RunOptions): Promise<Ended>;
+  /** `wcpd up` once more; settles when it has ended. */
+  up(flags?: readonly string[]): Promise<Ended>;
+  down(): Promise<Ended>;
+  /** Asks the front for a name. Rejects when nobody listens or the connection breaks. */
+  http(hostname: string, path?: string, options?: VisitOptions): Promise<Visit>;
+  /** The administrator's client, or that of another kubeconfig; closed with the instance. */
+  client(kubeconfig?: string): Promise<Client>;
+  /** By name: supervisor, etcd, server, controller, agent, nginx and the php-… masters that run at this moment. */
+  services(): Promise<ReadonlyMap<string, ProcessIdentity>>;
+  /** The uid of a placed tenant. */
+  uidOf(tenant: string): Promise<number>;
+  /** Puts a file below a tenant's own directory, as the tenant would. */
+  place(tenant: string, path: string, text: string): Promise<void>;
+  /** Runs a program as a tenant, outside of any sandbox. */
+  runAs(tenant: string, argv: readonly string[], input?: string): Promise<Ended>;
+  /** Stops everything and removes it. Rejects when a process, mount or namespace of it is left. */
+  stop(): Promise<void>;
+}
+
+interface Ports {
+  readonly api: number;
+  readonly http: number;
+  readonly etcdClient: number;
+  readonly etcdPeer: number;
+}
+
+export interface InstanceOptions {
+  /** Flags for `wcpd up` on top of directory and ports. */
+  readonly flags?: readonly string[];
+  /** An empty directory to use; a fresh one in memory otherwise. */
+  readonly directory?: string;
+}
+
+/** Bundles the programs if no test of these sources did, prepares a directory and resolves when the instance runs. */
+export async function startInstance(options: InstanceOptions = {}): Promise<LabInstance> {
+  const programs = await builtPrograms();
+  const directory = options.directory ?? (await mkdtemp(join(await memoryDirectory(), 'wcp360-e2e-')));
+  await cp(programs, join(directory, 'lib'), { recursive: true });
+  const ports: Ports = {
+    api: await freePort(),
+    http: await freePort(),
+    etcdClient: await freePort(),
+    etcdPeer: await freePort(),
+  };
+  const instance = openInstance(directory, ports, options.flags ?? []);
+  const started = await instance.up();
+  if (started.exitCode !== 0) {
+    await instance.stop();
+    throw new Error(`the instance did not start: ${started.stdout}${started.stderr}`);
+  }
+  return instance;
+}
+
+function openInstance(directory: string, ports: Ports, flags: readonly string[]): LabInstance {
+  const wcpd = join(directory, 'lib/programs/wcpd.mjs');
+  const kubeconfig = join(directory, 'admin.kubeconfig');
+  const clients: Client[] = [];
+  const portFlags = [
+    ...['--api-port', String(ports.api), '--http-port', String(ports.http)],
+    ...['--etcd-client-port', String(ports.etcdClient), '--etcd-peer-port', String(ports.etcdPeer)],
+  ];
+  const down = (): Promise<Ended> => run([process.execPath, wcpd, 'down', '--directory', directory]);
+  // A test that died leaves nothing behind either.
+  const onExit = (): void => void execFileSync(process.execPath, [wcpd, 'down', '--directory', directory]);
+  process.on('exit', onExit);
+  const uidOf = async (tenant: string): Promise<number> => (await stat(join(directory, 'tenants', tenant, 'tmp'))).uid;
+  const runAs = async (tenant: string, argv: readonly string[], input?: string): Promise<Ended> => {
+    const uid = await uidOf(tenant);
+    const asTenant = ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--'];
+    return run([...asTenant, ...argv], input === undefined ? {} : { input });
+  };
+  return {
+    directory,
+    ports,
+    kubeconfig,
+    down,
+    runAs,
+    uidOf,
+    up: (more = []) =>
+      run([process.execPath, wcpd, 'up', '--directory', directory, ...portFlags, ...flags, ...more], { cwd: '/' }),
+    wcpctl: (argv, options = {}) => {
+      const program = [process.execPath, join(directory, 'lib/programs/wcpctl.mjs')];
+      return run([...program, `--kubeconfig=${options.kubeconfig ?? kubeconfig}`, ...argv], options);
+    },
+    http: (hostname, path = '/', options = {}) => visit(ports.http, hostname, path, options),
+    client: async (path = kubeconfig) => {
+      const client = createClient({ ...(await loadKubeconfig({ path })), userAgent: 'lab' });
+      clients.push(client);
+      return client;
+    },
+    services: () => servicesOf(directory),
+    place: async (tenant, path, text) => {
+      const target = join(directory, 'tenants', tenant, path);
+      const script = 'mkdir -p -- "${1%/*}" && rm -f -- "$1" && cat > "$1"';
+      const ended = await runAs(tenant, ['/bin/sh', '-c', script, 'place', target], text);
+      if (ended.exitCode !== 0) throw new Error(`${target} could not be written: ${ended.stderr}`);
+    },
+    stop: async () => {
+      process.off('exit', onExit);
+      await Promise.all(clients.map((client) => client.close()));
+      const ended = await down();
+      const left = await leftOvers(directory);
+      await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+      if (ended.exitCode !== 0) throw new Error(`wcpd down failed: ${ended.stdout}${ended.stderr}`);
+      if (left.length > 0) throw new Error(`after wcpd down is left: ${left.join('; ')}`);
+    },
+  };
+}
+
+async function servicesOf(directory: string): Promise<ReadonlyMap<string, ProcessIdentity>> {
+  const found = new Map<string, ProcessIdentity>();
+  const note = async (name: string, path: string): Promise<void> => {
+    const text = await readFile(path, 'utf8').catch(() => '');
+    if (text === '') return;
+    const { pid, startTime } = JSON.parse(text) as ProcessIdentity;
+    if (isAlive({ pid, startTime })) found.set(name, { pid, startTime });
+  };
+  await note('supervisor', join(directory, 'run/supervisor.json'));
+  for (const folder of ['run/instance', 'run/services']) {
+    const names = await readdir(join(directory, folder)).catch(() => []);
+    for (const file of names.filter((name) => name.endsWith('.json') && !name.startsWith('.')))
+      await note(basename(file, '.json'), join(directory, folder, file));
+  }
+  return found;
+}
+
+/** Processes that see the instance's directory mounted somewhere, or were started from it: whoever keeps a mount or a namespace of it alive is one. */
+export async function leftOvers(directory: string): Promise<readonly string[]> {
+  const name = basename(directory);
+  const own = await readFile('/proc/self/mountinfo', 'utf8');
+  const pids = (await readdir('/proc')).filter((each) => /^\d+$/.test(each));
+  const left: string[] = [];
+  for (const pid of pids) {
+    const mounts = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
+    const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ');
+    const lines = mounts.split('\n').filter((line) => line.includes(name) && !own.includes(line));
+    const isOfIt = lines.length > 0 || (command.includes(directory) && Number(pid) !== process.pid);
+    if (isOfIt) left.push(`${pid} (${command.slice(0, 120)})`);
+  }
+  return left;
+}
+
+function visit(port: number, hostname: string, path: string, options: VisitOptions): Promise<Visit> {
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        method: options.method ?? 'GET',
+        headers: { host: hostname, ...options.headers },
+        agent: false,
+        timeout: 20_000,
+      },
+      (answer) => {
+        const parts: Buffer[] = [];
+        answer.on('data', (part: Buffer) => parts.push(part));
+        answer.on('error', reject);
+        answer.on('end', () =>
+          resolve({
+            status: answer.statusCode ?? 0,
+            headers: answer.headers,
+            body: Buffer.concat(parts).toString('utf8'),
+          }),
+        );
+      },
+    );
+    asked.on('timeout', () => asked.destroy(new Error('no answer in time')));
+    asked.on('error', reject);
+    asked.end(options.body);
+  });
+}
+
+/** Runs a program to its end; half a shell's word for how it ended. */
+export function run(
+  [program = '', ...args]: readonly string[],
+  options: { readonly input?: string; readonly cwd?: string } = {},
+): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      program,
+      args,
+      { timeout: runTimeoutMs, maxBuffer: 64 << 20, ...(options.cwd === undefined ? {} : { cwd: options.cwd }) },
+      (err, stdout, stderr) => {
+        const exitCode = err === null ? 0 : typeof err.code === 'number' ? err.code : -1;
+        resolve({ exitCode, stdout, stderr });
+      },
+    );
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(options.input ?? '');
+  });
+}
+
+/** Waits until `look` gives something truthy; what it throws meanwhile counts as "not yet". */
+export async function until<T>(look: () => T | Promise<T>, what: string, timeoutMs = 15_000): Promise<NonNullable<T>> {
+  let last: unknown;
+  for (const end = performance.now() + timeoutMs; performance.now() < end; await delay(25)) {
+    try {
+      const found = await look();
+      if (found !== undefined && found !== null && found !== false) return found;
+      last = undefined;
+    } catch (err) {
+      last = err;
+    }
+  }
+  throw new Error(`waited in vain for ${what}`, { cause: last });
+}
+
+/** The bundle of the sources as they are now: made by the first test that asks, found by the others. */
+async function builtPrograms(): Promise<string> {
+  const cache = join(tmpdir(), 'wcp360-programs');
+  const built = join(cache, await fingerprint());
+  if (await isThere(built)) {
+    await utimes(built, new Date(), new Date());
+    return built;
+  }
+  await mkdir(cache, { recursive: true });
+  await dropUnused(cache);
+  const fresh = await mkdtemp(join(cache, 'building-'));
+  await buildPrograms(fresh);
+  // Another test may have been faster; what it put there is the same.
+  await rename(fresh, built).catch(() => rm(fresh, { recursive: true, force: true }));
+  return built;
+}
+
+async function fingerprint(): Promise<string> {
+  const hash = createHash('sha256').update(checkout);
+  for (const folder of ['runtime', 'controllers', 'schemas', 'manifests', 'hack/build.ts', 'package-lock.json']) {
+    const path = join(checkout, folder);
+    const inside = (await stat(path)).isDirectory() ? (await readdir(path, { recursive: true })).toSorted() : [''];
+    for (const name of inside) {
+      const facts = await stat(join(path, name)).catch(() => undefined);
+      if (facts?.isFile() === true) hash.update(`${folder}/${name} ${facts.size} ${facts.mtimeMs}\n`);
+    }
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function dropUnused(cache: string): Promise<void> {
+  for (const name of await readdir(cache)) {
+    const facts = await stat(join(cache, name)).catch(() => undefined);
+    if (facts !== undefined && Date.now() - facts.mtimeMs > unusedForMs)
+      await rm(join(cache, name), { recursive: true, force: true });
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
+
+async function memoryDirectory(): Promise<string> {
+  return (await isThere('/dev/shm')) ? '/dev/shm' : tmpdir();
+}
