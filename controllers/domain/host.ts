@@ -15,6 +15,7 @@ import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts'
 import { desiredPools, desiredTree, treeAfterDeletion } from './host/desired.ts';
 import { gatherDomain } from './host/gather.ts';
 import type { DomainHostInputs } from './host/inputs.ts';
+import { createNotedDriver } from './host/noted-driver.ts';
 import { probeDomain } from './host/probe.ts';
 import { retainedDataOf } from './host/retained.ts';
 import { desiredSites } from './host/sites.ts';
@@ -27,6 +28,8 @@ export type DomainHostDrivers<W> = {
   readonly nginx: DriverOf<SiteTable, W>;
   /** RetainedData: stands before anything is taken down, goes once the files are back in place. */
   readonly kept: DriverOf<Children, W>;
+  /** Whether the RetainedData has taken the files over. */
+  readonly noted: DriverOf<boolean, W>;
 };
 
 /** A Domain on the host that it is placed on: its directory, its PHP, its records in the front. */
@@ -37,7 +40,7 @@ export function createDomainHostController<W extends HostWorld>(parts: HostParts
     fieldManager: 'wcp360-domain-kept',
     kinds: [retainedDataKind],
   });
-  const drivers: DomainHostDrivers<W> = { tree, phpFpm, nginx, kept };
+  const drivers: DomainHostDrivers<W> = { tree, phpFpm, nginx, kept, noted: createNotedDriver() };
   return defineController<typeof domainKind, W, DomainHostDrivers<W>, DomainHostInputs>({
     name: 'domain.host',
     kind: domainKind,
@@ -52,6 +55,7 @@ export function createDomainHostController<W extends HostWorld>(parts: HostParts
       phpFpm: desiredPools(domain, inputs),
       nginx: desiredSites(domain, inputs),
       kept: kept.nothing,
+      noted: false,
     }),
     afterDeletion: (domain, inputs) => afterDeletion(hostName, domain, inputs),
     driftPolicy: (domain) => domain.spec.drift,
@@ -94,6 +98,7 @@ function afterDeletion<W>(
     tree: treeAfterDeletion(domain),
     phpFpm: new Map(),
     nginx: new Map(),
+    noted: isRetained,
     kept: childrenOf(isRetained ? [retainedDataOf(domain, hostName, inputs.accountId)] : []),
   };
 }

@@ -24,7 +24,8 @@ export interface Lab {
   close(): Promise<void>;
 }
 
-export async function openLab(): Promise<Lab> {
+/** With `profileInto` each program leaves a CPU profile in that directory when it is stopped. */
+export async function openLab(profileInto?: string): Promise<Lab> {
   const directory = await mkdtemp('/dev/shm/wcp360-bench-');
   const pki = await createPki(join(directory, 'pki'), { hostName: 'bench' });
   await buildPrograms(join(directory, 'lib'));
@@ -53,7 +54,13 @@ export async function openLab(): Promise<Lab> {
     pki,
     etcd,
     admin: tlsOf(pki),
-    start: (program, args) => run(process.execPath, [join(directory, 'lib/programs/wcpd.mjs'), program, ...args]),
+    start: (program, args) =>
+      run(process.execPath, [
+        ...(profileInto === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileInto}`]),
+        join(directory, 'lib/programs/wcpd.mjs'),
+        program,
+        ...args,
+      ]),
     freshEtcd,
     close: async () => {
       await Promise.all([...children].map(stop));
@@ -142,12 +149,17 @@ export async function awaitAnswer(lab: Lab, url: string, path: string): Promise<
   }
 }
 
+const stopGraceMs = 5_000;
+
+/** Asks a process to end, and makes it when it does not. */
 export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
+  const late = setTimeout(() => child.kill('SIGKILL'), stopGraceMs);
   await new Promise((resolve) => {
     child.once('exit', resolve);
-    child.kill('SIGKILL');
+    child.kill('SIGTERM');
   });
+  clearTimeout(late);
 }
 
 export async function freePort(): Promise<number> {

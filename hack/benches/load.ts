@@ -1,10 +1,13 @@
 import { Agent, request } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 
-export interface LoadOptions {
+export interface ClientOptions {
   readonly url: string;
   readonly tls: SecureContextOptions;
   readonly connections: number;
+}
+
+export interface LoadOptions {
   readonly requests: number;
   readonly method: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -18,51 +21,66 @@ export interface LoadResult {
   readonly latenciesMs: readonly number[];
 }
 
-/** A closed loop: each connection sends its next request when the last was answered. Throws on the first answer that is no success. */
-export async function runLoad(options: LoadOptions): Promise<LoadResult> {
-  const agent = new Agent({ keepAlive: true, maxSockets: options.connections, ...options.tls });
-  const latenciesMs: number[] = [];
-  let next = 0;
-  const startedAt = performance.now();
-  const loop = async (): Promise<void> => {
-    for (let n = next++; n < options.requests; n = next++) {
-      const sentAt = performance.now();
-      await exchange(agent, options, n);
-      latenciesMs.push(performance.now() - sentAt);
-    }
-  };
-  await Promise.all(Array.from({ length: options.connections }, loop));
-  const seconds = (performance.now() - startedAt) / 1000;
-  agent.destroy();
-  return { perSecond: options.requests / seconds, seconds, latenciesMs };
+/** A number of kept connections. */
+export interface LoadClient {
+  /** A closed loop: each connection sends its next request when the last was answered. Throws on the first answer that is no success. */
+  run(load: LoadOptions): Promise<LoadResult>;
+  close(): void;
 }
 
-function exchange(agent: Agent, options: LoadOptions, n: number): Promise<void> {
-  const { path, body } = options.make(n);
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      new URL(path, options.url),
-      {
-        agent,
-        method: options.method,
-        headers: {
-          ...options.headers,
-          ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-        },
-      },
-      (answer) => {
-        if ((answer.statusCode ?? 500) < 300) {
-          answer.on('end', resolve).on('error', reject).resume();
-          return;
+/** Connections are opened by the first run, so a run to warm up keeps the handshakes out of what is measured. */
+export function openClient({ url, tls, connections }: ClientOptions): LoadClient {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections, ...tls });
+  const base = new URL(url);
+  return {
+    run: async (load) => {
+      const latenciesMs: number[] = [];
+      let next = 0;
+      const startedAt = performance.now();
+      const loop = async (): Promise<void> => {
+        for (let n = next++; n < load.requests; n = next++) {
+          const sentAt = performance.now();
+          await exchange(agent, base, load, n);
+          latenciesMs.push(performance.now() - sentAt);
         }
-        let text = '';
-        answer.setEncoding('utf8').on('data', (part: string) => (text += part));
-        answer.on('end', () =>
-          reject(new Error(`${options.method} ${path}: ${answer.statusCode} ${text.slice(0, 500)}`)),
-        );
-      },
-    );
-    sent.on('error', reject);
+      };
+      await Promise.all(Array.from({ length: connections }, loop));
+      const seconds = (performance.now() - startedAt) / 1000;
+      return { perSecond: load.requests / seconds, seconds, latenciesMs };
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** One run over connections of its own. */
+export async function runLoad(options: ClientOptions & LoadOptions): Promise<LoadResult> {
+  const client = openClient(options);
+  try {
+    return await client.run(options);
+  } finally {
+    client.close();
+  }
+}
+
+function exchange(agent: Agent, base: URL, load: LoadOptions, n: number): Promise<void> {
+  const { path, body } = load.make(n);
+  const { method } = load;
+  const headers: Record<string, string | number> = { ...load.headers };
+  if (body !== undefined) {
+    headers['content-type'] ??= 'application/json';
+    headers['content-length'] = Buffer.byteLength(body);
+  }
+  return new Promise((resolve, reject) => {
+    const sent = request({ agent, host: base.hostname, port: base.port, servername: '', path, method, headers });
+    sent.on('error', reject).on('response', (answer) => {
+      if ((answer.statusCode ?? 500) < 300) {
+        answer.on('end', resolve).on('error', reject).resume();
+        return;
+      }
+      let text = '';
+      answer.setEncoding('utf8').on('data', (part: string) => (text += part));
+      answer.on('end', () => reject(new Error(`${method} ${path}: ${answer.statusCode} ${text.slice(0, 500)}`)));
+    });
     sent.end(body);
   });
 }

@@ -1,7 +1,7 @@
 /**
  * Figures, each against a reference in the same run.
  *
- *   hack/bench NAME… [--quick] [--json]    names: api, sites, start
+ *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, sites, start
  */
 import { parseArgs } from 'node:util';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
@@ -14,11 +14,15 @@ const benches: Readonly<Record<string, Bench>> = { api: apiBench, sites: sitesBe
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+  },
 });
 const unknown = positionals.filter((name) => benches[name] === undefined);
 if (unknown.length > 0 || positionals.length === 0) {
-  console.error(`usage: hack/bench NAME… [--quick] [--json]\nnames: ${Object.keys(benches).join(', ')}`);
+  console.error(`usage: hack/bench NAME… [--quick] [--json] [--profile DIR]\nnames: ${Object.keys(benches).join(', ')}`);
   process.exit(2);
 }
 
@@ -26,6 +30,7 @@ const rows: Measurement[] = [];
 for (const name of positionals) {
   await benches[name]?.({
     quick: values.quick,
+    ...(values.profile !== undefined && { profileInto: values.profile }),
     report: (row) => {
       rows.push(row);
       if (values.json) console.log(JSON.stringify(row));

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** One row of a bench: a figure, what it is compared with, and whether the goal holds. */
 export interface Measurement {
@@ -18,6 +18,8 @@ export interface Measurement {
 export interface BenchOptions {
   /** Smaller counts, to see that the bench runs. */
   readonly quick: boolean;
+  /** A directory for CPU profiles of what is measured; profiling costs time, so figures of such a run say little. */
+  readonly profileInto?: string;
   report(measurement: Measurement): void;
   /** What is going on, for people. */
   note(text: string): void;
@@ -42,13 +44,13 @@ export function measurement(row: Omit<Measurement, 'ratio' | 'goal' | 'holds'>, 
   };
 }
 
-const ticksPerSecond = 100;
-
-/** CPU seconds (user and system) that a process has used, its ended children not counted (proc(5), stat). */
+/** CPU seconds (user and system) that the threads of a process have used (Linux, sched-stats): nanoseconds, where proc(5) stat counts in ticks. */
 export function cpuSecondsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  const tasks = `/proc/${pid}/task`;
+  let nanoseconds = 0;
+  for (const thread of readdirSync(tasks))
+    nanoseconds += Number(readFileSync(`${tasks}/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  return nanoseconds / 1e9;
 }
 
 /** Proportional set size in bytes: shared pages counted in parts. */

@@ -8,7 +8,7 @@ const tries = 3;
 
 /** How long the API server takes from the start of its process to `/readyz`, on an empty and on a filled store. */
 export const startBench: Bench = async (options) => {
-  const lab = await openLab();
+  const lab = await openLab(options.profileInto);
   const count = options.quick ? 1000 : 10_000;
   try {
     // The first start fills the store with what every server brings; the figure is of those after it.

@@ -40,16 +40,18 @@ function versionOf(kind: KindDefinition): object {
 
 /** The schema of the whole object, as it stands in the CRD. */
 export function rootSchemaOf(kind: KindDefinition): Schema {
+  // A spec that asks for nothing may be left out; then it is there all the same, with its defaults.
+  const isOptional = (kind.spec.required ?? []).length === 0;
   return {
     type: 'object',
     description: kind.description,
-    required: ['spec'],
+    ...(isOptional ? {} : { required: ['spec'] }),
     properties: {
       apiVersion: { type: 'string', description: 'Version of the schema: `group/version`.' },
       kind: { type: 'string', description: 'The kind of the object.' },
       // The name is there so that rules on it may point at it.
       metadata: { type: 'object', properties: { name: { type: 'string' } } },
-      spec: kind.spec,
+      spec: isOptional ? { ...kind.spec, default: {} } : kind.spec,
       status: kind.status,
     },
     ...(kind.validations === undefined ? {} : { 'x-kubernetes-validations': kind.validations }),

@@ -112,8 +112,15 @@ async function setUp(t: Test): Promise<Lab> {
         );
       });
     },
-    gone: async (kind, name, namespace) =>
-      await eventually(async () => (await get(kind, name, namespace)) === undefined, `${kind.kind} ${name} to be gone`),
+    gone: async (kind, name, namespace) => {
+      let last: KubeObject | undefined;
+      const look = async (): Promise<boolean> => (last = await get(kind, name, namespace)) === undefined;
+      await eventually(look, `${kind.kind} ${name} to be gone`).catch((err: unknown) => {
+        throw new Error(
+          `${String(err)}: ${JSON.stringify({ ...last, metadata: { ...last?.metadata, managedFields: [] } })}`,
+        );
+      });
+    },
     remove: async (kind, name, namespace) => await client.delete(resourceTypeOf(kind), { name, namespace }),
     site: (hostname) => siteOf(host, hostname),
   };

@@ -17,6 +17,7 @@ const namespace = 'quickstart';
 const instance = await startInstance();
 const files = mkdtempSync(join(tmpdir(), 'wcp360-quickstart-'));
 const children: (() => void)[] = [];
+t.setTimeout(240_000);
 t.teardown(async () => {
   for (const end of children) end();
   rmSync(files, { recursive: true, force: true });
@@ -26,7 +27,7 @@ t.teardown(async () => {
 const proxyPort = await freePort();
 cpSync(quickstart, files, { recursive: true });
 edit('10-domains.yaml', (text) => text.replace('127.0.0.1:3080', `127.0.0.1:${proxyPort}`));
-edit('00-tenant.yaml', (text) => text.replace('3000-3999', String(proxyPort)));
+edit('00-tenant.yaml', (text) => text.replace('3000-3999', `'${proxyPort}'`));
 
 function edit(name: string, change: (text: string) => string): void {
   writeFileSync(join(files, name), change(readFileSync(join(files, name), 'utf8')));

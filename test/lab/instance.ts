@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -269,6 +269,7 @@ async function builtPrograms(): Promise<string> {
   await dropUnused(cache);
   const fresh = await mkdtemp(join(cache, 'building-'));
   await buildPrograms(fresh);
+  await chmod(fresh, 0o755);
   // Another test may have been faster; what it put there is the same.
   await rename(fresh, built).catch(() => rm(fresh, { recursive: true, force: true }));
   return built;

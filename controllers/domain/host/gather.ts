@@ -10,15 +10,7 @@ import { secretNamesOf } from '#controllers/domain/secrets.ts';
 import type { DomainHostInputs, PhpInputs, Problem } from './inputs.ts';
 import { phpInputsOf } from './php.ts';
 import { proxyTargetOf } from './proxy.ts';
-
-/** What the agent knows of the tenant and of its own host, once both are there. */
-export interface Surroundings {
-  readonly tenant: string;
-  readonly accountId: number;
-  readonly effective: NonNullable<NonNullable<Tenant['status']>['effective']>;
-  readonly root: string;
-  readonly capabilities: NonNullable<NonNullable<Host['status']>['capabilities']>;
-}
+import type { Surroundings } from './surroundings.ts';
 
 /** Reads what a Domain depends on. A Domain whose names are not bound yet is not here at all: placement comes after. */
 export function gatherDomain(hostName: string, domain: Domain, cache: Cache): DomainHostInputs | Pending | Refused {

@@ -1,7 +1,7 @@
 import { parseQuantity } from '#schemas/meta/quantity.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Refused } from '#runtime/manager/controller.ts';
-import type { Surroundings } from './gather.ts';
+import type { Surroundings } from './surroundings.ts';
 import type { PhpInputs } from './inputs.ts';
 
 type PhpSpec = NonNullable<Domain['spec']['php']>;

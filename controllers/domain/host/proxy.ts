@@ -2,7 +2,7 @@ import { parseNetwork, contains, parseAddress } from './networks.ts';
 import { domainDirectory } from '#schemas/meta/tenant-tree.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { ProxyTarget } from '#runtime/drivers/nginx/model.ts';
-import type { Surroundings } from './gather.ts';
+import type { Surroundings } from './surroundings.ts';
 import type { Problem } from './inputs.ts';
 
 /** sun_path of a unix socket, less its closing NUL (unix(7)). */

@@ -6,6 +6,11 @@ import { keptDirectory } from '#schemas/meta/tenant-tree.ts';
 import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 
+/** Name of the RetainedData of a Domain. One for each life of a name: a later deletion never writes into an earlier one's. */
+export function retainedNameOf(namespace: string, name: string, uid: string): string {
+  return `domain.${namespace}.${name}.${uid}`;
+}
+
 /** The object that stands for a deleted Domain's files; its end is counted from the deletion. */
 export function retainedDataOf(domain: Domain, hostName: string, accountId: number): KubeObject {
   const { namespace = '', name, uid = '' } = domain.metadata;
@@ -14,8 +19,7 @@ export function retainedDataOf(domain: Domain, hostName: string, accountId: numb
     apiVersion: apiVersionOf(retainedDataKind),
     kind: retainedDataKind.kind,
     metadata: {
-      // One object for each life of a name: a later deletion never writes into an earlier one's.
-      name: `domain.${namespace}.${name}.${uid}`,
+      name: retainedNameOf(namespace, name, uid),
       labels: { [LABELS.tenant]: namespace, [LABELS.managedBy]: MANAGED_BY },
     },
     spec: {

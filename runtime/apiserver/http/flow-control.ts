@@ -7,7 +7,7 @@ export interface FlowLimits {
   readonly mutating: number;
 }
 
-export const defaultFlowLimits: FlowLimits = { readOnly: 400, mutating: 400 };
+const defaultFlowLimits: FlowLimits = { readOnly: 400, mutating: 400 };
 
 /** Lets a request pass or throws 429; the result is called when the request is over. */
 export interface FlowControl {

@@ -2,7 +2,7 @@ import { ApiError } from '#runtime/base/errors.ts';
 import type { RawRequest } from './exchange.ts';
 
 /** The largest body of any request, as kube-apiserver has it. */
-export const maxBodyBytes = 3 * 1024 * 1024;
+const maxBodyBytes = 3 * 1024 * 1024;
 
 const empty = Buffer.alloc(0);
 

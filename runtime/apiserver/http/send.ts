@@ -62,7 +62,7 @@ function lengthOf(body: Buffer | ListBody): number {
 }
 
 /** The body in one piece. */
-export function wholeOf(body: Buffer | ListBody, bytes: number): Buffer {
+function wholeOf(body: Buffer | ListBody, bytes: number): Buffer {
   if (Buffer.isBuffer(body)) return body;
   const whole = Buffer.allocUnsafe(bytes);
   let at = body.head.copy(whole);
@@ -137,7 +137,7 @@ const maxWarningLength = 4096;
 const maxLongWarningLength = 256;
 
 /** RFC 7234 warnings, code 299; each text once; each cut short when all together are too long. */
-export function warningValues(warnings: readonly string[]): readonly string[] {
+function warningValues(warnings: readonly string[]): readonly string[] {
   const unique = [...new Set(warnings)];
   const length = unique.reduce((sum, text) => sum + text.length, 0);
   return unique.map((text) => {

@@ -61,7 +61,7 @@ async function judgeAll({ operations, cache, clock }: DefinitionStatusOptions): 
 }
 
 /** The definition with the status that it should have; undefined when it has it. */
-export function withStatus(definition: KubeObject, all: readonly KubeObject[], nowMs: number): KubeObject | undefined {
+function withStatus(definition: KubeObject, all: readonly KubeObject[], nowMs: number): KubeObject | undefined {
   const spec = specOf(definition);
   if (spec === undefined) return undefined;
   const others = all.filter(

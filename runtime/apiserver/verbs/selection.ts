@@ -1,8 +1,6 @@
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { viewOf } from '#runtime/apiserver/registry/view.ts';
 import type { CachedObject, WatchCache } from '#runtime/storage/cache.ts';
-import { compareKeys } from '#runtime/storage/key-order.ts';
-import { objectPath } from '#runtime/storage/object-key.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { matchesFields, parseFieldSelector, type FieldRequirement } from './field-selector.ts';
 import { matchesLabels, parseLabelSelector, type LabelRequirement } from './label-selector.ts';
@@ -93,9 +91,4 @@ function requireLabelIndex(cache: WatchCache, collection: string): void {
 
 function* inNamespace(objects: Iterable<CachedObject>, namespace: string): Iterable<CachedObject> {
   for (const cached of objects) if (namespace === '' || cached.namespace === namespace) yield cached;
-}
-
-/** Order of keys, for objects of one collection. */
-export function comparePlaces(a: CachedObject, b: CachedObject): number {
-  return compareKeys(objectPath(a.namespace, a.name), objectPath(b.namespace, b.name));
 }

@@ -20,7 +20,7 @@ export interface DiffOptions {
 }
 
 interface PlanRequestStatus {
-  /** Ready=True: everybody concerned has answered. */
+  /** Complete=True: everybody concerned has answered. */
   readonly conditions?: readonly Condition[];
   readonly plans?: readonly { readonly by: string; readonly actions?: readonly Action[]; readonly message?: string }[];
 }
@@ -137,7 +137,7 @@ async function awaitPlans(session: Session, read: () => Promise<KubeObject | und
 }
 
 function isComplete({ conditions = [] }: PlanRequestStatus): boolean {
-  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+  return conditions.some(({ type, status }) => type === 'Complete' && status === 'True');
 }
 
 function formatPlans(subject: string, status: PlanRequestStatus): string {

@@ -1,4 +1,4 @@
-import { posix } from 'node:path';
+import posix from 'node:path/posix';
 import { isEqual } from '#runtime/base/json.ts';
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
 import { fieldChanges } from '#runtime/drivers/field-changes.ts';

@@ -19,6 +19,11 @@ export interface PhpPool {
   readonly memoryBytes: number;
   readonly timeoutSeconds: number;
   readonly uploadBytes: number;
+  /**
+   * The php.ini values that records of this pool carry (`phpValues`). The master does not read them: a child of php-fpm keeps a value that it was told once,
+   * so a change of them must replace the master.
+   */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Plain variables for the site. */
   readonly environment: Readonly<Record<string, string>>;
   /** Secrets whose keys become variables: resolved in apply, never part of a plan; the resourceVersion makes a rotation visible. */

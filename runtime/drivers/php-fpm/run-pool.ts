@@ -37,8 +37,8 @@ export async function runPool(name: string, pool: PhpPool, world: PhpWorld, sign
   const isRunning = (await host.services.get(generation.unit.name, signal))?.running === true;
   // A master whose queue is full does not accept either: one that has made its socket is left alone.
   if (!isRunning || (await host.facts(socket, signal))?.type !== 'socket') {
-    await prepare(name, pool, generation, world, signal);
     await host.services.stop(generation.unit.name, signal);
+    await prepare(name, pool, generation, world, signal);
     await host.services.start(generation.unit, signal);
     await untilItAccepts(generation, host, signal);
   }
@@ -86,6 +86,8 @@ async function prepare(
   await host.makeDirectory(`${host.root}/run/php`, passable, signal);
   await host.makeDirectory(directory, passable, signal);
   await host.makeDirectory(`${directory}/etc`, { ...readable, mode: 0o755 }, signal);
+  // What an earlier master left there, or the tenant put there, would be in the way.
+  await host.removeTree(generation.socketDirectory, signal);
   // Setgid: the socket that the tenant makes gets the front's group.
   await host.makeDirectory(generation.socketDirectory, { mode: 0o2710, uid: pool.uid, gid: front.gid }, signal);
   const configuration = await host.readProgramText(new URL('./pool/php-fpm.conf', import.meta.url), signal);

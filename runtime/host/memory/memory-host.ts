@@ -9,7 +9,13 @@ import type {
   RunResult,
 } from '#runtime/host/host.ts';
 import { createFaultSwitch, type FaultSwitch } from './memory-faults.ts';
-import { createMemoryServices, type MemoryServices, type ServiceHooks } from './memory-services.ts';
+import {
+  createMemoryServices,
+  createServiceRecords,
+  type MemoryServices,
+  type ServiceHooks,
+  type ServiceRecords,
+} from './memory-services.ts';
 import {
   checkMemoryPath,
   createMemoryTree,
@@ -41,6 +47,8 @@ export interface MemoryHost extends Host {
   readonly services: MemoryServices;
   readonly faults: FaultSwitch;
   readonly tree: MemoryTree;
+  /** The same machine for a process that dies by a switch of its own. */
+  seenBy(process: FaultSwitch): MemoryHost;
   /** Equal for equal trees; staging, trash and times left out. */
   treeHash(): string;
   /** Changes an entry as somebody else on the machine would; watchers hear of it. `undefined` removes it with all below. */
@@ -56,6 +64,7 @@ interface Machine {
   readonly options: MemoryHostOptions;
   readonly watchers: Set<{ readonly directory: string; readonly onChange: (path: string) => void }>;
   readonly listeners: Map<string, (line: string) => Promise<string>>;
+  readonly services: ServiceRecords;
 }
 
 /** A machine with an empty root. */
@@ -63,14 +72,19 @@ export function createMemoryHost(options: MemoryHostOptions = {}): MemoryHost {
   const root = options.root ?? '/srv/wcp360';
   const { accountsDirectory } = options;
   const tree = createMemoryTree(accountsDirectory === undefined ? [root] : [root, accountsDirectory]);
-  const faults = createFaultSwitch();
-  const machine: Machine = { tree, faults, options, watchers: new Set(), listeners: new Map() };
+  const services = createServiceRecords();
+  return seenWith({ tree, faults: createFaultSwitch(), options, watchers: new Set(), listeners: new Map(), services });
+}
+
+function seenWith(machine: Machine): MemoryHost {
+  const { tree, faults, options, services } = machine;
   return {
-    root,
-    accountsDirectory,
+    root: tree.roots[0] ?? '/',
+    accountsDirectory: options.accountsDirectory,
     tree,
     faults,
-    services: createMemoryServices(faults, options),
+    seenBy: (process) => seenWith({ ...machine, faults: process }),
+    services: createMemoryServices(faults, options, services),
     treeHash: () => hashMemoryTree(tree),
     byHand: (path, node) => byHand(machine, path, node),
     askUnix: async (path, line) => {

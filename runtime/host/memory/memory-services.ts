@@ -20,15 +20,29 @@ export interface ServiceHooks {
   readonly onStop?: (unit: ServiceUnit) => void;
 }
 
+/** What is declared and runs on one model machine, whoever looks at it. */
+export interface ServiceRecords {
+  readonly units: Map<string, ServiceUnit>;
+  readonly running: Map<string, { readonly pid: number; readonly unitHash: string }>;
+  readonly signals: { readonly name: string; readonly signal: NodeJS.Signals }[];
+  lastPid: number;
+}
+
+/** A machine without services. */
+export function createServiceRecords(): ServiceRecords {
+  return { units: new Map(), running: new Map(), signals: [], lastPid: 100 };
+}
+
 /** Services without processes: state only. */
-export function createMemoryServices(faults: FaultSwitch, hooks: ServiceHooks): MemoryServices {
-  const units = new Map<string, ServiceUnit>();
-  const running = new Map<string, { readonly pid: number; readonly unitHash: string }>();
-  const signals: { name: string; signal: NodeJS.Signals }[] = [];
-  let lastPid = 100;
+export function createMemoryServices(
+  faults: FaultSwitch,
+  hooks: ServiceHooks,
+  records: ServiceRecords,
+): MemoryServices {
+  const { units, running, signals } = records;
   const stateOf = (name: string): ServiceState => ({ name, running: running.has(name), ...running.get(name) });
   const begin = (unit: ServiceUnit): void => {
-    running.set(unit.name, { pid: (lastPid += 1), unitHash: hashOf(unit) });
+    running.set(unit.name, { pid: (records.lastPid += 1), unitHash: hashOf(unit) });
     hooks.onStart?.(unit);
   };
   const stop = (name: string): void => {

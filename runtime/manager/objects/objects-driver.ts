@@ -127,6 +127,12 @@ async function applyObject(
   const type = resourceTypeOf(definitionOf(acting, groupOf(manifest), manifest.kind));
   if (input.isNew) refuseForeign(acting, input, await client.get(type, keyOf(manifest), signal));
   const object = await client.apply(type, manifest, { fieldManager, force: true, signal });
+  const { deletionTimestamp, finalizers = [], uid = '' } = object.metadata;
+  if (deletionTimestamp !== undefined && finalizers.length === 0) {
+    // The last finalizer went with this very write, and the object with it.
+    overlay.deleted(owner, childKeyOf(manifest), { uid, object: undefined });
+    return;
+  }
   const respelled = appliesNothing(object, manifest, { manager: fieldManager }) ? undefined : manifest;
   overlay.applied(owner, childKeyOf(manifest), { object, respelled });
 }

@@ -1,7 +1,7 @@
 import type { Environment } from '@marcbachmann/cel-js';
 import { isEqual, isRecord } from '#runtime/base/json.ts';
 import { celNameOf } from './property-names.ts';
-import type { CelType } from './value-types.ts';
+import type { CelType } from './cel-type.ts';
 
 /** One property of an object type. */
 export interface MessageField {

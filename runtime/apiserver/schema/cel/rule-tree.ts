@@ -6,7 +6,8 @@ import { mentions } from './ast.ts';
 import { celEnvironment } from './environment.ts';
 import { compileExpression, type Expression } from './expression.ts';
 import { ruleFieldNames } from './field-path.ts';
-import { typeOf, type CelType, type TypeScope } from './value-types.ts';
+import type { CelType } from './cel-type.ts';
+import { typeOf, type TypeScope } from './value-types.ts';
 
 /** A rule of one node, ready to be evaluated. */
 export interface CompiledRule {

@@ -3,16 +3,9 @@ import type { Environment } from '@marcbachmann/cel-js';
 import { isExactNumber, isInteger, numberOf } from '#runtime/apiserver/codec/exact-number.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import type { CelType } from './cel-type.ts';
 import { parseGoDuration } from './library/times.ts';
 import { declareMessage, type MessageField } from './message.ts';
-
-/** A type of the language and how JSON becomes a value of it. Conversion never throws: what does not fit stays as it is and fails in the rule. */
-export interface CelType {
-  readonly name: string;
-  /** Whether converted values are worth keeping. */
-  readonly isComposite: boolean;
-  readonly convert: (value: unknown) => unknown;
-}
 
 /** Where types are declared; object types get numbers as names. */
 export interface TypeScope {

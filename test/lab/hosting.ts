@@ -1,0 +1,234 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createClusterParts } from '#controllers/cluster-parts.ts';
+import { hostObject, hostStatus, type HostFacts } from '#controllers/host/registration.ts';
+import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
+import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
+import type { ClusterWorld, HostWorld } from '#controllers/parts.ts';
+import type { Client } from '#runtime/client/client.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
+import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
+import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import { treeDriver } from '#runtime/drivers/tree/index.ts';
+import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
+import type { MemoryNode } from '#runtime/host/memory/memory-tree.ts';
+import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
+import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { hostKind, kinds } from '#schemas/index.ts';
+import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { startLabServer, type LabServer } from './api-server.ts';
+import { createMortal, faultyClient, type Faults, type Mortal } from './faults.ts';
+import { installKind, labClient } from './widgets.ts';
+
+/** The two programs that work on what is declared. */
+export type Program = 'leader' | 'agent';
+
+/** Everything that outlives a process: what the store holds, and what the machine does. */
+export interface World {
+  readonly stored: ReadonlyMap<string, Buffer>;
+  readonly nodes: ReadonlyMap<string, MemoryNode>;
+}
+
+/**
+ * A leader and an agent with the real controllers and drivers, on a real API server and a model machine, all in this process: so that they can die at any
+ * point and be started again, and the world be put back to where it was.
+ */
+export interface Hosting {
+  readonly server: LabServer;
+  /** A person's. */
+  readonly client: Client;
+  readonly machine: MemoryHost;
+  /** Starts one program; resolves once its caches are filled. */
+  start(program: Program, faults?: Partial<Faults>, options?: Partial<ManagerOptions<HostWorld>>): Promise<Running>;
+  apply(kind: KindDefinition, name: string, spec: object, namespace?: string): Promise<KubeObject>;
+  get(kind: KindDefinition, name: string, namespace?: string): Promise<KubeObject | undefined>;
+  remove(kind: KindDefinition, name: string, namespace?: string): Promise<void>;
+  save(): Promise<World>;
+  /** Puts the world back. Nothing may run. */
+  load(world: World): Promise<void>;
+  /** All that is true, in a spelling that does not tell two runs apart: uids by the object's name, times left out. */
+  state(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** A program at work. */
+export interface Running {
+  readonly manager: Manager;
+  readonly mortal: Mortal;
+  /** Ends it and forgets all that it knew. */
+  stop(): Promise<void>;
+}
+
+const hostName = 'web1';
+const never = new AbortController().signal;
+
+/** An empty world with a registered host; `close` ends it. */
+export async function startHosting(): Promise<Hosting> {
+  const server = await startLabServer();
+  const [person, leader, agent] = await Promise.all([labClient(server), labClient(server), labClient(server)]);
+  const { client } = person;
+  for (const kind of kinds) await installKind(client, kind);
+  const machine = { present: await emptyMachine() };
+  await registerHost(client, machine.present);
+  const clients = { leader: leader.client, agent: agent.client };
+  return {
+    server,
+    client,
+    get machine() {
+      return machine.present;
+    },
+    start: async (program, faults = {}, options = {}) =>
+      await startProgram({ program, client: clients[program], machine: machine.present, faults, options }),
+    apply: async (kind, name, spec, namespace) => {
+      const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
+      const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, spec };
+      return await client.apply(resourceTypeOf(kind), object, { fieldManager: 'test', force: true });
+    },
+    get: async (kind, name, namespace) => await client.get(resourceTypeOf(kind), { name, namespace }),
+    remove: async (kind, name, namespace) => void (await client.delete(resourceTypeOf(kind), { name, namespace })),
+    save: async () => ({ stored: await storedIn(server), nodes: new Map(machine.present.tree.nodes) }),
+    load: async (world) => {
+      await restore(server, world.stored);
+      machine.present = await emptyMachine();
+      machine.present.tree.nodes.clear();
+      for (const [path, node] of world.nodes) machine.present.tree.nodes.set(path, node);
+    },
+    state: async () => stateText(await storedIn(server), machine.present),
+    close: async () => {
+      for (const each of [client, clients.leader, clients.agent]) await each.close();
+      await server.stop();
+    },
+  };
+}
+
+interface Starting {
+  readonly program: Program;
+  readonly client: Client;
+  readonly machine: MemoryHost;
+  readonly faults: Partial<Faults>;
+  readonly options: Partial<ManagerOptions<HostWorld>>;
+}
+
+async function startProgram(starting: Starting): Promise<Running> {
+  const { program, faults, options } = starting;
+  const { mortal = createMortal() } = faults;
+  const client = faultyClient(starting.client, { ...faults, mortal });
+  const host = starting.machine.seenBy(mortal);
+  const common = { client, log: silentLogger, metrics: createMetrics(), signal: never, ...options };
+  const manager =
+    program === 'leader'
+      ? startManager<ClusterWorld>({
+          ...(common as ManagerOptions<ClusterWorld>),
+          controllers: createClusterControllers(createClusterParts<ClusterWorld>()),
+          world: (cache) => ({ client, cache }),
+          identity: 'cluster',
+        })
+      : startManager<HostWorld>({
+          ...common,
+          controllers: createHostControllers<HostWorld>({
+            hostName,
+            accounts: accountsDriver,
+            tree: treeDriver,
+            phpFpm: phpFpmDriver,
+            nginx: nginxDriver,
+            disposal: (kind) => createDisposalDriver(kind),
+            probeSite: async (world, hostname) => await Promise.resolve(siteOf(world.host as MemoryHost, hostname)),
+            now: () => Date.now(),
+          }),
+          world: (cache) => ({ client, cache, host, secrets: { read: async () => ({ auth: 'somebody:hash' }) } }),
+          identity: `host/${hostName}`,
+          hostSelector: { host: hostName },
+        });
+  await Promise.race([manager.synced, mortal.died]);
+  return { manager, mortal, stop: async () => await manager.close() };
+}
+
+function siteOf(machine: MemoryHost, hostname: string): { readonly uid: string; readonly generation: number } | undefined {
+  const node = machine.tree.nodes.get(`${machine.root}/front/sites/${hostname.replace('*', '_')}`);
+  return node === undefined ? undefined : (JSON.parse(node.content) as { uid: string; generation: number });
+}
+
+async function emptyMachine(): Promise<MemoryHost> {
+  const machine = createMemoryHost();
+  const closed = { mode: 0o750, uid: 0, gid: 33 };
+  for (const name of ['front', 'front/sites', 'front/auth', 'run', 'run/php', 'run/pools', 'tenants', 'kept']) {
+    await machine.makeDirectory(`${machine.root}/${name}`, closed, never);
+  }
+  return machine;
+}
+
+async function registerHost(client: Client, machine: MemoryHost): Promise<void> {
+  const facts: HostFacts = {
+    name: hostName,
+    root: machine.root,
+    agentVersion: 'test',
+    capabilities: await machine.capabilities(never),
+    services: { manager: 'supervisor', limitsEnforced: false },
+    hasAccounts: false,
+    takenNames: ['www-data'],
+  };
+  const type = resourceTypeOf(hostKind);
+  await client.apply(type, hostObject(facts), { fieldManager: 'agent' });
+  const status = hostStatus(facts, undefined, '2026-01-01T00:00:00Z');
+  await client.apply(type, { ...hostObject(facts), status }, { fieldManager: 'agent', subresource: 'status' });
+}
+
+/** Neither events nor what the server itself sets up. */
+const isOfInterest = (key: string): boolean =>
+  !/^\/registry\/(core\/events|events\.k8s\.io|apiextensions\.k8s\.io|coordination\.k8s\.io)\//.test(key) &&
+  !/\/cluster-?role/.test(key);
+
+async function storedIn({ store }: LabServer): Promise<ReadonlyMap<string, Buffer>> {
+  const { entries } = await store.range('/registry/');
+  return new Map(entries.filter(({ key }) => isOfInterest(key)).map(({ key, value }) => [key, value]));
+}
+
+async function restore(server: LabServer, wanted: ReadonlyMap<string, Buffer>): Promise<void> {
+  for (let pass = 0; pass < 20; pass += 1) {
+    const present = await storedIn(server);
+    const put = [...wanted].filter(([key, value]) => present.get(key)?.equals(value) !== true);
+    const gone = [...present.keys()].filter((key) => !wanted.has(key));
+    if (put.length + gone.length === 0) return;
+    await server.store.commit({ if: [], put: put.map(([key, value]) => ({ key, value })), delete: gone });
+    // The server itself may still answer to what was there before.
+    await delay(10);
+  }
+  throw new Error('the store does not come to rest');
+}
+
+function stateText(stored: ReadonlyMap<string, Buffer>, machine: MemoryHost): string {
+  const objects = [...stored].map(([key, value]) => [key, JSON.parse(value.toString()) as KubeObject] as const);
+  const names = new Map(objects.map(([key, object]) => [object.metadata.uid ?? '', `<uid of ${key}>`]));
+  const nodes = [...machine.tree.nodes]
+    .filter(([path]) => !/^\/(staging|trash)(\/|$)/.test(path.slice(machine.root.length)))
+    .map(([path, { type, mode, uid, gid, content }]) => `${path} ${type} ${mode.toString(8)} ${uid}:${gid} ${content}`);
+  const services = [...machine.services.units.keys()];
+  const lines = [...objects.map(([key, object]) => `${key} ${objectText(object)}`), ...nodes, ...services];
+  return lines
+    .map((line) => line.replace(uuid, (uid) => names.get(uid) ?? '<uid>').replace(time, '<time>'))
+    .toSorted()
+    .join('\n');
+}
+
+const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
+
+function objectText(object: KubeObject): string {
+  const { managedFields = [], ...metadata } = object.metadata;
+  const managers = managedFields.map((entry) => JSON.stringify(entry)).toSorted();
+  const status = object['status'] as { readonly conditions?: readonly { readonly type: string }[] } | undefined;
+  const conditions = status?.conditions?.toSorted((a, b) => (a.type < b.type ? -1 : 1));
+  return JSON.stringify(sortedKeys({ ...object, metadata: { ...metadata, managers }, ...(status === undefined ? {} : { status: { ...status, conditions } }) }));
+}
+
+function sortedKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, part]) => [key, sortedKeys(part)]),
+  );
+}

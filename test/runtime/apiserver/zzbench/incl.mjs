@@ -1,5 +1,0 @@
-import { readFileSync } from 'node:fs';
-const p = JSON.parse(readFileSync(process.argv[2])); const byId = new Map(p.nodes.map((n) => [n.id, n])); const parent = new Map(); for (const n of p.nodes) for (const c of n.children ?? []) parent.set(c, n.id);
-const selfT = new Map(); let idle = 0, tot = 0; p.samples.forEach((id, i) => { selfT.set(id, (selfT.get(id) ?? 0) + p.timeDeltas[i]); tot += p.timeDeltas[i]; if (byId.get(id).callFrame.functionName === '(idle)') idle += p.timeDeltas[i]; });
-const incl = new Map(); for (const [id, t] of selfT) { const seen = new Set(); for (let x = id; x !== undefined; x = parent.get(x)) { const f = byId.get(x).callFrame; const k = `${f.functionName || '(anon)'} ${f.url.split('/').slice(-3).join('/')}:${f.lineNumber + 1}`; if (!seen.has(k)) { seen.add(k); incl.set(k, (incl.get(k) ?? 0) + t); } } }
-const busy = tot - idle; for (const [k, v] of [...incl].filter(([k]) => !process.argv[4] || new RegExp(process.argv[4]).test(k)).sort((a, b) => b[1] - a[1]).slice(0, Number(process.argv[3] ?? 60))) console.log((v / busy * 100).toFixed(1) + '%', k);
