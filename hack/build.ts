@@ -44,7 +44,6 @@ export async function buildPrograms(outdir: string): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'node24',
-    keepNames: true,
     sourcemap: 'linked',
     logLevel: 'warning',
     banner: { js: commonJsBridge },

@@ -22,7 +22,9 @@ const { positionals, values } = parseArgs({
 });
 const unknown = positionals.filter((name) => benches[name] === undefined);
 if (unknown.length > 0 || positionals.length === 0) {
-  console.error(`usage: hack/bench NAME… [--quick] [--json] [--profile DIR]\nnames: ${Object.keys(benches).join(', ')}`);
+  console.error(
+    `usage: hack/bench NAME… [--quick] [--json] [--profile DIR]\nnames: ${Object.keys(benches).join(', ')}`,
+  );
   process.exit(2);
 }
 

@@ -80,7 +80,11 @@ function agentRoles(plurals: readonly string[], namespaced: readonly string[]): 
         ),
       ],
     ),
-    { ...role('wcp360-agent', 'wcp360-system'), rules: [leases()] },
+    // Plans for objects without a namespace are asked for in the system's.
+    {
+      ...role('wcp360-agent', 'wcp360-system'),
+      rules: [leases(), ours(['planrequests/status'], ['get', 'patch'])],
+    },
   ];
 }
 

@@ -22,8 +22,17 @@ export const systemClock: Clock = {
 
 /** RFC 3339 with whole seconds, as Kubernetes writes times. */
 export function rfc3339(epochMs: number): string {
-  return `${new Date(epochMs).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(epochMs / 1_000);
+  if (second !== lastSecond) {
+    lastText = `${new Date(epochMs).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastText;
 }
+
+/** Every write asks for the time twice, and most ask within one second of each other. */
+let lastSecond = Number.NaN;
+let lastText = '';
 
 /** RFC 3339 with microseconds, as Kubernetes writes MicroTime (Lease, Event). */
 export function rfc3339Micro(epochMs: number): string {

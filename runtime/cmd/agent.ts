@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { createHostControllers } from '#controllers/index.ts';
+import { placedPreview } from '#controllers/domain/placed-preview.ts';
 import type { HostWorld } from '#controllers/parts.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
@@ -66,7 +67,7 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
     signal,
     identity: `host/${config.hostName}`,
     hostSelector: { host: config.hostName },
-    planRequests: { kind: planRequestKind, leads: false, systemNamespace: 'wcp360-system' },
+    planRequests: { kind: planRequestKind, leads: false, systemNamespace: 'wcp360-system', place: placedPreview },
   });
   await serveMetrics(config.metricsListen, metrics, signal);
   await keepHouse({ host, log, signal });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createClusterControllers } from '#controllers/index.ts';
+import { placedPreview } from '#controllers/domain/placed-preview.ts';
 import type { ClusterWorld } from '#controllers/parts.ts';
 import { ancestorsOf } from '#controllers/hostname-claim/ancestors.ts';
 import { createClaimsDriver } from '#controllers/hostname-claim/claims-driver.ts';
@@ -49,7 +50,7 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
       name: config.leaderElectionName,
       identity: `${hostname()}_${randomUUID()}`,
     },
-    planRequests: { kind: planRequestKind, leads: true, systemNamespace },
+    planRequests: { kind: planRequestKind, leads: true, systemNamespace, place: placedPreview },
   });
   await serveMetrics(config.metricsListen, metrics, signal);
   await manager.ended;

@@ -11,6 +11,7 @@ import type { ObjectChange } from './informer.ts';
 import { createControllerMetrics, type ControllerMetrics } from './metrics.ts';
 import { storeKeyOf } from './object-store.ts';
 import type { PlannedObject } from './plan-object.ts';
+import { createEchoFilter, type EchoFilter } from './own-echo.ts';
 import { createReconciler, type Reconciler, type ReconcilerOptions } from './reconciler.ts';
 
 /** One controller at work: its queue, its workers, and what puts keys into the queue. */
@@ -43,7 +44,12 @@ export function createControllerRunner<W>(options: ControllerRunnerOptions<W>): 
   const queue: WorkQueue = createWorkQueue({ clock, observer: metrics.queue });
   const reconciler = createReconciler({ ...options, queue, metrics });
   declareReads(controller, informers);
-  feed(options, queue);
+  const echoes = createEchoFilter({
+    isFailing: (key) => queue.attempts(key) > 0,
+    writtenRevision: (key) => reconciler.writtenRevision(key),
+    add: (key, { filling }) => queue.add(key, filling ? 'later' : 'soon'),
+  });
+  feed(options, queue, echoes);
   const resync = (): void => {
     for (const object of objectsOf(informers, kind)) queue.add(storeKeyOf(object), 'later');
   };
@@ -60,7 +66,10 @@ export function createControllerRunner<W>(options: ControllerRunnerOptions<W>): 
       resync();
       try {
         await Promise.all(
-          Array.from({ length: concurrency }, async () => await work({ queue, reconciler, metrics }, options, signal)),
+          Array.from(
+            { length: concurrency },
+            async () => await work({ queue, reconciler, metrics, echoes }, options, signal),
+          ),
         );
       } finally {
         signal.removeEventListener('abort', stop);
@@ -84,10 +93,10 @@ interface Reading {
 }
 
 /** Changes become keys; what changed is found by looking. */
-function feed<W>(options: ControllerRunnerOptions<W>, queue: WorkQueue): void {
+function feed<W>(options: ControllerRunnerOptions<W>, queue: WorkQueue, echoes: EchoFilter): void {
   const { controller, informers } = options;
   const kind = controller.kind as KindDefinition;
-  informers.subscribe(kind, ({ object, filling }) => queue.add(storeKeyOf(object), filling ? 'later' : 'soon'));
+  informers.subscribe(kind, (change) => echoes.onChange(storeKeyOf(change.object), change));
   for (const watch of controller.watches) {
     informers.subscribe(watch.kind, (change) => {
       for (const key of keysOf(options, watch, change)) queue.add(key, change.filling ? 'later' : 'soon');
@@ -130,13 +139,15 @@ interface Work {
   readonly queue: WorkQueue;
   readonly reconciler: Reconciler;
   readonly metrics: ControllerMetrics;
+  readonly echoes: EchoFilter;
 }
 
 async function work<W>(parts: Work, options: ControllerRunnerOptions<W>, signal: AbortSignal): Promise<void> {
-  const { queue, reconciler, metrics } = parts;
+  const { queue, reconciler, metrics, echoes } = parts;
   for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
     const startedMs = performance.now();
     metrics.active(1);
+    echoes.begin(key);
     try {
       const result = await reconciler.reconcile(key, signal);
       metrics.reconciled(result, (performance.now() - startedMs) / 1_000);
@@ -148,6 +159,7 @@ async function work<W>(parts: Work, options: ControllerRunnerOptions<W>, signal:
       queue.retry(key);
     } finally {
       metrics.active(-1);
+      echoes.end(key);
       queue.done(key);
     }
   }

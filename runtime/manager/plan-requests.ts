@@ -26,7 +26,7 @@ export interface PlanRequestOptions {
   readonly kinds: readonly KindDefinition[];
   /** Namespace in which cluster-scoped objects may be asked about. */
   readonly systemNamespace: string;
-  /** Where an object that is not placed yet would be placed; its status as placement would write it. From the cache. */
+  /** The object with its status as the leader would write it, for those who come after the leader: where it would be placed. From the cache. */
   readonly place?: (object: KubeObject, cache: Cache) => KubeObject;
   readonly client: Client;
   readonly informers: InformerSet;
@@ -102,7 +102,7 @@ async function answerLiving(options: PlanRequestOptions, request: KubeObject): P
   const given = answersOf(request);
   const mine = given.get(by) ?? (await answerFor(options, asked));
   if (mine === undefined) return;
-  const isComplete = leads && hostsOf(asked.object).every((host) => given.has(`host/${host}`));
+  const isComplete = leads && asked.hosts.every((host) => given.has(`host/${host}`));
   if (given.has(by) && isComplete === isMarkedComplete(request)) return;
   const conditions = isComplete ? { conditions: [complete(options, request)] } : {};
   await writeAnswer(options, request, { plans: [mine], ...conditions });
@@ -118,6 +118,8 @@ function timeLeftMs(request: KubeObject, nowMs: number): number {
 /** The object to plan for, or why there will be no plan. */
 interface Asked {
   readonly object: KubeObject | undefined;
+  /** Hosts on which it runs, or would. */
+  readonly hosts: readonly string[];
   readonly refusal?: { readonly reason: string; readonly message: string };
 }
 
@@ -137,7 +139,9 @@ function askedObject(options: PlanRequestOptions, request: KubeObject): Asked {
   const { cache } = options.informers;
   const live: KubeObject | undefined = cache.get(kind, { namespace, name: object.metadata.name });
   const hypothetical = asIfStored(object, namespace, live);
-  return { object: options.place?.(hypothetical, cache) ?? hypothetical };
+  const placed = options.place?.(hypothetical, cache) ?? hypothetical;
+  // What the leader itself would do starts from what stands.
+  return { object: options.leads ? hypothetical : placed, hosts: hostsOf(placed) };
 }
 
 /** The object as asked about, with the identity and the status of the stored one. */
@@ -155,7 +159,7 @@ function asIfStored(object: KubeObject, namespace: string | undefined, live: Kub
 }
 
 function refused(reason: string, message: string): Asked {
-  return { object: undefined, refusal: { reason, message } };
+  return { object: undefined, hosts: [], refusal: { reason, message } };
 }
 
 function isObject(value: unknown): value is KubeObject {
@@ -214,9 +218,8 @@ function isAnswer(value: unknown): value is Answer {
   return isRecord(value) && typeof value['by'] === 'string';
 }
 
-/** Hosts on which the object runs, or will. */
-function hostsOf(object: KubeObject | undefined): readonly string[] {
-  const status = object?.['status'];
+function hostsOf(object: KubeObject): readonly string[] {
+  const status = object['status'];
   if (!isRecord(status)) return [];
   return [status['host'], status['nextHost']].filter((host) => typeof host === 'string' && host !== '').map(String);
 }

@@ -29,6 +29,8 @@ import { createStatusWriter, type StatusWriter } from './status-writer.ts';
  */
 export interface Reconciler {
   reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult>;
+  /** The resourceVersion that our last status write gave an object. */
+  writtenRevision(key: string): string | undefined;
   /** The plan for an object that need not be stored: read-only. */
   plan(object: KubeObject): Promise<PlannedObject>;
 }
@@ -79,6 +81,7 @@ export function createReconciler<W>(options: ReconcilerOptions<W>): Reconciler {
     memories: new Map(),
   };
   return {
+    writtenRevision: loop.statuses.revisionOf,
     plan: async (object) => await planObject(planning, object),
     reconcile: async (key, signal) => {
       const object = options.cache.get(kind, parseKeyText(key));

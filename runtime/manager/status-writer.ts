@@ -9,12 +9,15 @@ import { storeKeyOf } from './object-store.ts';
 export interface StatusWriter {
   /** True when something was written. An object that is gone, or was made anew under its name, is left alone. */
   write(object: KubeObject, status: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<boolean>;
+  /** The resourceVersion that the last write gave the object. */
+  revisionOf(key: string): string | undefined;
   forget(key: string): void;
 }
 
 interface Written {
   readonly seen: string | undefined;
   readonly status: Readonly<Record<string, unknown>>;
+  readonly revision: string | undefined;
 }
 
 /** Writes as `fieldManager`, by forced server-side apply on the status subresource: one writer per field, the last one to claim it. */
@@ -35,19 +38,20 @@ export function createStatusWriter(options: {
       const key = storeKeyOf(object);
       if (isRepetition(written.get(key), { seen: resourceVersion, status })) return false;
       try {
-        await client.apply(type, body, { fieldManager, force: true, subresource: 'status', signal });
+        const after = await client.apply(type, body, { fieldManager, force: true, subresource: 'status', signal });
+        written.set(key, { seen: resourceVersion, status, revision: after.metadata.resourceVersion });
+        return true;
       } catch (err) {
         if (isGone(err)) return false;
         throw err;
       }
-      written.set(key, { seen: resourceVersion, status });
-      return true;
     },
+    revisionOf: (key) => written.get(key)?.revision,
     forget: (key) => void written.delete(key),
   };
 }
 
-function isRepetition(last: Written | undefined, next: Written): boolean {
+function isRepetition(last: Written | undefined, next: Pick<Written, 'seen' | 'status'>): boolean {
   return last !== undefined && last.seen === next.seen && isEqual(last.status, next.status);
 }
 

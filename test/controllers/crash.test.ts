@@ -64,7 +64,12 @@ const keptData = async (hosting: Hosting): Promise<readonly KubeObject[]> =>
   (await hosting.client.list(resourceTypeOf(retainedDataKind))).items;
 
 const stories: readonly Story[] = [
-  { name: 'a tenant is declared', before: [], act: declare(tenantKind, 'acme', {}), isOver: isReady(tenantKind, 'acme') },
+  {
+    name: 'a tenant is declared',
+    before: [],
+    act: declare(tenantKind, 'acme', {}),
+    isOver: isReady(tenantKind, 'acme'),
+  },
   {
     name: 'a tenant is suspended',
     before: [...aTenant, staticShop],
@@ -217,16 +222,18 @@ async function tell(story: Story): Promise<Told> {
   return once;
 }
 
-/** Tells what is different, in a form that can be read. */
-function compare(t: Test, found: string, wanted: string, message: string): void {
+/** Tells what is different: of each object the part from where it differs. */
+function tellDifference(t: Test, found: string, wanted: string, message: string): void {
   const [a, b] = [found.split('\n'), wanted.split('\n')];
   const more = a.filter((line) => !b.includes(line));
   const less = b.filter((line) => !a.includes(line));
-  t.fail(message, { found: more.map(readable), wanted: less.map(readable) });
-}
-
-function readable(line: string): string {
-  return line.replaceAll('\\"', '"').slice(0, 6_000);
+  const keyOf = (line: string): string => line.slice(0, line.indexOf(' '));
+  t.fail(message);
+  for (const key of new Set([...more, ...less].map(keyOf))) {
+    const [is, should] = [more, less].map((lines) => lines.find((line) => keyOf(line) === key) ?? '');
+    const at = Math.max(0, [...(is ?? '')].findIndex((char, index) => char !== should?.[index]) - 60);
+    t.comment(`${key}\n    is     ${is?.slice(at, at + 300)}\n    should ${should?.slice(at, at + 300)}`);
+  }
 }
 
 /** One of them dies at every effect in turn, and comes back. */
@@ -248,7 +255,7 @@ async function dieEverywhere(t: Test, story: Story, victims: readonly Program[])
       for (const victim of victims) running.set(victim, await hosting.start(victim));
     }
     if (mortal.isDead ? !(await reaches(hosting, end)) : !isThere) {
-      compare(t, await hosting.state(), end, `${story.name}: ${victims.join(' and ')} died at effect ${point}`);
+      tellDifference(t, await hosting.state(), end, `${story.name}: ${victims.join(' and ')} died at effect ${point}`);
     }
     await Promise.all([...running.values()].map(async (each) => await each.stop()));
     if (!mortal.isDead) return point;
@@ -274,6 +281,7 @@ t.test('what is at rest stays at rest: a restart of all writes nothing and touch
   for (const story of told) {
     const { start } = await tell(story);
     await hosting.load(start);
+    await withBoth(hosting, async () => await settle(hosting));
     const effects: string[] = [];
     const faults: Partial<Faults> = { onWrite: (text) => effects.push(text) };
     const running = await Promise.all(programs.map(async (program) => await hosting.start(program, faults)));

@@ -4,6 +4,7 @@ import { hostObject, hostStatus, type HostFacts } from '#controllers/host/regist
 import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { ClusterWorld, HostWorld } from '#controllers/parts.ts';
+import { required } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
@@ -126,6 +127,11 @@ async function setUp(t: Test): Promise<Lab> {
   };
 }
 
+/** A field of an object that must be there. */
+function partOf<T>(object: KubeObject | undefined, field: 'spec' | 'status'): T {
+  return required(object?.[field], field) as T;
+}
+
 function siteOf(host: MemoryHost, hostname: string): Record<string, unknown> | undefined {
   const node = host.tree.nodes.get(`/srv/wcp360/front/sites/${hostname.replace('*', '_')}`);
   return node === undefined ? undefined : (JSON.parse(String(node.content)) as Record<string, unknown>);
@@ -241,7 +247,7 @@ void t.test('64 Domains of two tenants that want one name have exactly one winne
   const winner = await eventually(async () => {
     const claim = await lab.get(hostnameClaimKind, 'prize.example');
     return conditionOf(claim, 'Bound')?.['status'] === 'True'
-      ? (claim?.['spec'] as { tenantRef: { name: string } }).tenantRef.name
+      ? partOf<{ tenantRef: { name: string } }>(claim, 'spec').tenantRef.name
       : undefined;
   }, 'a winner');
   const loser = winner === 'acme' ? 'other' : 'acme';
@@ -257,7 +263,7 @@ void t.test(
   async (t) => {
     const lab = await withTenants(t, 'acme');
     const place = '/srv/wcp360/tenants/acme/domains/shop';
-    const { uid } = (await lab.get(tenantKind, 'acme'))?.['status'] as { uid: number };
+    const { uid } = partOf<{ uid: number }>(await lab.get(tenantKind, 'acme'), 'status');
     await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
     await lab.settled(domainKind, 'shop', 'Serving', 'acme');
     lab.host.byHand(`${place}/public/index.html`, { type: 'file', content: 'mine', mode: 0o644, uid, gid: uid });
@@ -275,7 +281,7 @@ void t.test(
     await lab.remove(domainKind, 'shop', 'acme');
     await lab.gone(domainKind, 'shop', 'acme');
     const again = `domain.acme.shop.${second?.metadata.uid ?? ''}`;
-    const { path } = (await lab.get(retainedDataKind, again))?.['spec'] as { path: string };
+    const { path } = partOf<{ path: string }>(await lab.get(retainedDataKind, again), 'spec');
     t.ok(lab.host.tree.nodes.get(`/srv/wcp360/${path}/public/index.html`));
     await lab.remove(retainedDataKind, again);
     await lab.gone(retainedDataKind, again);
@@ -336,7 +342,7 @@ void t.test(
   'a deleted tenant takes everything with it but what is kept; its number stays until that is purged',
   async (t) => {
     const lab = await withTenants(t, 'acme');
-    const { uid } = (await lab.get(tenantKind, 'acme'))?.['status'] as { uid: number };
+    const { uid } = partOf<{ uid: number }>(await lab.get(tenantKind, 'acme'), 'status');
     await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
     const shop = await lab.settled(domainKind, 'shop', 'Serving', 'acme');
     await lab.remove(tenantKind, 'acme');

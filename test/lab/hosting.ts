@@ -41,14 +41,18 @@ export interface Hosting {
   readonly client: Client;
   readonly machine: MemoryHost;
   /** Starts one program; resolves once its caches are filled. */
-  start(program: Program, faults?: Partial<Faults>, options?: Partial<ManagerOptions<HostWorld>>): Promise<Running>;
+  start(
+    program: Program,
+    faults?: Partial<Faults>,
+    options?: Pick<Partial<ManagerOptions<HostWorld>>, 'concurrency'>,
+  ): Promise<Running>;
   apply(kind: KindDefinition, name: string, spec: object, namespace?: string): Promise<KubeObject>;
   get(kind: KindDefinition, name: string, namespace?: string): Promise<KubeObject | undefined>;
   remove(kind: KindDefinition, name: string, namespace?: string): Promise<void>;
   save(): Promise<World>;
   /** Puts the world back. Nothing may run. */
   load(world: World): Promise<void>;
-  /** All that is true, in a spelling that does not tell two runs apart: uids by the object's name, times left out. */
+  /** All that is true, in a spelling that does not tell two runs apart: uids by the object's name, times and revisions left out. */
   state(): Promise<string>;
   close(): Promise<void>;
 }
@@ -108,7 +112,7 @@ interface Starting {
   readonly client: Client;
   readonly machine: MemoryHost;
   readonly faults: Partial<Faults>;
-  readonly options: Partial<ManagerOptions<HostWorld>>;
+  readonly options: Pick<Partial<ManagerOptions<HostWorld>>, 'concurrency'>;
 }
 
 async function startProgram(starting: Starting): Promise<Running> {
@@ -120,7 +124,7 @@ async function startProgram(starting: Starting): Promise<Running> {
   const manager =
     program === 'leader'
       ? startManager<ClusterWorld>({
-          ...(common as ManagerOptions<ClusterWorld>),
+          ...common,
           controllers: createClusterControllers(createClusterParts<ClusterWorld>()),
           world: (cache) => ({ client, cache }),
           identity: 'cluster',
@@ -145,7 +149,10 @@ async function startProgram(starting: Starting): Promise<Running> {
   return { manager, mortal, stop: async () => await manager.close() };
 }
 
-function siteOf(machine: MemoryHost, hostname: string): { readonly uid: string; readonly generation: number } | undefined {
+function siteOf(
+  machine: MemoryHost,
+  hostname: string,
+): { readonly uid: string; readonly generation: number } | undefined {
   const node = machine.tree.nodes.get(`${machine.root}/front/sites/${hostname.replace('*', '_')}`);
   return node === undefined ? undefined : (JSON.parse(node.content) as { uid: string; generation: number });
 }
@@ -207,12 +214,18 @@ function stateText(stored: ReadonlyMap<string, Buffer>, machine: MemoryHost): st
   const services = [...machine.services.units.keys()];
   const lines = [...objects.map(([key, object]) => `${key} ${objectText(object)}`), ...nodes, ...services];
   return lines
-    .map((line) => line.replace(uuid, (uid) => names.get(uid) ?? '<uid>').replace(time, '<time>'))
+    .map((line) =>
+      line
+        .replace(uuid, (uid) => names.get(uid) ?? '<uid>')
+        .replace(time, '<time>')
+        .replace(version, '$1<version>'),
+    )
     .toSorted()
     .join('\n');
 }
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const version = /(\\?"resourceVersion\\?":\\?")\d+/g;
 const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 
 function objectText(object: KubeObject): string {
@@ -220,7 +233,13 @@ function objectText(object: KubeObject): string {
   const managers = managedFields.map((entry) => JSON.stringify(entry)).toSorted();
   const status = object['status'] as { readonly conditions?: readonly { readonly type: string }[] } | undefined;
   const conditions = status?.conditions?.toSorted((a, b) => (a.type < b.type ? -1 : 1));
-  return JSON.stringify(sortedKeys({ ...object, metadata: { ...metadata, managers }, ...(status === undefined ? {} : { status: { ...status, conditions } }) }));
+  return JSON.stringify(
+    sortedKeys({
+      ...object,
+      metadata: { ...metadata, managers },
+      ...(status === undefined ? {} : { status: { ...status, conditions } }),
+    }),
+  );
 }
 
 function sortedKeys(value: unknown): unknown {

@@ -53,7 +53,7 @@ function hostStatusOf(name: string, cache: Cache): NonNullable<Host['status']> {
 function baseInputs(domain: Domain, around: Surroundings): DomainHostInputs {
   const bound = new Set(domain.status?.hostnames ?? []);
   const names = namesOf(domain).filter((name) => bound.has(name.hostname));
-  const unclaimed = unclaimedOf(domain);
+  const unclaimed = unclaimedOf(domain, bound);
   return {
     tenant: around.tenant,
     accountId: around.accountId,
@@ -67,9 +67,12 @@ function baseInputs(domain: Domain, around: Surroundings): DomainHostInputs {
   };
 }
 
-function unclaimedOf(domain: Domain): Problem | undefined {
+/** Names may be new since the leader last looked: then its `Claimed` speaks of the others only. */
+function unclaimedOf(domain: Domain, bound: ReadonlySet<string>): Problem | undefined {
   const claimed = findCondition(domain.status?.conditions, 'Claimed');
-  return claimed?.status === 'False' ? { reason: claimed.reason, message: claimed.message } : undefined;
+  if (claimed?.status === 'False') return { reason: claimed.reason, message: claimed.message };
+  const missing = namesOf(domain).find(({ hostname }) => !bound.has(hostname));
+  return missing && { reason: 'Claiming', message: `${missing.hostname} is being claimed.` };
 }
 
 function suspensionOf(domain: Domain, around: Surroundings): string | undefined {

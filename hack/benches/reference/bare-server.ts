@@ -49,3 +49,4 @@ createServer({ cert: pem('server.crt'), key: pem('server.key') }, (request, resp
       .catch((err: unknown) => response.writeHead(500).end(String(err)));
   });
 }).listen(Number(values.port), '127.0.0.1');
+process.on('SIGTERM', () => process.exit(0));

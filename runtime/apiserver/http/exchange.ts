@@ -14,6 +14,7 @@ export interface RawResponse {
   flushHeaders(): void;
   write(chunk: Buffer, written?: () => void): boolean;
   end(chunk?: Buffer): unknown;
+  end(text: string, encoding: 'latin1'): unknown;
   destroy(): unknown;
   on(event: 'close' | 'drain', listener: () => void): unknown;
   off(event: 'close' | 'drain', listener: () => void): unknown;

@@ -1,4 +1,5 @@
 import { fastify } from 'fastify';
+import { createSecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { required } from '#runtime/base/errors.ts';
 import { clientCertificateOf } from './client-certificate.ts';
@@ -25,36 +26,32 @@ const maxConcurrentStreams = 1_000;
 const initialWindowBytes = 1 << 20;
 
 /**
- * HTTP/1.1 and HTTP/2 over TLS on one port (ALPN). Everything is answered in the first hook: routes are dynamic, bodies are read by the
- * verbs, and the framework's own answers (404, 405, 415) would not be Kubernetes' ones.
+ * HTTP/1.1 and HTTP/2 over TLS on one port (ALPN). Every request goes straight to `serve`: routes are dynamic, bodies are read by the verbs,
+ * and the framework's own answers (404, 405, 415) would not be Kubernetes' ones; what it keeps here is the life of connections.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { cert, key, clientCa } = options.tls;
+  const https = {
+    allowHTTP1: true,
+    cert,
+    key,
+    ca: clientCa,
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    settings: { maxConcurrentStreams, initialWindowSize: initialWindowBytes },
+  } as const;
   const app = fastify({
     http2: true,
     http2SessionTimeout: 0,
     logger: false,
     forceCloseConnections: true,
-    https: {
-      allowHTTP1: true,
-      cert,
-      key,
-      ca: clientCa,
-      requestCert: true,
-      rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
-      settings: { maxConcurrentStreams, initialWindowSize: initialWindowBytes },
-    },
-    frameworkErrors: (_error, request, reply) => {
-      reply.hijack();
-      void options.serve(exchangeOf(request.raw, reply.raw as unknown as RawResponse));
-    },
+    https,
+    serverFactory: () =>
+      createSecureServer(https, (request, response) => {
+        void options.serve(exchangeOf(request, response as unknown as RawResponse));
+      }),
   });
-  app.addHook('onRequest', (request, reply, _done) => {
-    reply.hijack();
-    void options.serve(exchangeOf(request.raw, reply.raw as unknown as RawResponse));
-  });
-  app.all('*', () => undefined);
   await app.listen({ host: options.host, port: options.port });
   app.server.setTimeout(0);
   const address = required(app.server.address(), 'the address of the listener');

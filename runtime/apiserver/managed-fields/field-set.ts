@@ -133,7 +133,7 @@ export function sortSet(set: FieldSet): FieldSet {
   let sorted: Record<string, FieldSet> | undefined;
   if (!isSorted(set)) {
     sorted = {};
-    for (const element of Object.keys(set).sort(compareElements)) sorted[element] = set[element] ?? leaf;
+    for (const element of sortElements(Object.keys(set))) sorted[element] = set[element] ?? leaf;
   }
   for (const element in set) {
     const node = set[element] ?? leaf;
@@ -153,12 +153,19 @@ function isSorted(set: FieldSet): boolean {
   return true;
 }
 
+const indexMark = 0x69;
+/** By the first character: `.`, `f`, `k`, `v` stand in this order among characters, too; `i` comes last. */
 const ranks: Readonly<Record<string, number>> = { '.': 0, f: 1, k: 2, v: 3, i: 4 };
 
+/** Without indexes the order is that of the texts, which the engine sorts without calling back. */
+function sortElements(elements: string[]): string[] {
+  return elements.some((element) => element.charCodeAt(0) === indexMark)
+    ? elements.sort(compareElements)
+    : elements.sort();
+}
+
 function compareElements(a: string, b: string): number {
-  const [first = ''] = a;
-  const [second = ''] = b;
-  if (first !== second) return (ranks[first] ?? 5) - (ranks[second] ?? 5);
-  if (first === 'i') return Number(a.slice(2)) - Number(b.slice(2));
+  if (a.charCodeAt(0) !== b.charCodeAt(0)) return (ranks[a.charAt(0)] ?? 5) - (ranks[b.charAt(0)] ?? 5);
+  if (a.charCodeAt(0) === indexMark) return Number(a.slice(2)) - Number(b.slice(2));
   return a < b ? -1 : 1;
 }

@@ -6,14 +6,11 @@ import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
-import { discover } from '#runtime/cli/api/rest-mapper.ts';
+import { discover, type RestMapper } from '#runtime/cli/api/rest-mapper.ts';
 
 const fieldManager = 'wcp360-setup';
 const establishTimeoutMs = 20_000;
 const pollMs = 20;
-/** Definitions first: the rest is of their kinds; then the namespace that roles live in. */
-const folders = ['crds', 'bootstrap', 'rbac'] as const;
-
 const definitionType: ResourceType = {
   group: 'apiextensions.k8s.io',
   version: 'v1',
@@ -22,28 +19,46 @@ const definitionType: ResourceType = {
   namespaced: false,
 };
 
-/** Applies the CRDs, roles and first objects that every instance has, and waits until the kinds are served. Repeatable; nothing is written that stands. */
+/**
+ * Applies the CRDs and roles that every instance has, and makes its first objects where they are missing: those belong to people from then on.
+ * Repeatable; nothing is written that stands. Resolves when the kinds are served.
+ */
 export async function applyDefinitions(
   client: Client,
   options: { readonly manifests: string; readonly hostName: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const { manifests, hostName } = options;
-  const [definitions = [], ...others] = await Promise.all(
-    folders.map((folder) => readObjects(join(manifests, folder))),
-  );
+  const [definitions, first, roles] = await Promise.all([
+    readObjects(join(options.manifests, 'crds')),
+    readObjects(join(options.manifests, 'bootstrap')),
+    readObjects(join(options.manifests, 'rbac')),
+  ]);
   await Promise.all(
     definitions.map((object) => client.apply(definitionType, object, { fieldManager, force: true, signal })),
   );
   await Promise.all(definitions.map((object) => awaitEstablished(client, object.metadata.name, signal)));
-  const mapper = await discover(client, signal);
-  const isNamespace = ({ kind }: KubeObject): boolean => kind === 'Namespace';
-  const rest = [...others.flat(), ...hostAccount(hostName)];
-  for (const object of [...rest.filter(isNamespace), ...rest.filter((each) => !isNamespace(each))]) {
+  const typeOf = typeFinder(await discover(client, signal));
+  for (const object of namespacesFirst(first)) {
+    const { name, namespace } = object.metadata;
+    const isThere = (await client.get(typeOf(object), { name, namespace }, signal)) !== undefined;
+    if (!isThere) await client.apply(typeOf(object), object, { fieldManager, signal });
+  }
+  for (const object of [...roles, ...hostAccount(options.hostName)]) {
+    await client.apply(typeOf(object), object, { fieldManager, force: true, signal });
+  }
+}
+
+function typeFinder(mapper: RestMapper): (object: KubeObject) => ResourceType {
+  return (object) => {
     const type = mapper.ofKind(object.apiVersion, object.kind);
     if (type === undefined) throw new HostError(`the server does not know ${object.kind} of ${object.apiVersion}`);
-    await client.apply(type, object, { fieldManager, force: true, signal });
-  }
+    return type;
+  };
+}
+
+function namespacesFirst(objects: readonly KubeObject[]): readonly KubeObject[] {
+  const isNamespace = ({ kind }: KubeObject): boolean => kind === 'Namespace';
+  return [...objects.filter(isNamespace), ...objects.filter((object) => !isNamespace(object))];
 }
 
 async function readObjects(directory: string): Promise<readonly KubeObject[]> {

@@ -3,6 +3,8 @@ export interface FrontSettings {
   readonly root: string;
   /** At least one; IPv6 addresses without brackets. */
   readonly listen: readonly FrontAddress[];
+  /** A loopback address that takes plain requests where `listen` wants the PROXY protocol: for the agent's probes. */
+  readonly probeListen?: FrontAddress;
   readonly user: string;
   /** Worker processes. */
   readonly workers: number;

@@ -6,7 +6,7 @@ export type { SiteProbe } from './probe-site.ts';
 export { nginxDriver } from './nginx-driver.ts';
 export { ownersOf } from './snapshot.ts';
 export { probeSite } from './probe-site.ts';
-export { frontService, startFront } from './start-front.ts';
+export { frontService, probeAddress, startFront } from './start-front.ts';
 export { renderFront, templateNames } from './render.ts';
 export { rotateLogs, type LogBounds } from './rotate-logs.ts';
 export { sitesDirectory, usersDirectory } from './record.ts';

@@ -45,7 +45,10 @@ function hostValues(settings: FrontSettings): Readonly<Record<string, string>> {
     WORKERS: token(String(settings.workers), /^[1-9]\d{0,3}$/),
     ROOT: token(settings.root, /^(\/[A-Za-z0-9_.-]+)+$/),
     FRONT: token(`${settings.root}/front`, /^(\/[A-Za-z0-9_.-]+)+$/),
-    LISTEN: settings.listen.map((each) => listenLine(each, settings)).join('\n'),
+    LISTEN: [
+      ...settings.listen.map((each) => listenLine(each, settings.clientAddress)),
+      ...(settings.probeListen === undefined ? [] : [listenLine(settings.probeListen, 'X-Forwarded-For')]),
+    ].join('\n'),
     REALIP: [
       ...networks.map((network) => `  set_real_ip_from ${network};`),
       `  real_ip_header ${header};`,
@@ -55,11 +58,11 @@ function hostValues(settings: FrontSettings): Readonly<Record<string, string>> {
   };
 }
 
-function listenLine(listen: FrontAddress, settings: FrontSettings): string {
+function listenLine(listen: FrontAddress, clientAddress: FrontSettings['clientAddress']): string {
   const isV6 = listen.address.includes(':');
   const address = token(listen.address, /^[0-9a-fA-F:.]+$/);
   const port = token(String(listen.port), /^\d{1,5}$/);
-  const proxyProtocol = settings.clientAddress === 'ProxyProtocol' ? ' proxy_protocol' : '';
+  const proxyProtocol = clientAddress === 'ProxyProtocol' ? ' proxy_protocol' : '';
   return `    listen ${isV6 ? `[${address}]` : address}:${port} default_server backlog=4096${isV6 ? ' ipv6only=on' : ''}${proxyProtocol};`;
 }
 

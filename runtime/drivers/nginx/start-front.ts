@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostError, RefusedError } from '#runtime/base/errors.ts';
 import type { Host, ServiceUnit } from '#runtime/host/host.ts';
-import type { FrontSettings } from './front-settings.ts';
+import type { FrontAddress, FrontSettings } from './front-settings.ts';
 import { sitesDirectory, usersDirectory } from './record.ts';
 import { renderFront, templateNames } from './render.ts';
 
@@ -84,9 +84,8 @@ async function checkConfiguration(host: Host, unit: ServiceUnit, signal: AbortSi
 }
 
 async function untilItAnswers(host: Host, settings: FrontSettings, signal: AbortSignal): Promise<void> {
-  const [address] = settings.listen;
-  // A PROXY protocol listener takes no plain request: its service running must do.
-  if (address === undefined || settings.clientAddress === 'ProxyProtocol') return;
+  const address = probeAddress(settings);
+  if (address === undefined) return;
   const deadline = performance.now() + readyTimeoutMs;
   for (;;) {
     const isReady = await answers(host, { host: reachable(address.address), port: address.port }, signal);
@@ -94,6 +93,11 @@ async function untilItAnswers(host: Host, settings: FrontSettings, signal: Abort
     if (performance.now() > deadline) throw new HostError(`the web front does not answer on port ${address.port}`);
     await delay(20, undefined, { signal });
   }
+}
+
+/** Where a plain request is taken; `undefined` when every listener wants the PROXY protocol: then the service running must do. */
+export function probeAddress(settings: FrontSettings): FrontAddress | undefined {
+  return settings.probeListen ?? (settings.clientAddress === 'ProxyProtocol' ? undefined : settings.listen[0]);
 }
 
 /** The address to ask when all are listened on. */

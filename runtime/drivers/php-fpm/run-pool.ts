@@ -38,13 +38,16 @@ export async function runPool(name: string, pool: PhpPool, world: PhpWorld, sign
   // A master whose queue is full does not accept either: one that has made its socket is left alone.
   if (!isRunning || (await host.facts(socket, signal))?.type !== 'socket') {
     await host.services.stop(generation.unit.name, signal);
-    await prepare(name, pool, generation, world, signal);
+    await prepare({ name, pool, generation, host }, signal);
     await host.services.start(generation.unit, signal);
     await untilItAccepts(generation, host, signal);
   }
   await host.publishSocket(socket, pool.socket, pool.uid, signal);
   await retireGenerations(name, host, generation.unit.name, signal);
 }
+
+/** Whoever connected just before the new socket was published is still in the old master's queue, which it would drop. */
+const queueDrainMs = 100;
 
 /** Ends every master of a pool but `keep`. Their sockets' directories go with them. */
 export async function retireGenerations(
@@ -55,6 +58,7 @@ export async function retireGenerations(
 ): Promise<void> {
   const services = await host.services.list(signal);
   const old = services.filter((service) => service.name !== keep && isGenerationOf(name, service.name));
+  if (old.length > 0 && keep !== undefined) await delay(queueDrainMs, undefined, { signal });
   for (const service of old) await host.services.stop(service.name, signal);
 }
 
@@ -70,14 +74,16 @@ function socketOf(generation: Generation): string {
   return `${generation.socketDirectory}/${posix.basename(socketInside)}`;
 }
 
-async function prepare(
-  name: string,
-  pool: PhpPool,
-  generation: Generation,
-  world: PhpWorld,
-  signal: AbortSignal,
-): Promise<void> {
-  const { host } = world;
+/** A master about to be started. */
+interface Start {
+  readonly name: string;
+  readonly pool: PhpPool;
+  readonly generation: Generation;
+  readonly host: Host;
+}
+
+async function prepare(start: Start, signal: AbortSignal): Promise<void> {
+  const { pool, generation, host } = start;
   const { front } = await host.capabilities(signal);
   const directory = posix.dirname(pool.socket);
   const passable = { mode: 0o711, uid: 0, gid: 0 };
@@ -99,15 +105,13 @@ async function prepare(
   for (const [path, text] of files) {
     if ((await host.readText(path, signal)) !== text) await host.replaceFile(path, text, readable, signal);
   }
-  await removeOldDirectories(name, directory, generation, host, signal);
+  await removeOldDirectories(start, directory, signal);
 }
 
 /** Directories of generations that run no more. */
 async function removeOldDirectories(
-  name: string,
+  { name, generation, host }: Start,
   directory: string,
-  generation: Generation,
-  host: Host,
   signal: AbortSignal,
 ): Promise<void> {
   const alive = new Set(

@@ -42,33 +42,19 @@ const unwrap = `for (keys %ENV) { $ENV{$1} = delete $ENV{$_} if /^${variablePref
  * own tree, /tmp from that tree, and an /etc that knows one account. SIGQUIT passes bubblewrap by and reaches php-fpm, which then finishes what it began.
  */
 export function sandboxCommand(pool: PhpPool, sources: SandboxSources): readonly string[] {
-  return [
+  const words: readonly (string | readonly string[])[] = [
     '/usr/bin/env',
     '--ignore-signal=QUIT',
     '/usr/bin/bwrap',
-    ...[
-      '--unshare-user',
-      '--disable-userns',
-      '--unshare-pid',
-      '--unshare-ipc',
-      '--unshare-uts',
-      '--unshare-cgroup-try',
-    ],
-    ...['--as-pid-1', '--hostname', 'localhost', '--cap-drop', 'ALL'],
-    ...['--ro-bind', '/usr', '/usr'],
-    ...['bin', 'sbin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
-    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--dir', '/var/tmp', '--dir', '/etc'],
+    ['--unshare-user', '--disable-userns', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
+    ['--as-pid-1', '--hostname', 'localhost', '--cap-drop', 'ALL'],
+    ['--ro-bind', '/usr', '/usr'],
+    ['bin', 'sbin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
+    ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--dir', '/var/tmp', '--dir', '/etc'],
     ...shared.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
-    ...[
-      '--ro-bind',
-      `${sources.accounts}/passwd`,
-      '/etc/passwd',
-      '--ro-bind',
-      `${sources.accounts}/group`,
-      '/etc/group',
-    ],
-    ...['--ro-bind', sources.configuration, '/etc/php-fpm.conf'],
-    ...[
+    ['--ro-bind', `${sources.accounts}/passwd`, '/etc/passwd', '--ro-bind', `${sources.accounts}/group`, '/etc/group'],
+    ['--ro-bind', sources.configuration, '/etc/php-fpm.conf'],
+    [
       '--bind',
       pool.tree,
       pool.tree,
@@ -79,12 +65,13 @@ export function sandboxCommand(pool: PhpPool, sources: SandboxSources): readonly
       sources.socketDirectory,
       '/run/php',
     ],
-    ...['--chdir', '/', '--'],
+    ['--chdir', '/', '--'],
     // Whoever kills bubblewrap ends the sandbox, too.
-    ...['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'],
-    ...['/usr/bin/perl', '-e', unwrap, '--'],
-    ...[`/usr/sbin/php-fpm${pool.version}`, '--nodaemonize', '--force-stderr', '--fpm-config', '/etc/php-fpm.conf'],
+    ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'],
+    ['/usr/bin/perl', '-e', unwrap, '--'],
+    [`/usr/sbin/php-fpm${pool.version}`, '--nodaemonize', '--force-stderr', '--fpm-config', '/etc/php-fpm.conf'],
     // Errors go to the Domain's log instead of the front's.
-    ...['-d', 'fastcgi.logging=0'],
+    ['-d', 'fastcgi.logging=0'],
   ];
+  return words.flat();
 }

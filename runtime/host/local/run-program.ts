@@ -16,7 +16,25 @@ export async function runProgram(
   const [program, ...args] = argv;
   if (program?.startsWith('/') !== true) throw new BugError(`"${program}" is not an absolute path of a program`);
   const started = performance.now();
-  const result = await execa(program, args, {
+  const result = await execa(program, args, execaOptions(options, signal));
+  signal.throwIfAborted();
+  const facts = { program, durationMs: Math.round(performance.now() - started) };
+  if (result.timedOut) throw new HostError(`${program} took longer than ${options.timeoutMs} ms`, facts);
+  if (result.isMaxBuffer) throw new HostError(`${program} wrote more than it may`, facts);
+  const { exitCode } = result;
+  if (exitCode === undefined) {
+    throw new HostError(`${program} did not run to its end: ${result.shortMessage ?? 'killed'}`, facts, {
+      cause: result,
+    });
+  }
+  if (exitCode !== 0 && options.allowFailure !== true) {
+    throw new HostError(`${program} ended with ${exitCode}: ${lastLines(result.stderr)}`, { ...facts, exitCode });
+  }
+  return { exitCode, stdout: result.stdout, stderr: result.stderr };
+}
+
+function execaOptions(options: RunOptions, signal: AbortSignal) {
+  return {
     shell: false,
     reject: false,
     stripFinalNewline: false,
@@ -29,22 +47,7 @@ export async function runProgram(
     forceKillAfterDelay: killAfterMs,
     cancelSignal: signal,
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid ?? options.uid }),
-  });
-  signal.throwIfAborted();
-  const durationMs = Math.round(performance.now() - started);
-  const facts = { program, durationMs };
-  if (result.timedOut) throw new HostError(`${program} took longer than ${options.timeoutMs} ms`, facts);
-  if (result.isMaxBuffer) throw new HostError(`${program} wrote more than it may`, facts);
-  const exitCode = result.exitCode;
-  if (exitCode === undefined) {
-    throw new HostError(`${program} did not run to its end: ${result.shortMessage ?? 'no exit code'}`, facts, {
-      cause: result,
-    });
-  }
-  if (exitCode !== 0 && options.allowFailure !== true) {
-    throw new HostError(`${program} ended with ${exitCode}: ${lastLines(result.stderr)}`, { ...facts, exitCode });
-  }
-  return { exitCode, stdout: result.stdout, stderr: result.stderr };
+  } as const;
 }
 
 function lastLines(text: string): string {

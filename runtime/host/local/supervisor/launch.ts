@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { BugError, HostError } from '#runtime/base/errors.ts';
 import type { ServiceUnit } from '#runtime/host/host.ts';
@@ -19,22 +19,25 @@ export function launch(unit: ServiceUnit): Launched {
   if (program?.startsWith('/') !== true) throw new BugError(`service ${unit.name} has no absolute program`);
   const log = unit.logPath === undefined ? undefined : openLog(unit.logPath);
   try {
-    const child = spawn(program, args, {
-      detached: true,
-      cwd: unit.workingDirectory ?? '/',
-      env: { ...unit.environment },
-      stdio: ['ignore', log ?? 'ignore', log ?? 'ignore'],
-      ...(unit.uid === undefined ? {} : { uid: unit.uid, gid: unit.gid ?? unit.uid }),
-    });
+    const child = spawn(program, args, spawnOptions(unit, log ?? 'ignore'));
     // Its failure is told through `pid` below; without a listener it would end this program.
     child.on('error', () => undefined);
     child.unref();
-    const startTime = child.pid === undefined ? undefined : startTimeOf(child.pid);
     if (child.pid === undefined) throw new HostError(`${program} could not be started`, { program });
-    return { child, pid: child.pid, startTime: startTime ?? 'ended' };
+    return { child, pid: child.pid, startTime: startTimeOf(child.pid) ?? 'ended' };
   } finally {
     if (log !== undefined) closeSync(log);
   }
+}
+
+function spawnOptions(unit: ServiceUnit, output: number | 'ignore'): SpawnOptions {
+  return {
+    detached: true,
+    cwd: unit.workingDirectory ?? '/',
+    env: { ...unit.environment },
+    stdio: ['ignore', output, output],
+    ...(unit.uid === undefined ? {} : { uid: unit.uid, gid: unit.gid ?? unit.uid }),
+  };
 }
 
 function argvOf(unit: ServiceUnit): readonly string[] {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A process as no other can ever be: its id with the time it began, in kernel ticks since boot. */
 export interface ProcessIdentity {
@@ -22,7 +22,14 @@ export function isGroupAlive(leader: ProcessIdentity): boolean {
   if (isAlive(leader)) return true;
   // Another process with the leader's number: the group was empty in between.
   if (startTimeOf(leader.pid) !== undefined) return false;
-  return sendSignal(-leader.pid, 0);
+  return sendSignal(-leader.pid, 0) && hasLiveMember(leader.pid);
+}
+
+/** Whether a process of the group still does something: those that ended and wait for a slow parent do not count. */
+function hasLiveMember(group: number): boolean {
+  return readdirSync('/proc').some(
+    (name) => /^\d+$/.test(name) && groupOf(Number(name)) === group && startTimeOf(Number(name)) !== undefined,
+  );
 }
 
 /** The process group of a live process. */

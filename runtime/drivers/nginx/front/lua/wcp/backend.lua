@@ -39,8 +39,8 @@ function M.php(site, script, name, extra)
   var.wcp_docroot = site.docroot
   var.wcp_script = script
   var.wcp_script_name = name
-  var.wcp_path_info = extra
-  var.wcp_php_value = site.php_value
+  if extra ~= "" then var.wcp_path_info = extra end
+  if site.php_value ~= "" then var.wcp_php_value = site.php_value end
   return ngx.exec("@php_" .. site.timeout)
 end
 

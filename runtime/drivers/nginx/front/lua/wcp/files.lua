@@ -76,6 +76,13 @@ function M.file(dirfd, relative)
   return fd, tonumber(found.size)
 end
 
+-- Whether a regular file lies below `dirfd`, with no link on the way.
+function M.is_plain(dirfd, relative)
+  local fd = M.file(dirfd, relative)
+  if fd then C.close(fd) end
+  return fd ~= nil
+end
+
 -- A handle on a socket below `dirfd`, with its owner's uid. No component may be a link, so nobody can point it elsewhere, now or later:
 -- connecting through /proc/self/fd reaches this inode and no other.
 function M.socket(dirfd, relative)

@@ -13,6 +13,11 @@ local set_headers = pages.set_headers
 
 local M = {}
 
+local function root_directory()
+  root_handle = root_handle or files.open_directory(config.root)
+  return root_handle
+end
+
 M.release = backend.release
 
 local function hides(uri)
@@ -80,8 +85,11 @@ end
 
 -- A script must exist and, without links, lie below the domain's own directory. What PHP itself can open is bounded by its sandbox.
 local function run_script(site, name, extra)
-  local script = files.real(site.docroot .. name)
-  if not script or script:sub(1, #site.base + 1) ~= site.base .. "/" or files.kind(script) ~= "file" then return ngx.exit(404) end
+  local script = site.docroot .. name
+  if not files.is_plain(root_directory(), site.relative .. name) then
+    script = files.real(script)
+    if not script or script:sub(1, #site.base + 1) ~= site.base .. "/" or files.kind(script) ~= "file" then return ngx.exit(404) end
+  end
   return backend.php(site, script, name, extra)
 end
 
@@ -160,15 +168,25 @@ local function body_is_fine(site)
   return false
 end
 
+-- What `quick` found for the request that `route` takes up in the same turn.
+local found
+
+local function pass_on(site)
+  found = site
+  return "yes"
+end
+
 local function find_site()
-  local site = sites.lookup(ngx.var.host)
+  local site = found or sites.lookup(ngx.var.host)
+  found = nil
   if not site then
     pages.answer(421)
     return nil
   end
-  if site.access_log then ngx.var.wcp_access_log = site.access_log end
-  ngx.ctx.site = site
-  if site.type ~= "php" and site.type ~= "proxy" then set_headers(site) end
+  local var = ngx.var
+  if site.access_log then var.wcp_access_log = site.access_log end
+  if site.type ~= "php" and site.type ~= "proxy" then set_headers(site)
+  elseif site.has_headers then var.wcp_headers = "1" end
   return site
 end
 
@@ -202,23 +220,30 @@ local handle
 -- Beyond this, sendfile is worth its extra system calls.
 local large_bytes = 65536
 
--- "" or "large" when a file answers that anybody may see and no link leads to; "yes" when there is more to it and `route` has to look.
+-- "" or "large" when a file answers that anybody may see and no link leads to; "index" when its name has to be added;
+-- "yes" when there is more to it and `route` has to look.
 function M.quick()
   local var = ngx.var
   local site = sites.lookup(var.host)
-  if not site or not site.relative or site.allow or var.http_content_length or var.http_transfer_encoding then return "yes" end
+  if not site or not site.relative or site.allow or var.http_content_length or var.http_transfer_encoding then return pass_on(site) end
   local uri = var.uri
-  -- A path whose name nginx must see changed (an index) cannot be served from a handle.
-  if byte(uri, -1) == 47 or find(uri, "/.", 1, true) or find(uri, ".ph", 1, true) or site.deny and is_denied(site.deny, uri) then return "yes" end
+  if byte(uri, -1) == 47 then return site.type == "static" and "index" or pass_on(site) end
+  if find(uri, "/.", 1, true) or find(uri, ".ph", 1, true) or site.deny and is_denied(site.deny, uri) then return pass_on(site) end
   if handle then files.close(handle) end
-  root_handle = root_handle or files.open_directory(config.root)
   local size
-  handle, size = files.file(root_handle, site.relative .. uri)
-  if not handle then return "yes" end
+  handle, size = files.file(root_directory(), site.relative .. uri)
+  if not handle then return pass_on(site) end
   var.wcp_file = "/proc/self/fd/" .. handle
   var.wcp_access_log = site.access_log
   set_file_headers(site)
   return size > large_bytes and "large" or ""
+end
+
+-- After an attempt at a backend that gave no answer at all.
+function M.unreached()
+  local site = sites.lookup(ngx.var.host)
+  if site and site.type == "php" then backend.retry_php(site) end
+  return ngx.exit(502)
 end
 
 -- What nginx itself refused, or a backend that did not answer. A backend's own error pages do not come here.
@@ -227,9 +252,7 @@ function M.error()
   local site = sites.lookup(ngx.var.host)
   if not site then return pages.answer(status) end
   ngx.var.wcp_access_log = site.access_log
-  ngx.ctx.site = site
   if site.type ~= "php" and site.type ~= "proxy" then set_headers(site) end
-  if status == 502 and site.type == "php" then backend.retry_php(site) end
   if status == 404 and is_root_of_empty_site(site) then return pages.placeholder(ngx.var.host) end
   local page = site.error_pages[tostring(status)]
   if page and site.docroot and type(page) == "string" then
@@ -249,7 +272,8 @@ end
 
 -- On answers of a backend: what the site says replaces what the program said.
 function M.headers()
-  local site = ngx.ctx.site or sites.lookup(ngx.var.host)
+  if ngx.var.wcp_headers ~= "1" then return end
+  local site = sites.lookup(ngx.var.host)
   if site then set_headers(site) end
 end
 

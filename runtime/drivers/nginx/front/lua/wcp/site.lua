@@ -128,6 +128,7 @@ local function decode(text)
   if seconds > 0 then site.cache_control = string.format("public, max-age=%d", seconds) end
   site.body_class = config.class(config.bodies, site.upload)
   site.headers, site.hsts = headers_of(record)
+  site.has_headers = #site.headers > 0 or site.hsts ~= nil
   -- Relative: nginx takes a log path that begins with a variable for one below its own prefix.
   if is_path_below(record.accessLog, config.tenants) then site.access_log = record.accessLog:sub(#config.root + 2)
   else site.access_log = "front/logs/other.access.log" end
@@ -164,7 +165,7 @@ local function load(name)
   if text then site, fault = decode(text) end
   if not site then
     ngx.log(ngx.ERR, "site record ", name, ": ", fault)
-    site = { type = "unavailable", headers = {}, error_pages = {}, upload = 0, timeout = config.timeouts[1] }
+    site = { type = "unavailable", headers = {}, error_pages = {}, upload = 0, timeout = config.timeouts[1], access_log = "front/logs/other.access.log" }
   end
   cache:set(name, { path = path, inode = inode, seconds = seconds, nanoseconds = nanoseconds, size = size, site = site })
   return site
