@@ -22,6 +22,11 @@ export interface Driver<Name extends string, Snapshot, State, A extends Action<N
   advance?(snapshot: Snapshot, done: readonly A[]): Snapshot | undefined;
   /** What one owner has in a snapshot. */
   of(owner: Owner, snapshot: Snapshot): State;
+  /**
+   * Everybody, as `ownerId` writes it, for whom there is something here that must not outlive its object: it serves, and can be made again. Absent where
+   * there is data: that never goes for want of an object.
+   */
+  owners?(snapshot: Snapshot): Iterable<string>;
   plan(owner: Owner, desired: State, observed: State): readonly A[];
   /** What still has to end by itself before the wanted state stands, as a sentence (a child object under its finalizers). Pure; absent: never anything. */
   waitsFor?(owner: Owner, desired: State, observed: State): string | undefined;

@@ -19,6 +19,7 @@ import {
   type PlanningOptions,
   type States,
 } from './plan-object.ts';
+import type { Hold, RemovalGuard } from './removal-guard.ts';
 
 /** Look, but change nothing. */
 export const pausedAnnotation = 'hosting.wcp360.io/paused';
@@ -59,6 +60,8 @@ export interface ActingOptions<W> {
   readonly metrics: ControllerMetrics;
   readonly log: Logger;
   readonly fence: () => void;
+  /** Absent: whatever is no longer wanted may be taken down. */
+  readonly removals?: RemovalGuard | undefined;
 }
 
 interface Round {
@@ -70,13 +73,17 @@ interface Round {
 const longestRoundMs = 300_000;
 const probeTimeoutMs = 10_000;
 const deletionLookMs = 5_000;
+const heldLookMs = 60_000;
 const subjectsInEvent = 5;
 
 /** Plans, filters, carries out, and looks whether it stands. Rejects with what is to be tried again. */
 export async function actOn<W>(options: ActingOptions<W>, object: KubeObject, round: Round): Promise<Conclusion> {
   const planned = await planObject(options.planning, object);
   if (planned.phase !== 'planned') return undecided(planned);
-  const ordered = orderActions(planned.plans, isDeleting(object));
+  const wanted = orderActions(planned.plans, isDeleting(object));
+  const hold = wanted.removes.length === 0 ? undefined : options.removals?.hold();
+  const ordered = hold === undefined ? wanted : { ...wanted, removes: [] };
+  if (hold !== undefined && ordered.makes.length === 0) return held(planned, hold);
   const actions = [...ordered.makes, ...ordered.removes];
   if (actions.length === 0 && !(isDeleting(object) && isPaused(object))) {
     return await standing(options, object, { planned, ...round });
@@ -94,6 +101,11 @@ export async function actOn<W>(options: ActingOptions<W>, object: KubeObject, ro
 function undecided(planned: Exclude<PlannedObject, PlannedActions>): Conclusion {
   const { phase, reason, message, retryAfterMs } = planned;
   return { outcome: { phase, reason, message }, probes: [], isClean: false, afterMs: retryAfterMs };
+}
+
+/** What is not wanted any more stays for now; it comes back when the hold is lifted. */
+function held(planned: PlannedActions, hold: Hold): Conclusion {
+  return { ...concluded(planned, { phase: 'pending', ...hold }), afterMs: heldLookMs };
 }
 
 function concluded(planned: PlannedActions, outcome: Outcome, probes: readonly ProbeResult[] = []): Conclusion {

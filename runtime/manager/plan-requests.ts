@@ -127,12 +127,10 @@ function askedObject(options: PlanRequestOptions, request: KubeObject): Asked {
   const spec = request['spec'];
   const object = isRecord(spec) ? spec['object'] : undefined;
   if (!isObject(object)) return refused('Invalid', 'spec.object is no object with apiVersion, kind and name.');
-  const kind = options.kinds.find(
-    (known) => known.kind === object.kind && object.apiVersion === `${known.group}/${known.version}`,
-  );
+  const kind = options.kinds.find((known) => isKindOf(known, object));
   if (kind === undefined) return refused('UnknownKind', `Nothing is planned for ${object.apiVersion} ${object.kind}.`);
   const place = request.metadata.namespace;
-  const namespace = kind.scope === 'Namespaced' ? (object.metadata.namespace ?? place) : undefined;
+  const namespace = namespaceOf(kind, object, place);
   if ((namespace ?? options.systemNamespace) !== place) {
     return refused('Forbidden', 'Objects of another namespace cannot be asked about here.');
   }
@@ -142,6 +140,14 @@ function askedObject(options: PlanRequestOptions, request: KubeObject): Asked {
   const placed = options.place?.(hypothetical, cache) ?? hypothetical;
   // What the leader itself would do starts from what stands.
   return { object: options.leads ? hypothetical : placed, hosts: hostsOf(placed) };
+}
+
+function namespaceOf({ scope }: KindDefinition, object: KubeObject, place: string | undefined): string | undefined {
+  return scope === 'Namespaced' ? (object.metadata.namespace ?? place) : undefined;
+}
+
+function isKindOf({ kind, group, version }: KindDefinition, object: KubeObject): boolean {
+  return kind === object.kind && object.apiVersion === `${group}/${version}`;
 }
 
 /** The object as asked about, with the identity and the status of the stored one. */

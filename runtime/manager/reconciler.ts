@@ -16,7 +16,9 @@ import type { ControllerMetrics, ReconcileResult } from './metrics.ts';
 import { failureOf } from './outcomes.ts';
 import { isDeleting, planObject, type PlannedObject, type PlanningOptions } from './plan-object.ts';
 import { answeredRequest, requestedAtAnnotation, statusBody } from './status-body.ts';
+import type { RemovalGuard } from './removal-guard.ts';
 import { createStatusWriter, type StatusWriter } from './status-writer.ts';
+import { takeDown } from './take-down.ts';
 
 /**
  * The one loop, for all kinds. One call is one round: it looks at what is true now and brings the world nearer to what is wanted.
@@ -33,6 +35,8 @@ export interface Reconciler {
   writtenRevision(key: string): string | undefined;
   /** The plan for an object that need not be stored: read-only. */
   plan(object: KubeObject): Promise<PlannedObject>;
+  /** The next round takes down what is here for this key, unless its object is there then. */
+  abandon(key: string): void;
 }
 
 export interface ReconcilerOptions<W> {
@@ -48,6 +52,7 @@ export interface ReconcilerOptions<W> {
   readonly log: Logger;
   /** Throws LostLeadershipError when somebody else leads. */
   readonly fence: () => void;
+  readonly removals?: RemovalGuard | undefined;
 }
 
 /** `wcp360-domain.host`: the field manager of a controller. */
@@ -60,6 +65,7 @@ interface Loop<W> extends ReconcilerOptions<W> {
   readonly statuses: StatusWriter;
   readonly finalizer: FinalizerOptions | undefined;
   readonly memories: Map<string, Memory>;
+  readonly abandoned: Set<string>;
 }
 
 /** A loop for one controller, remembering nothing yet. */
@@ -79,12 +85,16 @@ export function createReconciler<W>(options: ReconcilerOptions<W>): Reconciler {
     finalizer:
       controller.finalizer === undefined ? undefined : { client, type, fieldManager, finalizer: controller.finalizer },
     memories: new Map(),
+    abandoned: new Set(),
   };
   return {
+    abandon: (key) => void loop.abandoned.add(key),
     writtenRevision: loop.statuses.revisionOf,
     plan: async (object) => await planObject(planning, object),
     reconcile: async (key, signal) => {
       const object = options.cache.get(kind, parseKeyText(key));
+      if (object === undefined && loop.abandoned.has(key)) return await abandon(loop, key, signal);
+      loop.abandoned.delete(key);
       if (object === undefined || controller.concerns?.(object) === false) return forget(loop, key);
       try {
         return await round(loop, { key, object }, signal);
@@ -103,6 +113,21 @@ function forget<W>(loop: Loop<W>, key: string): ReconcileResult {
   loop.statuses.forget(key);
   loop.queue.forget(key);
   return 'success';
+}
+
+/** Stops serving for an object that is gone: what the drivers call theirs to end (never data). */
+async function abandon<W>(loop: Loop<W>, key: string, signal: AbortSignal): Promise<ReconcileResult> {
+  const { kind } = loop.controller.kind as KindDefinition;
+  try {
+    await takeDown({ ...loop.acting, log: loop.log, signal }, kind, key);
+    loop.abandoned.delete(key);
+    return forget(loop, key);
+  } catch (err) {
+    if (signal.aborted || err instanceof LostLeadershipError) throw err;
+    loop.log.warn({ err, kind, key }, 'an orphan could not be taken down');
+    loop.queue.retry(key);
+    return 'error';
+  }
 }
 
 interface Subject {

@@ -179,6 +179,21 @@ t.test('a failure is told with its count and the next try, and tried until it go
   t.equal(conditionOf(await settled('one', 'Standing'), 'Reconciling'), undefined);
 });
 
+t.test('the status of a failure, coming back as a change, does not cut its back-off short', async (t) => {
+  const { client, shop, start, settled } = await setUp(t);
+  let tries = 0;
+  shop.before = () => {
+    tries += 1;
+    throw new Error('never');
+  };
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  await settled('one', 'ApplyFailed');
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  // 0.2 s doubling: after 0, 0.2, 0.6 and 1.4 s, and once more where the first change came in two steps.
+  t.ok(tries <= 6, `${tries} tries`);
+});
+
 t.test('a manager that dies at any action is taken over by the next one, and the end is the same', async (t) => {
   const { client, shop, start, settled, patch, widget } = await setUp(t);
   const scenario: readonly {

@@ -5,7 +5,7 @@ import type { NginxAction, SiteTable } from './model.ts';
 import { observeSites } from './observe.ts';
 import { normalizeSites, planSites } from './plan.ts';
 import { parseRecord, sitesDirectory } from './record.ts';
-import { advanceSites, sitesOf, type SitesSnapshot } from './snapshot.ts';
+import { advanceSites, ownersOf, sitesOf, type SitesSnapshot } from './snapshot.ts';
 
 /**
  * The web front's site table. nginx itself is started once by `startFront` and never reloaded for a site: a record counts from the moment it is renamed
@@ -18,6 +18,7 @@ export const nginxDriver: Driver<'nginx', SitesSnapshot, SiteTable, NginxAction,
   observe: (world, signal) => observeSites(world.host, signal),
   advance: advanceSites,
   of: (owner, snapshot) => sitesOf(snapshot, ownerId(owner)),
+  owners: ownersOf,
   plan: planSites,
   apply: applySite,
   settle: async () => undefined,

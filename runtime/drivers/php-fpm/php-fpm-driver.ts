@@ -23,6 +23,7 @@ export const phpFpmDriver: Driver<'php-fpm', PoolsSnapshot, PhpPools, PhpFpmActi
   observe: (world, signal) => observePools(world.host, signal),
   advance: advancePools,
   of: (owner, snapshot) => snapshot.get(ownerId(owner)) ?? noPools,
+  owners: (snapshot) => snapshot.keys(),
   plan: planPools,
   apply: applyPool,
   settle: async () => undefined,
