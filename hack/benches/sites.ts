@@ -1,3 +1,266 @@
-import type { Bench } from './measurement.ts';
+import { Agent, request } from 'node:http';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openInstance, processNamed, type Instance } from './instance.ts';
+import { openClient } from './load.ts';
+import { childFaultsOf, cpuSecondsOf, measurement, memoryBytesOf, percentile } from './measurement.ts';
+import type { Bench, BenchOptions } from './measurement.ts';
+import { makePlainSites } from './reference/plain-sites.ts';
+import { measureServing } from './serving.ts';
+import { watchWrites, type WriteLog } from './site-writes.ts';
 
-export const sitesBench: Bench = async () => undefined;
+const bench = 'sites';
+const tenant = 'bench';
+const connections = 16;
+const group = '/apis/hosting.wcp360.io/v1alpha1';
+const domainsPath = `${group}/namespaces/${tenant}/domains`;
+
+/** Domains from manifest to answer, on a whole instance; each count from an empty store. */
+export const sitesBench: Bench = async (options) => {
+  const counts = options.quick ? [100] : [100, 1_000, 10_000];
+  for (const count of counts) {
+    const instance = await openInstance();
+    try {
+      await makeTenant(instance);
+      await measureAll(instance, count, options);
+      await measureOneMore(instance, count, options);
+      reportMemory(instance, count, options);
+      await measureResync(instance, count, options);
+      if (count === counts.at(-1)) await measureServing({ instance, tenant, domainsPath, apply }, options);
+    } finally {
+      await instance.close();
+    }
+  }
+};
+
+export type Apply = typeof apply;
+
+/** Server-side apply, as wcpctl does it. */
+async function apply(instance: Instance, objects: readonly Applied[], inParallel = 1): Promise<void> {
+  const client = openClient({ url: instance.apiUrl, tls: instance.admin, connections: inParallel });
+  const make = (n: number): { readonly path: string; readonly body: string } => {
+    const { path, object } = objects[n] ?? { path: '', object: {} };
+    return { path: `${path}?fieldManager=bench&force=true`, body: JSON.stringify(object) };
+  };
+  const headers = { 'content-type': 'application/apply-patch+yaml' };
+  try {
+    await client.run({ requests: objects.length, method: 'PATCH', headers, make });
+  } finally {
+    client.close();
+  }
+}
+
+export interface Applied {
+  readonly path: string;
+  readonly object: unknown;
+}
+
+function objectOf(kind: string, path: string, name: string, spec: unknown): Applied {
+  const namespace = path === domainsPath ? { namespace: tenant } : {};
+  const metadata = { name, ...namespace };
+  return { path: `${path}/${name}`, object: { apiVersion: 'hosting.wcp360.io/v1alpha1', kind, metadata, spec } };
+}
+
+function domainOf(name: string): Applied {
+  return objectOf('Domain', domainsPath, name, { hostname: hostOf(name) });
+}
+
+function hostOf(name: string): string {
+  return `${name}.bench.example`;
+}
+
+async function makeTenant(instance: Instance): Promise<void> {
+  const log = await watchWrites(instance.store);
+  await apply(instance, [
+    objectOf('Package', `${group}/packages`, tenant, { limits: { domains: 20_000, memory: '4Gi' } }),
+    objectOf('Tenant', `${group}/tenants`, tenant, { packageRef: { name: tenant } }),
+  ]);
+  await apply(instance, [domainOf('first')]).catch(async () => await namespaceThere(instance));
+  await apply(instance, [domainOf('first')]);
+  await log.ready(1);
+  log.close();
+}
+
+const tenantTimeoutMs = 20_000;
+
+/** The leader makes the tenant's namespace and what belongs into it. */
+async function namespaceThere(instance: Instance): Promise<void> {
+  const giveUpAt = Date.now() + tenantTimeoutMs;
+  for (;;) {
+    const isThere = await stat(join(instance.directory, 'tenants', tenant)).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return;
+    if (Date.now() > giveUpAt) throw new Error('the tenant was not made in time');
+    await pause(50);
+  }
+}
+
+async function measureAll(instance: Instance, count: number, options: BenchOptions): Promise<void> {
+  const names = Array.from({ length: count }, (_, n) => `site-${n}`);
+  options.note(`${count} domains over ${connections} connections`);
+  const log = await watchWrites(instance.store);
+  const cpuBefore = cpuByProgram(instance);
+  const startedAt = performance.now();
+  await apply(instance, names.map(domainOf), connections);
+  const appliedSeconds = (performance.now() - startedAt) / 1000;
+  await log.ready(count);
+  const seconds = (performance.now() - startedAt) / 1000;
+  const cpu = cpuByProgram(instance).map(({ name, seconds: used }, n) => {
+    const ms = ((used - (cpuBefore[n]?.seconds ?? 0)) * 1000) / count;
+    return { name, ms };
+  });
+  await pause(1_000);
+  log.close();
+  const plain = join(instance.directory, 'plain');
+  await mkdir(plain);
+  const sites = join(instance.directory, 'front/sites');
+  const { uid, gid } = await stat(join(instance.directory, 'tenants', tenant, 'domains/first'));
+  const record = await readFile(join(sites, hostOf('first')), 'utf8').catch(
+    async () => await readFile(join(sites, `${hostOf('first')}.json`), 'utf8'),
+  );
+  options.note(`the plain program makes ${log.writes.length} writes`);
+  const reference = await makePlainSites({
+    ...{ store: instance.store, writes: log.writes, names, directory: plain, record, uid, gid, connections },
+  });
+  const at = `of ${count} domains`;
+  options.report(
+    measurement(
+      { bench, measure: `all ${count} domains Ready, from none`, value: seconds, reference, unit: 's' },
+      { atMost: 2.5 },
+    ),
+  );
+  options.report(measurement({ bench, measure: `applied (answers only) ${at}`, value: appliedSeconds, unit: 's' }));
+  reportWrites(log, count, options);
+  for (const { name, ms } of cpu)
+    options.report(measurement({ bench, measure: `CPU of ${name} per domain ${at}`, value: ms, unit: 'ms' }));
+}
+
+const programs = ['etcd', 'server', 'controller', 'agent'] as const;
+
+function cpuByProgram(instance: Instance): readonly { readonly name: string; readonly seconds: number }[] {
+  return programs.map((name) => ({ name, seconds: cpuSecondsOf(processNamed(instance, name).pid) }));
+}
+
+function reportWrites(log: WriteLog, count: number, options: BenchOptions): void {
+  for (const [collection, writes] of log.counts) {
+    if (writes < count / 2) continue;
+    const measure = `etcd writes to ${collection} per domain of ${count}`;
+    options.report(measurement({ bench, measure, value: writes / count, unit: 'writes' }));
+  }
+}
+
+/** From apply to the first correct answer, one domain at a time. */
+async function measureOneMore(instance: Instance, count: number, options: BenchOptions): Promise<void> {
+  const tries = options.quick ? 20 : 100;
+  options.note(`one domain more, ${tries} times`);
+  const before = frontOf(instance);
+  const latenciesMs: number[] = [];
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const client = openClient({ url: instance.apiUrl, tls: instance.admin, connections: 1 });
+  const headers = { 'content-type': 'application/apply-patch+yaml' };
+  for (let n = 0; n < tries; n++) {
+    const { path, object } = domainOf(`more-${n}`);
+    const make = () => ({ path: `${path}?fieldManager=bench&force=true`, body: JSON.stringify(object) });
+    const startedAt = performance.now();
+    const applied = client.run({ requests: 1, method: 'PATCH', headers, make });
+    await firstAnswer(agent, instance.httpPort, hostOf(`more-${n}`));
+    latenciesMs.push(performance.now() - startedAt);
+    await applied;
+    // The rest of its way (status, events) is not to be in the next one's time.
+    await pause(30);
+  }
+  client.close();
+  agent.destroy();
+  const measure = `apply to first answer with ${count} domains there`;
+  options.report(measurement({ bench, measure: `p50 of ${measure}`, value: percentile(latenciesMs, 0.5), unit: 'ms' }));
+  const p95 = { bench, measure: `p95 of ${measure}`, value: percentile(latenciesMs, 0.95), unit: 'ms' };
+  options.report(measurement(p95, { atMost: 200 }));
+  const restarts = frontOf(instance).filter((process) => !before.includes(process)).length;
+  options.report(
+    measurement({ bench, measure: 'nginx processes started meanwhile', value: restarts, unit: '' }, { atMost: 0 }),
+  );
+}
+
+function frontOf(instance: Instance): readonly string[] {
+  return instance
+    .processes()
+    .filter(({ name }) => name.startsWith('nginx'))
+    .map(({ pid, startTime }) => `${pid} ${startTime}`);
+}
+
+const answerTimeoutMs = 20_000;
+
+async function firstAnswer(agent: Agent, port: number, host: string): Promise<void> {
+  const giveUpAt = performance.now() + answerTimeoutMs;
+  while ((await statusOf(agent, port, host)) !== 200) {
+    if (performance.now() > giveUpAt) throw new Error(`${host} was not served in ${answerTimeoutMs / 1000} s`);
+    await pause(1);
+  }
+}
+
+function statusOf(agent: Agent, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    request({ agent, host: '127.0.0.1', port, path: '/', headers: { host } }, (answer) => {
+      answer.on('end', () => resolve(answer.statusCode ?? 0)).resume();
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+function reportMemory(instance: Instance, count: number, options: BenchOptions): void {
+  const byName = new Map<string, number>();
+  for (const { pid, name } of instance.processes()) byName.set(name, (byName.get(name) ?? 0) + memoryBytesOf(pid));
+  for (const [name, bytes] of [...byName].toSorted(([a], [b]) => a.localeCompare(b)))
+    options.report(
+      measurement({ bench, measure: `PSS of ${name} at ${count} domains`, value: bytes / 2 ** 20, unit: 'MiB' }),
+    );
+}
+
+/** A resync of controller and agent with nothing changed: what they write, and whether they start a process (their reaped children's page faults tell). */
+async function measureResync(instance: Instance, count: number, options: BenchOptions): Promise<void> {
+  const pids = ['controller', 'agent'].map((name) => processNamed(instance, name).pid);
+  await quiet(pids);
+  const log = await watchWrites(instance.store);
+  const faultsBefore = pids.map(childFaultsOf);
+  const cpuBefore = pids.map(cpuSecondsOf);
+  for (const pid of pids) process.kill(pid, 'SIGUSR2');
+  await quiet(pids);
+  const cpuMs = pids.map((pid, n) => (cpuSecondsOf(pid) - (cpuBefore[n] ?? 0)) * 1000);
+  const children = pids.filter((pid, n) => childFaultsOf(pid) !== faultsBefore[n]).length;
+  const events = (log.counts.get('core/events') ?? 0) + log.writes.length;
+  log.close();
+  const measure = `full resync of ${count} domains`;
+  const row = (what: string, value: number, unit: string) => ({ bench, measure: `${measure}: ${what}`, value, unit });
+  options.report(measurement(row('etcd writes but for leases', events, ''), { atMost: 0 }));
+  options.report(measurement(row('programs that started a process', children, ''), { atMost: 0 }));
+  options.report(
+    measurement(
+      row(
+        'CPU of controller and agent',
+        cpuMs.reduce((sum, ms) => sum + ms, 0),
+        'ms',
+      ),
+    ),
+  );
+}
+
+const quietMs = 1_000;
+const idleRatio = 0.05;
+
+/** Until none of these processes has used CPU worth mentioning for a second. */
+async function quiet(pids: readonly number[]): Promise<void> {
+  const used = (): number => pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+  for (let before = used(); ;) {
+    await pause(quietMs);
+    const now = used();
+    if (now - before < (idleRatio * quietMs) / 1000) return;
+    before = now;
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

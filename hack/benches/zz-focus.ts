@@ -10,7 +10,17 @@ await lab.freshEtcd();
 const list = [];
 if (which !== 'ours') {
   const port = await freePort();
-  const child = spawn(process.execPath, [...(prof ? ['--cpu-prof', `--cpu-prof-dir=${prof}`] : []), join(import.meta.dirname, 'reference/bare-server.ts'), `--port=${port}`, `--endpoint=${lab.etcd.endpoint}`, `--pki=${lab.pki.directory}`], { stdio: 'inherit' });
+  const child = spawn(
+    process.execPath,
+    [
+      ...(prof ? ['--cpu-prof', `--cpu-prof-dir=${prof}`] : []),
+      join(import.meta.dirname, 'reference/bare-server.ts'),
+      `--port=${port}`,
+      `--endpoint=${lab.etcd.endpoint}`,
+      `--pki=${lab.pki.directory}`,
+    ],
+    { stdio: 'inherit' },
+  );
   await awaitAnswer(lab, `https://127.0.0.1:${port}`, '/bytes?size=1');
   list.push({ name: 'bare', child, url: `https://127.0.0.1:${port}`, path: '/bare' });
 }
@@ -19,7 +29,17 @@ if (which !== 'bare') {
   const child = lab.start('server', serverFlags(lab, port));
   const url = `https://127.0.0.1:${port}`;
   await awaitAnswer(lab, url, '/readyz');
-  await runLoad({ url, tls: lab.admin, connections: 1, requests: 1, method: 'POST', make: () => ({ path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', body: JSON.stringify(widgetDefinition) }) });
+  await runLoad({
+    url,
+    tls: lab.admin,
+    connections: 1,
+    requests: 1,
+    method: 'POST',
+    make: () => ({
+      path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+      body: JSON.stringify(widgetDefinition),
+    }),
+  });
   await awaitAnswer(lab, url, widgetPath);
   list.push({ name: 'ours', child, url, path: widgetPath });
 }
@@ -27,11 +47,21 @@ const clients = list.map((s) => openClient({ url: s.url, tls: lab.admin, connect
 for (let round = 0; round < 4; round++)
   for (const [i, s] of list.entries()) {
     const c = clients[i]!;
-    const b = cpuSecondsOf(s.child.pid!), e = cpuSecondsOf(lab.etcd.pid), m = cpuSecondsOf(process.pid);
+    const b = cpuSecondsOf(s.child.pid!),
+      e = cpuSecondsOf(lab.etcd.pid),
+      m = cpuSecondsOf(process.pid);
     const n = Number(count) / 4;
-    const r = await c.run({ requests: n, method: 'POST', make: (k) => ({ path: s.path, body: widgetText(`f${round}-${k}`) }) });
+    const r = await c.run({
+      requests: n,
+      method: 'POST',
+      make: (k) => ({ path: s.path, body: widgetText(`f${round}-${k}`) }),
+    });
     const per = (x: number) => ((x * 1e6) / n).toFixed(0);
-    console.log(s.name, round, `${r.perSecond.toFixed(0)}/s server ${per(cpuSecondsOf(s.child.pid!) - b)}us etcd ${per(cpuSecondsOf(lab.etcd.pid) - e)}us client ${per(cpuSecondsOf(process.pid) - m)}us`);
+    console.log(
+      s.name,
+      round,
+      `${r.perSecond.toFixed(0)}/s server ${per(cpuSecondsOf(s.child.pid!) - b)}us etcd ${per(cpuSecondsOf(lab.etcd.pid) - e)}us client ${per(cpuSecondsOf(process.pid) - m)}us`,
+    );
   }
 for (const c of clients) c.close();
 if (which !== 'ours' && prof) list[0]!.child.kill('SIGUSR2');

@@ -2,7 +2,7 @@ import { isRecord } from './json.ts';
 import { parseJsonPath, type JsonPath } from './json-path-parse.ts';
 import { readJsonPath } from './json-path-read.ts';
 
-export { compileJsonPathTemplate, type JsonPathTemplate } from './json-path-template.ts';
+export { compileJsonPathTemplate } from './json-path-template.ts';
 
 /**
  * kubectl's dialect of JSON path (kubernetes.io/docs/reference/kubectl/jsonpath): fields with `\.` escapes, quoted fields, indexes and

@@ -22,6 +22,7 @@ import { keepHouse } from './agent/keep-house.ts';
 import { prepareHost } from './agent/prepare-host.ts';
 import { secretReader } from './agent/secret-reader.ts';
 import type { ProgramArgs } from './flags.ts';
+import { resyncOnSignal } from './resync-on-signal.ts';
 import { serveMetrics } from './serve-metrics.ts';
 import { terminated } from './terminated.ts';
 
@@ -69,6 +70,7 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
     hostSelector: { host: config.hostName },
     planRequests: { kind: planRequestKind, leads: false, systemNamespace: 'wcp360-system', place: placedPreview },
   });
+  resyncOnSignal(() => manager.resync(), signal);
   await serveMetrics(config.metricsListen, metrics, signal);
   await keepHouse({ host, log, signal });
   await manager.ended;

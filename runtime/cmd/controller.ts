@@ -18,6 +18,7 @@ import { startManager } from '#runtime/manager/manager.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import type { ProgramArgs } from './flags.ts';
+import { resyncOnSignal } from './resync-on-signal.ts';
 import { serveMetrics } from './serve-metrics.ts';
 import { terminated } from './terminated.ts';
 
@@ -52,6 +53,7 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     },
     planRequests: { kind: planRequestKind, leads: true, systemNamespace, place: placedPreview },
   });
+  resyncOnSignal(() => manager.resync(), signal);
   await serveMetrics(config.metricsListen, metrics, signal);
   await manager.ended;
   await client.close();

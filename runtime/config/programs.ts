@@ -189,6 +189,5 @@ export const downConfig = {
 } as const satisfies ProgramConfig;
 
 export type ServerConfig = TypeOf<typeof serverConfig>;
-export type ControllerConfig = TypeOf<typeof controllerConfig>;
 export type AgentConfig = TypeOf<typeof agentConfig>;
 export type UpConfig = TypeOf<typeof upConfig>;

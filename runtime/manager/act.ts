@@ -1,3 +1,4 @@
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import { orderActions, type OrderedActions } from '#runtime/plan/order.ts';
 import type { Action } from '#runtime/plan/plan.ts';
@@ -22,7 +23,7 @@ import {
 import type { Hold, RemovalGuard } from './removal-guard.ts';
 
 /** Look, but change nothing. */
-export const pausedAnnotation = 'hosting.wcp360.io/paused';
+const pausedAnnotation = ANNOTATIONS.paused;
 
 /** What the loop keeps of an object from round to round; all of it can be lost. */
 export interface Memory {

@@ -11,12 +11,12 @@ import type { ObjectChange } from './informer.ts';
 import { createControllerMetrics, type ControllerMetrics } from './metrics.ts';
 import { storeKeyOf } from './object-store.ts';
 import type { PlannedObject } from './plan-object.ts';
+import type { OrphanKeeper } from './orphans.ts';
 import { createEchoFilter, type EchoFilter } from './own-echo.ts';
 import { createReconciler, type Reconciler, type ReconcilerOptions } from './reconciler.ts';
 
 /** One controller at work: its queue, its workers, and what puts keys into the queue. */
-export interface ControllerRunner {
-  readonly kind: KindDefinition;
+export interface ControllerRunner extends OrphanKeeper {
   readonly name: string;
   /** Works until the signal aborts or leadership is lost; call it once all caches have synced. */
   run(signal: AbortSignal): Promise<void>;
@@ -58,6 +58,13 @@ export function createControllerRunner<W>(options: ControllerRunnerOptions<W>): 
     name: controller.name,
     resync,
     plan: async (object) => await reconciler.plan(object),
+    owners: async () => await ownersOf(options, kind),
+    abandon: (keys) => {
+      for (const key of keys) {
+        reconciler.abandon(key);
+        queue.add(key);
+      }
+    },
     concerns: (object) => controller.concerns?.(object as ResourceOf<KindDefinition>) !== false,
     run: async (signal) => {
       const stop = (): void => queue.close();
@@ -118,6 +125,19 @@ function keysOf<W>(options: ControllerRunnerOptions<W>, watch: Watch, change: Ob
   return new Set([...keys, ...before].map(keyText));
 }
 
+async function ownersOf<W>(
+  { controller, drivers }: ControllerRunnerOptions<W>,
+  kind: KindDefinition,
+): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>();
+  for (const driver of Object.values(controller.drivers as Record<string, AnyDriver<W>>)) {
+    if (driver.owners === undefined) continue;
+    const { snapshots } = drivers.of(driver);
+    for (const key of ownKeys(driver.owners(snapshots.peek() ?? (await snapshots.get())), kind)) keys.add(key);
+  }
+  return keys;
+}
+
 function objectsOf(informers: InformerSet, kind: KindDefinition): readonly KubeObject[] {
   return informers.cache.list(kind);
 }
@@ -129,8 +149,12 @@ function driftedKeys(
   owners: readonly string[] | undefined,
 ): Iterable<string> {
   if (owners === undefined) return objectsOf(informers, kind).map(storeKeyOf);
+  return ownKeys(owners, kind);
+}
+
+function ownKeys(owners: Iterable<string>, kind: KindDefinition): readonly string[] {
   const prefix = `${kind.kind}/`;
-  return owners
+  return [...owners]
     .filter((owner) => owner.startsWith(prefix))
     .map((owner) => keyText(parseKeyText(owner.slice(prefix.length))));
 }

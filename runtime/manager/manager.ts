@@ -12,7 +12,9 @@ import { createEventRecorder } from './event-recorder.ts';
 import { createInformerSet, type HostSelector, type InformerSet } from './informer-set.ts';
 import { runWithLeadership, type LeaderElectionOptions, type Leadership } from './leader-election.ts';
 import { answerPlanRequests, type PlanRequestOptions } from './plan-requests.ts';
+import { createOrphanSweep } from './orphans.ts';
 import type { PlannedObject } from './plan-object.ts';
+import type { RemovalGuard } from './removal-guard.ts';
 
 export interface ManagerOptions<W> {
   readonly client: Client;
@@ -35,6 +37,8 @@ export interface ManagerOptions<W> {
   readonly fieldSelectors?: Readonly<Record<string, string>>;
   /** Answers `wcpctl diff`. */
   readonly planRequests?: Pick<PlanRequestOptions, 'kind' | 'leads' | 'systemNamespace' | 'place'>;
+  /** For agents: asked before anything is taken down. With it, what is served here for objects that are gone is found and ended. */
+  readonly removals?: RemovalGuard;
   /** Rounds at once per controller; 8. */
   readonly concurrency?: number;
   /** A full pass without any cause; 10 h ± 10 %. */
@@ -84,6 +88,9 @@ export function startManager<W>(options: ManagerOptions<W>): Manager {
       const parts = { client, log, clock, signal: leading, informers, planObject, kinds, by: options.identity };
       answerPlanRequests({ ...options.planRequests, ...parts });
     }
+    if (options.removals !== undefined) {
+      void keepGuard(options, { informers, runners, clock, guard: options.removals, signal: leading });
+    }
     log.info({ controllers: runners.map(({ name }) => name) }, 'controllers start');
     await Promise.all([
       ...runners.map(async (runner) => await runner.run(leading)),
@@ -126,7 +133,7 @@ function createRunners<W>(options: ManagerOptions<W>, parts: Parts): readonly Co
     const events = createEventRecorder({ client, component, instance: options.identity, clock, log, signal });
     const facts = log.child({ controller: controller.name });
     const shared = { client, cache, world, drivers, events, metrics, clock, log: facts, fence, informers, concurrency };
-    return createControllerRunner({ ...shared, controller });
+    return createControllerRunner({ ...shared, controller, removals: options.removals });
   });
 }
 
@@ -176,6 +183,30 @@ async function runToEnd<W>(
     run.stop.abort(new Error('the manager has ended'));
     await run.following;
   }
+}
+
+/** Looks for orphans, and whenever a collection had to be read anew: there may be another store behind the server. */
+async function keepGuard<W>(
+  options: ManagerOptions<W>,
+  parts: Pick<Parts, 'informers' | 'clock' | 'signal'> & {
+    readonly runners: readonly ControllerRunner[];
+    readonly guard: RemovalGuard;
+  },
+): Promise<void> {
+  const { informers, runners, guard, clock, signal } = parts;
+  const { client, log } = options;
+  const sweep = createOrphanSweep({ client, cache: informers.cache, keepers: runners, guard, clock, log });
+  for (const { kind } of runners) {
+    informers.subscribe(kind, ({ type, filling }) => {
+      if (filling) guard.suspect();
+      if (filling || type === 'deleted') sweep.due();
+    });
+  }
+  guard.onLift(() => {
+    for (const runner of runners) runner.resync();
+    sweep.due();
+  });
+  await sweep.run(signal);
 }
 
 async function resyncFromTimeToTime<W>(

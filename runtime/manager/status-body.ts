@@ -1,3 +1,4 @@
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
@@ -16,7 +17,7 @@ export interface StatusSource {
 type NewCondition = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;
 
 /** Asked for by people and GitOps tools: reconcile now. Answered in `status.lastHandledRequestAt`. */
-export const requestedAtAnnotation = 'hosting.wcp360.io/requested-at';
+export const requestedAtAnnotation = ANNOTATIONS.requestedAt;
 
 /**
  * The status to apply: the controller's fields and conditions, completed. `lastTransitionTime` moves only with a condition's status.

@@ -192,7 +192,7 @@ await t.test('under Warn and Observe a change by hand stays, and under Warn it i
     }, 'the policy to be seen');
     await until(async () => (await recordText()) !== '', 'the record');
     const before = await recordText();
-    await writeFile(record, before.replace('"tenant"', ' "tenant"'));
+    await writeFile(record, before.replace('"compress":true', '"compress":false'));
     const edited = await recordText();
     t.not(edited, before);
     if (policy === 'Warn')

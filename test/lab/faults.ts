@@ -51,17 +51,17 @@ export interface Faults {
   /** How late a change is seen. */
   readonly lagMs?: () => number;
   /** Called for every write. */
-  readonly onWrite?: (text: string) => void;
+  readonly onWrite?: (text: string, body: unknown) => void;
 }
 
 /** A client to which all of this happens. */
 export function faultyClient(client: Client, faults: Faults): Client {
   let writes = 0;
-  const write = async <T>(verb: string, type: ResourceType, call: () => Promise<T>): Promise<T> => {
+  const write = async <T>(verb: string, type: ResourceType, call: () => Promise<T>, body?: unknown): Promise<T> => {
     if (type.kind === 'Event') return faults.mortal.isDead ? await Promise.reject(new SimulatedCrash()) : await call();
     faults.mortal.beforeEffect();
     writes += 1;
-    faults.onWrite?.(`${verb} ${type.kind}`);
+    faults.onWrite?.(`${verb} ${type.kind}`, body);
     if (writes === faults.losesRequest) throw new HostError('the connection broke before the request was sent');
     const answer = await call();
     if (writes === faults.losesAnswer) throw new HostError('the connection broke before the answer came');
@@ -72,7 +72,7 @@ export function faultyClient(client: Client, faults: Faults): Client {
     create: async (type, ...rest) => await write('create', type, async () => await client.create(type, ...rest)),
     replace: async (type, ...rest) => await write('replace', type, async () => await client.replace(type, ...rest)),
     patch: async (type, ...rest) => await write('patch', type, async () => await client.patch(type, ...rest)),
-    apply: async (type, ...rest) => await write('apply', type, async () => await client.apply(type, ...rest)),
+    apply: async (type, ...rest) => await write('apply', type, async () => await client.apply(type, ...rest), rest),
     delete: async (type, ...rest) => await write('delete', type, async () => await client.delete(type, ...rest)),
     watch: (type, options) => lagging(client.watch(type, options), faults),
   };

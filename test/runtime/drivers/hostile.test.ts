@@ -94,7 +94,10 @@ t.test(
         }
         return (await ask('neighbour.example')).body === 'neighbour';
       }),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        examples: Object.keys(mutations).map((field) => [{ field, value: 'x'.repeat(65_536) }]),
+      },
     );
     each.equal(await workers(), before, 'no worker died');
     await put('hostile.example', {});

@@ -18,7 +18,8 @@ local framing = {
   ["te"] = true, ["date"] = true, ["server"] = true, ["content-encoding"] = true, ["content-range"] = true, ["location"] = true, ["set-cookie"] = true,
 }
 
-local function is_text(value) return type(value) == "string" and not value:find("[%c]") end
+-- One line, of a length that every client takes in a header.
+local function is_text(value) return type(value) == "string" and #value <= 4096 and not value:find("[%c]") end
 
 -- A path that starts with `prefix` (which ends with a slash) and has no empty, `.` or `..` part after it.
 local function is_path_below(value, prefix)
@@ -30,7 +31,7 @@ end
 local function headers_of(record)
   local list, hsts = {}, nil
   for name, value in pairs(record.headers or {}) do
-    if type(name) == "string" and name:match("^[%w!#$%%&'*+%-.^_`|~]+$") and is_text(value) and not framing[name:lower()] then
+    if type(name) == "string" and #name <= 100 and name:match("^[%w!#$%%&'*+%-.^_`|~]+$") and is_text(value) and not framing[name:lower()] then
       if name:lower() == "strict-transport-security" then hsts = value else list[#list + 1] = { name, value } end
     end
   end
