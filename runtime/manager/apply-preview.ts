@@ -53,10 +53,16 @@ function isRecordKept({ value, live, owned }: Kept, unowned: ReadonlySet<string>
     const part = value[key];
     if (part === undefined || unowned.has(key)) continue;
     const below = owned[`f:${key}`];
+    // Of an empty list or record nobody owns anything.
+    if (below === undefined && isEmpty(part) && isEqual(part, live[key])) continue;
     if (!isRecord(below) || !isKept(part, live[key], below)) return false;
     wanted += 1;
   }
   return wanted === countFields(owned);
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) ? value.length === 0 : isRecord(value) && Object.keys(value).length === 0;
 }
 
 function countFields(owned: Fields): number {
