@@ -7,24 +7,29 @@ top=$1 directory=$2
 namespace=quickstart
 wcpctl=("$directory/bin/wcpctl" --kubeconfig "$directory/admin.kubeconfig")
 
+# as_tenant COMMAND…: inside of the instance's mount namespace, where its directory can be entered even if the checkout lies in a closed home.
+as_tenant() {
+  local uid supervisor
+  uid=$(stat -c %u "$directory/tenants/$namespace/tmp")
+  supervisor=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$directory/run/supervisor.json")
+  exec nsenter --target "$supervisor" --mount -- setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs "$@"
+}
+
 # fill_site DOMAIN: copies the example's files into the domain's document root as the tenant, unless something is there already.
 fill_site() {
-  local root="$directory/tenants/$namespace/domains/$1/public" uid
-  uid=$(stat -c %u "$root")
-  [ -z "$(ls -A "$root")" ] || return 0
-  tar -C "$top/examples/quickstart/sites/$1" -c . | setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs tar -C "$root" -x --no-same-owner --no-overwrite-dir
+  [ -z "$(ls -A "$directory/tenants/$namespace/domains/$1/public")" ] || return 0
+  tar -C "$top/examples/quickstart/sites/$1" -c . |
+    (as_tenant tar -C "/srv/wcp360/tenants/$namespace/domains/$1/public" -x --no-same-owner --no-overwrite-dir)
 }
 
 # start_program: the small server behind proxy.localhost, as the tenant; left alone when it runs.
 start_program() {
-  local pid_file="$directory/run/quickstart-proxy.pid" uid supervisor
+  local pid_file="$directory/run/quickstart-proxy.pid"
   program_runs "$pid_file" && return
   mkdir -p "$directory/lib/quickstart"
   cp "$top/examples/quickstart/sites/proxy/server.js" "$directory/lib/quickstart/server.mjs"
-  uid=$(stat -c %u "$directory/tenants/$namespace/tmp")
-  supervisor=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$directory/run/supervisor.json")
-  nsenter --target "$supervisor" --mount -- setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs \
-    env -i PORT=3080 setsid /srv/wcp360/lib/node /srv/wcp360/lib/quickstart/server.mjs >"$directory/logs/quickstart-proxy.log" 2>&1 </dev/null &
+  as_tenant env -i PORT=3080 setsid /srv/wcp360/lib/node /srv/wcp360/lib/quickstart/server.mjs \
+    >"$directory/logs/quickstart-proxy.log" 2>&1 </dev/null &
   echo $! >"$pid_file"
   sleep 0.3
   program_runs "$pid_file" || { tail -n 3 "$directory/logs/quickstart-proxy.log" >&2; fail 'The program behind proxy.localhost did not start.' 'Is port 3080 taken? Stop what has it and run this again.'; }

@@ -3,7 +3,7 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 node_bin="$top/node_modules/node/bin/node"
-runtime_packages=(etcd-server nginx libnginx-mod-http-lua php8.2-fpm bubblewrap ca-certificates iproute2 util-linux)
+runtime_packages=(etcd-server nginx libnginx-mod-http-lua lua-cjson php8.2-fpm bubblewrap ca-certificates iproute2 util-linux)
 test_packages=(etcd-client curl unzip jq wrk)
 installed_services=(etcd nginx php8.2-fpm)
 
