@@ -16,6 +16,8 @@ export const MANAGED_BY = 'wcp360';
 export const ANNOTATIONS = {
   paused: 'hosting.wcp360.io/paused',
   requestedAt: 'hosting.wcp360.io/requested-at',
+  /** On a Host: the word that an alarm names, written by a person who has looked. */
+  confirm: 'hosting.wcp360.io/confirm',
 } as const;
 
 export const FINALIZERS = {

@@ -401,4 +401,3 @@ await t.test('hostile text in the kinds of administrators is refused, or changes
   t.match(notice.body, /&lt;script&gt;alert\(1\)&lt;\/script&gt; \$host/);
   t.same(await witnessAnswer(), undisturbed);
 });
-

@@ -65,6 +65,7 @@ function poolOf(
     memoryBytes: php.memoryBytes,
     timeoutSeconds: timeoutSecondsOf(domain),
     uploadBytes: uploadBytesOf(domain),
+    settings: phpValuesOf(spec),
     environment: Object.fromEntries(spec.env.map(({ name: variable, value }) => [variable, value])),
     environmentFrom: spec.envFrom.map(({ secretRef }) => ({
       namespace,
@@ -74,6 +75,11 @@ function poolOf(
     errorLog: `${inputs.root}/${logsDirectory(inputs.tenant)}/${name}.error.log`,
     slice: `wcp360-${String(inputs.accountId)}`,
   };
+}
+
+/** php.ini values of a site: its record tells them with each request, and a change of them replaces the master. */
+export function phpValuesOf(spec: NonNullable<Domain['spec']['php']>): Readonly<Record<string, string>> {
+  return Object.fromEntries(spec.settings.map(({ name, value }) => [name, value]));
 }
 
 /** At least a second: nothing can answer in none. */

@@ -3,7 +3,7 @@ import { domainDirectory, logsDirectory } from '#schemas/meta/tenant-tree.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Site, SiteAccess, SiteServe, SiteTable } from '#runtime/drivers/nginx/model.ts';
 import { PHP_PRESETS } from '#controllers/domain/presets.ts';
-import { cacheSecondsOf, poolNameOf, socketOf, timeoutSecondsOf, uploadBytesOf } from './desired.ts';
+import { phpValuesOf, cacheSecondsOf, poolNameOf, socketOf, timeoutSecondsOf, uploadBytesOf } from './desired.ts';
 import type { DomainHostInputs } from './inputs.ts';
 
 /** One record per bound name. What a tenant wrote stands in it as data only; whatever decides about files and sockets is worked out here. */
@@ -66,7 +66,7 @@ function phpServe(domain: Domain, php: NonNullable<Domain['spec']['php']>, base:
     denySuffixes: preset.denySuffixes,
     socket: socketOf(domain, root),
     pool: poolNameOf(domain),
-    phpValues: Object.fromEntries(php.settings.map(({ name, value }) => [name, value])),
+    phpValues: phpValuesOf(php),
   };
 }
 

@@ -1,4 +1,4 @@
-import { LineCounter, parseAllDocuments, type Document } from 'yaml';
+import { isPair, isScalar, LineCounter, parseAllDocuments, visit, type Document, type YAMLError } from 'yaml';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import { ManifestError, type Manifest, type ManifestFault } from './manifest.ts';
@@ -28,7 +28,7 @@ function readDocument(
 ): { readonly manifests: readonly Manifest[]; readonly faults: readonly ManifestFault[] } {
   const syntax = document.errors.map((error) => ({
     source: { file, line: lineAt(error.pos[0]) },
-    message: error.message.split('\n')[0] ?? error.code,
+    message: `${ownerOf(document)}${wordsOf(document, error)}`,
   }));
   if (syntax.length > 0) return { manifests: [], faults: syntax };
   const source = { file, line: lineAt((document.contents?.range ?? document.range)[0]) };
@@ -39,6 +39,36 @@ function readDocument(
     ),
     faults: objects.flatMap(({ fault }) => (fault === undefined ? [] : [{ source, message: fault }])),
   };
+}
+
+/** `Domain acme/shop: ` as far as it can be read; faulty text often still says whose it is. */
+function ownerOf(document: Document.Parsed): string {
+  const [kind, namespace, name] = [['kind'], ['metadata', 'namespace'], ['metadata', 'name']].map((path) => {
+    const value: unknown = document.getIn(path);
+    return typeof value === 'string' ? value : undefined;
+  });
+  if (kind === undefined || name === undefined) return '';
+  return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}: `;
+}
+
+function wordsOf(document: Document.Parsed, error: YAMLError): string {
+  const field = error.code === 'DUPLICATE_KEY' ? fieldAt(document, error.pos[0]) : undefined;
+  if (field !== undefined) return `${field}: key "${field.split('.').at(-1) ?? ''}" already set in map`;
+  return error.message.split('\n')[0] ?? error.code;
+}
+
+/** The dotted path of the key that begins at an offset. */
+function fieldAt(document: Document.Parsed, offset: number): string | undefined {
+  let field: string | undefined;
+  visit(document, {
+    Pair: (_index, pair, above) => {
+      if (!isScalar(pair.key) || pair.key.range?.[0] !== offset) return undefined;
+      const keys = [...above.filter((node) => isPair(node)), pair].map(({ key }) => key);
+      field = keys.map((key) => String(isScalar(key) ? key.value : key)).join('.');
+      return visit.BREAK;
+    },
+  });
+  return field;
 }
 
 /** The objects of a document: none when it is empty, the items of a List. */
