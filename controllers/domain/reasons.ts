@@ -28,6 +28,7 @@ export const DOMAIN_REASONS = {
   InSync: 'The host is as declared.',
   DriftFound: 'The host differs from what is declared, and the drift policy leaves it so.',
   Deleting: 'The site is being taken down.',
+  RemovalsHeld: 'The host takes nothing down until it is sure of its store; its Host object says why.',
 } as const;
 
 export type DomainReason = keyof typeof DOMAIN_REASONS;

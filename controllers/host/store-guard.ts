@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
-import { isRecord } from '#runtime/base/json.ts';
+import { randomBytes } from 'node:crypto';
+import { isEqual } from '#runtime/base/json.ts';
 import { HostError } from '#runtime/base/errors.ts';
-import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Host } from '#runtime/host/host.ts';
-import type { Orphans, RemovalGuard } from '#runtime/manager/removal-guard.ts';
-import { namespaceKind } from '#schemas/meta/builtin.ts';
+import type { Hold, Orphans, RemovalGuard } from '#runtime/manager/removal-guard.ts';
 import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { createAlarmBell, type Alarm, type AlarmBell, type AlarmBellOptions } from './alarm.ts';
+import { readRemembered, readStoreUid, rememberStore } from './store-identity.ts';
 
 export interface StoreGuardOptions extends AlarmBellOptions {
   readonly host: Host;
@@ -17,58 +16,65 @@ export interface StoreGuardOptions extends AlarmBellOptions {
 const defaultLookMs = 5_000;
 const hourMs = 3_600_000;
 /** Up to here orphans are single mishaps. */
-const fewOrphans = { count: 5, share: 0.1 };
+const few = { count: 5, share: 0.1 };
 
+/** What is known at the moment; all of it but what is remembered on the machine is found again by looking. */
 interface State {
-  /** The namespace's uid as it was remembered on the machine; `undefined` on a machine that has never served. */
-  remembered: string | undefined;
-  /** Not known which store it is. */
   isChecking: boolean;
   otherStore: Alarm | undefined;
   vanished: Alarm | undefined;
-  /** The word that was written on the Host last. */
-  confirmed: string | undefined;
-  readonly takenDown: { readonly atMs: number; readonly count: number }[];
+  /** The orphans that a person was or is asked about, and the word for them. */
+  asked: { readonly orphans: readonly string[]; readonly token: string } | undefined;
+  /** The word that was last seen on the Host. */
+  word: string | undefined;
+  takenDown: readonly { readonly atMs: number; readonly count: number }[];
+}
+
+interface Guarding extends StoreGuardOptions {
+  readonly bell: AlarmBell;
+  readonly state: State;
 }
 
 /**
  * Knows a store by the uid of namespace `wcp360-system`, remembered in `<root>/run/store.json`.
  *
- * | finding                                                  | what happens                                                          |
- * | the namespace has the uid remembered, or none was        | removals go on                                                        |
- * | it has another uid, or is not there                      | StoreChanged; nothing is taken down until the new uid is confirmed    |
- * | more than 5 and 10 % of the owners are orphans in an hour| ManyObjectsVanished; orphans go on being served until confirmed       |
- * | it cannot be found out                                   | nothing is taken down, and it is tried again                          |
+ * | finding                                                        | what happens                                                    |
+ * | the uid is the one remembered, or none was                     | removals go on                                                  |
+ * | it is another, or the namespace is not there                   | StoreChanged: nothing is taken down until the uid is confirmed  |
+ * | orphans of one hour are more than 5 and than 10 % of all owners | ManyObjectsVanished: they are served until that is confirmed    |
+ * | it cannot be found out                                         | nothing is taken down, and it is looked again                   |
  *
+ * A person confirms by writing the word of the alarm on the Host (annotation `hosting.wcp360.io/confirm`); a word is good for one alarm only.
  * Resolves when the store was looked at once, or could not be.
  */
 export async function createStoreGuard(options: StoreGuardOptions): Promise<RemovalGuard> {
-  const { host, clock, signal, log, lookMs = defaultLookMs } = options;
-  const bell = createAlarmBell(options);
+  const { clock, signal, lookMs = defaultLookMs } = options;
   const state: State = {
-    remembered: await readRemembered(host, signal),
     isChecking: true,
     otherStore: undefined,
     vanished: undefined,
-    confirmed: undefined,
+    asked: undefined,
+    word: undefined,
     takenDown: [],
   };
+  const guarding: Guarding = { ...options, bell: createAlarmBell(options), state };
   const listeners: (() => void)[] = [];
-  const look = async (): Promise<void> => {
-    const before = alarmsOf(state).length + Number(state.isChecking);
-    await lookAtStore(options, bell, state);
-    if (alarmsOf(state).length + Number(state.isChecking) < before || isConfirmed(state)) listeners.forEach((tell) => tell());
-  };
   let wake = Promise.withResolvers<void>();
+  const look = async (): Promise<void> => {
+    const wasHeld = isHeld(state);
+    await lookAgain(guarding);
+    if (wasHeld && !isHeld(state)) for (const listener of listeners) listener();
+  };
   const watch = async (): Promise<void> => {
     while (!signal.aborted) {
-      const isAtEase = !state.isChecking && alarmsOf(state).length === 0;
-      await (isAtEase ? Promise.race([wake.promise, ended(signal)]) : clock.sleep(lookMs, signal).catch(() => undefined));
+      // What is at ease waits for a suspicion alone.
+      const pause = isHeld(state) ? clock.sleep(lookMs, signal) : untilAborted(wake.promise, signal);
+      await pause.catch(() => undefined);
       wake = Promise.withResolvers<void>();
-      if (!signal.aborted) await look().catch((err: unknown) => log.warn({ err }, 'the store could not be looked at'));
+      if (!signal.aborted) await look();
     }
   };
-  await look().catch((err: unknown) => log.warn({ err }, 'the store could not be looked at'));
+  await look();
   void watch();
   return {
     hold: () => holdOf(state),
@@ -77,17 +83,85 @@ export async function createStoreGuard(options: StoreGuardOptions): Promise<Remo
       wake.resolve();
     },
     releases: async (found) => {
-      await lookAtStore(options, bell, state);
-      if (holdOf(state) !== undefined) return false;
-      state.vanished = vanishedOf(state, found, clock.now());
-      await bell.show(alarmsOf(state));
-      if (state.vanished !== undefined) {
-        wake.resolve();
-        return false;
-      }
-      state.takenDown.push({ atMs: clock.now(), count: found.orphans.length });
-      return true;
+      await look();
+      const isReleased = holdOf(state) === undefined && (await judge(guarding, found));
+      if (!isReleased) wake.resolve();
+      return isReleased;
     },
     onLift: (listener) => void listeners.push(listener),
   };
+}
+
+function isHeld({ isChecking, otherStore, vanished }: State): boolean {
+  return isChecking || otherStore !== undefined || vanished !== undefined;
+}
+
+function holdOf({ isChecking, otherStore }: State): Hold | undefined {
+  if (otherStore !== undefined) return { reason: 'RemovalsHeld', message: otherStore.message };
+  if (!isChecking) return undefined;
+  return { reason: 'RemovalsHeld', message: 'The host takes nothing down until it has seen which store it serves.' };
+}
+
+async function lookAgain(guarding: Guarding): Promise<void> {
+  const { state, log, signal } = guarding;
+  try {
+    await findStore(guarding);
+    state.isChecking = false;
+    if (state.vanished !== undefined && state.vanished.token === state.word) state.vanished = undefined;
+    await show(guarding);
+  } catch (err) {
+    if (!signal.aborted) log.warn({ err }, 'which store is served could not be seen');
+  }
+}
+
+async function findStore(guarding: Guarding): Promise<void> {
+  const { client, host, state, signal } = guarding;
+  const [uid, remembered] = [await readStoreUid(client, signal), await readRemembered(host, signal)];
+  if (remembered === undefined && uid === undefined)
+    throw new HostError(`there is no namespace ${SYSTEM_NAMESPACE} yet`);
+  state.otherStore = remembered === undefined || uid === remembered ? undefined : otherStore(uid);
+  if (state.otherStore !== undefined) await show(guarding);
+  const isConfirmed = state.otherStore?.token !== undefined && state.otherStore.token === state.word;
+  if (uid === undefined || (remembered !== undefined && !isConfirmed)) return;
+  await rememberStore(host, uid, signal);
+  state.otherStore = undefined;
+}
+
+function otherStore(uid: string | undefined): Alarm {
+  const message =
+    'The API server has another store behind it than the one this host has served; nothing is taken down.';
+  return { type: 'StoreChanged', reason: 'OtherStore', message, ...(uid === undefined ? {} : { token: uid }) };
+}
+
+async function show({ bell, state }: Guarding): Promise<void> {
+  state.word = await bell.show([state.otherStore, state.vanished].filter((alarm) => alarm !== undefined));
+}
+
+async function judge(guarding: Guarding, { orphans, owners }: Orphans): Promise<boolean> {
+  const { state, clock } = guarding;
+  const now = clock.now();
+  state.takenDown = state.takenDown.filter(({ atMs }) => now - atMs < hourMs);
+  const count = state.takenDown.reduce((sum, flock) => sum + flock.count, orphans.length);
+  const isMany = orphans.length > 0 && count > Math.max(few.count, owners * few.share);
+  if (!isMany || !isEqual(state.asked?.orphans, orphans)) state.asked = undefined;
+  if (isMany) state.asked ??= { orphans, token: randomBytes(6).toString('hex') };
+  const isConfirmed = state.asked === undefined || state.asked.token === state.word;
+  state.vanished = isConfirmed ? undefined : manyVanished(orphans, owners, state.asked?.token ?? '');
+  await show(guarding);
+  if (!isConfirmed) return false;
+  state.asked = undefined;
+  state.takenDown = [...state.takenDown, { atMs: now, count: isMany ? 0 : orphans.length }];
+  return true;
+}
+
+function manyVanished(orphans: readonly string[], owners: number, token: string): Alarm {
+  const some = `${orphans.slice(0, 3).join(', ')}${orphans.length > 3 ? ', …' : ''}`;
+  const message = `The objects of ${orphans.length} of ${owners} sites are gone without having been taken down (${some}); these are still served.`;
+  return { type: 'ManyObjectsVanished', reason: 'ManyAtOnce', message, token };
+}
+
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => aborted.resolve(), { once: true });
+  await Promise.race([promise, aborted.promise]);
 }

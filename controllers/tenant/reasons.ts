@@ -20,4 +20,5 @@ export const TENANT_REASONS = {
   Suspended: 'Somebody suspended the tenant, or its reseller.',
   NotSuspended: 'The tenant is not suspended.',
   Deleting: 'The tenant is being removed.',
+  RemovalsHeld: 'The host takes nothing down until it is sure of its store; its Host object says why.',
 } as const;

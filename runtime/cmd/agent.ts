@@ -2,8 +2,11 @@ import { availableParallelism } from 'node:os';
 import { createHostControllers } from '#controllers/index.ts';
 import { placedPreview } from '#controllers/domain/placed-preview.ts';
 import type { HostWorld } from '#controllers/parts.ts';
+import { createStoreGuard } from '#controllers/host/store-guard.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
+import { systemClock } from '#runtime/base/clock.ts';
+import type { Client } from '#runtime/client/client.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { loadConfig } from '#runtime/config/load.ts';
@@ -14,8 +17,10 @@ import { phpFpmDriver, startWaker } from '#runtime/drivers/php-fpm/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import { openLocalHost, type LocalHost } from '#runtime/host/local/open-local-host.ts';
+import { createEventRecorder } from '#runtime/manager/event-recorder.ts';
 import { startManager } from '#runtime/manager/manager.ts';
-import { createLogger } from '#runtime/telemetry/logger.ts';
+import type { RemovalGuard } from '#runtime/manager/removal-guard.ts';
+import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { joinCluster } from './agent/join.ts';
 import { keepHouse } from './agent/keep-house.ts';
@@ -52,6 +57,7 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   await joinCluster({ client, host, hostName: config.hostName, signal });
   const manager = startManager<AgentWorld>({
     client,
+    removals: await storeGuard({ client, host, log, signal }, config.hostName),
     controllers: createHostControllers<AgentWorld>({
       hostName: config.hostName,
       accounts: accountsDriver,
@@ -77,6 +83,16 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   await client.close();
   host.close();
   return 0;
+}
+
+/** Looked at before the first action: what is here must not be taken down for a store that was attached by mistake. */
+async function storeGuard(
+  parts: { readonly client: Client; readonly host: LocalHost; readonly log: Logger; readonly signal: AbortSignal },
+  hostName: string,
+): Promise<RemovalGuard> {
+  const clock = systemClock;
+  const events = createEventRecorder({ ...parts, component: 'agent', instance: `host/${hostName}`, clock });
+  return await createStoreGuard({ ...parts, hostName, clock, events });
 }
 
 function firstOf({ listen: [first] }: FrontSettings): FrontSettings['listen'][number] {

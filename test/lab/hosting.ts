@@ -2,8 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createClusterParts } from '#controllers/cluster-parts.ts';
 import { hostObject, hostStatus, type HostFacts } from '#controllers/host/registration.ts';
 import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
+import { createStoreGuard } from '#controllers/host/store-guard.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { ClusterWorld, HostWorld } from '#controllers/parts.ts';
+import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
@@ -12,11 +14,14 @@ import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
 import type { MemoryNode } from '#runtime/host/memory/memory-tree.ts';
+import type { EventText } from '#runtime/manager/event-recorder.ts';
 import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { hostKind, kinds } from '#schemas/index.ts';
+import { namespaceKind } from '#schemas/meta/builtin.ts';
 import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
+import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { startLabServer, type LabServer } from './api-server.ts';
 import { createMortal, faultyClient, type Faults, type Mortal } from './faults.ts';
@@ -40,18 +45,16 @@ export interface Hosting {
   /** A person's. */
   readonly client: Client;
   readonly machine: MemoryHost;
+  /** Reasons of the events that agents told of their host. */
+  readonly alarms: readonly string[];
   /** Starts one program; resolves once its caches are filled. */
-  start(
-    program: Program,
-    faults?: Partial<Faults>,
-    options?: Pick<Partial<ManagerOptions<HostWorld>>, 'concurrency'>,
-  ): Promise<Running>;
+  start(program: Program, faults?: Partial<Faults>): Promise<Running>;
   apply(kind: KindDefinition, name: string, spec: object, namespace?: string): Promise<KubeObject>;
   get(kind: KindDefinition, name: string, namespace?: string): Promise<KubeObject | undefined>;
   remove(kind: KindDefinition, name: string, namespace?: string): Promise<void>;
   save(): Promise<World>;
-  /** Puts the world back. Nothing may run. */
-  load(world: World): Promise<void>;
+  /** Puts the world back. Nothing may run. With `stored` alone the machine stays as it is: another store is attached to it. */
+  load(world: Pick<World, 'stored'> & Partial<World>): Promise<void>;
   /** All that is true, in a spelling that does not tell two runs apart: uids by the object's name, times and revisions left out. */
   state(): Promise<string>;
   close(): Promise<void>;
@@ -76,15 +79,19 @@ export async function startHosting(): Promise<Hosting> {
   for (const kind of kinds) await installKind(client, kind);
   const machine = { present: await emptyMachine() };
   await registerHost(client, machine.present);
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } };
+  await client.create(resourceTypeOf(namespaceKind), namespace);
+  const alarms: string[] = [];
   const clients = { leader: leader.client, agent: agent.client };
   return {
     server,
     client,
+    alarms,
     get machine() {
       return machine.present;
     },
-    start: async (program, faults = {}, options = {}) =>
-      await startProgram({ program, client: clients[program], machine: machine.present, faults, options }),
+    start: async (program, faults = {}) =>
+      await startProgram({ program, client: clients[program], machine: machine.present, faults, alarms }),
     apply: async (kind, name, spec, namespace) => {
       const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
       const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, spec };
@@ -95,6 +102,7 @@ export async function startHosting(): Promise<Hosting> {
     save: async () => ({ stored: await storedIn(server), nodes: new Map(machine.present.tree.nodes) }),
     load: async (world) => {
       await restore(server, world.stored);
+      if (world.nodes === undefined) return;
       machine.present = await emptyMachine();
       machine.present.tree.nodes.clear();
       for (const [path, node] of world.nodes) machine.present.tree.nodes.set(path, node);
@@ -112,41 +120,59 @@ interface Starting {
   readonly client: Client;
   readonly machine: MemoryHost;
   readonly faults: Partial<Faults>;
-  readonly options: Pick<Partial<ManagerOptions<HostWorld>>, 'concurrency'>;
+  readonly alarms: string[];
 }
 
 async function startProgram(starting: Starting): Promise<Running> {
-  const { program, faults, options } = starting;
+  const { faults } = starting;
   const { mortal = createMortal() } = faults;
   const client = faultyClient(starting.client, { ...faults, mortal });
-  const host = starting.machine.seenBy(mortal);
-  const common = { client, log: silentLogger, metrics: createMetrics(), signal: never, ...options };
+  const stop = new AbortController();
+  const common = { client, log: silentLogger, metrics: createMetrics(), signal: stop.signal };
   const manager =
-    program === 'leader'
+    starting.program === 'leader'
       ? startManager<ClusterWorld>({
           ...common,
           controllers: createClusterControllers(createClusterParts<ClusterWorld>()),
           world: (cache) => ({ client, cache }),
           identity: 'cluster',
         })
-      : startManager<HostWorld>({
-          ...common,
-          controllers: createHostControllers<HostWorld>({
-            hostName,
-            accounts: accountsDriver,
-            tree: treeDriver,
-            phpFpm: phpFpmDriver,
-            nginx: nginxDriver,
-            disposal: (kind) => createDisposalDriver(kind),
-            probeSite: async (world, hostname) => await Promise.resolve(siteOf(world.host as MemoryHost, hostname)),
-            now: () => Date.now(),
-          }),
-          world: (cache) => ({ client, cache, host, secrets: { read: async () => ({ auth: 'somebody:hash' }) } }),
-          identity: `host/${hostName}`,
-          hostSelector: { host: hostName },
-        });
+      : startManager<HostWorld>(await agentOptions(starting, { ...common, mortal }));
   await Promise.race([manager.synced, mortal.died]);
-  return { manager, mortal, stop: async () => await manager.close() };
+  return {
+    manager,
+    mortal,
+    stop: async () => {
+      stop.abort(new Error('the program was stopped'));
+      await manager.close();
+    },
+  };
+}
+
+async function agentOptions(
+  { machine, alarms }: Starting,
+  common: Pick<ManagerOptions<HostWorld>, 'client' | 'log' | 'metrics' | 'signal'> & { readonly mortal: Mortal },
+): Promise<ManagerOptions<HostWorld>> {
+  const { client, mortal } = common;
+  const host = machine.seenBy(mortal);
+  const events = { record: (_object: KubeObject, { reason }: EventText) => void alarms.push(reason) };
+  return {
+    ...common,
+    controllers: createHostControllers<HostWorld>({
+      hostName,
+      accounts: accountsDriver,
+      tree: treeDriver,
+      phpFpm: phpFpmDriver,
+      nginx: nginxDriver,
+      disposal: (kind) => createDisposalDriver(kind),
+      probeSite: async (world, hostname) => await Promise.resolve(siteOf(world.host as MemoryHost, hostname)),
+      now: () => Date.now(),
+    }),
+    world: (cache) => ({ client, cache, host, secrets: { read: async () => ({ auth: 'somebody:hash' }) } }),
+    identity: `host/${hostName}`,
+    hostSelector: { host: hostName },
+    removals: await createStoreGuard({ ...common, host, hostName, clock: systemClock, events, lookMs: 50 }),
+  };
 }
 
 function siteOf(
