@@ -3,9 +3,9 @@ import { chown, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Instance } from './instance.ts';
+import { applyAll, domainOf, hostOf, tenant } from './domains.ts';
 import { freePort } from './lab.ts';
 import { measurement, type BenchOptions } from './measurement.ts';
-import type { Applied, Apply } from './sites.ts';
 
 const run = promisify(execFile);
 const bench = 'sites';
@@ -13,37 +13,29 @@ const wrkConnections = 32;
 const rounds = 3;
 const pageBytes = 1_024;
 
-export interface ServingOptions {
-  readonly instance: Instance;
-  readonly tenant: string;
-  readonly domainsPath: string;
-  readonly apply: Apply;
-}
-
 /** Requests per second of a static and a PHP site, beside the same nginx binary with one plain server block, in turns. */
-export async function measureServing(options: ServingOptions, bench_: BenchOptions): Promise<void> {
-  const { instance, apply } = options;
-  await apply(instance, [siteOf(options, 'wrk-static', {}), siteOf(options, 'wrk-php', { php: {} })]);
-  const roots = { static: await placed(options, 'wrk-static'), php: await placed(options, 'wrk-php') };
+export async function measureServing(instance: Instance, options: BenchOptions): Promise<void> {
+  await applyAll(instance, [domainOf('wrk-static'), domainOf('wrk-php', { php: {} })]);
+  const roots = { static: await placed(instance, 'wrk-static'), php: await placed(instance, 'wrk-php') };
   await writeAs(join(roots.static, 'page.html'), 'x'.repeat(pageBytes));
   await writeAs(join(roots.php, 'page.php'), `<?php echo str_repeat('x', ${pageBytes});`);
   const front = `http://127.0.0.1:${instance.httpPort}`;
-  await awaitStatus(front, 'wrk-static.bench.example', '/page.html');
-  await awaitStatus(front, 'wrk-php.bench.example', '/page.php');
-  const plain = await startPlain(options);
+  await awaitStatus(front, hostOf('wrk-static'), '/page.html');
+  await awaitStatus(front, hostOf('wrk-php'), '/page.php');
+  const plain = await startPlain(instance);
   try {
     for (const [kind, path] of [
       ['static', '/page.html'],
       ['php', '/page.php'],
     ] as const) {
-      bench_.note(`requests per second of a ${kind} site`);
-      const host = `wrk-${kind}.bench.example`;
+      options.note(`requests per second of a ${kind} site`);
+      const host = hostOf(`wrk-${kind}`);
       const ours: number[] = [];
       const theirs: number[] = [];
       await perSecond(front + path, host, 1);
       await perSecond(plain.url + path, host, 1);
       for (let round = 0; round < rounds; round++) {
-        const seconds = bench_.quick ? 1 : 5;
+        const seconds = options.quick ? 1 : 5;
         theirs.push(await perSecond(plain.url + path, host, seconds));
         ours.push(await perSecond(front + path, host, seconds));
       }
@@ -54,27 +46,16 @@ export async function measureServing(options: ServingOptions, bench_: BenchOptio
         reference: mean(theirs),
         unit: '/s',
       };
-      bench_.report(measurement(row, { atLeast: 0.75 }));
+      options.report(measurement(row, { atLeast: 0.75 }));
     }
   } finally {
     plain.stop();
   }
 }
 
-function siteOf({ tenant, domainsPath }: ServingOptions, name: string, spec: object): Applied {
-  const metadata = { name, namespace: tenant };
-  const object = {
-    apiVersion: 'hosting.wcp360.io/v1alpha1',
-    kind: 'Domain',
-    metadata,
-    spec: { hostname: `${name}.bench.example`, ...spec },
-  };
-  return { path: `${domainsPath}/${name}`, object };
-}
-
 const waitMs = 15_000;
 
-async function placed({ instance, tenant }: ServingOptions, name: string): Promise<string> {
+async function placed(instance: Instance, name: string): Promise<string> {
   const root = join(instance.directory, 'tenants', tenant, 'domains', name, 'public');
   const giveUpAt = Date.now() + waitMs;
   while (Date.now() < giveUpAt) {
@@ -134,10 +115,7 @@ function mean(samples: readonly number[]): number {
 }
 
 /** The same nginx with one server block that does just this, in the same mount namespace, on the same files and the same PHP master. */
-async function startPlain({
-  instance,
-  tenant,
-}: ServingOptions): Promise<{ readonly url: string; readonly stop: () => void }> {
+async function startPlain(instance: Instance): Promise<{ readonly url: string; readonly stop: () => void }> {
   const port = await freePort();
   const inside = '/srv/wcp360';
   await mkdir(join(instance.directory, 'plain-nginx'), { recursive: true });
@@ -159,7 +137,7 @@ http {
   keepalive_requests 10000;
   server {
     listen 127.0.0.1:${port};
-    server_name wrk-static.bench.example wrk-php.bench.example;
+    server_name ${hostOf('wrk-static')} ${hostOf('wrk-php')};
     access_log ${inside}/plain-nginx/access.log;
     location / { root ${domains}/wrk-static/public; }
     location ~ \\.php$ {

@@ -1,19 +1,18 @@
 import { Agent, request } from 'node:http';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { applyAll, applyHeaders, domainOf, hostOf, objectOf, tenant } from './domains.ts';
 import { openInstance, processNamed, type Instance } from './instance.ts';
 import { openClient } from './load.ts';
 import { childFaultsOf, cpuSecondsOf, measurement, memoryBytesOf, percentile } from './measurement.ts';
 import type { Bench, BenchOptions } from './measurement.ts';
+import { startProfile, stopProfile } from './profiler.ts';
 import { makePlainSites } from './reference/plain-sites.ts';
 import { measureServing } from './serving.ts';
 import { watchWrites, type WriteLog } from './site-writes.ts';
 
 const bench = 'sites';
-const tenant = 'bench';
 const connections = 16;
-const group = '/apis/hosting.wcp360.io/v1alpha1';
-const domainsPath = `${group}/namespaces/${tenant}/domains`;
 
 /** Domains from manifest to answer, on a whole instance; each count from an empty store. */
 export const sitesBench: Bench = async (options) => {
@@ -26,57 +25,21 @@ export const sitesBench: Bench = async (options) => {
       await measureOneMore(instance, count, options);
       reportMemory(instance, count, options);
       await measureResync(instance, count, options);
-      if (count === counts.at(-1)) await measureServing({ instance, tenant, domainsPath, apply }, options);
+      if (count === counts.at(-1)) await measureServing(instance, options);
     } finally {
       await instance.close();
     }
   }
 };
 
-export type Apply = typeof apply;
-
-/** Server-side apply, as wcpctl does it. */
-async function apply(instance: Instance, objects: readonly Applied[], inParallel = 1): Promise<void> {
-  const client = openClient({ url: instance.apiUrl, tls: instance.admin, connections: inParallel });
-  const make = (n: number): { readonly path: string; readonly body: string } => {
-    const { path, object } = objects[n] ?? { path: '', object: {} };
-    return { path: `${path}?fieldManager=bench&force=true`, body: JSON.stringify(object) };
-  };
-  const headers = { 'content-type': 'application/apply-patch+yaml' };
-  try {
-    await client.run({ requests: objects.length, method: 'PATCH', headers, make });
-  } finally {
-    client.close();
-  }
-}
-
-export interface Applied {
-  readonly path: string;
-  readonly object: unknown;
-}
-
-function objectOf(kind: string, path: string, name: string, spec: unknown): Applied {
-  const namespace = path === domainsPath ? { namespace: tenant } : {};
-  const metadata = { name, ...namespace };
-  return { path: `${path}/${name}`, object: { apiVersion: 'hosting.wcp360.io/v1alpha1', kind, metadata, spec } };
-}
-
-function domainOf(name: string): Applied {
-  return objectOf('Domain', domainsPath, name, { hostname: hostOf(name) });
-}
-
-function hostOf(name: string): string {
-  return `${name}.bench.example`;
-}
-
 async function makeTenant(instance: Instance): Promise<void> {
   const log = await watchWrites(instance.store);
-  await apply(instance, [
-    objectOf('Package', `${group}/packages`, tenant, { limits: { domains: 20_000, memory: '4Gi' } }),
-    objectOf('Tenant', `${group}/tenants`, tenant, { packageRef: { name: tenant } }),
+  await applyAll(instance, [
+    objectOf('Package', 'packages', tenant, { limits: { domains: 20_000, memory: '4Gi' } }),
+    objectOf('Tenant', 'tenants', tenant, { packageRef: { name: tenant } }),
   ]);
-  await apply(instance, [domainOf('first')]).catch(async () => await namespaceThere(instance));
-  await apply(instance, [domainOf('first')]);
+  await applyAll(instance, [domainOf('first')]).catch(async () => await namespaceThere(instance));
+  await applyAll(instance, [domainOf('first')]);
   await log.ready(1);
   log.close();
 }
@@ -101,9 +64,14 @@ async function measureAll(instance: Instance, count: number, options: BenchOptio
   const names = Array.from({ length: count }, (_, n) => `site-${n}`);
   options.note(`${count} domains over ${connections} connections`);
   const log = await watchWrites(instance.store);
+  if (options.profileInto !== undefined) await startProfiles(instance);
   const cpuBefore = cpuByProgram(instance);
   const startedAt = performance.now();
-  await apply(instance, names.map(domainOf), connections);
+  await applyAll(
+    instance,
+    names.map((name) => domainOf(name)),
+    connections,
+  );
   const appliedSeconds = (performance.now() - startedAt) / 1000;
   await log.ready(count);
   const seconds = (performance.now() - startedAt) / 1000;
@@ -111,6 +79,7 @@ async function measureAll(instance: Instance, count: number, options: BenchOptio
     const ms = ((used - (cpuBefore[n]?.seconds ?? 0)) * 1000) / count;
     return { name, ms };
   });
+  if (options.profileInto !== undefined) await saveProfiles(instance, options.profileInto, count);
   await pause(1_000);
   log.close();
   const plain = join(instance.directory, 'plain');
@@ -139,6 +108,18 @@ async function measureAll(instance: Instance, count: number, options: BenchOptio
 
 const programs = ['etcd', 'server', 'controller', 'agent'] as const;
 
+async function startProfiles(instance: Instance): Promise<void> {
+  for (const name of programs.slice(1)) await startProfile(processNamed(instance, name).pid);
+}
+
+async function saveProfiles(instance: Instance, directory: string, count: number): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  for (const name of programs.slice(1)) {
+    const text = await stopProfile(processNamed(instance, name).pid);
+    await writeFile(join(directory, `${name}-${count}.cpuprofile`), text);
+  }
+}
+
 function cpuByProgram(instance: Instance): readonly { readonly name: string; readonly seconds: number }[] {
   return programs.map((name) => ({ name, seconds: cpuSecondsOf(processNamed(instance, name).pid) }));
 }
@@ -159,12 +140,10 @@ async function measureOneMore(instance: Instance, count: number, options: BenchO
   const latenciesMs: number[] = [];
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const client = openClient({ url: instance.apiUrl, tls: instance.admin, connections: 1 });
-  const headers = { 'content-type': 'application/apply-patch+yaml' };
   for (let n = 0; n < tries; n++) {
-    const { path, object } = domainOf(`more-${n}`);
-    const make = () => ({ path: `${path}?fieldManager=bench&force=true`, body: JSON.stringify(object) });
+    const { path, body } = domainOf(`more-${n}`);
     const startedAt = performance.now();
-    const applied = client.run({ requests: 1, method: 'PATCH', headers, make });
+    const applied = client.run({ requests: 1, method: 'PATCH', headers: applyHeaders, make: () => ({ path, body }) });
     await firstAnswer(agent, instance.httpPort, hostOf(`more-${n}`));
     latenciesMs.push(performance.now() - startedAt);
     await applied;

@@ -25,6 +25,7 @@ import { systemClock, type Clock } from '#runtime/base/clock.ts';
 import { required } from '#runtime/base/errors.ts';
 import { runCompactor } from '#runtime/storage/compactor.ts';
 import { encryptedStore } from '#runtime/storage/encryption/encrypted-store.ts';
+import { runRotation } from '#runtime/storage/encryption/rotation.ts';
 import type { EncryptionKeys } from '#runtime/storage/encryption/encryption-keys.ts';
 import type { Store } from '#runtime/storage/store.ts';
 import { startWatchCache } from '#runtime/storage/watch-cache/watch-cache.ts';
@@ -49,6 +50,8 @@ export interface ApiServerOptions {
   };
   /** Secrets are encrypted at rest with these. */
   readonly encryption?: EncryptionKeys;
+  /** Believe Secrets that stand there in plain: only while encryption is being turned on for a store that has some. */
+  readonly acceptPlainSecrets?: boolean;
   readonly audit?: AuditSink;
   readonly flow?: FlowLimits;
   readonly metrics?: Metrics;
@@ -130,7 +133,7 @@ function buildParts(options: ApiServerOptions, signal: AbortSignal): Parts {
   const store =
     options.encryption === undefined
       ? options.store
-      : encryptedStore(options.store, { keys: options.encryption, acceptPlain: true });
+      : encryptedStore(options.store, { keys: options.encryption, acceptPlain: options.acceptPlainSecrets ?? false });
   const cache = startWatchCache({ store, log, clock, parse: parseExactly });
   const authorizer = createRbacAuthorizer({ cache });
   const { key, previousKeys = [], issuer = defaultIssuer } = options.serviceAccounts;
@@ -162,12 +165,18 @@ async function startBackground(options: ApiServerOptions, parts: Parts, signal: 
     bootstrap(parts, log, signal),
     startLifecycle({ operations, cache, log, clock, signal, tokens, rootCertificates }),
     keepDefinitionStatus({ operations, cache, clock, log, signal }),
+    ...rotation(options, signal),
     runCompactor({ store: context.store, signal, clock, log }),
   ];
   for (const outcome of await Promise.allSettled(tasks)) {
     if (outcome.status === 'rejected' && !signal.aborted)
       log.error({ err: outcome.reason as unknown }, 'a task of the server ended');
   }
+}
+
+function rotation(options: ApiServerOptions, signal: AbortSignal): readonly Promise<void>[] {
+  const { store, encryption: keys, acceptPlainSecrets: acceptPlain = false, log } = options;
+  return keys === undefined ? [] : [runRotation({ store, keys, acceptPlain, log, signal })];
 }
 
 const bootstrapRetryMs = 1_000;

@@ -35,6 +35,7 @@ export async function runServer({ sources }: ProgramArgs): Promise<number> {
     ...(config.encryptionKeyFile !== undefined && {
       encryption: parseKeyFile(await readFile(config.encryptionKeyFile, 'utf8')),
     }),
+    acceptPlainSecrets: config.encryptionAcceptPlain,
     ...(config.auditLogFile !== undefined && { audit: createAuditFile(config.auditLogFile) }),
     log,
   });

@@ -82,6 +82,11 @@ export const serverConfig = {
       description:
         'Keys for Secrets at rest: 32 bytes in base64 a line, the first one writes. Without it they are stored as they are.',
     },
+    encryptionAcceptPlain: {
+      type: 'boolean',
+      default: false,
+      description: 'Read Secrets that are stored in plain, and encrypt them: only while encryption is being turned on.',
+    },
     auditLogFile: {
       type: 'string',
       description: 'Where the audit log goes, one JSON object a line; no audit log when absent.',

@@ -61,7 +61,7 @@ export function programUnit(name: 'server' | 'controller' | 'agent', build: stri
     name,
     command: [
       inside.node,
-      '--enable-source-maps',
+      ...nodeFlags,
       join(inside.programs, 'wcpd.mjs'),
       name,
       '--config',

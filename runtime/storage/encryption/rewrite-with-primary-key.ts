@@ -9,6 +9,8 @@ export interface RewriteOptions {
   readonly keys: EncryptionKeys;
   /** The Secrets by default. */
   readonly prefix?: string;
+  /** Seal plain values, too: only while encryption is being turned on, since whoever can write to the database could have put them there. False by default. */
+  readonly acceptPlain?: boolean;
   /** Where an earlier call stopped. */
   readonly after?: string;
   /** Most values to look at in this call; 1,000 by default. */
@@ -43,7 +45,7 @@ export async function rewriteWithPrimaryKey(options: RewriteOptions): Promise<Re
       ...(after === undefined ? {} : { after }),
       ...(signal === undefined ? {} : { signal }),
     });
-    const old = page.entries.filter((entry) => !isSealedWithPrimary(options.keys, entry.value));
+    const old = page.entries.filter((entry) => isToRewrite(options, entry));
     const outcomes = await Promise.all(old.map((entry) => rewrite(options, entry)));
     rewritten += outcomes.filter(Boolean).length;
     contended += outcomes.length - outcomes.filter(Boolean).length;
@@ -52,6 +54,10 @@ export async function rewriteWithPrimaryKey(options: RewriteOptions): Promise<Re
     if (page.remaining === 0) return { rewritten, contended };
   }
   return { rewritten, contended, ...(after === undefined ? {} : { after }) };
+}
+
+function isToRewrite({ keys, acceptPlain = false }: RewriteOptions, { value }: Entry): boolean {
+  return (acceptPlain || isSealed(value)) && !isSealedWithPrimary(keys, value);
 }
 
 async function rewrite({ store, keys, signal }: RewriteOptions, entry: Entry): Promise<boolean> {

@@ -126,15 +126,15 @@ t.test('a second key rotates the first away without a moment in which a value ca
   await put(raw, `${prefix}b/plain`, 'from the time before');
   const both: EncryptionKeys = [next, old];
   const store = encryptedStore(raw, { keys: both, acceptPlain: true });
-  const first = await rewriteWithPrimaryKey({ store: raw, keys: both, limit: 60 });
+  const first = await rewriteWithPrimaryKey({ acceptPlain: true, store: raw, keys: both, limit: 60 });
   t.match(first, { rewritten: 60, contended: 0, after: names[59] });
   for (const name of names) t.equal((await store.read(name)).entry?.value.toString(), name);
   await put(store, names[100] ?? '', 'changed meanwhile');
-  const rest = await rewriteWithPrimaryKey({ store: raw, keys: both, after: first.after ?? '' });
+  const rest = await rewriteWithPrimaryKey({ acceptPlain: true, store: raw, keys: both, after: first.after ?? '' });
   t.same(rest, { rewritten: 190, contended: 0 });
   const revision = await raw.currentRevision();
   t.same(
-    await rewriteWithPrimaryKey({ store: raw, keys: both }),
+    await rewriteWithPrimaryKey({ acceptPlain: true, store: raw, keys: both }),
     { rewritten: 0, contended: 0 },
     'again changes nothing',
   );
@@ -159,7 +159,7 @@ t.test('a write during the rewriting is kept', async (t) => {
       return range;
     },
   };
-  t.same(await rewriteWithPrimaryKey({ store: racing, keys: both }), { rewritten: 0, contended: 1 });
+  t.same(await rewriteWithPrimaryKey({ acceptPlain: true, store: racing, keys: both }), { rewritten: 0, contended: 1 });
   t.equal((await encryptedStore(raw, { keys: both }).read(key)).entry?.value.toString(), 'meanwhile');
 });
 

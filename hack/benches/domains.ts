@@ -1,0 +1,42 @@
+import type { Instance } from './instance.ts';
+import { openClient } from './load.ts';
+
+/** The one tenant of a bench. */
+export const tenant = 'bench';
+
+const group = '/apis/hosting.wcp360.io/v1alpha1';
+export const domainsPath = `namespaces/${tenant}/domains`;
+export const applyHeaders = { 'content-type': 'application/apply-patch+yaml' } as const;
+
+/** An object as the body of a server-side apply, and where it goes. */
+export interface Applied {
+  readonly path: string;
+  readonly body: string;
+}
+
+/** `path` is that of the collection, below the group. */
+export function objectOf(kind: string, path: string, name: string, spec: object): Applied {
+  const metadata = path === domainsPath ? { name, namespace: tenant } : { name };
+  const object = { apiVersion: 'hosting.wcp360.io/v1alpha1', kind, metadata, spec };
+  return { path: `${group}/${path}/${name}?fieldManager=bench&force=true`, body: JSON.stringify(object) };
+}
+
+export function hostOf(name: string): string {
+  return `${name}.bench.example`;
+}
+
+/** A Domain with a hostname of its own; static when `spec` says nothing else. */
+export function domainOf(name: string, spec: object = {}): Applied {
+  return objectOf('Domain', domainsPath, name, { hostname: hostOf(name), ...spec });
+}
+
+/** Server-side apply, as wcpctl does it. Throws on the first refusal. */
+export async function applyAll(instance: Instance, objects: readonly Applied[], connections = 1): Promise<void> {
+  const client = openClient({ url: instance.apiUrl, tls: instance.admin, connections });
+  const make = (n: number): Applied => objects[n] ?? { path: '', body: '' };
+  try {
+    await client.run({ requests: objects.length, method: 'PATCH', headers: applyHeaders, make });
+  } finally {
+    client.close();
+  }
+}
