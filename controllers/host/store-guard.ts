@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { isEqual } from '#runtime/base/json.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Hold, Orphans, RemovalGuard } from '#runtime/manager/removal-guard.ts';
 import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { createAlarmBell, type Alarm, type AlarmBell, type AlarmBellOptions } from './alarm.ts';
+import { createOrphanJudge, type OrphanJudge } from './orphan-judge.ts';
 import { readRemembered, readStoreUid, rememberStore } from './store-identity.ts';
 
 export interface StoreGuardOptions extends AlarmBellOptions {
@@ -14,24 +13,19 @@ export interface StoreGuardOptions extends AlarmBellOptions {
 }
 
 const defaultLookMs = 5_000;
-const hourMs = 3_600_000;
-/** Up to here orphans are single mishaps. */
-const few = { count: 5, share: 0.1 };
 
 /** What is known at the moment; all of it but what is remembered on the machine is found again by looking. */
 interface State {
   isChecking: boolean;
   otherStore: Alarm | undefined;
   vanished: Alarm | undefined;
-  /** The orphans that a person was or is asked about, and the word for them. */
-  asked: { readonly orphans: readonly string[]; readonly token: string } | undefined;
   /** The word that was last seen on the Host. */
   word: string | undefined;
-  takenDown: readonly { readonly atMs: number; readonly count: number }[];
 }
 
 interface Guarding extends StoreGuardOptions {
   readonly bell: AlarmBell;
+  readonly judge: OrphanJudge;
   readonly state: State;
 }
 
@@ -49,15 +43,8 @@ interface Guarding extends StoreGuardOptions {
  */
 export async function createStoreGuard(options: StoreGuardOptions): Promise<RemovalGuard> {
   const { clock, signal, lookMs = defaultLookMs } = options;
-  const state: State = {
-    isChecking: true,
-    otherStore: undefined,
-    vanished: undefined,
-    asked: undefined,
-    word: undefined,
-    takenDown: [],
-  };
-  const guarding: Guarding = { ...options, bell: createAlarmBell(options), state };
+  const state: State = { isChecking: true, otherStore: undefined, vanished: undefined, word: undefined };
+  const guarding: Guarding = { ...options, bell: createAlarmBell(options), judge: createOrphanJudge(clock), state };
   const listeners: (() => void)[] = [];
   let wake = Promise.withResolvers<void>();
   const look = async (): Promise<void> => {
@@ -84,7 +71,7 @@ export async function createStoreGuard(options: StoreGuardOptions): Promise<Remo
     },
     releases: async (found) => {
       await look();
-      const isReleased = holdOf(state) === undefined && (await judge(guarding, found));
+      const isReleased = holdOf(state) === undefined && (await release(guarding, found));
       if (!isReleased) wake.resolve();
       return isReleased;
     },
@@ -137,27 +124,11 @@ async function show({ bell, state }: Guarding): Promise<void> {
   state.word = await bell.show([state.otherStore, state.vanished].filter((alarm) => alarm !== undefined));
 }
 
-async function judge(guarding: Guarding, { orphans, owners }: Orphans): Promise<boolean> {
-  const { state, clock } = guarding;
-  const now = clock.now();
-  state.takenDown = state.takenDown.filter(({ atMs }) => now - atMs < hourMs);
-  const count = state.takenDown.reduce((sum, flock) => sum + flock.count, orphans.length);
-  const isMany = orphans.length > 0 && count > Math.max(few.count, owners * few.share);
-  if (!isMany || !isEqual(state.asked?.orphans, orphans)) state.asked = undefined;
-  if (isMany) state.asked ??= { orphans, token: randomBytes(6).toString('hex') };
-  const isConfirmed = state.asked === undefined || state.asked.token === state.word;
-  state.vanished = isConfirmed ? undefined : manyVanished(orphans, owners, state.asked?.token ?? '');
+async function release(guarding: Guarding, found: Orphans): Promise<boolean> {
+  const { state, judge } = guarding;
+  state.vanished = judge.judge(found, state.word);
   await show(guarding);
-  if (!isConfirmed) return false;
-  state.asked = undefined;
-  state.takenDown = [...state.takenDown, { atMs: now, count: isMany ? 0 : orphans.length }];
-  return true;
-}
-
-function manyVanished(orphans: readonly string[], owners: number, token: string): Alarm {
-  const some = `${orphans.slice(0, 3).join(', ')}${orphans.length > 3 ? ', …' : ''}`;
-  const message = `The objects of ${orphans.length} of ${owners} sites are gone without having been taken down (${some}); these are still served.`;
-  return { type: 'ManyObjectsVanished', reason: 'ManyAtOnce', message, token };
+  return state.vanished === undefined;
 }
 
 async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {

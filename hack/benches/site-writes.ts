@@ -1,4 +1,4 @@
-import type { Store } from '#runtime/storage/store.ts';
+import type { Change, Store } from '#runtime/storage/store.ts';
 
 /** One change of one key, as the product made it. */
 export interface Write {
@@ -32,14 +32,15 @@ export async function watchWrites(store: Store): Promise<WriteLog> {
   const readyKeys = new Set<string>();
   const waiters: { readonly count: number; readonly resolve: () => void }[] = [];
   const start = await store.currentRevision();
+  const note = ({ key, value }: Change): void => {
+    const collection = key.slice(prefix.length).split('/').slice(0, 2).join('/');
+    counts.set(collection, (counts.get(collection) ?? 0) + 1);
+    if (!uncounted.test(collection)) writes.push({ key, bytes: value?.length });
+    if (collection === domains && value !== undefined && isReady(value)) readyKeys.add(key);
+  };
   const follow = async (): Promise<void> => {
     for await (const { changes } of store.watch(prefix, start, closed.signal)) {
-      for (const { key, value } of changes) {
-        const collection = key.slice(prefix.length).split('/').slice(0, 2).join('/');
-        counts.set(collection, (counts.get(collection) ?? 0) + 1);
-        if (!uncounted.test(collection)) writes.push({ key, bytes: value?.length });
-        if (collection === domains && value !== undefined && isReady(value)) readyKeys.add(key);
-      }
+      for (const change of changes) note(change);
       for (const waiter of waiters) if (readyKeys.size >= waiter.count) waiter.resolve();
     }
   };

@@ -7,6 +7,7 @@ import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { upConfig, type UpConfig } from '#runtime/config/programs.ts';
 import type { Services } from '#runtime/host/host.ts';
+import { hashUnit } from '#runtime/host/local/supervisor/service-record.ts';
 import { openSupervisor } from '#runtime/host/local/supervisor/supervisor.ts';
 import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
 import type { ProgramArgs } from './flags.ts';
@@ -66,7 +67,11 @@ async function startAll(
     await services.start(etcdUnit(config), signal);
   }
   await note('server', `starting on ${apiUrl(config)}`);
-  await services.start(programUnit('server', build), signal);
+  const server = programUnit('server', build);
+  // A new build: its clients first, or the old server would wait for their watches to end.
+  const isReplaced = (await services.get('server', signal))?.unitHash !== hashUnit(server);
+  if (isReplaced) for (const name of ['agent', 'controller']) await services.stop(name, signal);
+  await services.start(server, signal);
   const client = createClient({ ...(await loadKubeconfig({ path: layout.adminKubeconfig })), userAgent: 'wcpd-up' });
   await awaitReady(client, signal);
   await note('definitions', 'applying kinds, roles and the default package');

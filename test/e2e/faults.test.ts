@@ -1,0 +1,180 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync, statSync } from 'node:fs';
+import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { startEtcd } from '#test/lab/etcd.ts';
+import { leftOvers, startInstance, until, type LabInstance } from '#test/lab/instance.ts';
+import { aDomain, declare, declareSite, declareStaticSite, declareTenant, domainType } from '#test/lab/tenants.ts';
+import { conditionOf } from '#test/lab/widgets.ts';
+
+t.setTimeout(240_000);
+
+const page = 'I stand.';
+const php = "<?php echo 'PHP stands.';";
+
+/** An instance with a static and a PHP site of one tenant. */
+async function standing(t: Test, options: Parameters<typeof startInstance>[0] = {}): Promise<LabInstance> {
+  const instance = await startInstance(options);
+  t.teardown(() => instance.stop());
+  const client = await instance.client();
+  await declareTenant(client, 'acme');
+  await declareStaticSite(instance, client, { domain: aDomain('acme', 'still'), page });
+  await declareSite(client, aDomain('acme', 'php', { php: {} }));
+  await instance.place('acme', 'domains/php/public/index.php', php);
+  await until(() => bothAnswer(instance), 'both sites');
+  return instance;
+}
+
+async function bothAnswer(instance: LabInstance): Promise<boolean> {
+  const [still, dynamic] = await Promise.all([instance.http('still.acme.test'), instance.http('php.acme.test')]);
+  return still.body === page && dynamic.body === 'PHP stands.';
+}
+
+/** Something new is declared, served, and taken down again: everything between the declaration and a visitor works. */
+async function converges(instance: LabInstance, name: string): Promise<void> {
+  const client = await instance.client();
+  const domain = aDomain('acme', name, { deletionPolicy: 'Delete' });
+  await until(() => declare(client, domainType, domain), `${name} to be taken`, 40_000);
+  await until(async () => (await instance.http(`${name}.acme.test`)).status === 200, `${name} to be served`, 40_000);
+  await client.delete(domainType, { namespace: 'acme', name });
+  await until(
+    async () => (await client.get(domainType, { namespace: 'acme', name })) === undefined,
+    `${name} to go`,
+    40_000,
+  );
+}
+
+async function masterOf(instance: LabInstance): Promise<string> {
+  const names = [...(await instance.services()).keys()];
+  return names.find((name) => name.startsWith('php-')) ?? 'php';
+}
+
+await t.test('kill -9 of any process: sites go on or come back, and everything converges', async (t) => {
+  const instance = await standing(t);
+  // What serves visitors does not depend on these at all.
+  const invisible = new Set(['etcd', 'server', 'controller', 'agent', 'supervisor']);
+  for (const kind of ['etcd', 'server', 'controller', 'agent', 'nginx', 'php'])
+    await t.test(kind, async (t) => {
+      const name = kind === 'php' ? await masterOf(instance) : kind;
+      const before = (await instance.services()).get(name);
+      if (before === undefined) throw new Error(`${name} does not run`);
+      process.kill(before.pid, 'SIGKILL');
+      if (invisible.has(kind)) for (let count = 0; count < 5; count += 1) t.ok(await bothAnswer(instance), 'goes on');
+      await until(() => bothAnswer(instance), 'the sites');
+      await until(async () => {
+        const now = (await instance.services()).get(kind === 'php' ? await masterOf(instance) : kind);
+        return now !== undefined && now.pid !== before.pid;
+      }, `${name} to run again`);
+      await converges(instance, `after-${kind}`);
+      t.ok(await bothAnswer(instance));
+    });
+  await t.test('all at once but the supervisor', async (t) => {
+    for (const [name, { pid }] of await instance.services()) if (name !== 'supervisor') process.kill(pid, 'SIGKILL');
+    await until(() => bothAnswer(instance), 'the sites', 30_000);
+    await converges(instance, 'after-all');
+    t.ok(await bothAnswer(instance));
+  });
+  await t.test('the supervisor: what it started goes on, and up takes it over', async (t) => {
+    const before = await instance.services();
+    process.kill(before.get('supervisor')?.pid ?? 0, 'SIGKILL');
+    await until(async () => !(await instance.services()).has('supervisor'), 'its end');
+    t.ok(await bothAnswer(instance));
+    await converges(instance, 'without-supervisor');
+    const up = await instance.up();
+    t.equal(up.exitCode, 0, up.stderr);
+    const after = await instance.services();
+    t.ok(after.has('supervisor'));
+    for (const name of ['etcd', 'server', 'controller', 'agent', 'nginx'])
+      t.equal(after.get(name)?.pid, before.get(name)?.pid, `${name} was taken over as it ran`);
+    // It keeps what it took over: the proof is one more kill.
+    process.kill(after.get('controller')?.pid ?? 0, 'SIGKILL');
+    await converges(instance, 'taken-over');
+  });
+  await t.test('supervisor and everything else: one up brings it all back', async (t) => {
+    for (const { pid } of (await instance.services()).values()) process.kill(pid, 'SIGKILL');
+    await until(async () => (await instance.services()).size === 0, 'the end of all');
+    await t.rejects(instance.http('still.acme.test'), 'the control: now nothing answers');
+    const up = await instance.up();
+    t.equal(up.exitCode, 0, up.stderr);
+    await until(() => bothAnswer(instance), 'the sites', 30_000);
+    await converges(instance, 'resurrected');
+  });
+});
+
+await t.test(
+  'a full disk stops what needs room, not what is served, and all goes on when there is room again',
+  async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'wcp360-full-'));
+    execFileSync('/usr/bin/mount', ['-t', 'tmpfs', '-o', 'size=420m,mode=0755', 'wcp360-full', directory]);
+    t.teardown(() => {
+      execFileSync('/usr/bin/umount', ['-l', directory]);
+      rmdirSync(directory);
+    });
+    const instance = await standing(t, { directory });
+    const client = await instance.client();
+    const ballast = join(directory, 'ballast');
+    execFileSync('/bin/sh', ['-c', 'cat /dev/zero > "$1" 2>/dev/null || true', 'fill', ballast]);
+    t.ok(statSync(ballast).size > 1_000_000);
+    await t.rejects(writeFile(join(directory, 'one-more'), 'x'.repeat(100_000)), 'the control: the disk is full');
+    for (let count = 0; count < 5; count += 1) t.equal((await instance.http('still.acme.test')).body, page);
+    const declared = aDomain('acme', 'late');
+    const taken = await declare(client, domainType, declared).then(
+      () => true,
+      () => false,
+    );
+    t.comment(`while the disk was full a Domain was ${taken ? 'taken' : 'refused'}`);
+    await delay(1_500);
+    t.equal((await instance.http('still.acme.test')).body, page);
+    await rm(ballast);
+    await rm(join(directory, 'one-more'), { force: true });
+    await until(() => declare(client, domainType, declared), 'the Domain to be taken', 40_000);
+    await until(async () => (await instance.http('late.acme.test')).status === 200, 'the late site', 60_000);
+    await until(() => bothAnswer(instance), 'the others', 40_000);
+    await converges(instance, 'with-room');
+    const still = await client.get(domainType, { namespace: 'acme', name: 'still' });
+    t.equal(conditionOf(still, 'Ready')?.['status'], 'True', 'nothing declared is lost');
+  },
+);
+
+await t.test(
+  'attached to another, empty etcd by mistake, an instance deletes nothing and goes on serving',
+  async (t) => {
+    const instance = await standing(t);
+    const other = await startEtcd();
+    t.teardown(() => other.stop());
+    const inventory = async (): Promise<readonly string[]> => [
+      ...(await readdir(join(instance.directory, 'tenants'), { recursive: true })).toSorted(),
+      ...(await readdir(join(instance.directory, 'front/sites'))).toSorted(),
+    ];
+    const before = await inventory();
+    t.ok(before.some((path) => path.includes('still')));
+    const mistaken = await instance.up(['--etcd-servers', other.endpoint]);
+    t.equal(mistaken.exitCode, 0, mistaken.stderr);
+    const client = await instance.client();
+    await until(
+      async () => (await client.list(domainType)).items.length === 0,
+      'the empty store to be the one that is asked',
+    );
+    await until(
+      async () => (await instance.wcpctl(['get', 'host', 'local', '-o', 'name'])).exitCode === 0,
+      'the agent there',
+    );
+    await delay(3_000);
+    t.same(await inventory(), before);
+    t.ok(await bothAnswer(instance));
+    const config = await readFile(join(instance.directory, 'config/server.yaml'), 'utf8');
+    t.match(config, other.endpoint, 'the control: it was the other store all the time');
+    const back = await instance.up(['--etcd-servers', '']);
+    t.equal(back.exitCode, 0, back.stderr);
+    await until(async () => (await client.list(domainType)).items.length === 2, 'what was declared', 30_000);
+    t.ok(await bothAnswer(instance));
+    await converges(instance, 'back-again');
+    t.same(await inventory(), before);
+    await instance.down();
+    t.same(await leftOvers(instance.directory), []);
+    await t.resolves(stat(join(instance.directory, 'tenants/acme/domains/still/public/index.html')));
+  },
+);
