@@ -75,9 +75,14 @@ function conditionOf(alarm: Alarm, host: Host) {
 }
 
 function statedOn(host: Host): unknown {
-  return (host.status?.conditions ?? [])
-    .filter(({ type: stated }) => types.includes(stated))
-    .map(({ lastTransitionTime: _, ...stated }) => stated);
+  const own = (host.status?.conditions ?? []).filter((condition) => types.includes(condition.type));
+  return own.map(({ type: stated, status, reason, message, observedGeneration }) => ({
+    type: stated,
+    status,
+    reason,
+    message,
+    observedGeneration,
+  }));
 }
 
 function withCommand({ message, token }: Alarm, hostName: string): string {

@@ -17,6 +17,7 @@ const defaultLookMs = 5_000;
 /** What is known at the moment; all of it but what is remembered on the machine is found again by looking. */
 interface State {
   isChecking: boolean;
+  suspicions: number;
   otherStore: Alarm | undefined;
   vanished: Alarm | undefined;
   /** The word that was last seen on the Host. */
@@ -43,7 +44,7 @@ interface Guarding extends StoreGuardOptions {
  */
 export async function createStoreGuard(options: StoreGuardOptions): Promise<RemovalGuard> {
   const { clock, signal, lookMs = defaultLookMs } = options;
-  const state: State = { isChecking: true, otherStore: undefined, vanished: undefined, word: undefined };
+  const state = unknownState();
   const guarding: Guarding = { ...options, bell: createAlarmBell(options), judge: createOrphanJudge(clock), state };
   const listeners: (() => void)[] = [];
   let wake = Promise.withResolvers<void>();
@@ -67,6 +68,7 @@ export async function createStoreGuard(options: StoreGuardOptions): Promise<Remo
     hold: () => holdOf(state),
     suspect: () => {
       state.isChecking = true;
+      state.suspicions += 1;
       wake.resolve();
     },
     releases: async (found) => {
@@ -77,6 +79,10 @@ export async function createStoreGuard(options: StoreGuardOptions): Promise<Remo
     },
     onLift: (listener) => void listeners.push(listener),
   };
+}
+
+function unknownState(): State {
+  return { isChecking: true, suspicions: 0, otherStore: undefined, vanished: undefined, word: undefined };
 }
 
 function isHeld({ isChecking, otherStore, vanished }: State): boolean {
@@ -91,9 +97,11 @@ function holdOf({ isChecking, otherStore }: State): Hold | undefined {
 
 async function lookAgain(guarding: Guarding): Promise<void> {
   const { state, log, signal } = guarding;
+  const { suspicions } = state;
   try {
     await findStore(guarding);
-    state.isChecking = false;
+    // What was suspected meanwhile is for the next look.
+    state.isChecking = state.suspicions !== suspicions;
     if (state.vanished !== undefined && state.vanished.token === state.word) state.vanished = undefined;
     await show(guarding);
   } catch (err) {
@@ -103,13 +111,17 @@ async function lookAgain(guarding: Guarding): Promise<void> {
 
 async function findStore(guarding: Guarding): Promise<void> {
   const { client, host, state, signal } = guarding;
-  const [uid, remembered] = [await readStoreUid(client, signal), await readRemembered(host, signal)];
-  if (remembered === undefined && uid === undefined)
-    throw new HostError(`there is no namespace ${SYSTEM_NAMESPACE} yet`);
-  state.otherStore = remembered === undefined || uid === remembered ? undefined : otherStore(uid);
-  if (state.otherStore !== undefined) await show(guarding);
-  const isConfirmed = state.otherStore?.token !== undefined && state.otherStore.token === state.word;
-  if (uid === undefined || (remembered !== undefined && !isConfirmed)) return;
+  const uid = await readStoreUid(client, signal);
+  const remembered = await readRemembered(host, signal);
+  if (remembered === undefined) {
+    if (uid === undefined) throw new HostError(`there is no namespace ${SYSTEM_NAMESPACE} yet`);
+    await rememberStore(host, uid, signal);
+    return;
+  }
+  state.otherStore = uid === remembered ? undefined : otherStore(uid);
+  if (state.otherStore === undefined) return;
+  await show(guarding);
+  if (uid === undefined || uid !== state.word) return;
   await rememberStore(host, uid, signal);
   state.otherStore = undefined;
 }
@@ -133,6 +145,11 @@ async function release(guarding: Guarding, found: Orphans): Promise<boolean> {
 
 async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   const aborted = Promise.withResolvers<void>();
-  signal.addEventListener('abort', () => aborted.resolve(), { once: true });
-  await Promise.race([promise, aborted.promise]);
+  const abort = (): void => aborted.resolve();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }

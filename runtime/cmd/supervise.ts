@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '#runtime/base/clock.ts';
 import { HostError } from '#runtime/base/errors.ts';
@@ -12,11 +14,11 @@ import { openSupervisor } from '#runtime/host/local/supervisor/supervisor.ts';
 import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
 import type { ProgramArgs } from './flags.ts';
 import { applyDefinitions } from './instance/definitions.ts';
-import { apiUrl, layoutOf, mountPoint } from './instance/layout.ts';
+import { apiUrl, layoutOf, mountPoint, type Layout } from './instance/layout.ts';
 import { mountInstance } from './instance/namespace.ts';
 import { buildOf, notePhase, type Phase } from './instance/prepare.ts';
 import { writeSupervisor } from './instance/supervisor-record.ts';
-import { etcdUnit, programUnit } from './instance/units.ts';
+import { etcdUnit, programUnit, type ProgramName } from './instance/units.ts';
 import { terminated, untilAborted } from './terminated.ts';
 
 const readyTimeoutMs = 60_000;
@@ -61,13 +63,14 @@ async function startAll(
   note: (name: Phase['name'], message: string) => Promise<void>,
 ): Promise<void> {
   const layout = layoutOf(mountPoint);
-  const build = await buildOf(layout);
+  const start = async (name: ProgramName): Promise<void> =>
+    services.start(programUnit(name, await stateOf(layout, name)), signal);
   if (config.etcdServers.length === 0) {
     await note('etcd', `starting on port ${config.etcdClientPort}, mutual TLS`);
     await services.start(etcdUnit(config), signal);
   }
   await note('server', `starting on ${apiUrl(config)}`);
-  const server = programUnit('server', build);
+  const server = programUnit('server', await stateOf(layout, 'server'));
   // A new build: its clients first, or the old server would wait for their watches to end.
   const isReplaced = (await services.get('server', signal))?.unitHash !== hashUnit(server);
   if (isReplaced) for (const name of ['agent', 'controller']) await services.stop(name, signal);
@@ -78,8 +81,15 @@ async function startAll(
   await applyDefinitions(client, { manifests: join(mountPoint, 'lib/manifests'), hostName: config.hostName }, signal);
   await client.close();
   await note('programs', 'starting controller and agent');
-  await services.start(programUnit('controller', build), signal);
-  await services.start(programUnit('agent', build), signal);
+  await start('controller');
+  await start('agent');
+}
+
+/** What a running program was started with: another bundle, other settings or another way to the server make another unit. */
+async function stateOf(layout: Layout, name: ProgramName): Promise<string> {
+  const hash = createHash('sha256').update(await readFile(join(layout.config, `${name}.yaml`)));
+  if (name !== 'server') hash.update(await readFile(join(layout.config, `${name}.kubeconfig`)));
+  return `${await buildOf(layout)}-${hash.digest('hex').slice(0, 12)}`;
 }
 
 async function awaitReady(client: Client, signal: AbortSignal): Promise<void> {

@@ -81,9 +81,7 @@ const subjectsInEvent = 5;
 export async function actOn<W>(options: ActingOptions<W>, object: KubeObject, round: Round): Promise<Conclusion> {
   const planned = await planObject(options.planning, object);
   if (planned.phase !== 'planned') return undecided(planned);
-  const wanted = orderActions(planned.plans, isDeleting(object));
-  const hold = wanted.removes.length === 0 ? undefined : options.removals?.hold();
-  const ordered = hold === undefined ? wanted : { ...wanted, removes: [] };
+  const { ordered, hold } = permitted(options, object, planned);
   if (hold !== undefined && ordered.makes.length === 0) return held(planned, hold);
   const actions = [...ordered.makes, ...ordered.removes];
   if (actions.length === 0 && !(isDeleting(object) && isPaused(object))) {
@@ -92,11 +90,25 @@ export async function actOn<W>(options: ActingOptions<W>, object: KubeObject, ro
   const { withheld } = filterByPolicy(actions, policyContext(options, object, { planned, memory: round.memory }));
   if (withheld.length > 0 || isPaused(object))
     return withhold(options, object, { planned, withheld, memory: round.memory });
-  const { refused } = round.memory;
-  if (refused !== undefined && isSameDesired(refused.desired, planned.desired)) {
-    return { ...concluded(planned, refused.outcome), observed: undefined };
-  }
-  return await change(options, object, { planned, ordered, ...round });
+  const refused = refusedBefore(planned, round.memory);
+  return refused ?? (await change(options, object, { planned, ordered, ...round }));
+}
+
+/** What a driver refused is not tried again before it changes. */
+function refusedBefore(planned: PlannedActions, { refused }: Memory): Conclusion | undefined {
+  if (refused === undefined || !isSameDesired(refused.desired, planned.desired)) return undefined;
+  return { ...concluded(planned, refused.outcome), observed: undefined };
+}
+
+/** The plan in its order, without removals while these are held. */
+function permitted<W>(
+  { removals }: ActingOptions<W>,
+  object: KubeObject,
+  planned: PlannedActions,
+): { readonly ordered: OrderedActions; readonly hold: Hold | undefined } {
+  const ordered = orderActions(planned.plans, isDeleting(object));
+  const hold = ordered.removes.length === 0 ? undefined : removals?.hold();
+  return { ordered: hold === undefined ? ordered : { ...ordered, removes: [] }, hold };
 }
 
 function undecided(planned: Exclude<PlannedObject, PlannedActions>): Conclusion {

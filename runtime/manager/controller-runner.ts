@@ -59,12 +59,7 @@ export function createControllerRunner<W>(options: ControllerRunnerOptions<W>): 
     resync,
     plan: async (object) => await reconciler.plan(object),
     owners: async () => await ownersOf(options, kind),
-    abandon: (keys) => {
-      for (const key of keys) {
-        reconciler.abandon(key);
-        queue.add(key);
-      }
-    },
+    abandon: (keys) => keys.forEach((key) => abandonOne(reconciler, queue, key)),
     concerns: (object) => controller.concerns?.(object as ResourceOf<KindDefinition>) !== false,
     run: async (signal) => {
       const stop = (): void => queue.close();
@@ -123,6 +118,11 @@ function keysOf<W>(options: ControllerRunnerOptions<W>, watch: Watch, change: Ob
   // What it pointed at before must notice, too, that it does no longer.
   const before = change.previous === undefined ? [] : watch.keysOf(change.previous, cache);
   return new Set([...keys, ...before].map(keyText));
+}
+
+function abandonOne(reconciler: Reconciler, queue: WorkQueue, key: string): void {
+  reconciler.abandon(key);
+  queue.add(key);
 }
 
 async function ownersOf<W>(

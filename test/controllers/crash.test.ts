@@ -46,7 +46,7 @@ const isServed = isReady(domainKind, 'shop', 'acme');
 const packages = { isDefault: true, limits: { domains: 10 }, proxyTargets: [{ cidr: '192.0.2.0/24', ports: '8080' }] };
 const upload = async (hosting: Hosting): Promise<void> => {
   await settle(hosting);
-  const { uid } = (await hosting.get(tenantKind, 'acme'))?.['status'] as { uid: number };
+  const { uid = 0 } = ((await hosting.get(tenantKind, 'acme'))?.['status'] ?? {}) as { uid?: number };
   const path = `${hosting.machine.root}/tenants/acme/domains/shop/public/index.html`;
   hosting.machine.byHand(path, { type: 'file', content: 'mine', mode: 0o644, uid, gid: uid });
 };

@@ -219,3 +219,15 @@ t.test('many that vanish at once are served on until a person confirms; a word i
     'the old word does not confirm it',
   );
 });
+
+t.test('a tenant that is deleted does not take the files of a vanished site with it', async (t) => {
+  const lab = await setUp(t, 2);
+  await lab.load({ stored: without(lab.full.stored, (key) => key.endsWith('/domains/acme/site0')) });
+  await lab.begin('leader');
+  await lab.begin('agent');
+  await lab.remove(tenantKind, 'acme');
+  await eventually(async () => (await lab.get(tenantKind, 'acme')) === undefined, 'the tenant to go');
+  t.notOk(lab.machine.tree.nodes.has(`${lab.machine.root}/tenants/acme`));
+  await lab.declareAll();
+  for (const name of names(2)) t.equal(lab.content(name), `page of ${name}`);
+});

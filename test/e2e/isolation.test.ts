@@ -7,15 +7,7 @@ import { isRecord } from '#runtime/base/json.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { isStatus } from '#runtime/client/status-error.ts';
 import { run, startInstance, until, type Visit } from '#test/lab/instance.ts';
-import {
-  aDomain,
-  declare,
-  declareSite,
-  declareStaticSite,
-  declareTenant,
-  domainType,
-  tenantType,
-} from '#test/lab/tenants.ts';
+import { aDomain, declare, declareSite, declareStaticSite, declareTenant, domainType } from '#test/lab/tenants.ts';
 
 const instance = await startInstance();
 const files = mkdtempSync(join(tmpdir(), 'wcp360-isolation-'));
@@ -68,7 +60,7 @@ const readers = (path: string): string => `
     'link' => @file_get_contents(__DIR__ . '/link'),
     'hard' => $hard ? @file_get_contents(__DIR__ . '/hard') : false,
     'list' => @scandir(dirname($path)),
-    'include' => @include $path,
+    'include' => (function () use ($path) { ob_start(); @include $path; return ob_get_clean(); })(),
     'program' => function_exists('shell_exec') ? (string) @shell_exec('cat ' . escapeshellarg($path) . ' 2>/dev/null') : '',
     'proc' => array_values(array_filter(array_map(fn($pid) => @file_get_contents("$pid/root$path"), glob('/proc/[0-9]*')))),
     'up' => @file_get_contents(__DIR__ . '/../../../../beta' . substr($path, strlen('${root}/tenants/beta'))),
@@ -191,12 +183,6 @@ const core = (resource: string, kind: string, namespaced: boolean) => ({
 const secretType = core('secrets', 'Secret', true);
 
 await t.test('an owner works in the own namespace and sees and changes nothing of anybody else', async (t) => {
-  await declare(client, tenantType, {
-    apiVersion: 'hosting.wcp360.io/v1alpha1',
-    kind: 'Tenant',
-    metadata: { name: 'alpha' },
-    spec: { packageRef: { name: 'alpha' }, owners: [{ kind: 'ServiceAccount', name: 'owner' }] },
-  });
   await declare(client, secretType, {
     apiVersion: 'v1',
     kind: 'Secret',

@@ -17,6 +17,9 @@ const namespace = 'quickstart';
 const instance = await startInstance();
 const files = mkdtempSync(join(tmpdir(), 'wcp360-quickstart-'));
 const children: (() => void)[] = [];
+process.on('exit', () => {
+  for (const end of children) end();
+});
 t.setTimeout(240_000);
 t.teardown(async () => {
   for (const end of children) end();

@@ -95,7 +95,8 @@ export interface KubeconfigOptions {
 export async function tenantKubeconfig(session: Session, name: string, options: KubeconfigOptions): Promise<void> {
   const client = await session.client();
   const { server, certificateAuthority } = await session.cluster();
-  const account = options.serviceAccount ?? 'owner';
+  // Whoever may use this account works as an owner: the tenant's RoleBinding names it.
+  const account = options.serviceAccount ?? 'default';
   const token = await requestToken(
     client,
     { namespace: name, name: account },

@@ -55,8 +55,10 @@ const asProgramUser = { uid: programUid, gid: programUid } as const;
 /** grpc-js names an address as the TLS server name, which Node deprecates; certificates are checked all the same. */
 const nodeFlags = ['--enable-source-maps', '--disable-warning=DEP0123'] as const;
 
-/** One of wcpd's programs with its configuration file. `build` changes with the bundle, so that a new one is started. */
-export function programUnit(name: 'server' | 'controller' | 'agent', build: string): ServiceUnit {
+export type ProgramName = 'server' | 'controller' | 'agent';
+
+/** One of wcpd's programs with its configuration file. `build` changes with the bundle and the settings, so that a new one is started. */
+export function programUnit(name: ProgramName, build: string): ServiceUnit {
   return {
     name,
     command: [

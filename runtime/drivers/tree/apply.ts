@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import { BugError } from '#runtime/base/errors.ts';
 import type { Host } from '#runtime/host/host.ts';
+import { absolute, keepDirectory, keepWhatIsOthers } from './keep.ts';
 import { readMark, writeMark } from './mark.ts';
 import type { OwnedDirectory, TreeAction } from './model.ts';
 import { isAtOrBelow } from './observe.ts';
@@ -105,29 +105,6 @@ async function makeParents(path: string, host: Host, signal: AbortSignal): Promi
   }
 }
 
-async function keepDirectory(
-  input: { readonly path: string; readonly keptAt: string; readonly owner: string },
-  host: Host,
-  signal: AbortSignal,
-): Promise<void> {
-  const mark = await readMark(host, input.owner, signal);
-  const isOwn = mark.directories.some(({ path }) => path === input.path);
-  if (isOwn && (await host.facts(absolute(host, input.path), signal)) !== undefined) {
-    await makeKeptParents(input.keptAt, host, signal);
-    await host.rename(absolute(host, input.path), absolute(host, input.keptAt), signal);
-  }
-  const directories = mark.directories.filter(({ path }) => !isAtOrBelow(path, input.path));
-  await writeMark(host, { ...mark, directories, kept: { ...mark.kept, [input.path]: input.keptAt } }, signal);
-}
-
-async function makeKeptParents(keptAt: string, host: Host, signal: AbortSignal): Promise<void> {
-  const parts = posix.dirname(keptAt).split('/');
-  for (let length = 1; length <= parts.length; length += 1) {
-    const path = absolute(host, parts.slice(0, length).join('/'));
-    await host.makeDirectory(path, { mode: 0o700, uid: 0, gid: 0 }, signal);
-  }
-}
-
 async function bringBack(
   input: { readonly path: string; readonly keptAt: string; readonly owner: string },
   host: Host,
@@ -152,16 +129,10 @@ async function purge(
   host: Host,
   signal: AbortSignal,
 ): Promise<void> {
+  await keepWhatIsOthers(input, host, signal);
   await host.removeTree(absolute(host, input.path), signal);
   const mark = await readMark(host, input.owner, signal);
   const directories = mark.directories.filter(({ path }) => !isAtOrBelow(path, input.path));
   const kept = Object.fromEntries(Object.entries(mark.kept).filter(([, at]) => at !== input.path));
   await writeMark(host, { ...mark, directories, kept }, signal);
-}
-
-function absolute(host: Host, path: string): string {
-  const isTenants = path === 'tenants' || path.startsWith('tenants/');
-  const isKept = path === 'kept' || path.startsWith('kept/');
-  if (!isTenants && !isKept) throw new BugError(`"${path}" is no path of a tenant's tree`);
-  return `${host.root}/${path}`;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isRecord } from '#runtime/base/json.ts';
-import type { Host } from '#runtime/host/host.ts';
+import type { Host, ReadOnlyHost } from '#runtime/host/host.ts';
 import type { OwnedDirectory } from './model.ts';
 
 /** What the driver noted of one owner: the only way to know whose a directory is. Written before anything is made, removed after the last is gone. */
@@ -26,6 +26,12 @@ export function parseMark(text: string): Mark | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** All marks. */
+export async function readMarks(host: ReadOnlyHost, signal: AbortSignal): Promise<readonly Mark[]> {
+  const texts = (await host.readTexts(marksDirectory(host.root), signal)) ?? new Map<string, string>();
+  return [...texts.values()].flatMap((text) => parseMark(text) ?? []);
 }
 
 /** The mark of an owner; an empty one when there is none. */

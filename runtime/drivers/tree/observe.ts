@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { FileFacts, ReadOnlyHost } from '#runtime/host/host.ts';
-import { marksDirectory, parseMark, type Mark } from './mark.ts';
+import { readMarks, type Mark } from './mark.ts';
 import type { OwnedDirectory, Tree, TreeAction } from './model.ts';
 
 /** A directory that is noted and not there: it differs from every wanted one, and its note can be purged. */
@@ -11,8 +11,7 @@ export type TreesSnapshot = Map<string, Tree>;
 
 /** Reads all marks, then looks at all directories named in them, in two calls. */
 export async function observeTrees(host: ReadOnlyHost, signal: AbortSignal): Promise<TreesSnapshot> {
-  const texts = (await host.readTexts(marksDirectory(host.root), signal)) ?? new Map<string, string>();
-  const marks = [...texts.values()].flatMap((text) => parseMark(text) ?? []);
+  const marks = await readMarks(host, signal);
   const noted = marks.flatMap((mark) => mark.directories.map(({ path }) => `${host.root}/${path}`));
   const paths = new Set([...noted, ...noted.map((path) => posix.dirname(path))]);
   const facts = await host.factsOf([...paths], signal);
@@ -36,16 +35,25 @@ function treeOf(mark: Mark, root: string, facts: ReadonlyMap<string, FileFacts>)
   return { directories, kept: new Map(Object.entries(mark.kept)) };
 }
 
-/** The snapshot after these actions, without looking again. */
-export function advanceTrees(snapshot: TreesSnapshot, done: readonly TreeAction[]): TreesSnapshot {
+/** The snapshot after these actions, without looking again; `undefined` when a purge met what belongs to others. */
+export function advanceTrees(snapshot: TreesSnapshot, done: readonly TreeAction[]): TreesSnapshot | undefined {
   for (const action of done) {
-    const { owner } = action.input;
+    const { owner, path } = action.input;
+    if (action.op === 'purge-directory' && metOthers(snapshot, owner, path)) return undefined;
     const before = snapshot.get(owner) ?? { directories: new Map(), kept: new Map() };
     const tree = afterAction(before, action);
     if (tree.directories.size === 0 && tree.kept.size === 0) snapshot.delete(owner);
     else snapshot.set(owner, tree);
   }
   return snapshot;
+}
+
+/** Only directories of root hold others' directories, so that most purges need no search. */
+function metOthers(snapshot: TreesSnapshot, owner: string, path: string): boolean {
+  if (snapshot.get(owner)?.directories.get(path)?.uid !== 0) return false;
+  return [...snapshot].some(
+    ([other, { directories }]) => other !== owner && [...directories.keys()].some((each) => isAtOrBelow(each, path)),
+  );
 }
 
 function afterAction(tree: Tree, action: TreeAction): Tree {

@@ -34,6 +34,11 @@ export class CachedEntry implements CachedObject {
   get object(): KubeObject {
     return (this.#object ??= this.#parse(this.bytes));
   }
+
+  /** Gives back the memory of the parsed object, which is several times that of the bytes; whoever asks again has it parsed again. */
+  cool(): void {
+    this.#object = undefined;
+  }
 }
 
 /** The entry for a stored value; undefined when that is not an object in our spelling. */

