@@ -7,6 +7,7 @@ import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { createMortal, type Faults, type Mortal } from '#test/lab/faults.ts';
 import { startHosting, type Hosting, type Program, type Running, type World } from '#test/lab/hosting.ts';
+import { randomFrom } from '#test/lab/random.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
 // Whatever dies, and whenever: the end is the same as if nothing had happened. Every story is first told without a fault, and then again with one fault at
@@ -351,17 +352,6 @@ overAll(
     return 1;
   },
 );
-
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 t.test('what is at rest stays at rest: a restart of all writes nothing and touches nothing', async (t) => {
   const { hosting } = await begin();

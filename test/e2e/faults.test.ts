@@ -90,7 +90,7 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
     for (const name of ['etcd', 'server', 'controller', 'agent', 'nginx'])
       t.equal(after.get(name)?.pid, before.get(name)?.pid, `${name} was taken over as it ran`);
     // It keeps what it took over: the proof is one more kill.
-    process.kill(after.get('controller')?.pid ?? 0, 'SIGKILL');
+    process.kill(after.get('agent')?.pid ?? 0, 'SIGKILL');
     await converges(instance, 'taken-over');
   });
   await t.test('supervisor and everything else: one up brings it all back', async (t) => {

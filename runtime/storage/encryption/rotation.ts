@@ -23,23 +23,29 @@ const retryMs = 10_000;
  */
 export async function runRotation(options: RotationOptions): Promise<void> {
   const { log, clock = systemClock, signal } = options;
-  let after: string | undefined;
-  let left = 0;
   while (!signal.aborted) {
     try {
-      const step = await rewriteWithPrimaryKey({ ...options, ...(after === undefined ? {} : { after }) });
-      left += step.rewritten + step.contended;
-      after = step.after;
-      if (after === undefined) {
-        if (left === 0)
-          return log.info({ keys: options.keys.length }, 'all secrets are under the first encryption key');
-        left = 0;
+      if ((await onePass(options, clock)) === 0) {
+        log.info({ keys: options.keys.length }, 'all secrets are under the first encryption key');
+        return;
       }
-      await clock.sleep(pauseMs, signal);
     } catch (err) {
       if (signal.aborted) return;
       log.warn({ err }, 'secrets could not be brought under the first encryption key and are tried again');
       await clock.sleep(retryMs, signal).catch(() => undefined);
     }
   }
+}
+
+/** How many values were not under the first key. */
+async function onePass(options: RotationOptions, clock: Clock): Promise<number> {
+  let count = 0;
+  let after: string | undefined;
+  do {
+    const step = await rewriteWithPrimaryKey({ ...options, ...(after === undefined ? {} : { after }) });
+    count += step.rewritten + step.contended;
+    after = step.after;
+    await clock.sleep(pauseMs, options.signal);
+  } while (after !== undefined);
+  return count;
 }
