@@ -1,4 +1,5 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { evaluateIn } from './zz-eval.ts';
 import { openInstance, processNamed } from './instance.ts';
 import { openClient } from './load.ts';
 import { cpuSecondsOf } from './measurement.ts';
@@ -76,6 +77,8 @@ try {
     cpSync(`${inst.directory}/lib/programs`, `${prof}/programs`, { recursive: true });
   }
   c.close();
+  for (const p of pids.slice(0, 3)) { console.log(p.name, await evaluateIn(p.pid, `(async()=>{ const a=JSON.stringify(process.memoryUsage()); const v8=process.getBuiltinModule('node:v8'); v8.setFlagsFromString('--expose-gc'); const gc=process.getBuiltinModule('node:vm').runInNewContext('gc'); gc(); gc(); return a+' after gc '+JSON.stringify(process.memoryUsage()); })()`)); }
+
   cpSync(`${inst.directory}/audit/audit.log`, '/tmp/audit.log');
   cpSync(`${inst.directory}/logs`, '/tmp/slogs', { recursive: true });
   if (process.argv[4])

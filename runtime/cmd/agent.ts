@@ -54,7 +54,7 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   const secrets = secretReader(client);
   await startWaker({ host, secrets, log, idleMs: phpIdleMs }, signal);
   await startFront(host, front, signal);
-  await joinCluster({ client, host, hostName: config.hostName, signal });
+  await joinCluster({ client, host, hostName: config.hostName, log, signal });
   const manager = startManager<AgentWorld>({
     client,
     removals: await storeGuard({ client, host, log, signal }, config.hostName),

@@ -1,6 +1,8 @@
 import t, { type Test } from 'tap';
 import { setTimeout as delay } from 'node:timers/promises';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import type { PhpPool } from '#runtime/drivers/php-fpm/index.ts';
+import { runPool } from '#runtime/drivers/php-fpm/run-pool.ts';
 import { domainKind, packageKind, retainedDataKind, tenantKind } from '#schemas/index.ts';
 import { secretKind } from '#schemas/meta/builtin.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
@@ -61,6 +63,13 @@ const closedShop = domain('shop', {
   hostname: 'shop.example',
   access: { basicAuth: { secretRef: { name: 'staff' } } },
 });
+/** Somebody visits: the site's master runs. */
+const visit = async (hosting: Hosting): Promise<void> => {
+  await settle(hosting);
+  const { machine: host } = hosting;
+  const text = host.tree.nodes.get(`${host.root}/run/pools/acme.shop.json`)?.content ?? '';
+  await runPool('acme.shop', JSON.parse(text) as PhpPool, { host }, new AbortController().signal);
+};
 const passing = { hostname: 'shop.example', deletionPolicy: 'Delete', php: {} };
 const keptData = async (hosting: Hosting): Promise<readonly KubeObject[]> =>
   (await hosting.client.list(resourceTypeOf(retainedDataKind))).items;
@@ -110,6 +119,18 @@ const stories: readonly Story[] = [
     before: [...aTenant, phpShop],
     act: domain('shop', { hostname: 'shop.example', redirect: { to: 'https://elsewhere.example' } }),
     isOver: isServed,
+  },
+  {
+    name: 'a PHP site that runs gets other variables',
+    before: [...aTenant, phpShop, visit],
+    act: domain('shop', { hostname: 'shop.example', php: { env: [{ name: 'A', value: 'another' }] } }),
+    isOver: isServed,
+  },
+  {
+    name: 'a PHP site that runs is suspended',
+    before: [...aTenant, phpShop, visit],
+    act: domain('shop', { hostname: 'shop.example', php: {}, suspended: true }),
+    isOver: isReady(domainKind, 'shop', 'acme', 'Suspended'),
   },
   {
     name: 'a PHP site with files is deleted, and its files are kept',

@@ -94,7 +94,8 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
     await converges(instance, 'taken-over');
   });
   await t.test('supervisor and everything else: one up brings it all back', async (t) => {
-    for (const { pid } of (await instance.services()).values()) process.kill(pid, 'SIGKILL');
+    // nginx’s workers outlive their master and go on serving: the whole group, so that nobody is left.
+    for (const [name, { pid }] of await instance.services()) process.kill(name === 'nginx' ? -pid : pid, 'SIGKILL');
     await until(async () => (await instance.services()).size === 0, 'the end of all');
     await t.rejects(instance.http('still.acme.test'), 'the control: now nothing answers');
     const up = await instance.up();
@@ -130,7 +131,13 @@ await t.test(
     t.equal((await instance.http('still.acme.test')).body, page);
     await rm(ballast);
     await rm(join(directory, 'one-more'), { force: true });
-    await until(() => declare(client, domainType, declared), 'the Domain to be taken', 40_000);
+    await until(() => declare(client, domainType, declared), 'the Domain to be taken', 40_000).catch(
+      async (err: unknown) => {
+        for (const log of ['up', 'etcd', 'server', 'agent', 'controller'])
+          t.comment(`${log}: ${(await readFile(join(directory, 'logs', `${log}.log`), 'utf8')).slice(-1500)}`);
+        throw err;
+      },
+    );
     await until(async () => (await instance.http('late.acme.test')).status === 200, 'the late site', 60_000);
     await until(() => bothAnswer(instance), 'the others', 40_000);
     await converges(instance, 'with-room');
@@ -169,6 +176,7 @@ await t.test(
     t.match(config, other.endpoint, 'the control: it was the other store all the time');
     const back = await instance.up(['--etcd-servers', '']);
     t.equal(back.exitCode, 0, back.stderr);
+    await until(() => bothAnswer(instance), 'both sites');
     await until(async () => (await client.list(domainType)).items.length === 2, 'what was declared', 30_000);
     t.ok(await bothAnswer(instance));
     await converges(instance, 'back-again');

@@ -13,20 +13,25 @@ const seed = Number(process.env['WCP360_SEED'] ?? '7');
 const names = Array.from({ length: 20 }, (_, index) => `shop${index}`);
 const patienceMs = 60_000;
 
-/** Kills the agent `count` times at random moments while `work` goes on; tells how often it met one. */
-async function killing(instance: LabInstance, random: () => number, work: () => Promise<void>): Promise<number> {
-  let kills = 0;
+/** Kills the agent three times at random moments after it came up, the first time while `work` goes on; tells how long each lived. */
+async function killing(instance: LabInstance, random: () => number, work: () => Promise<void>): Promise<string> {
+  const lives: number[] = [];
+  let last = 0;
+  const another = async (): Promise<number | undefined> => {
+    const pid = (await instance.services()).get('agent')?.pid;
+    return pid === last ? undefined : pid;
+  };
   const killer = async (): Promise<void> => {
-    for (let count = 0; count < 6; count += 1) {
-      await delay(20 + random() * 400);
-      const agent = (await instance.services()).get('agent');
-      if (agent === undefined) continue;
-      process.kill(agent.pid, 'SIGKILL');
-      kills += 1;
+    for (let count = 0; count < 3; count += 1) {
+      last = await until(another, 'another agent', patienceMs);
+      const lifeMs = Math.round(20 + random() * 700);
+      await delay(lifeMs);
+      process.kill(last, 'SIGKILL');
+      lives.push(lifeMs);
     }
   };
   await Promise.all([killer(), work()]);
-  return kills;
+  return lives.join(', ');
 }
 
 t.test('an agent that is killed at random moments of making, changing and deleting 20 sites', async (t) => {
@@ -71,5 +76,5 @@ t.test('an agent that is killed at random moments of making, changing and deleti
   const kept = await readdir(join(instance.directory, 'kept/domain/acme'));
   t.strictSame(kept.toSorted(), names.toSorted(), 'and every directory is kept');
   t.strictSame(await readdir(join(instance.directory, 'run/pools')), []);
-  t.comment(`${made} + ${changed} + ${deleted} kills`);
+  t.comment(`killed after ms: ${made}; ${changed}; ${deleted}`);
 });

@@ -13,6 +13,7 @@ import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
+import type { ServiceUnit } from '#runtime/host/host.ts';
 import type { MemoryNode } from '#runtime/host/memory/memory-tree.ts';
 import type { EventText } from '#runtime/manager/event-recorder.ts';
 import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
@@ -34,6 +35,7 @@ export type Program = 'leader' | 'agent';
 export interface World {
   readonly stored: ReadonlyMap<string, Buffer>;
   readonly nodes: ReadonlyMap<string, MemoryNode>;
+  readonly services: readonly ServiceUnit[];
 }
 
 /**
@@ -99,13 +101,18 @@ export async function startHosting(): Promise<Hosting> {
     },
     get: async (kind, name, namespace) => await client.get(resourceTypeOf(kind), { name, namespace }),
     remove: async (kind, name, namespace) => void (await client.delete(resourceTypeOf(kind), { name, namespace })),
-    save: async () => ({ stored: await storedIn(server), nodes: new Map(machine.present.tree.nodes) }),
+    save: async () => ({
+      stored: await storedIn(server),
+      nodes: new Map(machine.present.tree.nodes),
+      services: [...machine.present.services.units.values()],
+    }),
     load: async (world) => {
       await restore(server, world.stored);
       if (world.nodes === undefined) return;
       machine.present = await emptyMachine();
       machine.present.tree.nodes.clear();
       for (const [path, node] of world.nodes) machine.present.tree.nodes.set(path, node);
+      for (const unit of world.services ?? []) await machine.present.services.start(unit, never);
     },
     state: async () => stateText(await storedIn(server), machine.present),
     close: async () => {
@@ -184,12 +191,18 @@ function siteOf(
 }
 
 async function emptyMachine(): Promise<MemoryHost> {
-  const machine = createMemoryHost();
+  const machine: MemoryHost = createMemoryHost({ onStart: (unit) => listen(machine, unit) });
   const closed = { mode: 0o750, uid: 0, gid: 33 };
   for (const name of ['front', 'front/sites', 'front/auth', 'run', 'run/php', 'run/pools', 'tenants', 'kept']) {
     await machine.makeDirectory(`${machine.root}/${name}`, closed, never);
   }
   return machine;
+}
+
+/** What a master does first: it makes its socket in the directory that its sandbox shows it. */
+function listen(machine: MemoryHost, { command, uid = 0 }: ServiceUnit): void {
+  const directory = command.find((argument) => /\/run\/php\/[^/]+\/[0-9a-f]{10}$/.test(argument));
+  if (directory !== undefined) machine.byHand(`${directory}/fpm.sock`, { type: 'socket', mode: 0o660, uid, gid: 33 });
 }
 
 async function registerHost(client: Client, machine: MemoryHost): Promise<void> {

@@ -35,6 +35,23 @@ export function eventLineOf(type: EventType, object: unknown): Buffer {
 
 /** Lines that were made already, by event, then by resource version, type and rendering: every watcher of one kind shares them. */
 const lines = new WeakMap<CacheEvent, Map<string, Buffer>>();
+/**
+ * The events whose lines are kept: the last ones, in a ring. History holds events much longer than anybody who follows needs their lines, and a line, with
+ * its frame, is two more copies of the object (measured: two thirds of the server's buffers).
+ */
+const lined: CacheEvent[] = [];
+const mostLined = 1_024;
+let oldestLined = 0;
+
+function keepLinesOf(event: CacheEvent): Map<string, Buffer> {
+  const made = new Map<string, Buffer>();
+  const forgotten = lined[oldestLined];
+  if (forgotten !== undefined) lines.delete(forgotten);
+  lined[oldestLined] = event;
+  oldestLined = (oldestLined + 1) % mostLined;
+  lines.set(event, made);
+  return made;
+}
 
 /** The line that tells of a change under the type that a watcher sees it as; made once for all watchers that see it alike. */
 export function changeLine(
@@ -44,11 +61,7 @@ export function changeLine(
   rendering: Rendering | undefined,
 ): Buffer {
   const key = `${type} ${resource.apiVersion} ${rendering?.key ?? ''}`;
-  let made = lines.get(event);
-  if (made === undefined) {
-    made = new Map();
-    lines.set(event, made);
-  }
+  const made = lines.get(event) ?? keepLinesOf(event);
   const known = made.get(key);
   if (known !== undefined) return known;
   const line = makeLine(resource, event, type, rendering);

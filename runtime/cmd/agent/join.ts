@@ -1,23 +1,46 @@
-import { rfc3339 } from '#runtime/base/clock.ts';
+import { backoffMs } from '#runtime/base/backoff.ts';
+import { rfc3339, systemClock } from '#runtime/base/clock.ts';
+import { Wcp360Error } from '#runtime/base/errors.ts';
 import { hostObject, hostStatus } from '#controllers/host/registration.ts';
 import { hostKind, type Host as HostResource } from '#schemas/v1alpha1/host.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Host } from '#runtime/host/host.ts';
+import type { Logger } from '#runtime/telemetry/logger.ts';
 
 export interface Joining {
   readonly client: Client;
   readonly host: Host;
   readonly hostName: string;
+  readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
 const fieldManager = 'wcp360-agent';
+const patience = { firstMs: 100, maxMs: 2_000, factor: 2, jitterRatio: 0.2 };
 const agentVersion = '0.1.0';
 const type = resourceTypeOf(hostKind);
 
-/** Makes the Host object of this machine, or brings its status in line with what the machine has. */
-export async function joinCluster({ client, host, hostName, signal }: Joining): Promise<void> {
+/**
+ * Makes the Host object of this machine, or brings its status in line with what the machine has. A server that does not answer yet is waited for:
+ * what the host serves goes on meanwhile.
+ */
+export async function joinCluster(joining: Joining): Promise<void> {
+  const { log, signal } = joining;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await join(joining);
+      return;
+    } catch (err) {
+      if (signal.aborted || !(err instanceof Wcp360Error) || err.retry !== 'backoff') throw err;
+      const waitMs = backoffMs(patience, attempt);
+      log.warn({ err, waitMs }, 'the server does not answer yet');
+      await systemClock.sleep(waitMs, signal);
+    }
+  }
+}
+
+async function join({ client, host, hostName, signal }: Joining): Promise<void> {
   const facts = {
     name: hostName,
     root: host.root,

@@ -76,11 +76,12 @@ async function putPool(name: string, pool: PhpPool, world: PhpWorld, signal: Abo
   await generationOf(name, pool, world, signal);
   await host.makeDirectory(`${host.root}/run`, { mode: 0o711, uid: 0, gid: 0 }, signal);
   await host.makeDirectory(poolsDirectory(host.root), { mode: 0o700, uid: 0, gid: 0 }, signal);
-  await host.replaceFile(recordPath(host.root, name), JSON.stringify(pool), { mode: 0o600, uid: 0, gid: 0 }, signal);
   const services = await host.services.list(signal);
   if (services.some((service) => service.running && isGenerationOf(name, service.name))) {
     await runPool(name, pool, world, signal);
   }
+  // Last: the record is what we observe, so a master that could not be replaced leaves the pool to be put again.
+  await host.replaceFile(recordPath(host.root, name), JSON.stringify(pool), { mode: 0o600, uid: 0, gid: 0 }, signal);
 }
 
 async function deletePool(name: string, host: Host, signal: AbortSignal): Promise<void> {

@@ -30,7 +30,7 @@ export function hostingCommands(declare: Declare): readonly Command[] {
         )
           .summary("print a kubeconfig for the tenant's owner")
           .option('--duration <duration>', 'life of its token', '24h')
-          .option('--service-account <name>', 'account in the namespace of the tenant', 'owner'),
+          .option('--service-account <name>', 'account in the namespace of the tenant', 'default'),
       ),
   ];
 }

@@ -115,7 +115,13 @@ async function start(scope: Scope, unit: ServiceUnit, signal: AbortSignal): Prom
 function begin(scope: Scope, unit: ServiceUnit, failures: number): Tracked {
   const { child, pid, startTime } = launch(unit);
   const record = { pid, startTime, unit, unitHash: hashUnit(unit), startedMs: Date.now() };
-  writeRecord(scope.directory, record);
+  try {
+    writeRecord(scope.directory, record);
+  } catch (err) {
+    // A process that nobody would find again (the disk is full) must not hold the ports of the next one.
+    sendSignal(-pid, 'SIGKILL');
+    throw err;
+  }
   const tracked: Tracked = { record, isChild: true, failures, restart: undefined };
   scope.tracked.set(unit.name, tracked);
   child.once('exit', (code, by) => {
