@@ -30,7 +30,7 @@ export interface LoggerOptions {
 
 /** A logger of its own; nothing global is configured. */
 export function createLogger(options: LoggerOptions): Logger {
-  const stream: DestinationStream = options.write === undefined ? destination(1) : { write: options.write };
+  const stream: DestinationStream = options.write === undefined ? standardOutput() : { write: options.write };
   return pino(
     {
       base: { program: options.name },
@@ -41,6 +41,16 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     stream,
   );
+}
+
+/** Lines that wait while nothing can be written; more are dropped. */
+const waitingBytes = 1024 * 1024;
+
+/** A log that can not be written (the disk is full) must not end the program: what waits is written with the next line that can be. */
+function standardOutput(): DestinationStream {
+  const stream = destination({ dest: 1, maxLength: waitingBytes });
+  stream.on('error', () => undefined);
+  return stream;
 }
 
 /** Discards everything: for tests, and for programs that print for people. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync, statSync } from 'node:fs';
 import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { startEtcd } from '#test/lab/etcd.ts';
@@ -109,7 +109,7 @@ await t.test(
   'a full disk stops what needs room, not what is served, and all goes on when there is room again',
   async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'wcp360-full-'));
-    execFileSync('/usr/bin/mount', ['-t', 'tmpfs', '-o', 'size=420m,mode=0755', 'wcp360-full', directory]);
+    execFileSync('/usr/bin/mount', ['-t', 'tmpfs', '-o', 'size=420m,mode=0755', basename(directory), directory]);
     t.teardown(() => {
       execFileSync('/usr/bin/umount', ['-l', directory]);
       rmdirSync(directory);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { buildPrograms } from '#hack/build.ts';
+import { mountPoint } from '#runtime/cmd/instance/layout.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
@@ -175,18 +176,19 @@ async function servicesOf(directory: string): Promise<ReadonlyMap<string, Proces
   return found;
 }
 
-/** Processes that see the instance's directory mounted somewhere, or were started from it: whoever keeps a mount or a namespace of it alive is one. */
+/** Processes that see the instance's directory at its mount point, or were started from it: whoever keeps a mount or a namespace of it alive is one. */
 export async function leftOvers(directory: string): Promise<readonly string[]> {
   const name = basename(directory);
-  const own = await readFile('/proc/self/mountinfo', 'utf8');
-  const pids = (await readdir('/proc')).filter((each) => /^\d+$/.test(each));
+  const pids = (await readdir('/proc')).filter((each) => /^\d+$/.test(each) && Number(each) !== process.pid);
   const left: string[] = [];
   for (const pid of pids) {
     const mounts = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ');
-    const lines = mounts.split('\n').filter((line) => line.includes(name) && !own.includes(line));
-    const isOfIt = lines.length > 0 || (command.includes(directory) && Number(pid) !== process.pid);
-    if (isOfIt) left.push(`${pid} (${command.slice(0, 120)})`);
+    // proc_pid_mountinfo(5): the fifth field is the mount point. Other instances' namespaces may hold copies of what is mounted elsewhere.
+    const sees = mounts
+      .split('\n')
+      .some((line) => line.split(' ')[4]?.startsWith(mountPoint) === true && line.includes(name));
+    if (sees || command.includes(directory)) left.push(`${pid} (${command.slice(0, 120)})`);
   }
   return left;
 }
