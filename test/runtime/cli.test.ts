@@ -124,7 +124,9 @@ t.test('every document of a file is read, and a List is taken apart', async (t) 
 });
 
 t.test('a fault in a manifest names its line and what is wrong', async (t) => {
-  t.match(faultsOf('apiVersion: v1\nkind: Secret\nkind: Secret\nmetadata: { name: a }\n'), [/^3: .*already set in map/]);
+  t.match(faultsOf('apiVersion: v1\nkind: Secret\nkind: Secret\nmetadata: { name: a }\n'), [
+    /^3: .*already set in map/,
+  ]);
   t.same(faultsOf('kind: Secret\nmetadata: { name: a }\n'), ['1: apiVersion: Required value']);
   t.same(faultsOf('apiVersion: v1\nkind: Secret\nmetadata: {}\n'), ['1: Secret: metadata.name: Required value']);
   t.same(faultsOf('- a\n'), ['1: a manifest is a mapping with apiVersion, kind and metadata']);
