@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { widgetDefinition, widgetPath, widgetText } from './crd.ts';
-import { awaitAnswer, freePort, openLab, serverFlags, stop, type Lab } from './lab.ts';
+import { freePort } from '#test/lab/free-port.ts';
+import { awaitAnswer, openLab, serverFlags, stop, type Lab } from './lab.ts';
 import { openClient, runLoad } from './load.ts';
 import { cpuSecondsOf, measurement, percentile, type Bench, type BenchOptions } from './measurement.ts';
 

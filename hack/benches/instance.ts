@@ -6,7 +6,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { buildPrograms } from '#hack/build.ts';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
 import type { Store } from '#runtime/storage/store.ts';
-import { freePort } from './lab.ts';
+import { freePort } from '#test/lab/free-port.ts';
 
 /** A whole private instance on tmpfs, as `wcpd up` makes it. */
 export interface Instance {

@@ -1,7 +1,7 @@
+import { freePort } from '#test/lab/free-port.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
 import { createPki, type Pki } from '#runtime/config/pki.ts';
@@ -160,15 +160,4 @@ export async function stop(child: ChildProcess): Promise<void> {
     child.kill('SIGTERM');
   });
   clearTimeout(late);
-}
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

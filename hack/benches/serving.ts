@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Instance } from './instance.ts';
 import { applyAll, domainOf, hostOf, tenant } from './domains.ts';
-import { freePort } from './lab.ts';
+import { freePort } from '#test/lab/free-port.ts';
 import { measurement, type BenchOptions } from './measurement.ts';
 
 const run = promisify(execFile);

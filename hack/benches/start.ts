@@ -1,5 +1,6 @@
 import { widgetDefinition, widgetPath, widgetText } from './crd.ts';
-import { awaitAnswer, freePort, openLab, serverFlags, stop, type Lab } from './lab.ts';
+import { freePort } from '#test/lab/free-port.ts';
+import { awaitAnswer, openLab, serverFlags, stop, type Lab } from './lab.ts';
 import { runLoad } from './load.ts';
 import { measurement, type Bench } from './measurement.ts';
 

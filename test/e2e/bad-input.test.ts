@@ -13,7 +13,7 @@ import { kinds } from '#schemas/index.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { walkSchema, withValue } from '#test/builders/schema-walk.ts';
-import { freePort } from '#test/lab/etcd.ts';
+import { freePort } from '#test/lab/free-port.ts';
 import { startInstance, until, type Visit } from '#test/lab/instance.ts';
 import {
   aDomain,

@@ -1,5 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -326,6 +328,12 @@ await t.test('PHP reaches the ports of the instance and gets nothing but refusal
     `https://127.0.0.1:${instance.ports.etcdClient}/version`,
   ]);
   t.match(asked.stdout, /etcdserver/);
+  const open = createServer((_request, response) => response.end('an open port'));
+  await new Promise<void>((resolve) => open.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => open.close());
+  const url = `http://127.0.0.1:${(open.address() as AddressInfo).port}`;
+  await declareSite(client, aDomain('alpha', 'open', { proxy: { url } }));
+  t.equal((await instance.http('open.alpha.test')).body, 'an open port', 'the control: what does not refuse is shown');
 });
 
 await t.test(

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { freePort } from '#test/lab/etcd.ts';
+import { freePort } from '#test/lab/free-port.ts';
 import { leftOvers, startInstance, until } from '#test/lab/instance.ts';
 import { openKubectl } from '#test/lab/kubectl.ts';
 import { conditionOf } from '#test/lab/widgets.ts';

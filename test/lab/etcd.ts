@@ -1,7 +1,7 @@
+import { freePort } from './free-port.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
@@ -112,18 +112,4 @@ async function serverTls(authority: LabAuthority, directory: string): Promise<re
 
 async function memoryDirectory(): Promise<string> {
   return (await stat('/dev/shm').catch(() => undefined))?.isDirectory() === true ? '/dev/shm' : tmpdir();
-}
-
-/** A port on loopback that nobody listens on now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
 }

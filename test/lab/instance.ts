@@ -11,7 +11,7 @@ import { createClient } from '#runtime/client/https-client.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { isAlive, type ProcessIdentity } from '#runtime/host/local/supervisor/process-table.ts';
-import { freePort } from './etcd.ts';
+import { freePort } from './free-port.ts';
 
 const checkout = join(import.meta.dirname, '../..');
 const runTimeoutMs = 90_000;

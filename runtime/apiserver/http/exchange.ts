@@ -14,7 +14,6 @@ export interface RawResponse {
   flushHeaders(): void;
   write(chunk: Buffer, written?: () => void): boolean;
   end(chunk?: Buffer): unknown;
-  end(text: string, encoding: 'latin1'): unknown;
   destroy(): unknown;
   on(event: 'close' | 'drain', listener: () => void): unknown;
   off(event: 'close' | 'drain', listener: () => void): unknown;

@@ -15,7 +15,7 @@ export interface HistoryBounds {
 const alwaysKept = 100;
 /**
  * Behind so many newer events the parsed objects of an event are let go: those who follow the log have seen them, and those who come back are rare.
- * Measured with 10,000 sites: half of the server's memory.
+ * Measured with 24,000 events of 1.8 KB objects in an indexed collection: 127 MB of heap with them, 35 MB without.
  */
 const hotEvents = 1_024;
 /** Room is given back in steps of this many events, so that dropping one costs nothing. */

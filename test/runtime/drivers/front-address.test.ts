@@ -3,7 +3,8 @@ import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { probeAddress, probeSite } from '#runtime/drivers/nginx/index.ts';
-import { freePort, openFrontLab } from '#test/runtime/drivers/front-lab.ts';
+import { freePort } from '#test/lab/free-port.ts';
+import { openFrontLab } from '#test/runtime/drivers/front-lab.ts';
 
 const asRoot = { skip: process.getuid?.() === 0 ? false : 'needs root: nginx drops to another user' };
 const hsts = { headers: { 'Strict-Transport-Security': 'max-age=60' } };

@@ -1,3 +1,4 @@
+import { freePort } from '#test/lab/free-port.ts';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { request, type IncomingHttpHeaders } from 'node:http';
@@ -103,14 +104,6 @@ const staff = {
     auth: 'jane:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\njohn:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nold:secret\n',
   }),
 };
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** One request on a connection of its own; the path is sent as it is. */
 export async function ask(port: number, hostname: string, path: string, options: Ask): Promise<Answer> {
