@@ -1,6 +1,5 @@
 import { freePort } from '#test/lab/free-port.ts';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { posix } from 'node:path';
 import type { Test } from 'tap';
