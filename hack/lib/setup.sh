@@ -1,6 +1,9 @@
 # Shared by hack/up, hack/down, hack/test and hack/bench: brings a fresh Debian 12 to where our programs run. To be sourced.
 # Nothing here starts or enables a service of Debian's; everything can be repeated.
 
+# What unprivileged programs of an instance read must not be closed to them by a strict umask.
+umask 022
+
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 node_bin="$top/node_modules/node/bin/node"
 runtime_packages=(etcd-server nginx libnginx-mod-http-lua lua-cjson php8.2-fpm bubblewrap ca-certificates iproute2 util-linux)

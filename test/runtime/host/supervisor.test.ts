@@ -130,10 +130,11 @@ t.test('rights are dropped before the program begins, and cannot be won back', a
   const { directory, open } = prepare(test);
   const { services } = open();
   const logPath = `${directory}/log`;
-  const program = `const s = require('fs').readFileSync('/proc/self/status', 'utf8'); console.log(s, JSON.stringify(process.env)); setInterval(() => 0, 1000)`;
+  // Not our own Node: the checkout may lie where this uid can not enter.
+  const program = '$| = 1; for (qw(status environ)) { open(F, "/proc/self/$_"); print <F> } sleep 1000';
   const unit = {
     name: 'plain',
-    command: [process.execPath, '-e', program],
+    command: ['/usr/bin/perl', '-e', program],
     environment: { ONLY: 'this' },
     uid: 20001,
     gid: 20002,
@@ -148,7 +149,7 @@ t.test('rights are dropped before the program begins, and cannot be won back', a
   test.match(text, /Groups:\t?\s*\n/);
   test.match(text, /NoNewPrivs:\t1/);
   test.match(text, /CapEff:\t0+\n/);
-  test.match(text, /\{"ONLY":"this"\}/);
+  test.ok(text.endsWith('\nONLY=this\0'), 'the environment is the one given, and nothing else');
   test.match(statSync(logPath), { uid: 0 });
   const record = readFileSync(`${directory}/services/plain.json`, 'utf8');
   test.notMatch(record, /ONLY/, 'the environment of what is started on demand is not written down');
