@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { probeSite, rotateLogs, startFront, type Site } from '#runtime/drivers/nginx/index.ts';
+import { publicNode } from '#test/lab/public-node.ts';
 import { openFrontLab } from '#test/runtime/drivers/front-lab.ts';
 
 if (process.getuid?.() !== 0) {
@@ -398,7 +399,7 @@ await t.test('a proxy reaches a socket in the tenant’s own tree, and none that
   const program = `require('http').createServer((q, s) => s.end('from socket')).listen(process.argv[1], () => console.log('ready'))`;
   const { spawn } = await import('node:child_process');
   const listen = async (path: string, uid: number): Promise<void> => {
-    const child = spawn(process.execPath, ['-e', program, path], { uid, gid: 33, stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(publicNode(), ['-e', program, path], { uid, gid: 33, stdio: ['ignore', 'pipe', 'ignore'] });
     each.teardown(() => child.kill());
     await new Promise((resolve) => child.stdout.once('data', resolve));
     const { chmodSync } = await import('node:fs');

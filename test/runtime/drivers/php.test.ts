@@ -5,6 +5,7 @@ import t from 'tap';
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
 import { phpFpmDriver, startWaker, type PhpPool } from '#runtime/drivers/php-fpm/index.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
+import { publicNode } from '#test/lab/public-node.ts';
 import { aPool } from '#test/builders/sites.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { openFrontLab, tenants } from '#test/runtime/drivers/front-lab.ts';
@@ -238,7 +239,7 @@ await t.test('PHP of a tenant sees nothing of others; without the sandbox it wou
   file('public/secret.txt', 'ZOO', 'zoo');
   execFileSync('/bin/chmod', ['755', target, `${target}/public`]);
   execFileSync('/bin/chmod', ['644', `${target}/public/secret.txt`]);
-  const neighbour = spawn(process.execPath, ['-e', 'setTimeout(() => 0, 60000) // neighbour-process'], {
+  const neighbour = spawn(publicNode(), ['-e', 'setTimeout(() => 0, 60000) // neighbour-process'], {
     uid: tenants.zoo,
     gid: tenants.zoo,
     stdio: 'ignore',

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { openLocalHost, type LocalHost } from '#runtime/host/local/open-local-host.ts';
 import { createMemoryHost } from '#runtime/host/memory/memory-host.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
+import { publicNode } from '#test/lab/public-node.ts';
 import type { HostUnderTest } from '#test/contracts/host.ts';
 
 /** A real host with a fresh root on tmpfs; everything it started is stopped, and the root removed, on close. */
@@ -18,7 +19,7 @@ export async function realMachine(): Promise<HostUnderTest & { readonly host: Lo
     writeByHand: (path, content) => writeFileSync(path, content),
     listenAs: async (path, uid) => {
       const program = `require('net').createServer().listen(process.argv[1], () => console.log('ready'))`;
-      const child = spawn(process.execPath, ['-e', program, path], {
+      const child = spawn(publicNode(), ['-e', program, path], {
         uid,
         gid: uid,
         stdio: ['ignore', 'pipe', 'ignore'],
