@@ -1,14 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { createClusterParts } from '#controllers/cluster-parts.ts';
 import { createClusterControllers } from '#controllers/index.ts';
 import { placedPreview } from '#controllers/domain/placed-preview.ts';
 import type { ClusterWorld } from '#controllers/parts.ts';
-import { ancestorsOf } from '#controllers/hostname-claim/ancestors.ts';
-import { createClaimsDriver } from '#controllers/hostname-claim/claims-driver.ts';
-import { judgeHostname } from '#controllers/hostname-claim/judge.ts';
-import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
-import { createPlacementDriver } from '#controllers/lifecycle/placement-driver.ts';
-import { createUidsDriver } from '#controllers/uid-claim/uids-driver.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
@@ -33,14 +28,7 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
   const client = createClient({ ...(await loadKubeconfig({ path: config.kubeconfig })), userAgent: 'wcpd-controller' });
   const manager = startManager<ClusterWorld>({
     client,
-    controllers: createClusterControllers<ClusterWorld>({
-      placement: createPlacementDriver,
-      disposal: createDisposalDriver,
-      uids: createUidsDriver(),
-      claims: createClaimsDriver(),
-      judgeHostname,
-      ancestorsOf,
-    }),
+    controllers: createClusterControllers(createClusterParts<ClusterWorld>()),
     world: (cache) => ({ client, cache }),
     log,
     metrics,
