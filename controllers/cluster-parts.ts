@@ -2,14 +2,12 @@ import { ancestorsOf } from './hostname-claim/ancestors.ts';
 import { createClaimsDriver } from './hostname-claim/claims-driver.ts';
 import { judgeHostname } from './hostname-claim/judge.ts';
 import { createDisposalDriver } from './lifecycle/disposal-driver.ts';
-import { createPlacementDriver } from './lifecycle/placement-driver.ts';
 import type { ClusterParts, ClusterWorld } from './parts.ts';
 import { createUidsDriver } from './uid-claim/uids-driver.ts';
 
 /** What cluster controllers need of each other. One value for all of them: drivers that are shared keep one snapshot. */
 export function createClusterParts<W extends ClusterWorld>(): ClusterParts<W> {
   return {
-    placement: (kind) => createPlacementDriver<W>(kind),
     disposal: (kind) => createDisposalDriver<W>(kind),
     uids: createUidsDriver<W>(),
     claims: createClaimsDriver<W>(),

@@ -39,8 +39,6 @@ export type JudgeHostname = (
 
 /** What the composition root hands to every cluster controller: controllers know each other by this only. */
 export interface ClusterParts<W> {
-  /** Sets finalizers on objects of a kind. */
-  readonly placement: (kind: KindDefinition) => DriverOf<ReadonlySet<string>, W>;
   /** Deletes objects of a kind that nobody needs. */
   readonly disposal: (kind: KindDefinition) => DriverOf<Fate, W>;
   /** The user id of a tenant. */

@@ -10,8 +10,8 @@ import { defineController, type Watch } from '#runtime/manager/controller.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
-import { desiredClaims, desiredFinalizers, desiredRights } from './cluster/desired.ts';
-import { gatherDomainCluster } from './cluster/gather.ts';
+import { desiredClaims, desiredRights } from './cluster/desired.ts';
+import { gatherDomainCluster, isPlaceable } from './cluster/gather.ts';
 import type { DomainClusterInputs } from './cluster/inputs.ts';
 import { domainClusterStatus } from './cluster/status.ts';
 import { namesOf } from './names.ts';
@@ -22,8 +22,6 @@ export type DomainClusterDrivers<W> = {
   readonly claims: DriverOf<ReadonlyMap<string, string>, W>;
   /** Role and RoleBinding for the Secrets that the Domain refers to. */
   readonly objects: DriverOf<Children, W>;
-  /** The host's finalizer, set before the host learns of the Domain. */
-  readonly placement: DriverOf<ReadonlySet<string>, W>;
 };
 
 const BY_HOSTNAME = 'hostname';
@@ -40,13 +38,13 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
       fieldManager: 'wcp360-domain-rights',
       kinds: [roleKind, roleBindingKind],
     }),
-    placement: parts.placement(domainKind),
   };
   return defineController<typeof domainKind, W, DomainClusterDrivers<W>, DomainClusterInputs>({
     name: 'domain.cluster',
     kind: domainKind,
     finalizer: FINALIZERS.cluster,
     finalizerSetBy: 'loop',
+    goesToHost: (domain, cache) => isPlaceable(gatherDomainCluster(domain, cache, judgeHostname)),
     drivers,
     watches: watchesOf(ancestorsOf),
     indexes: [
@@ -61,13 +59,12 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
     desired: (domain, inputs) => ({
       claims: desiredClaims(inputs),
       objects: childrenOf(desiredRights(domain, inputs)),
-      placement: desiredFinalizers(inputs),
     }),
     // The names stay the tenant's until nothing serves them any more: the next owner must not find the former one's site.
     afterDeletion: (domain) =>
-      domain.metadata.finalizers?.includes(FINALIZERS.host) === true
+      domain.status?.host !== undefined && domain.metadata.finalizers?.includes(FINALIZERS.host) === true
         ? { pending: { reason: 'Deleting', message: 'The host takes the site down first.' } }
-        : { claims: drivers.claims.nothing, objects: drivers.objects.nothing, placement: drivers.placement.nothing },
+        : { claims: drivers.claims.nothing, objects: drivers.objects.nothing },
     status: domainClusterStatus,
   });
 }

@@ -12,8 +12,8 @@ import { defineController, type Watch } from '#runtime/manager/controller.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
-import { childrenAfterDeletion, desiredChildren, placeOf } from './cluster/desired.ts';
-import { gatherTenantCluster } from './cluster/gather.ts';
+import { childrenAfterDeletion, desiredChildren } from './cluster/desired.ts';
+import { gatherTenantCluster, isPlaceable } from './cluster/gather.ts';
 import type { TenantClusterInputs } from './cluster/inputs.ts';
 import { BY_PARENT } from './cluster/parent.ts';
 import { tenantsByHost } from './cluster/placement.ts';
@@ -24,24 +24,22 @@ export type TenantClusterDrivers<W> = {
   readonly uids: DriverOf<number | undefined, W>;
   /** Namespace, ResourceQuota, RoleBindings. */
   readonly objects: DriverOf<Children, W>;
-  /** The host's finalizer, set before the host learns of the tenant. */
-  readonly placement: DriverOf<ReadonlySet<string>, W>;
 };
 
 const CHILD_KINDS = [namespaceKind, resourceQuotaKind, roleBindingKind] as const;
 
 /** A Tenant in the API: its namespace, user id, rights, quota and place. */
-export function createTenantClusterController<W extends ClusterWorld>({ uids, placement }: ClusterParts<W>) {
+export function createTenantClusterController<W extends ClusterWorld>({ uids }: ClusterParts<W>) {
   const drivers: TenantClusterDrivers<W> = {
     uids,
     objects: createObjectsDriver({ name: 'tenant-objects', fieldManager: 'wcp360-tenant-objects', kinds: CHILD_KINDS }),
-    placement: placement(tenantKind),
   };
   return defineController<typeof tenantKind, W, TenantClusterDrivers<W>, TenantClusterInputs>({
     name: 'tenant.cluster',
     kind: tenantKind,
     finalizer: FINALIZERS.cluster,
     finalizerSetBy: 'loop',
+    goesToHost: (tenant, cache) => isPlaceable(gatherTenantCluster(tenant, cache)),
     drivers,
     watches: tenantClusterWatches,
     indexes: [
@@ -52,12 +50,10 @@ export function createTenantClusterController<W extends ClusterWorld>({ uids, pl
     desired: (tenant, inputs) => ({
       uids: inputs.uid.number,
       objects: childrenOf(desiredChildren(tenant, inputs)),
-      placement: placeOf(inputs) === undefined ? new Set() : new Set([FINALIZERS.host]),
     }),
     afterDeletion: (tenant, inputs) => ({
       uids: undefined,
       objects: childrenOf(childrenAfterDeletion(tenant, inputs)),
-      placement: new Set(),
     }),
     status: tenantClusterStatus,
   });

@@ -89,6 +89,11 @@ export interface Controller<K extends KindDefinition, W, D extends DriverSet<W>,
   readonly finalizer?: string;
   /** Who puts the finalizer there: the loop itself, or another controller (then the loop waits for it). */
   readonly finalizerSetBy?: 'loop' | 'placement';
+  /**
+   * True once a host may work on the object soon: the host's finalizer is set in one write with the loop's own, before the status names the host,
+   * and again when somebody strips it. It is for the host's agent to drop; the loop does so when the object goes without ever having had a host.
+   */
+  readonly goesToHost?: (object: ResourceOf<K>, cache: Cache) => boolean;
   /** In the order of creation; deletion runs through them backwards. */
   readonly drivers: D;
   readonly watches: readonly Watch[];

@@ -8,7 +8,6 @@ export interface FinalizerOptions {
   readonly client: Client;
   readonly type: ResourceType;
   readonly fieldManager: string;
-  readonly finalizer: string;
 }
 
 /** True when the object carries it. */
@@ -16,36 +15,39 @@ export function hasFinalizer(object: KubeObject, finalizer: string): boolean {
   return object.metadata.finalizers?.includes(finalizer) === true;
 }
 
-/** Puts the finalizer there and returns the object that carries it; ApiError 409 when the object changed meanwhile. */
-export async function addFinalizer(
-  options: FinalizerOptions,
-  object: KubeObject,
+/** Puts the finalizers there, in one write, and returns the object that carries them; ApiError 409 when the object changed meanwhile. */
+export async function addFinalizers(
+  { client, type, fieldManager }: FinalizerOptions,
+  { object, missing }: { readonly object: KubeObject; readonly missing: readonly string[] },
   signal: AbortSignal,
 ): Promise<KubeObject> {
-  const { client, type, fieldManager, finalizer } = options;
   const { resourceVersion, finalizers = [] } = object.metadata;
-  const body = { metadata: { resourceVersion, finalizers: [...finalizers, finalizer] } };
+  const body = { metadata: { resourceVersion, finalizers: [...finalizers, ...missing] } };
   return await client.patch(type, keyOf(object), { type: 'merge', body }, { fieldManager, signal });
 }
 
 /**
- * Takes the finalizer away: the object may go. Tests uid and place instead of the revision, so that a status written meanwhile is no conflict.
+ * Takes the finalizers away: the object may go. Tests uid and places instead of the revision, so that a status written meanwhile is no conflict.
  * False when the object looks different now (the next event tells how).
  */
-export async function dropFinalizer(
-  options: FinalizerOptions,
-  object: KubeObject,
+export async function dropFinalizers(
+  { client, type, fieldManager }: FinalizerOptions,
+  { object, done }: { readonly object: KubeObject; readonly done: readonly string[] },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { client, type, fieldManager, finalizer } = options;
-  const at = object.metadata.finalizers?.indexOf(finalizer) ?? -1;
-  if (at < 0) return true;
-  const path = `/metadata/finalizers/${at}`;
-  const body = [
-    { op: 'test', path: '/metadata/uid', value: object.metadata.uid },
-    { op: 'test', path, value: finalizer },
-    { op: 'remove', path },
-  ];
+  // From behind, so that no removal moves the place of the next one.
+  const places = (object.metadata.finalizers ?? []).flatMap((value, at) =>
+    done.includes(value) ? [{ value, at }] : [],
+  );
+  if (places.length === 0) return true;
+  const removals = places.toReversed().flatMap(({ value, at }) => {
+    const path = `/metadata/finalizers/${at}`;
+    return [
+      { op: 'test', path, value },
+      { op: 'remove', path },
+    ];
+  });
+  const body = [{ op: 'test', path: '/metadata/uid', value: object.metadata.uid }, ...removals];
   try {
     await client.patch(type, keyOf(object), { type: 'json', body }, { fieldManager, signal });
     return true;

@@ -11,10 +11,10 @@ import type { Cache } from './cache.ts';
 import type { AnyController, StatusPatch } from './controller.ts';
 import type { DriverRuntimes } from './driver-runtime.ts';
 import type { EventRecorder } from './event-recorder.ts';
-import { addFinalizer, dropFinalizer, hasFinalizer, type FinalizerOptions } from './finalizers.ts';
+import { createHolding, type Holding } from './holding.ts';
 import type { ControllerMetrics, ReconcileResult } from './metrics.ts';
 import { failureOf } from './outcomes.ts';
-import { isDeleting, planObject, type PlannedObject, type PlanningOptions } from './plan-object.ts';
+import { planObject, type PlannedObject, type PlanningOptions } from './plan-object.ts';
 import { answeredRequest, requestedAtAnnotation, statusBody } from './status-body.ts';
 import type { RemovalGuard } from './removal-guard.ts';
 import { createStatusWriter, type StatusWriter } from './status-writer.ts';
@@ -63,7 +63,7 @@ export function fieldManagerOf(controllerName: string): string {
 interface Loop<W> extends ReconcilerOptions<W> {
   readonly acting: ActingOptions<W>;
   readonly statuses: StatusWriter;
-  readonly finalizer: FinalizerOptions | undefined;
+  readonly holding: Holding;
   readonly memories: Map<string, Memory>;
   readonly abandoned: Set<string>;
 }
@@ -82,8 +82,7 @@ export function createReconciler<W>(options: ReconcilerOptions<W>): Reconciler {
     ...options,
     acting: { ...options, planning },
     statuses: createStatusWriter({ client, type, fieldManager }),
-    finalizer:
-      controller.finalizer === undefined ? undefined : { client, type, fieldManager, finalizer: controller.finalizer },
+    holding: createHolding({ ...options, type, fieldManager }),
     memories: new Map(),
     abandoned: new Set(),
   };
@@ -136,7 +135,7 @@ interface Subject {
 }
 
 async function round<W>(loop: Loop<W>, subject: Subject, signal: AbortSignal): Promise<ReconcileResult> {
-  const held = await hold(loop, subject.object, signal);
+  const held = await loop.holding.hold(subject.object, signal);
   if (held === undefined) return forget(loop, subject.key);
   const memory = memoryOf(loop, subject.key);
   noticeRequest(loop, held, memory);
@@ -144,16 +143,6 @@ async function round<W>(loop: Loop<W>, subject: Subject, signal: AbortSignal): P
   if (conclusion.isClean) return await release(loop, { key: subject.key, object: held }, signal);
   if (conclusion.isUntold !== true) await writeStatus(loop, held, { conclusion, signal });
   return schedule(loop, { key: subject.key, object: held }, conclusion);
-}
-
-/** The object once our finalizer is on it; `undefined` when there is nothing to do for us: not placed yet, or deleted without ever having been ours. */
-async function hold<W>(loop: Loop<W>, object: KubeObject, signal: AbortSignal): Promise<KubeObject | undefined> {
-  const { finalizer, controller } = loop;
-  if (finalizer === undefined) return isDeleting(object) ? undefined : object;
-  if (hasFinalizer(object, finalizer.finalizer)) return object;
-  if (isDeleting(object) || controller.finalizerSetBy === 'placement') return undefined;
-  loop.fence();
-  return await addFinalizer(finalizer, object, signal);
 }
 
 function memoryOf<W>(loop: Loop<W>, key: string): Memory {
@@ -193,9 +182,7 @@ async function conclude<W>(
 
 async function release<W>(loop: Loop<W>, subject: Subject, signal: AbortSignal): Promise<ReconcileResult> {
   loop.fence();
-  if (loop.finalizer === undefined || (await dropFinalizer(loop.finalizer, subject.object, signal))) {
-    return forget(loop, subject.key);
-  }
+  if (await loop.holding.release(subject.object, signal)) return forget(loop, subject.key);
   loop.queue.retry(subject.key);
   return 'requeue';
 }

@@ -1,6 +1,6 @@
 import { roleBindingKind, roleKind } from '#schemas/meta/builtin.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
-import { agentAccountOf, FINALIZERS, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { agentAccountOf, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import type { DomainClusterInputs } from './inputs.ts';
@@ -10,12 +10,6 @@ const RBAC = 'rbac.authorization.k8s.io';
 /** Names to claim → their tenant. A name that is refused is not held: whoever may have it must find it free. */
 export function desiredClaims(inputs: DomainClusterInputs): ReadonlyMap<string, string> {
   return new Map(inputs.names.filter((name) => name.state !== 'Refused').map((name) => [name.hostname, inputs.tenant]));
-}
-
-/** The host's finalizer, as soon as the Domain is about to be placed. */
-export function desiredFinalizers(inputs: DomainClusterInputs): ReadonlySet<string> {
-  const isPlaceable = inputs.host !== undefined && inputs.names.some((name) => name.state === 'Bound');
-  return new Set(isPlaceable ? [FINALIZERS.host] : []);
 }
 
 /** Lets the agent of the tenant's host read the very Secrets that the Domain refers to, and no others. */

@@ -5,7 +5,7 @@ import { hostnameClaimKind } from '#schemas/v1alpha1/hostname-claim.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import type { Pending } from '#runtime/manager/controller.ts';
+import { isPending, type Pending } from '#runtime/manager/controller.ts';
 import type { JudgeHostname } from '#controllers/parts.ts';
 import { namesOf } from '#controllers/domain/names.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
@@ -34,6 +34,11 @@ export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHo
       resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',
     })),
   };
+}
+
+/** Whether the Domain can be given to the tenant's host as soon as its names are bound. */
+export function isPlaceable(inputs: DomainClusterInputs | Pending): boolean {
+  return !isPending(inputs) && inputs.host !== undefined && inputs.names.some((name) => name.state !== 'Refused');
 }
 
 function nameState(hostname: string, tenant: string, cache: Cache, judge: JudgeHostname): NameState {

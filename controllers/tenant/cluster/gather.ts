@@ -1,5 +1,5 @@
 import { namespaceKind, roleBindingKind } from '#schemas/meta/builtin.ts';
-import { FINALIZERS, LABELS } from '#schemas/meta/names.ts';
+import { LABELS } from '#schemas/meta/names.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { packageKind, type Package } from '#schemas/v1alpha1/package.ts';
@@ -30,6 +30,11 @@ export function gatherTenantCluster(tenant: Tenant, cache: Cache): TenantCluster
   return { ...namespace, effective, uid, ...placementOf(tenant, cache) };
 }
 
+/** Whether there is a host that takes the tenant. */
+export function isPlaceable(inputs: TenantClusterInputs | Pending | Refused): boolean {
+  return !isPending(inputs) && !isRefused(inputs) && inputs.host !== undefined;
+}
+
 function overdrawnParent(
   tenant: Tenant,
   effective: Effective,
@@ -44,13 +49,11 @@ function overdrawnParent(
 
 function leavingInputs(tenant: Tenant, cache: Cache): TenantClusterInputs {
   const { effective = {} } = tenant.status ?? {};
-  // A host's finalizer without a host was set right before a crash: the host is chosen now, and lets the tenant go.
-  const isPlaced = tenant.status?.host !== undefined || tenant.metadata.finalizers?.includes(FINALIZERS.host) === true;
   return {
     ...occupationOf(tenant, cache),
     effective,
     uid: claimedUid(tenant, cache) ?? { number: 0, isClaimed: false },
-    ...(isPlaced ? placementOf(tenant, cache) : {}),
+    ...(tenant.status?.host === undefined ? {} : placementOf(tenant, cache)),
   };
 }
 
