@@ -12,6 +12,8 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const fileTimeoutMs = 900_000;
+/** tap's own limit, for a file as for one test in it: so long that only what hangs meets it, on a busy machine, too. */
+const testTimeoutSeconds = 600;
 /** What takes longest begins first. */
 const slow = /e2e|crash/;
 
@@ -39,7 +41,11 @@ async function runFile(file: string): Promise<void> {
   const child = spawn(process.execPath, ['--enable-source-maps', file], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile') },
+    env: {
+      ...process.env,
+      NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile'),
+      TAP_TIMEOUT: String(testTimeoutSeconds),
+    },
     timeout: fileTimeoutMs,
     killSignal: 'SIGKILL',
   });

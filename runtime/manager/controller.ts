@@ -110,8 +110,8 @@ export interface Controller<K extends KindDefinition, W, D extends DriverSet<W>,
    */
   readonly afterDeletion?: (object: ResourceOf<K>, inputs: Inputs | undefined) => Desired<D> | Pending;
   readonly driftPolicy?: (object: ResourceOf<K>) => DriftPolicy;
-  /** Pure. */
-  readonly status: (object: ResourceOf<K>, input: StatusInput<Inputs, D>) => StatusPatch<K>;
+  /** `undefined` while the object has no status yet and another controller's answer, without which there is nothing to tell, is on its way. Pure. */
+  readonly status: (object: ResourceOf<K>, input: StatusInput<Inputs, D>) => StatusPatch<K> | undefined;
   /** Looks from outside, once everything is applied; bounded, changes nothing. */
   readonly probe?: (
     object: ResourceOf<K>,

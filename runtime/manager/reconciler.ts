@@ -196,7 +196,9 @@ async function writeStatus<W>(
   const { outcome, probes, inputs, observed } = told.conclusion;
   const now = rfc3339(clock.now());
   const resource = object as ResourceOf<KindDefinition>;
-  const patch = controller.status(resource, { inputs, observed, outcome, probes, now }) as StatusPatch<KindDefinition>;
+  const said = { inputs, observed, outcome, probes, now };
+  const patch = controller.status(resource, said) as StatusPatch<KindDefinition> | undefined;
+  if (patch === undefined) return;
   const status = statusBody({ kind: controller.kind as KindDefinition, object, patch, outcome, now });
   if (Object.keys(status).length === 0) return;
   if (await loop.statuses.write(object, status, told.signal)) loop.metrics.statusWritten();

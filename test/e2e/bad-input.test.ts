@@ -27,7 +27,6 @@ import {
 
 const instance = await startInstance();
 const files = mkdtempSync(join(tmpdir(), 'wcp360-bad-'));
-t.setTimeout(240_000);
 t.teardown(async () => {
   rmSync(files, { recursive: true, force: true });
   await instance.stop();

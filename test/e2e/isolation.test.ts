@@ -13,7 +13,6 @@ import { aDomain, declare, declareSite, declareStaticSite, declareTenant, domain
 
 const instance = await startInstance();
 const files = mkdtempSync(join(tmpdir(), 'wcp360-isolation-'));
-t.setTimeout(240_000);
 t.teardown(async () => {
   rmSync(files, { recursive: true, force: true });
   await instance.stop();

@@ -20,7 +20,6 @@ const children: (() => void)[] = [];
 process.on('exit', () => {
   for (const end of children) end();
 });
-t.setTimeout(240_000);
 t.teardown(async () => {
   for (const end of children) end();
   rmSync(files, { recursive: true, force: true });
@@ -266,7 +265,8 @@ await t.test('plain kubectl brings the quick start up, too, and takes it down', 
   const kubectl = await openKubectl(instance.kubeconfig);
   const run = async (...argv: readonly string[]): Promise<string> => {
     const ended = await kubectl.run(argv);
-    t.equal(ended.exitCode, 0, `kubectl ${argv.join(' ')}: ${ended.stderr}`);
+    const found = ended.exitCode === 0 ? '' : (await kubectl.run(['get', 'hosting', '-A', '-o', 'yaml'])).stdout;
+    t.equal(ended.exitCode, 0, `kubectl ${argv.join(' ')}: ${ended.stderr}${found}`);
     return ended.stdout;
   };
   await run('delete', '-f', files, '--wait=true', '--timeout=60s');

@@ -13,11 +13,13 @@ export interface DomainClusterStatusInput {
 /**
  * What the leader says: Claimed and Placed, where the Domain runs, and Ready as long as no agent can say it.
  * A Domain is placed once one of its names is bound; it stays placed while it is changed, so that what is served goes on.
+ * Of a new Domain it says nothing before its claims are answered.
  */
 export function domainClusterStatus(
   domain: Domain,
   { inputs, outcome }: DomainClusterStatusInput,
-): StatusPatch<typeof domainKind> {
+): StatusPatch<typeof domainKind> | undefined {
+  if (domain.status === undefined && outcome.phase === 'synced' && isClaiming(inputs)) return undefined;
   const claimed = claimedOf(inputs, outcome);
   const host = hostOf(domain, inputs);
   const placed = placedOf(host, claimed);
@@ -27,6 +29,12 @@ export function domainClusterStatus(
     ...(inputs === undefined ? keptFields(domain) : { hostnames: boundNames(inputs), secrets: inputs.secrets }),
   };
   return { fields, conditions: host === undefined ? [readyOf(claimed, placed), claimed, placed] : [claimed, placed] };
+}
+
+/** All that is missing are claims whose binding is a moment away. */
+function isClaiming(inputs: DomainClusterInputs | undefined): boolean {
+  const states = inputs?.names.map((name) => name.state) ?? [];
+  return states.includes('Claiming') && !states.includes('Refused');
 }
 
 /** While nothing can be said (the tenant is gone for a moment), what was said stays: dropping it would stop what is served. */
