@@ -390,7 +390,6 @@ t.test('what is at rest stays at rest: a restart of all writes nothing and touch
   }
 });
 
-
 t.teardown(async () => {
   await begun?.hosting.close();
 });

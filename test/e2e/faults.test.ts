@@ -10,7 +10,6 @@ import { leftOvers, startInstance, until, type LabInstance } from '#test/lab/ins
 import { aDomain, declare, declareSite, declareStaticSite, declareTenant, domainType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
-
 const page = 'I stand.';
 const php = "<?php echo 'PHP stands.';";
 

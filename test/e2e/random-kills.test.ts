@@ -7,7 +7,6 @@ import { startInstance, until, type LabInstance } from '#test/lab/instance.ts';
 import { aDomain, declare, declareTenant, domainType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
-
 const seed = Number(process.env['WCP360_SEED'] ?? '7');
 const names = Array.from({ length: 20 }, (_, index) => `shop${index}`);
 const patienceMs = 60_000;
