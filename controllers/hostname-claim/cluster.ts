@@ -6,10 +6,10 @@ import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, type Outcome, type StatusPatch } from '#runtime/manager/controller.ts';
 import type { ClusterParts, DriverOf, Fate } from '#controllers/parts.ts';
-import { ancestorsOf, baseOf } from './ancestors.ts';
+import { baseOf } from './ancestors.ts';
 import { claimantsOf } from './claims-driver.ts';
 import { BY_ANCESTOR, hostnameClaimIndexes } from './indexes.ts';
-import { judgeHostname, type Objection } from './judge.ts';
+import { claimsAbove, judgeHostname, type Objection } from './judge.ts';
 
 export type HostnameClaimDrivers<W> = {
   /** Deletes the claim itself when nothing uses the name. */
@@ -79,8 +79,7 @@ function boundSentence(claim: HostnameClaim): string {
 function neighboursOf(changed: HostnameClaim, cache: Cache): readonly ObjectKey[] {
   const { hostname } = changed.spec;
   const below = cache.byIndex(hostnameClaimKind, BY_ANCESTOR, baseOf(hostname));
-  const above = ancestorsOf(hostname).flatMap((name) => cache.get(hostnameClaimKind, { name }) ?? []);
-  return [...below, ...above]
+  return [...below, ...claimsAbove(hostname, cache)]
     .filter((claim) => !isTrue(claim.status?.conditions, 'Bound'))
     .map((claim) => ({ name: claim.metadata.name }));
 }

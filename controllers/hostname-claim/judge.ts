@@ -44,7 +44,8 @@ export function judgeHostname(hostname: string, tenant: string, cache: Cache): O
   return { reason: 'HostnameAboveAnother', message: `${hostname} lies above a name that belongs to another tenant.` };
 }
 
-function claimsAbove(hostname: string, cache: Cache): readonly HostnameClaim[] {
+/** Claims of names above a name, wildcards among them. */
+export function claimsAbove(hostname: string, cache: Cache): readonly HostnameClaim[] {
   return ancestorsOf(hostname)
     .flatMap((ancestor) => [ancestor, `*.${ancestor}`])
     .filter((name) => name !== hostname)

@@ -37,7 +37,7 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     leaderElection: {
       namespace: config.leaderElectionNamespace,
       name: config.leaderElectionName,
-      identity: `${hostname()}_${randomUUID()}`,
+      identity: config.leaderElectionIdentity ?? `${hostname()}_${randomUUID()}`,
     },
     planRequests: { kind: planRequestKind, leads: true, systemNamespace, place: placedPreview },
   });

@@ -109,6 +109,12 @@ export const controllerConfig = {
       description: "The Lease's namespace.",
     },
     leaderElectionName: { type: 'string', minLength: 1, default: 'wcpd-controller', description: "The Lease's name." },
+    leaderElectionIdentity: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'Who holds the Lease; its own for each process when absent. With a fixed one a process that is started again after a crash leads at once, so it is only for a supervisor that never runs two.',
+    },
     metricsListen: metricsListen(9361),
     logLevel,
   },

@@ -52,8 +52,10 @@ export const proxyTargetsField = {
         pattern: PATTERNS.cidr,
       },
       ports: {
-        type: 'string',
-        description: 'A port or a range, such as `3000-3999`.',
+        'x-kubernetes-int-or-string': true,
+        description: 'A port, such as `8080`, or a range, such as `3000-3999`.',
+        minimum: 1,
+        maximum: 65_535,
         maxLength: 11,
         pattern: PATTERNS.ports,
       },

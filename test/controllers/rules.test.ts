@@ -12,7 +12,7 @@ import { chooseHost } from '#controllers/tenant/cluster/placement.ts';
 import { uidOf } from '#controllers/tenant/cluster/uids.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { aCache } from '#test/builders/cache.ts';
-import { allIndexes } from '#test/builders/controllers.ts';
+import { allIndexes, controllers } from '#test/builders/controllers.ts';
 import { aDomain, aHost, aHostnameClaim, aTenant, aUidClaim } from '#test/builders/objects.ts';
 
 void t.test('names above a hostname end below the public suffix', async (t) => {
@@ -130,15 +130,30 @@ void t.test('an address is in a network as its bits say, in whatever way it is w
   );
 });
 
+void t.test('a claim that changes wakes the unbound ones above and below it, wildcards among them', async (t) => {
+  const claims = ['shop.example', '*.shop.example', 'a.shop.example', 'b.a.shop.example', 'other.example'].map((name) =>
+    aHostnameClaim(name, 'acme', unbound),
+  );
+  const cache = aCache(claims, hostnameClaimIndexes);
+  const [watch] = controllers.get('hostname-claim.cluster')?.watches ?? [];
+  const woken = (hostname: string) =>
+    watch
+      ?.keysOf(aHostnameClaim(hostname, 'other'), cache)
+      .map(({ name }) => name)
+      .toSorted();
+  t.same(woken('a.shop.example'), ['b.a.shop.example', 'shop.example', 'wc--any.shop.example']);
+  t.same(woken('*.shop.example'), ['a.shop.example', 'b.a.shop.example', 'shop.example', 'wc--any.shop.example']);
+});
+
 void t.test('a proxy target is what the package allows, and nothing near it', async (t) => {
-  const around = (targets: readonly { cidr: string; ports: string }[]) => ({
+  const around = (targets: readonly { cidr: string; ports: number | string }[]) => ({
     tenant: 'acme',
     accountId: 20_000,
     root: '/srv/wcp360',
     capabilities: {},
     effective: { proxyTargets: targets },
   });
-  const answer = (proxy: object, targets: readonly { cidr: string; ports: string }[]): string | undefined => {
+  const answer = (proxy: object, targets: readonly { cidr: string; ports: number | string }[]): string | undefined => {
     const target = proxyTargetOf(aDomain({ spec: { proxy } }), around(targets));
     return 'reason' in target ? target.reason : undefined;
   };
@@ -154,6 +169,7 @@ void t.test('a proxy target is what the package allows, and nothing near it', as
   ]) {
     t.equal(answer({ url }, local), 'ProxyTargetNotAllowed', url);
   }
+  t.equal(answer({ url: 'http://127.0.0.1:3000' }, [{ cidr: '127.0.0.1/32', ports: 3000 }]), undefined, 'one port');
   t.equal(answer({ url: 'http://127.0.0.1:3000' }, []), 'ProxyTargetNotAllowed');
   t.equal(answer({ url: 'http://backend.internal:3000' }, local), undefined, 'a name is compared where it is resolved');
   t.equal(answer({ url: 'http://backend.internal:22' }, local), 'ProxyTargetNotAllowed');

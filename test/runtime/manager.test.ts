@@ -388,6 +388,26 @@ t.test('only the leader works; another takes over when it goes, and one that los
   t.notOk(shop.lower.has('Widget/default/three'));
 });
 
+t.test(
+  'a process with the identity of one that was killed leads at once, any other only when the lease is over',
+  async (t) => {
+    const { client, start, settled } = await setUp(t);
+    const leases = { group: 'coordination.k8s.io', version: 'v1', resource: 'leases', kind: 'Lease', namespaced: true };
+    const spec = { holderIdentity: 'fixed', leaseDurationSeconds: 3_600, renewTime: '2030-01-01T00:00:00.000000Z' };
+    const metadata = { namespace: 'default', name: 'lab' };
+    await client.create(leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec });
+    await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+    const election = (identity: string) => ({
+      leaderElection: { ...metadata, identity, leaseMs: 3_600_000, renewDeadlineMs: 600, retryMs: 50 },
+    });
+    await start({}, election('another'));
+    await calm();
+    t.equal((await client.get(widgetType, { namespace: 'default', name: 'one' }))?.['status'], undefined);
+    await start({}, election('fixed'));
+    await settled('one', 'Standing');
+  },
+);
+
 t.test('what happened to an object is told as an event, once with a count', async (t) => {
   const { client, shop, start, settled } = await setUp(t);
   let left = 3;

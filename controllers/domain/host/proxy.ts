@@ -52,8 +52,8 @@ function parseUpstream(url: string): Omit<AddressTarget, 'allowed'> | undefined 
   };
 }
 
-function portsOf(ports: string): { readonly fromPort: number; readonly toPort: number } {
-  const [from = '0', to = from] = ports.split('-');
+function portsOf(ports: number | string): { readonly fromPort: number; readonly toPort: number } {
+  const [from = '0', to = from] = String(ports).split('-');
   return { fromPort: Number(from), toPort: Number(to) };
 }
 

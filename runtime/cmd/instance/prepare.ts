@@ -86,7 +86,13 @@ function settingsOf(config: UpConfig): Readonly<Record<'server' | 'controller' |
       auditLogFile: join(mountPoint, 'audit/audit.log'),
       logLevel,
     },
-    controller: { kubeconfig: join(inside.config, 'controller.kubeconfig'), metricsListen: '', logLevel },
+    controller: {
+      kubeconfig: join(inside.config, 'controller.kubeconfig'),
+      // On an etcd of its own an instance has one controller, and its supervisor never runs two.
+      ...(ownEtcd && { leaderElectionIdentity: config.hostName }),
+      metricsListen: '',
+      logLevel,
+    },
     agent: {
       kubeconfig: join(inside.config, 'agent.kubeconfig'),
       hostName: config.hostName,
