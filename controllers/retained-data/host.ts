@@ -22,7 +22,8 @@ const BY_OBJECT = 'object';
 /** What becomes of kept data. */
 export interface RetainedDataInputs {
   /** The same object stands again, or is still on its way out: the data is its own. */
-  readonly isTakenBack: boolean;
+  /** The object that the data was of: gone, still being deleted, or declared again. */
+  readonly object: 'Gone' | 'Leaving' | 'Back';
   readonly isExpired: boolean;
 }
 
@@ -38,10 +39,10 @@ export function createRetainedDataHostController<W>({ hostName, tree, disposal, 
     indexes: [{ kind: retainedDataKind, index: { name: BY_OBJECT, valuesOf: objectsOf } }],
     watches: [{ kind: domainKind, keysOf: keptOf }],
     concerns: (kept) => kept.spec.host === hostName,
-    gather: (kept, cache) => ({ isTakenBack: isTakenBack(kept, cache), isExpired: expiryMsOf(kept) <= now() }),
+    gather: (kept, cache) => ({ object: objectOf(kept, cache), isExpired: expiryMsOf(kept) <= now() }),
     desired: (kept, inputs) => ({
       tree: keptTree(kept),
-      disposal: { fate: inputs.isExpired && !inputs.isTakenBack ? 'Go' : 'Stay', resourceVersion: '' },
+      disposal: { fate: inputs.isExpired && inputs.object === 'Gone' ? 'Go' : 'Stay', resourceVersion: '' },
     }),
     status: (kept, { inputs, outcome }) => retainedDataStatus(kept, inputs, outcome),
     due: (kept) => (kept.spec.expiresAt === undefined ? undefined : expiryMsOf(kept)),
@@ -58,9 +59,11 @@ function originOf(kept: RetainedData): string {
   return domainDirectory(namespace, name);
 }
 
-function isTakenBack(kept: RetainedData, cache: Cache): boolean {
+function objectOf(kept: RetainedData, cache: Cache): RetainedDataInputs['object'] {
   const { kind, namespace, name } = kept.spec.objectRef;
-  return kind === domainKind.kind && cache.get(domainKind, { namespace, name }) !== undefined;
+  const found = kind === domainKind.kind ? cache.get(domainKind, { namespace, name }) : undefined;
+  if (found === undefined) return 'Gone';
+  return found.metadata.deletionTimestamp === undefined ? 'Back' : 'Leaving';
 }
 
 function expiryMsOf(kept: RetainedData): number {
@@ -87,10 +90,10 @@ function retainedDataStatus(
     conditions: [{ type: 'Ready', status, reason, message }],
   });
   if (outcome.phase === 'failed') return ready('False', 'ApplyFailed', outcome.message);
-  if (kept.metadata.deletionTimestamp !== undefined && inputs?.isTakenBack === false) {
+  if (kept.metadata.deletionTimestamp !== undefined && inputs?.object === 'Gone') {
     return ready('False', 'Purging', 'The data is being removed.');
   }
-  if (inputs?.isTakenBack === true)
+  if (inputs?.object === 'Back')
     return ready('True', 'TakenBack', 'The object is declared again; its data goes back to it.');
   const until = kept.spec.expiresAt === undefined ? 'until this object is deleted' : `until ${kept.spec.expiresAt}`;
   return ready('True', 'Kept', `The data is kept ${until}.`);
