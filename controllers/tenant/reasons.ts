@@ -13,6 +13,7 @@ export const TENANT_REASONS = {
   NoHost:
     'No host takes the tenant: all are out of service, lack the labels asked for, or use its name for an account of their own.',
   UidsExhausted: 'No user id is free.',
+  QuotaPending: 'The server is counting what is in the namespace, and takes nothing new meanwhile.',
   UidClaiming: 'A user id is being claimed.',
   HostNotReady: 'The agent of the host has not told what the host has.',
   Applying: 'The wanted state is being brought about.',

@@ -2,8 +2,9 @@ import { resourceQuotaKind, namespaceKind, roleBindingKind } from '#schemas/meta
 import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
 import { agentAccountOf, FINALIZERS, GROUP, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { kinds } from '#schemas/index.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
-import type { TenantClusterInputs } from './inputs.ts';
+import { TENANT_QUOTA, type TenantClusterInputs } from './inputs.ts';
 
 /** ClusterRoles of manifests/rbac that bindings in a tenant's namespace refer to. */
 export const TENANT_ROLES = { owner: 'wcp360-tenant-owner', agent: 'wcp360-agent-tenant' } as const;
@@ -68,10 +69,12 @@ function quotasOf(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObj
   const limits = inputs.effective.limits ?? {};
   const counts = COUNTED.flatMap((name) => {
     const most = limits[name];
-    return most === undefined ? [] : [[`count/${name}.${GROUP}`, String(most)] as const];
+    // A server never counts what it does not know, and the quota would stay uncounted for ever.
+    const isKind = kinds.some(({ plural }) => plural === name);
+    return most === undefined || !isKind ? [] : [[`count/${name}.${GROUP}`, String(most)] as const];
   });
   if (counts.length === 0) return [];
-  const quota = inNamespace(resourceQuotaKind, tenant, 'tenant');
+  const quota = inNamespace(resourceQuotaKind, tenant, TENANT_QUOTA);
   return [{ ...quota, spec: { hard: Object.fromEntries(counts) } }];
 }
 

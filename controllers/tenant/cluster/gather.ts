@@ -1,4 +1,4 @@
-import { namespaceKind, roleBindingKind } from '#schemas/meta/builtin.ts';
+import { namespaceKind, resourceQuotaKind, roleBindingKind } from '#schemas/meta/builtin.ts';
 import { LABELS } from '#schemas/meta/names.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
@@ -7,7 +7,7 @@ import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, isRefused, type Pending, type Refused } from '#runtime/manager/controller.ts';
 import { effectiveOf } from './effective.ts';
-import type { Effective, TenantClusterInputs } from './inputs.ts';
+import { TENANT_QUOTA, type Effective, type TenantClusterInputs } from './inputs.ts';
 import { exceededLimit, parentsOf } from './parent.ts';
 import { chooseHost } from './placement.ts';
 import { suspensionOf } from './suspension.ts';
@@ -57,7 +57,10 @@ function leavingInputs(tenant: Tenant, cache: Cache): TenantClusterInputs {
   };
 }
 
-type Occupation = Pick<TenantClusterInputs, 'isNamespaceInUse' | 'isNamespaceTerminating' | 'hasAgentBinding'>;
+type Occupation = Pick<
+  TenantClusterInputs,
+  'isNamespaceInUse' | 'isNamespaceTerminating' | 'hasAgentBinding' | 'isQuotaCounted'
+>;
 
 /** Whether the namespace may be had: a namespace that somebody else made is adopted only when an administrator labelled it. */
 function namespaceOf(tenant: Tenant, cache: Cache): Occupation | Refused {
@@ -80,8 +83,21 @@ function occupationOf(tenant: Tenant, cache: Cache): Occupation {
   return {
     isNamespaceTerminating,
     hasAgentBinding,
+    isQuotaCounted: isQuotaCounted(name, cache),
     isNamespaceInUse: !isLeaving || cache.list(domainKind, name).length > 0,
   };
+}
+
+/** Before its status knows a count, a server refuses whatever would be counted. Without a quota there is nothing to count. */
+function isQuotaCounted(namespace: string, cache: Cache): boolean {
+  const quota = cache.get(resourceQuotaKind, { namespace, name: TENANT_QUOTA }) as Quota | undefined;
+  const counted = quota?.status?.used ?? {};
+  return Object.keys(quota?.spec.hard ?? {}).every((count) => counted[count] !== undefined);
+}
+
+interface Quota {
+  readonly spec: { readonly hard?: Readonly<Record<string, string>> };
+  readonly status?: { readonly used?: Readonly<Record<string, string>> };
 }
 
 function packageOf(tenant: Tenant, cache: Cache): Package | Pending {

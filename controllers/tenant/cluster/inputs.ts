@@ -1,5 +1,8 @@
 import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
 
+/** Name of the ResourceQuota in a tenant's namespace. */
+export const TENANT_QUOTA = 'tenant';
+
 export type Effective = NonNullable<NonNullable<Tenant['status']>['effective']>;
 
 /** What the leader knows about a Tenant; plain data, so that a golden case can state it. */
@@ -14,4 +17,6 @@ export interface TenantClusterInputs {
   readonly isNamespaceInUse: boolean;
   readonly isNamespaceTerminating: boolean;
   readonly hasAgentBinding: boolean;
+  /** False while the server has not yet counted what the quota limits: it refuses every such object until then. */
+  readonly isQuotaCounted: boolean;
 }

@@ -56,6 +56,10 @@ function acceptedOf(inputs: TenantClusterInputs | undefined, outcome: Outcome): 
   if (inputs?.uid.isClaimed === false) {
     return { type: 'Accepted', status: 'False', reason: 'UidClaiming', message: 'A user id is being claimed.' };
   }
+  if (inputs?.isQuotaCounted === false) {
+    const message = 'The server is counting what is in the namespace.';
+    return { type: 'Accepted', status: 'False', reason: 'QuotaPending', message };
+  }
   return {
     type: 'Accepted',
     status: 'True',
