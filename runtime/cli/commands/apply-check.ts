@@ -1,4 +1,4 @@
-import { isNamespaceMissing, located, type Target } from '#runtime/cli/manifests/target.ts';
+import { isNamespaceUnready, located, type Target } from '#runtime/cli/manifests/target.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { ManifestError, type ManifestFault } from '#runtime/cli/manifests/manifest.ts';
@@ -49,7 +49,7 @@ async function check(client: Client, target: Target, options: CheckOptions): Pro
   try {
     await dryRun(client, target, options);
   } catch (err) {
-    if (!isNamespaceMissing(err)) throw err;
+    if (!isNamespaceUnready(err)) throw err;
     await dryRun(client, inStandIn(target), options).catch((again: unknown) => {
       if (!(again instanceof ApiError && again.status === 403)) throw again;
     });

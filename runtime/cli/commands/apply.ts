@@ -5,7 +5,7 @@ import { objectName } from '#runtime/cli/api/rest-mapper.ts';
 import { loadManifests } from '#runtime/cli/manifests/load.ts';
 import { inApplyOrder } from '#runtime/cli/manifests/order.ts';
 import { parseOutputFormat, type Printable } from '#runtime/cli/output/printer.ts';
-import { targetMaker, isNamespaceMissing, located, type Target } from '#runtime/cli/manifests/target.ts';
+import { targetMaker, isNamespaceUnready, located, type Target } from '#runtime/cli/manifests/target.ts';
 import type { Session } from '#runtime/cli/session.ts';
 import { pruneByInventory } from './prune.ts';
 import { checkAll } from './apply-check.ts';
@@ -26,7 +26,8 @@ export interface ApplyOptions {
 
 export type ApplyResult = 'created' | 'configured' | 'unchanged';
 
-const namespaceTimeoutMs = 30_000;
+/** A Kubernetes learns what kinds there are to count every half minute. */
+const namespaceTimeoutMs = 60_000;
 const namespacePollMs = 100;
 
 /** `wcpctl apply`: server-side apply of all documents, each checked before the first is written. */
@@ -89,7 +90,7 @@ async function applyOne(client: Client, target: Target, options: Writing): Promi
 /** A dry run into a namespace that these files bring ends as the check before it did. */
 function asChecked(target: Target): (err: unknown) => KubeObject {
   return (err) => {
-    if (isNamespaceMissing(err)) return target.object;
+    if (isNamespaceUnready(err)) return target.object;
     throw located(err, target);
   };
 }
@@ -112,7 +113,7 @@ async function withNamespaceAwaited<T>(target: Target, write: () => Promise<T>):
     try {
       return await write();
     } catch (err) {
-      if (!isNamespaceMissing(err) || Date.now() > giveUpAt) throw located(err, target);
+      if (!isNamespaceUnready(err) || Date.now() > giveUpAt) throw located(err, target);
       await new Promise((resolve) => setTimeout(resolve, namespacePollMs));
     }
   }

@@ -7,7 +7,7 @@ import type { Client } from '#runtime/client/client.ts';
 import { ExitCode } from '#runtime/cli/io.ts';
 import { loadManifests } from '#runtime/cli/manifests/load.ts';
 import { inApplyOrder } from '#runtime/cli/manifests/order.ts';
-import { targetMaker, isNamespaceMissing, located, subjectOf, type Target } from '#runtime/cli/manifests/target.ts';
+import { targetMaker, isNamespaceUnready, located, subjectOf, type Target } from '#runtime/cli/manifests/target.ts';
 import type { Session } from '#runtime/cli/session.ts';
 
 export interface DiffOptions {
@@ -63,7 +63,7 @@ async function dryRun(client: Client, target: Target, options: DiffOptions): Pro
       dryRun: true,
     });
   } catch (err) {
-    if (isNamespaceMissing(err)) return undefined;
+    if (isNamespaceUnready(err)) return undefined;
     throw located(err, target);
   }
 }

@@ -39,9 +39,14 @@ export function subjectOf({ object }: Target): string {
   return `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 }
 
-/** True for the answer to a write into a namespace that is not there yet. */
-export function isNamespaceMissing(err: unknown): boolean {
-  return err instanceof ApiError && err.status === 404 && err.details.kind === 'namespaces';
+/** What the quota admission of Kubernetes says of a quota whose use nobody has counted yet; its Status carries no cause to go by. */
+const uncounted = /: status unknown for quota: /;
+
+/** True for the answer to a write into a namespace that is being made: not there yet, or with a quota that is not counted yet. */
+export function isNamespaceUnready(err: unknown): boolean {
+  if (!(err instanceof ApiError)) return false;
+  const isMissing = err.status === 404 && err.details.kind === 'namespaces';
+  return isMissing || (err.status === 403 && uncounted.test(err.message));
 }
 
 /** The error with file, line and object in front of each of its faults. */
