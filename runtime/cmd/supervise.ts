@@ -14,10 +14,11 @@ import { openSupervisor } from '#runtime/host/local/supervisor/supervisor.ts';
 import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
 import type { ProgramArgs } from './flags.ts';
 import { applyDefinitions } from './instance/definitions.ts';
-import { apiUrl, layoutOf, mountPoint, type Layout } from './instance/layout.ts';
+import { adminKubeconfigOf, apiUrl, layoutOf, mountPoint, type Layout } from './instance/layout.ts';
 import { mountInstance } from './instance/namespace.ts';
 import { buildOf, notePhase, type Phase } from './instance/prepare.ts';
 import { writeSupervisor } from './instance/supervisor-record.ts';
+import { keepTokens, placeTokens } from './instance/tokens.ts';
 import { etcdUnit, programUnit, type ProgramName } from './instance/units.ts';
 import { terminated, untilAborted } from './terminated.ts';
 
@@ -58,13 +59,32 @@ interface Start {
   readonly signal: AbortSignal;
 }
 
-async function startAll(
-  { config, services, signal }: Start,
-  note: (name: Phase['name'], message: string) => Promise<void>,
-): Promise<void> {
+type Note = (name: Phase['name'], message: string) => Promise<void>;
+
+/** Starts what is missing, or what another build replaces. */
+async function startAll(start: Start, note: Note): Promise<void> {
+  const { config, services, log, signal } = start;
   const layout = layoutOf(mountPoint);
-  const start = async (name: ProgramName): Promise<void> =>
-    services.start(programUnit(name, await stateOf(layout, name)), signal);
+  if (config.kubeconfig === undefined) await startServer(start, note);
+  else await note('server', `using the one that ${config.kubeconfig} names`);
+  const kubeconfig = adminKubeconfigOf(layout, config);
+  const client = createClient({ ...(await loadKubeconfig({ path: kubeconfig })), userAgent: 'wcpd-up' });
+  await awaitReady(client, signal);
+  await note('definitions', 'applying kinds, roles and the default package');
+  await applyDefinitions(client, { manifests: join(mountPoint, 'lib/manifests'), hostName: config.hostName }, signal);
+  if (config.kubeconfig === undefined) await client.close();
+  else {
+    const tokens = { client, layout, hostName: config.hostName, log };
+    void keepTokens({ ...tokens, renewAtMs: await placeTokens(tokens, signal) }, signal);
+  }
+  await note('programs', 'starting controller and agent');
+  for (const name of ['controller', 'agent'] as const) {
+    await services.start(programUnit(name, await stateOf(layout, name)), signal);
+  }
+}
+
+async function startServer({ config, services, signal }: Start, note: Note): Promise<void> {
+  const layout = layoutOf(mountPoint);
   if (config.etcdServers.length === 0) {
     await note('etcd', `starting on port ${config.etcdClientPort}, mutual TLS`);
     await services.start(etcdUnit(config), signal);
@@ -75,16 +95,7 @@ async function startAll(
   const isReplaced = (await services.get('server', signal))?.unitHash !== hashUnit(server);
   if (isReplaced) for (const name of ['agent', 'controller']) await services.stop(name, signal);
   await services.start(server, signal);
-  const client = createClient({ ...(await loadKubeconfig({ path: layout.adminKubeconfig })), userAgent: 'wcpd-up' });
-  await awaitReady(client, signal);
-  await note('definitions', 'applying kinds, roles and the default package');
-  await applyDefinitions(client, { manifests: join(mountPoint, 'lib/manifests'), hostName: config.hostName }, signal);
-  await client.close();
-  await note('programs', 'starting controller and agent');
-  await start('controller');
-  await start('agent');
 }
-
 /** What a running program was started with: another bundle, other settings or another way to the server make another unit. */
 async function stateOf(layout: Layout, name: ProgramName): Promise<string> {
   const hash = createHash('sha256').update(await readFile(join(layout.config, `${name}.yaml`)));

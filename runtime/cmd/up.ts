@@ -7,7 +7,8 @@ import { isAlive } from '#runtime/host/local/supervisor/process-table.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProgramArgs } from './flags.ts';
-import { apiUrl, layoutOf, type Layout } from './instance/layout.ts';
+import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
+import { adminKubeconfigOf, layoutOf, type Layout } from './instance/layout.ts';
 import { spawnInNamespace } from './instance/namespace.ts';
 import { checkPorts } from './instance/ports.ts';
 import {
@@ -50,7 +51,8 @@ export async function runUp(args: ProgramArgs): Promise<number> {
   ];
   const pid = spawnInNamespace(argv, join(layout.logs, 'up.log'));
   await awaitRunning(layout, pid, say);
-  say('instance', `running: ${apiUrl(config)}, build ${await buildOf(layout)}`);
+  const { server } = await loadKubeconfig({ path: adminKubeconfigOf(layout, config) });
+  say('instance', `running: ${server}, build ${await buildOf(layout)}`);
   return 0;
 }
 
@@ -65,7 +67,7 @@ async function settings({ sources }: ProgramArgs): Promise<UpConfig> {
   );
   const config =
     isThere && sources.file === undefined ? await loadConfig(upConfig, { ...sources, file: before }) : asked;
-  return { ...config, directory };
+  return { ...config, directory, ...(config.kubeconfig !== undefined && { kubeconfig: resolve(config.kubeconfig) }) };
 }
 
 function flagsOf(config: UpConfig): readonly string[] {

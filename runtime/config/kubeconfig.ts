@@ -5,9 +5,13 @@ import type { PairFiles } from './pki.ts';
 export interface KubeconfigOptions {
   /** `https://host:port` */
   readonly server: string;
-  /** File with the PEM of the CA behind the server's certificate. */
-  readonly certificateAuthority: string;
-  readonly credentials: { readonly client: PairFiles } | { readonly token: string };
+  /** The CA behind the server's certificate: a file with its PEM, or the PEM; the system's when absent. */
+  readonly certificateAuthority: { readonly file: string } | { readonly pem: string } | undefined;
+  readonly credentials:
+    | { readonly client: PairFiles }
+    | { readonly token: string }
+    /** Read again whenever it changes. */
+    | { readonly tokenFile: string };
   /** Names the cluster, the user and the context. */
   readonly name?: string;
   readonly namespace?: string;
@@ -17,12 +21,12 @@ export interface KubeconfigOptions {
 /** Writes a kubeconfig, as JSON, which is YAML and needs no parser of wcpctl, that carries its certificates and keys in itself, mode 0600; nothing is written when it says that already. */
 export async function writeKubeconfig(path: string, options: KubeconfigOptions): Promise<void> {
   const { name = 'wcp360', namespace, owner } = options;
-  const authority = encoded(await readRequired(options.certificateAuthority));
+  const authority = await authorityOf(options.certificateAuthority);
   const context = { cluster: name, user: name, ...(namespace === undefined ? {} : { namespace }) };
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name, cluster: { server: options.server, 'certificate-authority-data': authority } }],
+    clusters: [{ name, cluster: { server: options.server, ...authority } }],
     users: [{ name, user: await userOf(options.credentials) }],
     contexts: [{ name, context }],
     'current-context': name,
@@ -34,8 +38,17 @@ export async function writeKubeconfig(path: string, options: KubeconfigOptions):
   });
 }
 
+async function authorityOf(
+  authority: KubeconfigOptions['certificateAuthority'],
+): Promise<Readonly<Record<string, string>>> {
+  if (authority === undefined) return {};
+  const pem = 'pem' in authority ? authority.pem : await readRequired(authority.file);
+  return { 'certificate-authority-data': encoded(pem) };
+}
+
 async function userOf(credentials: KubeconfigOptions['credentials']): Promise<Readonly<Record<string, string>>> {
   if ('token' in credentials) return { token: credentials.token };
+  if ('tokenFile' in credentials) return { tokenFile: credentials.tokenFile };
   return {
     'client-certificate-data': encoded(await readRequired(credentials.client.certificate)),
     'client-key-data': encoded(await readRequired(credentials.client.key)),

@@ -169,7 +169,8 @@ export const agentConfig = {
 /** `wcpd up` */
 export const upConfig = {
   type: 'object',
-  description: 'A private instance: etcd, server, controller and agent in one go.',
+  description:
+    'A private instance in one go: etcd, server, controller and agent, or the last two for an API server that is there.',
   properties: {
     directory: {
       type: 'string',
@@ -181,6 +182,12 @@ export const upConfig = {
       ...etcdServers,
       default: [],
       description: 'An etcd cluster to use; one of its own is started when empty.',
+    },
+    kubeconfig: {
+      type: 'string',
+      minLength: 1,
+      description:
+        'Kubeconfig file of an administrator of the API server to use, any Kubernetes cluster for example; etcd and server of its own are started when absent.',
     },
     apiPort: port(16_443, 'Port of the API on loopback.'),
     httpPort: port(18_080, 'Port of the web front for HTTP on loopback.'),

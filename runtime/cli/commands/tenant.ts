@@ -1,17 +1,9 @@
 import { stringify } from 'yaml';
-import type { KubeObject } from '#schemas/meta/object.ts';
 import { parseDurationFlag } from '#runtime/cli/duration-flag.ts';
-import type { Client, ResourceType } from '#runtime/client/client.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { requestToken } from '#runtime/client/request-token.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import type { Session } from '#runtime/cli/session.ts';
-
-const serviceAccounts: ResourceType = {
-  group: '',
-  version: 'v1',
-  resource: 'serviceaccounts',
-  kind: 'ServiceAccount',
-  namespaced: true,
-};
 
 interface Suspension {
   readonly by: string;
@@ -97,11 +89,8 @@ export async function tenantKubeconfig(session: Session, name: string, options: 
   const { server, certificateAuthority } = await session.cluster();
   // Whoever may use this account works as an owner: the tenant's RoleBinding names it.
   const account = options.serviceAccount ?? 'default';
-  const token = await requestToken(
-    client,
-    { namespace: name, name: account },
-    parseDurationFlag('--duration', options.duration ?? '24h') / 1000,
-  );
+  const expirationSeconds = parseDurationFlag('--duration', options.duration ?? '24h') / 1000;
+  const { token } = await requestToken(client, { namespace: name, name: account }, { expirationSeconds });
   session.io.out(
     stringify({
       apiVersion: 'v1',
@@ -122,19 +111,4 @@ export async function tenantKubeconfig(session: Session, name: string, options: 
       users: [{ name: `${name}-${account}`, user: { token } }],
     }),
   );
-}
-
-async function requestToken(
-  client: Client,
-  key: { readonly namespace: string; readonly name: string },
-  expirationSeconds: number,
-): Promise<string> {
-  const request = {
-    apiVersion: 'authentication.k8s.io/v1',
-    kind: 'TokenRequest',
-    metadata: key,
-    spec: { expirationSeconds },
-  };
-  const answer: KubeObject = await client.create(serviceAccounts, request, { subresource: 'token' });
-  return (answer['status'] as { readonly token: string }).token;
 }

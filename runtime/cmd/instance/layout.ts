@@ -21,6 +21,7 @@ export interface Layout {
   /** State of the services that the agent keeps: nginx, php-fpm. */
   readonly hostServices: string;
   readonly supervisor: string;
+  /** Of the instance's own server. */
   readonly adminKubeconfig: string;
   readonly env: string;
   readonly bin: string;
@@ -49,6 +50,30 @@ export function frontUrl(config: UpConfig): string {
   return `http://localhost:${config.httpPort}`;
 }
 
+/** The URL of the instance's own server. */
 export function apiUrl(config: UpConfig): string {
   return `https://127.0.0.1:${config.apiPort}`;
+}
+
+/** The kubeconfig of the administrator, be the server the instance's own or another. */
+export function adminKubeconfigOf(layout: Layout, config: UpConfig): string {
+  return config.kubeconfig ?? layout.adminKubeconfig;
+}
+
+/** The programs that are clients of the API server. */
+export type ClientProgram = 'controller' | 'agent';
+
+/** As whom a program runs, and whose its credentials are: the agent acts on the machine and is root. */
+export function ownerOf(program: ClientProgram): { readonly uid: number; readonly gid: number } {
+  const id = program === 'agent' ? 0 : programUid;
+  return { uid: id, gid: id };
+}
+
+export function kubeconfigOf(layout: Layout, program: ClientProgram): string {
+  return join(layout.config, `${program}.kubeconfig`);
+}
+
+/** The token of a program at a server that is not the instance's own. */
+export function tokenFileOf(layout: Layout, program: ClientProgram): string {
+  return join(layout.config, `${program}.token`);
 }

@@ -6,14 +6,15 @@ import type { UpConfig } from '#runtime/config/programs.ts';
 export function portsOf(
   config: UpConfig,
 ): readonly { readonly port: number; readonly service: string; readonly flag: string }[] {
+  const ownServer = config.kubeconfig === undefined;
   return [
-    ...(config.etcdServers.length > 0
-      ? []
-      : [
+    ...(ownServer && config.etcdServers.length === 0
+      ? [
           { port: config.etcdClientPort, service: 'etcd', flag: '--etcd-client-port' },
           { port: config.etcdPeerPort, service: 'etcd', flag: '--etcd-peer-port' },
-        ]),
-    { port: config.apiPort, service: 'server', flag: '--api-port' },
+        ]
+      : []),
+    ...(ownServer ? [{ port: config.apiPort, service: 'server', flag: '--api-port' }] : []),
     { port: config.httpPort, service: 'nginx', flag: '--http-port' },
   ];
 }

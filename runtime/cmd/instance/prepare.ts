@@ -4,9 +4,21 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { placeFile } from '#runtime/config/files.ts';
 import { writeKubeconfig } from '#runtime/config/kubeconfig.ts';
-import { createPki, type Pki } from '#runtime/config/pki.ts';
+import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
+import { createPki } from '#runtime/config/pki.ts';
 import type { UpConfig } from '#runtime/config/programs.ts';
-import { apiUrl, frontUrl, layoutOf, mountPoint, programUid, type Layout } from './layout.ts';
+import {
+  adminKubeconfigOf,
+  apiUrl,
+  frontUrl,
+  kubeconfigOf,
+  layoutOf,
+  mountPoint,
+  ownerOf,
+  programUid,
+  tokenFileOf,
+  type Layout,
+} from './layout.ts';
 
 const inside = layoutOf(mountPoint);
 const programs = { uid: programUid, gid: programUid } as const;
@@ -37,26 +49,40 @@ export async function prepareDirectories(layout: Layout): Promise<void> {
 }
 
 /** PKI, configuration files and kubeconfigs: nothing is rewritten that says the same already. */
-export async function prepareFiles(layout: Layout, config: UpConfig, caller: Caller): Promise<Pki> {
-  const pki = await createPki(layout.pki, {
-    hostName: config.hostName,
-    owners: { server: programs, etcd: programs, controller: programs, admin: caller },
-  });
-  const server = apiUrl(config);
-  const shared = { server, certificateAuthority: pki.authority.certificate };
-  const kubeconfig = (name: string): string => join(layout.config, `${name}.kubeconfig`);
-  await writeKubeconfig(layout.adminKubeconfig, { ...shared, credentials: { client: pki.admin }, owner: caller });
-  await writeKubeconfig(kubeconfig('controller'), {
-    ...shared,
-    credentials: { client: pki.controller },
-    owner: programs,
-  });
-  await writeKubeconfig(kubeconfig('agent'), { ...shared, credentials: { client: pki.agent } });
+export async function prepareFiles(layout: Layout, config: UpConfig, caller: Caller): Promise<void> {
+  if (config.kubeconfig === undefined) await prepareOwnServer(layout, config, caller);
+  else await prepareAccounts(layout, config.kubeconfig);
   await placeFile(join(layout.config, 'up.yaml'), stringify(withoutDirectory(config)), { mode: 0o644 });
   for (const [name, settings] of Object.entries(settingsOf(config))) {
     await placeFile(join(layout.config, `${name}.yaml`), stringify(settings), { mode: 0o644 });
   }
-  return pki;
+}
+
+/** Everybody knows the instance's own server by its CA and has a client certificate of it. */
+async function prepareOwnServer(layout: Layout, config: UpConfig, caller: Caller): Promise<void> {
+  const pki = await createPki(layout.pki, {
+    hostName: config.hostName,
+    owners: { server: programs, etcd: programs, controller: programs, admin: caller },
+  });
+  const shared = { server: apiUrl(config), certificateAuthority: { file: pki.authority.certificate } };
+  await writeKubeconfig(layout.adminKubeconfig, { ...shared, credentials: { client: pki.admin }, owner: caller });
+  for (const name of ['controller', 'agent'] as const) {
+    const owner = ownerOf(name);
+    await writeKubeconfig(kubeconfigOf(layout, name), { ...shared, credentials: { client: pki[name] }, owner });
+  }
+}
+
+/** At another server controller and agent are ServiceAccounts, whose tokens the supervisor keeps fresh. */
+async function prepareAccounts(layout: Layout, kubeconfig: string): Promise<void> {
+  const { server, certificateAuthority } = await loadKubeconfig({ path: kubeconfig });
+  const shared = {
+    server,
+    certificateAuthority: certificateAuthority === undefined ? undefined : { pem: certificateAuthority },
+  };
+  for (const name of ['controller', 'agent'] as const) {
+    const credentials = { tokenFile: tokenFileOf(inside, name) };
+    await writeKubeconfig(kubeconfigOf(layout, name), { ...shared, credentials, owner: ownerOf(name) });
+  }
 }
 
 function withoutDirectory(config: UpConfig): unknown {
@@ -64,46 +90,58 @@ function withoutDirectory(config: UpConfig): unknown {
   return rest;
 }
 
-function settingsOf(config: UpConfig): Readonly<Record<'server' | 'controller' | 'agent', unknown>> {
-  const { logLevel } = config;
+function settingsOf(config: UpConfig): Readonly<Record<string, unknown>> {
+  return {
+    ...(config.kubeconfig === undefined && { server: serverSettings(config) }),
+    controller: controllerSettings(config),
+    agent: agentSettings(config),
+  };
+}
+
+function serverSettings(config: UpConfig): unknown {
   const pki = (path: string): string => join(inside.pki, path);
   const ownEtcd = config.etcdServers.length === 0;
   return {
-    server: {
-      listen: `127.0.0.1:${config.apiPort}`,
-      etcdServers: ownEtcd ? [`https://127.0.0.1:${config.etcdClientPort}`] : config.etcdServers,
-      ...(ownEtcd && {
-        etcdCaFile: pki('etcd/ca.crt'),
-        etcdCertFile: pki('etcd/client.crt'),
-        etcdKeyFile: pki('etcd/client.key'),
-      }),
-      tlsCertFile: pki('server.crt'),
-      tlsKeyFile: pki('server.key'),
-      clientCaFile: pki('ca.crt'),
-      rootCaFile: pki('ca.crt'),
-      serviceAccountKeyFile: pki('service-account.key'),
-      encryptionKeyFile: pki('encryption.key'),
-      auditLogFile: join(mountPoint, 'audit/audit.log'),
-      logLevel,
-    },
-    controller: {
-      kubeconfig: join(inside.config, 'controller.kubeconfig'),
-      // On an etcd of its own an instance has one controller, and its supervisor never runs two.
-      ...(ownEtcd && { leaderElectionIdentity: config.hostName }),
-      metricsListen: '',
-      logLevel,
-    },
-    agent: {
-      kubeconfig: join(inside.config, 'agent.kubeconfig'),
-      hostName: config.hostName,
-      root: mountPoint,
-      frontAddresses: ['127.0.0.1', '::1'],
-      frontHttpPort: config.httpPort,
-      frontHttpsPort: 0,
-      serviceManager: 'supervised',
-      metricsListen: '',
-      logLevel,
-    },
+    listen: `127.0.0.1:${config.apiPort}`,
+    etcdServers: ownEtcd ? [`https://127.0.0.1:${config.etcdClientPort}`] : config.etcdServers,
+    ...(ownEtcd && {
+      etcdCaFile: pki('etcd/ca.crt'),
+      etcdCertFile: pki('etcd/client.crt'),
+      etcdKeyFile: pki('etcd/client.key'),
+    }),
+    tlsCertFile: pki('server.crt'),
+    tlsKeyFile: pki('server.key'),
+    clientCaFile: pki('ca.crt'),
+    rootCaFile: pki('ca.crt'),
+    serviceAccountKeyFile: pki('service-account.key'),
+    encryptionKeyFile: pki('encryption.key'),
+    auditLogFile: join(mountPoint, 'audit/audit.log'),
+    logLevel: config.logLevel,
+  };
+}
+
+function controllerSettings({ kubeconfig, etcdServers, hostName, logLevel }: UpConfig): unknown {
+  const isOnlyOne = kubeconfig === undefined && etcdServers.length === 0;
+  return {
+    kubeconfig: kubeconfigOf(inside, 'controller'),
+    // On an etcd of its own an instance has one controller, and its supervisor never runs two.
+    ...(isOnlyOne && { leaderElectionIdentity: hostName }),
+    metricsListen: '',
+    logLevel,
+  };
+}
+
+function agentSettings({ hostName, httpPort, logLevel }: UpConfig): unknown {
+  return {
+    kubeconfig: kubeconfigOf(inside, 'agent'),
+    hostName,
+    root: mountPoint,
+    frontAddresses: ['127.0.0.1', '::1'],
+    frontHttpPort: httpPort,
+    frontHttpsPort: 0,
+    serviceManager: 'supervised',
+    metricsListen: '',
+    logLevel,
   };
 }
 
@@ -126,7 +164,7 @@ export async function placeEnvironment(layout: Layout, config: UpConfig): Promis
   const lines = [
     `# To be sourced: . ${layout.env}`,
     `export PATH=${quoted(layout.bin)}:"$PATH"`,
-    `export KUBECONFIG=${quoted(layout.adminKubeconfig)}`,
+    `export KUBECONFIG=${quoted(adminKubeconfigOf(layout, config))}`,
     `export WCP360_HTTP=${frontUrl(config)}`,
   ];
   await placeFile(layout.env, `${lines.join('\n')}\n`, { mode: 0o644 });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { UpConfig } from '#runtime/config/programs.ts';
 import type { ServiceUnit } from '#runtime/host/host.ts';
-import { layoutOf, mountPoint, programUid } from './layout.ts';
+import { layoutOf, mountPoint, programUid, type ClientProgram } from './layout.ts';
 
 const inside = layoutOf(mountPoint);
 const etcdStopMs = 10_000;
@@ -55,7 +55,7 @@ const asProgramUser = { uid: programUid, gid: programUid } as const;
 /** grpc-js names an address as the TLS server name, which Node deprecates; certificates are checked all the same. */
 const nodeFlags = ['--enable-source-maps', '--disable-warning=DEP0123'] as const;
 
-export type ProgramName = 'server' | 'controller' | 'agent';
+export type ProgramName = 'server' | ClientProgram;
 
 /** One of wcpd's programs with its configuration file. `build` changes with the bundle and the settings, so that a new one is started. */
 export function programUnit(name: ProgramName, build: string): ServiceUnit {
