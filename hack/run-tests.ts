@@ -1,6 +1,6 @@
 /**
  * Runs the test files, each in a process of its own, shows what failed, and closes with `N passed, N failed`.
- * Arguments: test files; all when none.
+ * Arguments: test files; all when none. `WCP360_TEST_SERVER` (wcp360 or kubernetes) restricts end-to-end tests to one server.
  *
  * The files are run by Node itself rather than by tap's runner, which puts a preload into every process that a test starts, however deep: programs of an
  * instance run as other users, who cannot read it, and with an environment that is theirs alone.
@@ -9,6 +9,8 @@ import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { kubernetesDirectory } from '#test/lab/kubernetes-programs.ts';
+import { testServers, testServerVariable, type TestServer } from '#test/lab/test-servers.ts';
 
 const root = join(import.meta.dirname, '..');
 const fileTimeoutMs = 900_000;
@@ -16,6 +18,8 @@ const fileTimeoutMs = 900_000;
 const testTimeoutSeconds = 600;
 /** What takes longest begins first. */
 const slow = /e2e|crash/;
+/** What talks to an API server from outside is run on ours and on a real Kubernetes. */
+const perServer = /test\/e2e\//;
 
 interface Totals {
   passed: number;
@@ -36,7 +40,14 @@ function count(output: string): Totals {
   return found;
 }
 
-async function runFile(file: string): Promise<void> {
+/** A test file, and the server that it runs on where it runs on any. */
+interface Run {
+  readonly file: string;
+  readonly server?: TestServer;
+}
+
+async function runFile(run: Run): Promise<void> {
+  const { file, server } = run;
   const startedAt = performance.now();
   const child = spawn(process.execPath, ['--enable-source-maps', file], {
     cwd: root,
@@ -45,6 +56,7 @@ async function runFile(file: string): Promise<void> {
       ...process.env,
       NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile'),
       TAP_TIMEOUT: String(testTimeoutSeconds),
+      ...(server !== undefined && { [testServerVariable]: server }),
     },
     timeout: fileTimeoutMs,
     killSignal: 'SIGKILL',
@@ -59,16 +71,36 @@ async function runFile(file: string): Promise<void> {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
   if (found.failed > 0) process.stdout.write(output);
   for (const [line] of output.matchAll(/^.*# SKIP.*$/gim)) console.log(line);
-  console.log(
-    `  ${found.failed > 0 ? 'red  ' : 'ok   '} ${seconds} s  ${file} (${found.passed} passed, ${found.failed} failed)`,
-  );
+  const outcome = `${found.passed} passed, ${found.failed} failed`;
+  console.log(`  ${found.failed > 0 ? 'red  ' : 'ok   '} ${seconds} s  ${nameOf(run)} (${outcome})`);
+}
+
+function nameOf({ file, server }: Run): string {
+  return server === undefined ? file : `${file} on ${server}`;
+}
+
+/** End-to-end tests run once on each server; where there is no Kubernetes that is said, test by test. */
+function runsOf(file: string): readonly Run[] {
+  if (!perServer.test(file)) return [{ file }];
+  const chosen = process.env[testServerVariable];
+  return testServers
+    .filter((server) => chosen === undefined || server === chosen)
+    .flatMap((server): readonly Run[] => {
+      if (server !== 'kubernetes' || kubernetesDirectory() !== undefined) return [{ file, server }];
+      console.log(
+        `  skip            ${nameOf({ file, server })}: no programs of Kubernetes are here, and no Go to build them`,
+      );
+      totals.skipped += 1;
+      return [];
+    });
 }
 
 const [, , ...named] = process.argv;
 const all = named.length > 0 ? named : globSync('test/**/*.test.ts', { cwd: root });
 const files = [...all.filter((file) => slow.test(file)), ...all.filter((file) => !slow.test(file)).toSorted()];
+const runs = files.flatMap(runsOf);
 const worker = async (): Promise<void> => {
-  for (let file = files.shift(); file !== undefined; file = files.shift()) await runFile(file);
+  for (let run = runs.shift(); run !== undefined; run = runs.shift()) await runFile(run);
 };
 await Promise.all(Array.from({ length: availableParallelism() }, worker));
 console.log(

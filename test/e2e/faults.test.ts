@@ -6,10 +6,22 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { startEtcd } from '#test/lab/etcd.ts';
+import { startKubernetes } from '#test/lab/kubernetes.ts';
+import { testServer } from '#test/lab/test-servers.ts';
 import { leftOvers, startInstance, until, type LabInstance } from '#test/lab/instance.ts';
-import { aDomain, declare, declareSite, declareStaticSite, declareTenant, domainType } from '#test/lab/tenants.ts';
+import {
+  aDomain,
+  declare,
+  declareSite,
+  declareStaticSite,
+  declareTenant,
+  domainType,
+  hostType,
+} from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
+/** What runs beside agent and controller when the server is the instance's own. */
+const ownServer = testServer === 'wcp360' ? ['etcd', 'server'] : [];
 const page = 'I stand.';
 const php = "<?php echo 'PHP stands.';";
 
@@ -29,6 +41,34 @@ async function standing(t: Test, options: Parameters<typeof startInstance>[0] = 
 async function bothAnswer(instance: LabInstance): Promise<boolean> {
   const [still, dynamic] = await Promise.all([instance.http('still.acme.test'), instance.http('php.acme.test')]);
   return still.body === page && dynamic.body === 'PHP stands.';
+}
+
+interface OtherStore {
+  /** Flags of `up` that attach an instance to it. */
+  readonly attach: readonly string[];
+  /** Flags that attach it to its own again. */
+  readonly back: readonly string[];
+  readonly kubeconfig: string;
+  /** Where the name of the store stands in the instance's configuration. */
+  readonly witness: readonly [file: string, text: string];
+  stop(): Promise<void>;
+}
+
+/** An empty store of the kind that the instance has: an etcd for its own server, or another Kubernetes. */
+async function startOtherStore({ kubeconfig }: LabInstance): Promise<OtherStore> {
+  if (testServer === 'wcp360') {
+    const { endpoint, stop } = await startEtcd();
+    const flag = '--etcd-servers';
+    return { attach: [flag, endpoint], back: [flag, ''], kubeconfig, witness: ['server.yaml', endpoint], stop };
+  }
+  const other = await startKubernetes();
+  const flags = (path: string): readonly string[] => ['--kubeconfig', path];
+  return {
+    ...other,
+    attach: flags(other.kubeconfig),
+    back: flags(kubeconfig),
+    witness: ['agent.kubeconfig', other.url],
+  };
 }
 
 /** Something new is declared, served, and taken down again: everything between the declaration and a visitor works. */
@@ -54,7 +94,7 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
   const instance = await standing(t);
   // What serves visitors does not depend on these at all.
   const invisible = new Set(['etcd', 'server', 'controller', 'agent', 'supervisor']);
-  for (const kind of ['etcd', 'server', 'controller', 'agent', 'nginx', 'php'])
+  for (const kind of [...ownServer, 'controller', 'agent', 'nginx', 'php'])
     await t.test(kind, async (t) => {
       const name = kind === 'php' ? await masterOf(instance) : kind;
       const before = (await instance.services()).get(name);
@@ -87,7 +127,7 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
     t.equal(up.exitCode, 0, up.stderr);
     const after = await instance.services();
     t.ok(after.has('supervisor'));
-    for (const name of ['etcd', 'server', 'controller', 'agent', 'nginx'])
+    for (const name of [...ownServer, 'controller', 'agent', 'nginx'])
       t.equal(after.get(name)?.pid, before.get(name)?.pid, `${name} was taken over as it ran`);
     // It keeps what it took over: the proof is one more kill.
     process.kill(after.get('agent')?.pid ?? 0, 'SIGKILL');
@@ -147,10 +187,10 @@ await t.test(
 );
 
 await t.test(
-  'attached to another, empty etcd by mistake, an instance deletes nothing and goes on serving',
+  'attached to another, empty store by mistake, an instance deletes nothing and goes on serving',
   async (t) => {
     const instance = await standing(t);
-    const other = await startEtcd();
+    const other = await startOtherStore(instance);
     t.teardown(() => other.stop());
     const inventory = async (): Promise<readonly string[]> => [
       // Logs of what is gone stay for the tenant to read.
@@ -161,25 +201,24 @@ await t.test(
     ];
     const before = await inventory();
     t.ok(before.some((path) => path.includes('still')));
-    const mistaken = await instance.up(['--etcd-servers', other.endpoint]);
+    const mistaken = await instance.up(other.attach);
     t.equal(mistaken.exitCode, 0, mistaken.stderr);
-    const client = await instance.client();
+    const elsewhere = await instance.client(other.kubeconfig);
     await until(
-      async () => (await client.list(domainType)).items.length === 0,
+      async () => (await elsewhere.list(domainType)).items.length === 0,
       'the empty store to be the one that is asked',
     );
-    await until(
-      async () => (await instance.wcpctl(['get', 'host', 'local', '-o', 'name'])).exitCode === 0,
-      'the agent there',
-    );
+    await until(async () => (await elsewhere.get(hostType, { name: 'local' })) !== undefined, 'the agent there');
     await delay(3_000);
     t.same(await inventory(), before);
     t.ok(await bothAnswer(instance));
-    const config = await readFile(join(instance.directory, 'config/server.yaml'), 'utf8');
-    t.match(config, other.endpoint, 'the control: it was the other store all the time');
-    const back = await instance.up(['--etcd-servers', '']);
+    const [file, text] = other.witness;
+    const config = await readFile(join(instance.directory, 'config', file), 'utf8');
+    t.match(config, text, 'the control: it was the other store all the time');
+    const back = await instance.up(other.back);
     t.equal(back.exitCode, 0, back.stderr);
     await until(() => bothAnswer(instance), 'both sites');
+    const client = await instance.client();
     await until(async () => (await client.list(domainType)).items.length === 2, 'what was declared', 30_000);
     t.ok(await bothAnswer(instance));
     await converges(instance, 'back-again');

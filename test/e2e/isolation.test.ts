@@ -9,6 +9,7 @@ import { isRecord } from '#runtime/base/json.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { isStatus } from '#runtime/client/status-error.ts';
 import { run, startInstance, until, type Visit } from '#test/lab/instance.ts';
+import { testServer } from '#test/lab/test-servers.ts';
 import { aDomain, declare, declareSite, declareStaticSite, declareTenant, domainType } from '#test/lab/tenants.ts';
 
 const instance = await startInstance();
@@ -285,6 +286,14 @@ await t.test('a reference never reaches into the namespace of another tenant', a
 
 const portsOf = () => Object.entries(instance.ports).filter(([name]) => name !== 'http');
 
+/** The version of the instance's own etcd, asked with a certificate. */
+async function askEtcd(): Promise<string> {
+  const pki = join(instance.directory, 'pki/etcd');
+  const credentials = ['--cacert', `${pki}/ca.crt`, '--cert', `${pki}/client.crt`, '--key', `${pki}/client.key`];
+  const url = `https://127.0.0.1:${instance.ports.etcdClient}/version`;
+  return (await run(['/usr/bin/curl', '-s', ...credentials, url])).stdout;
+}
+
 await t.test('PHP reaches the ports of the instance and gets nothing but refusals', async (t) => {
   const answers = await look(
     'alpha',
@@ -314,19 +323,7 @@ await t.test('PHP reaches the ports of the instance and gets nothing but refusal
   t.notMatch(JSON.stringify(answers), canary);
   // With what an administrator has, the very same requests are answered: the ports are there and speak.
   t.equal((await client.raw('GET', '/api/v1/namespaces/beta/secrets')).status, 200);
-  const pki = join(instance.directory, 'pki/etcd');
-  const asked = await run([
-    '/usr/bin/curl',
-    '-s',
-    '--cacert',
-    `${pki}/ca.crt`,
-    '--cert',
-    `${pki}/client.crt`,
-    '--key',
-    `${pki}/client.key`,
-    `https://127.0.0.1:${instance.ports.etcdClient}/version`,
-  ]);
-  t.match(asked.stdout, /etcdserver/);
+  if (testServer === 'wcp360') t.match(await askEtcd(), /etcdserver/);
   const open = createServer((_request, response) => response.end('an open port'));
   await new Promise<void>((resolve) => open.listen(0, '127.0.0.1', resolve));
   t.teardown(() => open.close());

@@ -3,19 +3,13 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { aWebsite, websiteDefinition } from '#test/builders/website-definition.ts';
-import { startLabServer } from '#test/lab/api-server.ts';
-import { startEtcd } from '#test/lab/etcd.ts';
+import { until } from '#test/lab/instance.ts';
 import { openKubectl, type KubectlResult } from '#test/lab/kubectl.ts';
+import { startTestServer } from '#test/lab/test-server.ts';
 
-const etcd = await startEtcd();
-const store = await etcd.open();
-const lab = await startLabServer({ store });
+const lab = await startTestServer();
 const kubectl = await openKubectl(lab.kubeconfig);
-t.teardown(async () => {
-  await lab.stop();
-  await store.close();
-  await etcd.stop();
-});
+t.teardown(() => lab.stop());
 
 const run = (command: string, input?: unknown): Promise<KubectlResult> =>
   kubectl.run(
@@ -59,8 +53,9 @@ await t.test('a definition is applied, established and known to every command', 
     /condition met/,
   );
   t.match(await succeeds(t, 'api-resources --api-group=wcp.example'), /websites +web +wcp.example\/v1 +true +Website/);
-  const explained = await succeeds(t, 'explain web.spec');
-  t.match(explained, /host\t<string> -required-\n +The host name\./);
+  // A Kubernetes publishes the schema of a new kind a moment after it serves it.
+  await until(async () => (await run('explain web.spec')).exitCode === 0, 'the schema', 30_000);
+  t.match(await succeeds(t, 'explain web.spec'), /host\t<string> -required-\n +The host name\./);
   t.match(await succeeds(t, 'explain secret.data'), /FIELD: data/);
   t.match(await succeeds(t, 'apply -f -', websiteDefinition()), /unchanged/);
 });

@@ -1,15 +1,15 @@
 import { freePort } from './free-port.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
 import type { EtcdTls } from '#runtime/storage/etcd/connection.ts';
 import type { Store } from '#runtime/storage/store.ts';
+import { memoryDirectory } from './memory-directory.ts';
 import { createLabAuthority, type LabAuthority } from './pki.ts';
 
-/** An etcd of the test's own: Debian's program, data in memory, free ports on loopback. */
+/** An etcd of the test's own: Debian's program unless another is named, data in memory, free ports on loopback. */
 export interface LabEtcd {
   /** `http://127.0.0.1:<port>`, or https. */
   readonly endpoint: string;
@@ -27,7 +27,7 @@ export interface LabEtcd {
 }
 
 /** Starts an etcd and resolves when it answers. With `tls` it speaks with clients of its own authority only. */
-export async function startEtcd(options: { readonly tls?: boolean } = {}): Promise<LabEtcd> {
+export async function startEtcd(options: { readonly tls?: boolean; readonly program?: string } = {}): Promise<LabEtcd> {
   const directory = await mkdtemp(join(await memoryDirectory(), 'wcp360-etcd-'));
   const [port, peerPort] = [await freePort(), await freePort()];
   const endpoint = `${options.tls === true ? 'https' : 'http'}://127.0.0.1:${port}`;
@@ -72,7 +72,7 @@ export async function startEtcd(options: { readonly tls?: boolean } = {}): Promi
       child = undefined;
     },
     start: async () => {
-      child = spawn('/usr/bin/etcd', argv, { stdio: ['ignore', 'ignore', 'ignore'] });
+      child = spawn(options.program ?? '/usr/bin/etcd', argv, { stdio: ['ignore', 'ignore', 'ignore'] });
       await (await open()).close();
     },
     stop: async () => {
@@ -108,8 +108,4 @@ async function serverTls(authority: LabAuthority, directory: string): Promise<re
     `--cert-file=${path('server.crt')}`,
     `--key-file=${path('server.key')}`,
   ];
-}
-
-async function memoryDirectory(): Promise<string> {
-  return (await stat('/dev/shm').catch(() => undefined))?.isDirectory() === true ? '/dev/shm' : tmpdir();
 }

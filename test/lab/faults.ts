@@ -52,6 +52,8 @@ export interface Faults {
   readonly lagMs?: () => number;
   /** Called for every write. */
   readonly onWrite?: (text: string, body: unknown) => void;
+  /** What stands between the process and its client. */
+  readonly through?: (client: Client) => Client;
 }
 
 /** A client to which all of this happens. */

@@ -25,6 +25,7 @@ import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
 import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { startLabServer, type LabServer } from './api-server.ts';
+import type { LabApi } from './lab-api.ts';
 import { createMortal, faultyClient, type Faults, type Mortal } from './faults.ts';
 import { installKind, labClient } from './widgets.ts';
 
@@ -42,8 +43,7 @@ export interface World {
  * A leader and an agent with the real controllers and drivers, on a real API server and a model machine, all in this process: so that they can die at any
  * point and be started again, and the world be put back to where it was.
  */
-export interface Hosting {
-  readonly server: LabServer;
+export interface LiveHosting {
   /** A person's. */
   readonly client: Client;
   readonly machine: MemoryHost;
@@ -54,12 +54,17 @@ export interface Hosting {
   apply(kind: KindDefinition, name: string, spec: object, namespace?: string): Promise<KubeObject>;
   get(kind: KindDefinition, name: string, namespace?: string): Promise<KubeObject | undefined>;
   remove(kind: KindDefinition, name: string, namespace?: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** On a server of the test's own, whose store can be looked into and put back. */
+export interface Hosting extends LiveHosting {
+  readonly server: LabServer;
   save(): Promise<World>;
   /** Puts the world back. Nothing may run. With `stored` alone the machine stays as it is: another store is attached to it. */
   load(world: Pick<World, 'stored'> & Partial<World>): Promise<void>;
   /** All that is true, in a spelling that does not tell two runs apart: uids by the object's name, times and revisions left out. */
   state(): Promise<string>;
-  close(): Promise<void>;
 }
 
 /** A program at work. */
@@ -76,31 +81,14 @@ const never = new AbortController().signal;
 /** An empty world with a registered host; `close` ends it. */
 export async function startHosting(): Promise<Hosting> {
   const server = await startLabServer();
-  const [person, leader, agent] = await Promise.all([labClient(server), labClient(server), labClient(server)]);
-  const { client } = person;
-  for (const kind of kinds) await installKind(client, kind);
   const machine = { present: await emptyMachine() };
-  await registerHost(client, machine.present);
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } };
-  await client.create(resourceTypeOf(namespaceKind), namespace);
-  const alarms: string[] = [];
-  const clients = { leader: leader.client, agent: agent.client };
+  const hosting = await openHosting(server, machine);
   return {
+    ...hosting,
     server,
-    client,
-    alarms,
     get machine() {
       return machine.present;
     },
-    start: async (program, faults = {}) =>
-      await startProgram({ program, client: clients[program], machine: machine.present, faults, alarms }),
-    apply: async (kind, name, spec, namespace) => {
-      const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
-      const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, spec };
-      return await client.apply(resourceTypeOf(kind), object, { fieldManager: 'test', force: true });
-    },
-    get: async (kind, name, namespace) => await client.get(resourceTypeOf(kind), { name, namespace }),
-    remove: async (kind, name, namespace) => void (await client.delete(resourceTypeOf(kind), { name, namespace })),
     save: async () => ({
       stored: await storedIn(server),
       nodes: new Map(machine.present.tree.nodes),
@@ -116,8 +104,41 @@ export async function startHosting(): Promise<Hosting> {
     },
     state: async () => stateText(await storedIn(server), machine.present),
     close: async () => {
-      for (const each of [client, clients.leader, clients.agent]) await each.close();
+      await hosting.close();
       await server.stop();
+    },
+  };
+}
+
+/** An empty world on any API server, which goes on when the world is closed. */
+export async function startHostingOn(api: LabApi): Promise<LiveHosting> {
+  return await openHosting(api, { present: await emptyMachine() });
+}
+
+async function openHosting(api: LabApi, machine: { readonly present: MemoryHost }): Promise<LiveHosting> {
+  const [person, leader, agent] = await Promise.all([labClient(api), labClient(api), labClient(api)]);
+  const { client } = person;
+  for (const kind of kinds) await installKind(client, kind);
+  await registerHost(client, machine.present);
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } };
+  await client.create(resourceTypeOf(namespaceKind), namespace);
+  const alarms: string[] = [];
+  const clients = { leader: leader.client, agent: agent.client };
+  return {
+    client,
+    alarms,
+    machine: machine.present,
+    start: async (program, faults = {}) =>
+      await startProgram({ program, client: clients[program], machine: machine.present, faults, alarms }),
+    apply: async (kind, name, spec, namespace) => {
+      const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
+      const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, spec };
+      return await client.apply(resourceTypeOf(kind), object, { fieldManager: 'test', force: true });
+    },
+    get: async (kind, name, namespace) => await client.get(resourceTypeOf(kind), { name, namespace }),
+    remove: async (kind, name, namespace) => void (await client.delete(resourceTypeOf(kind), { name, namespace })),
+    close: async () => {
+      for (const each of [client, clients.leader, clients.agent]) await each.close();
     },
   };
 }
@@ -133,7 +154,7 @@ interface Starting {
 async function startProgram(starting: Starting): Promise<Running> {
   const { faults } = starting;
   const { mortal = createMortal() } = faults;
-  const client = faultyClient(starting.client, { ...faults, mortal });
+  const client = faultyClient(faults.through?.(starting.client) ?? starting.client, { ...faults, mortal });
   const stop = new AbortController();
   const common = { client, log: silentLogger, metrics: createMetrics(), signal: stop.signal };
   const manager =

@@ -12,6 +12,9 @@ import type { Client } from '#runtime/client/client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { isAlive, type ProcessIdentity } from '#runtime/host/local/supervisor/process-table.ts';
 import { freePort } from './free-port.ts';
+import { startKubernetes, type LabKubernetes } from './kubernetes.ts';
+import { memoryDirectory } from './memory-directory.ts';
+import { testServer } from './test-servers.ts';
 
 const checkout = join(import.meta.dirname, '../..');
 const runTimeoutMs = 90_000;
@@ -70,6 +73,7 @@ export interface LabInstance {
 }
 
 interface Ports {
+  /** Of the API server, whose ever it is. */
   readonly api: number;
   readonly http: number;
   readonly etcdClient: number;
@@ -94,7 +98,8 @@ export async function startInstance(options: InstanceOptions = {}): Promise<LabI
     etcdClient: await freePort(),
     etcdPeer: await freePort(),
   };
-  const instance = openInstance(directory, ports, options.flags ?? []);
+  const kubernetes = testServer === 'kubernetes' ? await startKubernetes() : undefined;
+  const instance = openInstance({ directory, ports, flags: options.flags ?? [], kubernetes });
   const started = await instance.up();
   if (started.exitCode !== 0) {
     await instance.stop();
@@ -103,9 +108,20 @@ export async function startInstance(options: InstanceOptions = {}): Promise<LabI
   return instance;
 }
 
-function openInstance(directory: string, ports: Ports, flags: readonly string[]): LabInstance {
+interface Opening {
+  readonly directory: string;
+  readonly ports: Ports;
+  readonly flags: readonly string[];
+  /** The server to use instead of one of its own; stopped with the instance. */
+  readonly kubernetes: LabKubernetes | undefined;
+}
+
+function openInstance({ directory, kubernetes, ...settings }: Opening): LabInstance {
   const wcpd = join(directory, 'lib/programs/wcpd.mjs');
-  const kubeconfig = join(directory, 'admin.kubeconfig');
+  const kubeconfig = kubernetes?.kubeconfig ?? join(directory, 'admin.kubeconfig');
+  const ports =
+    kubernetes === undefined ? settings.ports : { ...settings.ports, api: Number(new URL(kubernetes.url).port) };
+  const flags = [...settings.flags, ...(kubernetes === undefined ? [] : ['--kubeconfig', kubernetes.kubeconfig])];
   const clients: Client[] = [];
   const portFlags = [
     ...['--api-port', String(ports.api), '--http-port', String(ports.http)],
@@ -151,6 +167,7 @@ function openInstance(directory: string, ports: Ports, flags: readonly string[])
       process.off('exit', onExit);
       await Promise.all(clients.map((client) => client.close()));
       const ended = await down();
+      await kubernetes?.stop();
       const left = await leftOvers(directory);
       await rm(directory, { recursive: true, force: true }).catch(() => undefined);
       if (ended.exitCode !== 0) throw new Error(`wcpd down failed: ${ended.stdout}${ended.stderr}`);
@@ -300,8 +317,4 @@ async function dropUnused(cache: string): Promise<void> {
 
 async function isThere(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
-}
-
-async function memoryDirectory(): Promise<string> {
-  return (await isThere('/dev/shm')) ? '/dev/shm' : tmpdir();
 }

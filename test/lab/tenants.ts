@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { packageKind } from '#schemas/v1alpha1/package.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
@@ -11,7 +12,11 @@ import { conditionOf } from './widgets.ts';
 
 export const domainType = resourceTypeOf(domainKind);
 export const tenantType = resourceTypeOf(tenantKind);
+export const hostType = resourceTypeOf(hostKind);
 export const packageType = resourceTypeOf(packageKind);
+
+/** A Kubernetes looks for new kinds to count every half minute. */
+const tenantPatienceMs = 60_000;
 
 const apiVersion = 'hosting.wcp360.io/v1alpha1';
 
@@ -42,6 +47,7 @@ export async function declareTenant(
   await until(
     async () => conditionOf(await client.get(tenantType, { name }), 'Ready')?.['status'] === 'True',
     `tenant ${name} to be Ready`,
+    tenantPatienceMs,
   );
 }
 

@@ -12,7 +12,7 @@ import { toCrd } from '#schemas/meta/crd.ts';
 import { conditionsField, observedGenerationField, textField } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import type { LabServer } from './api-server.ts';
+import type { LabApi } from './lab-api.ts';
 
 /** A kind for tests of the machinery: things that stand on shelves. */
 export const widgetKind = defineKind({
@@ -258,7 +258,7 @@ export function aWidget(
 
 /** A client of the lab's administrator that counts what it writes. */
 export async function labClient(
-  lab: LabServer,
+  lab: Pick<LabApi, 'kubeconfig'>,
   options: { readonly server?: string } = {},
 ): Promise<{ readonly client: Client; readonly writes: string[] }> {
   const writes: string[] = [];
@@ -295,8 +295,12 @@ export async function installKind(client: Client, kind: Parameters<typeof toCrd>
 }
 
 /** Waits until `look` gives something truthy, at most five seconds. */
-export async function eventually<T>(look: () => T | Promise<T>, what: string): Promise<NonNullable<T>> {
-  for (const end = Date.now() + 5_000; Date.now() < end; await delay(10)) {
+export async function eventually<T>(
+  look: () => T | Promise<T>,
+  what: string,
+  timeoutMs = 5_000,
+): Promise<NonNullable<T>> {
+  for (const end = Date.now() + timeoutMs; Date.now() < end; await delay(10)) {
     const found = await look();
     if (found !== undefined && found !== null && found !== false) return found;
   }

@@ -312,7 +312,7 @@ t.test('a kubeconfig carries all it needs and is written once', (t) =>
     const path = join(directory, 'admin.kubeconfig');
     const given = {
       server: 'https://127.0.0.1:6443',
-      certificateAuthority: pki.authority.certificate,
+      certificateAuthority: { file: pki.authority.certificate },
       credentials: { client: pki.admin },
       namespace: 'acme',
     };
@@ -332,7 +332,9 @@ t.test('a kubeconfig carries all it needs and is written once', (t) =>
     t.equal(config.contexts[0]?.context['namespace'], 'acme');
     await writeKubeconfig(path, given);
     t.equal((await stat(path)).mtimeMs, first.mtimeMs);
-    await t.rejects(writeKubeconfig(path, { ...given, certificateAuthority: '/nowhere' }), { code: 'WCP_HOST' });
+    await t.rejects(writeKubeconfig(path, { ...given, certificateAuthority: { file: '/nowhere' } }), {
+      code: 'WCP_HOST',
+    });
   }),
 );
 

@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { openMemoryStore } from '#runtime/storage/memory/memory-store.ts';
 import { aWebsite, websiteDefinition, websiteVersion } from '#test/builders/website-definition.ts';
-import { startLabServer, type LabAnswer } from '#test/lab/api-server.ts';
+import { startLabServer } from '#test/lab/api-server.ts';
+import type { LabAnswer } from '#test/lab/lab-api.ts';
 
 const store = openMemoryStore();
 // History before the server began is history that its cache does not have.

@@ -3,7 +3,8 @@ import t from 'tap';
 import { createFlowControl } from '#runtime/apiserver/http/flow-control.ts';
 import { attributesOf } from '#runtime/apiserver/http/request-attributes.ts';
 import { aWebsite, websiteDefinition, websiteVersion } from '#test/builders/website-definition.ts';
-import { startLabServer, type LabAnswer } from '#test/lab/api-server.ts';
+import { startLabServer } from '#test/lab/api-server.ts';
+import type { LabAnswer } from '#test/lab/lab-api.ts';
 
 const lab = await startLabServer();
 t.teardown(() => lab.stop());
