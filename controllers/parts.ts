@@ -4,6 +4,7 @@ import type { Accounts } from '#runtime/drivers/accounts/model.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
 import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
+import type { SliceLimits } from '#runtime/drivers/slices/model.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -61,6 +62,7 @@ export interface HostParts<W> {
   /** Name of the Host object of this machine. */
   readonly hostName: string;
   readonly accounts: DriverOf<Accounts, W>;
+  readonly slices: DriverOf<SliceLimits, W>;
   readonly tree: DriverOf<Tree, W>;
   readonly phpFpm: DriverOf<PhpPools, W>;
   readonly nginx: DriverOf<SiteTable, W>;

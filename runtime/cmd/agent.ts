@@ -15,6 +15,7 @@ import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { nginxDriver, probeSite, startFront, type FrontSettings } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver, startWaker } from '#runtime/drivers/php-fpm/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
+import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import { openLocalHost, type LocalHost } from '#runtime/host/local/open-local-host.ts';
 import { createEventRecorder } from '#runtime/manager/event-recorder.ts';
@@ -61,6 +62,7 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
     controllers: createHostControllers<AgentWorld>({
       hostName: config.hostName,
       accounts: accountsDriver,
+      slices: slicesDriver,
       tree: treeDriver,
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,

@@ -147,15 +147,17 @@ export interface ServiceUnit {
   readonly uid?: number;
   readonly gid?: number;
   readonly workingDirectory?: string;
-  /** Where stdout and stderr go: a file opened for append by root before rights are dropped. */
+  /**
+   * Where stdout and stderr go: a file opened for append by root before rights are dropped, never through a link. That of a service which is always
+   * restarted lies where only root may write.
+   */
   readonly logPath?: string;
-  /** Restarted with back-off when it ends by itself; `never` for what is started on demand. */
+  /** Restarted after a while when it ends by itself; `never` for what is started on demand. */
   readonly restart: 'always' | 'never';
   /** SIGTERM unless given, to all processes of the service; SIGKILL after `stopTimeoutMs` (10 s unless given). */
   readonly stopSignal?: NodeJS.Signals;
   readonly stopTimeoutMs?: number;
-  readonly limits?: { readonly cpuMillicores?: number; readonly memoryBytes?: number; readonly processes?: number };
-  /** The slice its processes count in, e.g. `wcp360-20000`. */
+  /** The slice its processes count in, e.g. `wcp360-20000`; without a meaning where there are none. */
   readonly slice?: string;
 }
 
@@ -165,13 +167,40 @@ export interface ServiceState {
   readonly pid?: number;
   /** Hash of the declared unit that the running process was started from. */
   readonly unitHash?: string;
-  readonly startedMs?: number;
+}
+
+/** What all services of a slice may use together; what is absent is not limited. */
+export interface Limits {
+  /** In steps of 10, at least 10. */
+  readonly cpuMillicores?: number;
+  /** At least 1. */
+  readonly memoryBytes?: number;
+  /** Processes and threads, at least 1. */
+  readonly processes?: number;
+}
+
+/** A slice that was limited here: `owner` is whatever it was marked with, letters, digits, dot, dash and slash. */
+export interface Slice {
+  readonly owner: string;
+  readonly limits: Limits;
+}
+
+export interface ReadOnlySlices {
+  /** All slices that were limited here, by name. */
+  list(signal: AbortSignal): Promise<ReadonlyMap<string, Slice>>;
+}
+
+/** Limits hold at once, for what runs, too, and until the machine is started anew. */
+export interface Slices extends ReadOnlySlices {
+  put(name: string, slice: Slice, signal: AbortSignal): Promise<void>;
+  /** Its services go on without limits; nothing when it had none. */
+  remove(name: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface ReadOnlyServices {
-  /** `systemd` enforces limits; `supervisor` says so where it does not. */
   readonly manager: 'systemd' | 'supervisor';
-  readonly limitsEnforced: boolean;
+  /** `undefined` where nobody enforces limits: a private instance. */
+  readonly slices: ReadOnlySlices | undefined;
   /** All services that were declared here, in order of name. */
   list(signal: AbortSignal): Promise<readonly ServiceState[]>;
   /** `undefined` when it was not declared here. */
@@ -185,6 +214,7 @@ export interface ReadOnlyServices {
  * Errors: HostError when a service does not start; its last log lines are in the message.
  */
 export interface Services extends ReadOnlyServices {
+  readonly slices: Slices | undefined;
   /** Starts it, or restarts it when the unit differs from the running one. Idempotent. */
   start(unit: ServiceUnit, signal: AbortSignal): Promise<void>;
   /** Returns when no process is left; forgets the service. Nothing when it was not declared. */

@@ -33,6 +33,11 @@ export function claimNameOf(hostname: string): string {
   return hostname.startsWith('*.') ? `wc--any.${hostname.slice(2)}` : hostname;
 }
 
+/** The slice in which everything of the tenant with this Unix user id runs. */
+export function sliceOf(uid: number): string {
+  return `wcp360-${String(uid)}`;
+}
+
 /** The ServiceAccount, in the system namespace, of the agent of a host. */
 export function agentAccountOf(host: string): string {
   return `agent-${host}`;

@@ -24,6 +24,7 @@ function silent<State>(name: string, nothing: State): DriverOf<State, HostWorld>
 export const hostParts: HostParts<HostWorld> = {
   hostName: 'web1',
   accounts: silent('accounts', new Map()),
+  slices: silent('slices', new Map()),
   tree: silent('tree', { directories: new Map(), kept: new Map() }),
   phpFpm: silent('php-fpm', new Map()),
   nginx: silent('nginx', new Map()),

@@ -266,6 +266,28 @@ const otherLaws: readonly Law[] = [
     },
   ],
   [
+    'a slice has the limits and the owner that it was given last, and none once it is removed',
+    async (t, { host }, signal) => {
+      const { slices, manager } = host.services;
+      if (slices === undefined) return void t.equal(manager, 'supervisor', 'which enforces no limits');
+      const name = 'wcp360-20001';
+      const every = { cpuMillicores: 64_510, memoryBytes: 104_857_601, processes: 7 };
+      for (const limits of [every, { memoryBytes: 4096 }, { cpuMillicores: 10, processes: 1 }, {}, every]) {
+        await slices.put(name, { owner: 'Tenant/acme-1', limits }, signal);
+        await slices.put('wcp360-20002', { owner: 'Tenant/zoo', limits: {} }, signal);
+        t.strictSame(
+          [...(await slices.list(signal))],
+          [
+            [name, { owner: 'Tenant/acme-1', limits }],
+            ['wcp360-20002', { owner: 'Tenant/zoo', limits: {} }],
+          ],
+        );
+      }
+      for (const each of [name, name, 'wcp360-20002', 'wcp360-20003']) await slices.remove(each, signal);
+      t.strictSame([...(await slices.list(signal))], []);
+    },
+  ],
+  [
     'a tenant’s own directory is made by the tenant',
     async (t, { host }, signal) => {
       await host.makeDirectory(`${host.root}/home`, { mode: 0o2750, uid: 20001, gid: 33 }, signal);

@@ -46,7 +46,11 @@ const isGone = (kind: KindDefinition, name: string, namespace?: string) => async
   (await hosting.get(kind, name, namespace)) === undefined;
 const isServed = isReady(domainKind, 'shop', 'acme');
 
-const packages = { isDefault: true, limits: { domains: 10 }, proxyTargets: [{ cidr: '192.0.2.0/24', ports: '8080' }] };
+const packages = {
+  isDefault: true,
+  limits: { domains: 10, cpu: '1', processes: 50 },
+  proxyTargets: [{ cidr: '192.0.2.0/24', ports: '8080' }],
+};
 const upload = async (hosting: Hosting): Promise<void> => {
   await settle(hosting);
   const { uid = 0 } = ((await hosting.get(tenantKind, 'acme'))?.['status'] ?? {}) as { uid?: number };
@@ -90,7 +94,10 @@ const stories: readonly Story[] = [
   {
     name: 'a tenant gets another limit and another owner',
     before: aTenant,
-    act: declare(tenantKind, 'acme', { limits: { domains: 3 }, owners: [{ kind: 'User', name: 'eve' }] }),
+    act: declare(tenantKind, 'acme', {
+      limits: { domains: 3, processes: 20 },
+      owners: [{ kind: 'User', name: 'eve' }],
+    }),
     isOver: isReady(tenantKind, 'acme'),
   },
   {

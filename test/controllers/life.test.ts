@@ -10,6 +10,7 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
 import { startManager } from '#runtime/manager/manager.ts';
@@ -71,6 +72,7 @@ async function setUp(t: Test): Promise<Lab> {
     controllers: createHostControllers<HostWorld>({
       hostName: 'web1',
       accounts: accountsDriver,
+      slices: slicesDriver,
       tree: treeDriver,
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,

@@ -11,6 +11,7 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
 import type { ServiceUnit } from '#runtime/host/host.ts';
@@ -189,6 +190,7 @@ async function agentOptions(
     controllers: createHostControllers<HostWorld>({
       hostName,
       accounts: accountsDriver,
+      slices: slicesDriver,
       tree: treeDriver,
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,
@@ -232,7 +234,7 @@ async function registerHost(client: Client, machine: MemoryHost): Promise<void> 
     root: machine.root,
     agentVersion: 'test',
     capabilities: await machine.capabilities(never),
-    services: { manager: 'supervisor', limitsEnforced: false },
+    services: { manager: 'systemd', limitsEnforced: true },
     hasAccounts: false,
     takenNames: ['www-data'],
   };

@@ -1,4 +1,5 @@
 import { parseDurationMs, parseDurationSeconds } from '#schemas/meta/duration.ts';
+import { sliceOf } from '#schemas/meta/names.ts';
 import { shortName } from '#schemas/meta/name-hash.ts';
 import { parseQuantity } from '#schemas/meta/quantity.ts';
 import { domainDirectory, keptDirectory, logsDirectory } from '#schemas/meta/tenant-tree.ts';
@@ -73,7 +74,7 @@ function poolOf(
       resourceVersion: inputs.secretVersions[secretRef.name] ?? '',
     })),
     errorLog: `${inputs.root}/${logsDirectory(inputs.tenant)}/${name}.error.log`,
-    slice: `wcp360-${String(inputs.accountId)}`,
+    slice: sliceOf(inputs.accountId),
   };
 }
 

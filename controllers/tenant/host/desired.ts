@@ -1,6 +1,9 @@
 import { domainsDirectory, logsDirectory, tenantDirectory, tmpDirectory } from '#schemas/meta/tenant-tree.ts';
+import { sliceOf } from '#schemas/meta/names.ts';
+import { parseMillicores, parseQuantity } from '#schemas/meta/quantity.ts';
 import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Accounts } from '#runtime/drivers/accounts/model.ts';
+import type { Limits, SliceLimits } from '#runtime/drivers/slices/model.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { TenantHostInputs } from './gather.ts';
 
@@ -24,4 +27,20 @@ export function desiredAccounts(tenant: Tenant, inputs: TenantHostInputs): Accou
   const { name } = tenant.metadata;
   const { accountId } = inputs;
   return new Map([[name, { uid: accountId, gid: accountId, home: `${inputs.root}/${tenantDirectory(name)}` }]]);
+}
+
+/** What all programs of the tenant may use together; nothing stands for no limit at all. */
+export function desiredSlices(tenant: Tenant, inputs: TenantHostInputs): SliceLimits {
+  const limits = limitsOf(tenant);
+  if (!inputs.limitsEnforced || Object.keys(limits).length === 0) return new Map();
+  return new Map([[sliceOf(inputs.accountId), limits]]);
+}
+
+function limitsOf(tenant: Tenant): Limits {
+  const { cpu, memory, processes } = tenant.status?.effective?.limits ?? {};
+  return {
+    ...(cpu === undefined ? {} : { cpuMillicores: parseMillicores(cpu) ?? 0 }),
+    ...(memory === undefined ? {} : { memoryBytes: parseQuantity(memory) ?? 0 }),
+    ...(processes === undefined ? {} : { processes }),
+  };
 }

@@ -11,6 +11,8 @@ export interface TenantHostInputs {
   readonly front: { readonly uid: number; readonly gid: number };
   /** False in a private instance, which uses bare numbers. */
   readonly hasAccounts: boolean;
+  /** False in a private instance, where nobody enforces them. */
+  readonly limitsEnforced: boolean;
 }
 
 /** A tenant that is being deleted waits for its objects on this host: their directories lie in its own. */
@@ -24,5 +26,11 @@ export function gatherTenantHost(hostName: string, tenant: Tenant, cache: Cache)
   const left =
     tenant.metadata.deletionTimestamp === undefined ? 0 : cache.list(domainKind, tenant.metadata.name).length;
   if (left > 0) return { pending: { reason: 'Deleting', message: `${String(left)} Domains are taken down first.` } };
-  return { accountId: uid, root, front: capabilities.front, hasAccounts: capabilities.accounts === true };
+  return {
+    accountId: uid,
+    root,
+    front: capabilities.front,
+    hasAccounts: capabilities.accounts === true,
+    limitsEnforced: capabilities.limitsEnforced === true,
+  };
 }

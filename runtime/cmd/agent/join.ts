@@ -46,7 +46,7 @@ async function join({ client, host, hostName, signal }: Joining): Promise<void> 
     root: host.root,
     agentVersion,
     capabilities: await host.capabilities(signal),
-    services: host.services,
+    services: { manager: host.services.manager, limitsEnforced: host.services.slices !== undefined },
     hasAccounts: false,
     takenNames: [],
   };

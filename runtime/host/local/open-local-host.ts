@@ -66,7 +66,7 @@ export function openLocalHost(options: LocalHostOptions): LocalHost {
 
 function openServices(options: LocalHostOptions, lifetime: AbortSignal): Services {
   return options.services === 'systemd'
-    ? openSystemd({ runtimeDirectory: '/run/systemd/system', log: options.log })
+    ? openSystemd({ runtimeDirectory: '/run/systemd', log: options.log }, lifetime)
     : openSupervisor({ directory: `${options.root}/run/services`, log: options.log }, lifetime);
 }
 

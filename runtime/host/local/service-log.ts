@@ -1,8 +1,12 @@
 import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { HostError } from '#runtime/base/errors.ts';
-import { onPath, orAbsent } from '#runtime/host/local/file-errors.ts';
+import type { Logger } from '#runtime/telemetry/logger.ts';
+import { onPath, orAbsent } from './file-errors.ts';
 
 const tailBytes = 2_000;
+const checkMs = 30_000;
+const maxBytes = 16 * 1024 * 1024;
+const keepBytes = 1024 * 1024;
 
 /** Opens a log for append as root, before rights are dropped: never through a link, never a file with a second name. */
 export function openLog(path: string): number {
@@ -22,6 +26,20 @@ export function logTail(path: string | undefined): string {
   if (path === undefined) return '';
   const text = orAbsent(path, () => readTail(path, tailBytes)) ?? '';
   return text.trim().split('\n').slice(-5).join(' · ');
+}
+
+/** Looks at these logs from time to time until `lifetime` ends, and cuts those that grew too large. */
+export function keepLogsBounded(paths: () => readonly string[], log: Logger, lifetime: AbortSignal): void {
+  const timer = setInterval(() => {
+    for (const path of paths()) {
+      try {
+        capLog(path, maxBytes, keepBytes);
+      } catch (err) {
+        log.warn({ err }, 'could not cut a log');
+      }
+    }
+  }, checkMs).unref();
+  lifetime.addEventListener('abort', () => clearInterval(timer));
 }
 
 /** Cuts a log that grew beyond `maxBytes` down to its last `keepBytes`; writers go on, since they append. Lines written meanwhile may be lost. */

@@ -16,6 +16,7 @@ import {
   type ServiceHooks,
   type ServiceRecords,
 } from './memory-services.ts';
+import { createMemorySlices } from './memory-slices.ts';
 import {
   checkMemoryPath,
   createMemoryTree,
@@ -84,7 +85,11 @@ function seenWith(machine: Machine): MemoryHost {
     tree,
     faults,
     seenBy: (process) => seenWith({ ...machine, faults: process }),
-    services: createMemoryServices(faults, options, services),
+    services: createMemoryServices(faults, {
+      hooks: options,
+      records: services,
+      slices: createMemorySlices(faults, tree),
+    }),
     treeHash: () => hashMemoryTree(tree),
     byHand: (path, node) => byHand(machine, path, node),
     askUnix: async (path, line) => {

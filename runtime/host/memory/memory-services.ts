@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '#runtime/base/json.ts';
 import { HostError } from '#runtime/base/errors.ts';
-import type { ServiceState, ServiceUnit, Services } from '#runtime/host/host.ts';
+import type { ServiceState, ServiceUnit, Services, Slices } from '#runtime/host/host.ts';
 import type { FaultSwitch } from './memory-faults.ts';
 
 /** Services of the model machine, with what a test may do to them. */
@@ -33,12 +33,16 @@ export function createServiceRecords(): ServiceRecords {
   return { units: new Map(), running: new Map(), signals: [], lastPid: 100 };
 }
 
+/** What services of a model machine are made of. */
+export interface MemoryServiceParts {
+  readonly hooks: ServiceHooks;
+  readonly records: ServiceRecords;
+  readonly slices: Slices;
+}
+
 /** Services without processes: state only. */
-export function createMemoryServices(
-  faults: FaultSwitch,
-  hooks: ServiceHooks,
-  records: ServiceRecords,
-): MemoryServices {
+export function createMemoryServices(faults: FaultSwitch, parts: MemoryServiceParts): MemoryServices {
+  const { hooks, records, slices } = parts;
   const { units, running, signals } = records;
   const stateOf = (name: string): ServiceState => ({ name, running: running.has(name), ...running.get(name) });
   const begin = (unit: ServiceUnit): void => {
@@ -51,8 +55,8 @@ export function createMemoryServices(
     if (running.delete(name) && unit !== undefined) hooks.onStop?.(unit);
   };
   return {
-    manager: 'supervisor',
-    limitsEnforced: false,
+    manager: 'systemd',
+    slices,
     units,
     signals,
     list: async () => [...units.keys()].toSorted().map(stateOf),

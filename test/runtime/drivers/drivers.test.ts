@@ -4,6 +4,7 @@ import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { nginxDriver, ownersOf, type Site } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { treeDriver, type Tree } from '#runtime/drivers/tree/index.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
 import { aPool, aSite } from '#test/builders/sites.ts';
@@ -101,6 +102,27 @@ t.test('accounts keep the contract of drivers', async (each) => {
     states: (who) => {
       const account = { uid: 20001, gid: 20001, home: `${root}/tenants/${who.namespace}` };
       return [new Map([[who.namespace, account]]), new Map([[who.namespace, { ...account, home: '/elsewhere' }]])];
+    },
+  });
+});
+
+t.test('slices keep the contract of drivers', async (each) => {
+  await driverContract(each, {
+    driver: slicesDriver,
+    machine: () => {
+      const host = machineWith([]);
+      return { host, world: { host } };
+    },
+    states: (who) => {
+      const name = `wcp360-${who.namespace === 'acme' ? 20_001 : 20_002}`;
+      return [
+        new Map([[name, { cpuMillicores: 1234, memoryBytes: 0, processes: 0 }]]),
+        new Map([[name, { memoryBytes: 1024 }]]),
+        new Map([
+          [name, { processes: 7 }],
+          [`${name}9`, { processes: 7 }],
+        ]),
+      ];
     },
   });
 });

@@ -1,17 +1,22 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { openLocalHost, type LocalHost } from '#runtime/host/local/open-local-host.ts';
+import type { Test } from 'tap';
+import { openLocalHost, type LocalHost, type LocalHostOptions } from '#runtime/host/local/open-local-host.ts';
 import { createMemoryHost } from '#runtime/host/memory/memory-host.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { publicNode } from '#test/lab/public-node.ts';
+import type { Services } from '#runtime/host/host.ts';
 import type { HostUnderTest } from '#test/contracts/host.ts';
+import type { ServicesUnderTest } from '#test/contracts/services.ts';
 
 /** A real host with a fresh root on tmpfs; everything it started is stopped, and the root removed, on close. */
-export async function realMachine(): Promise<HostUnderTest & { readonly host: LocalHost }> {
+export async function realMachine(
+  services: LocalHostOptions['services'] = 'supervisor',
+): Promise<HostUnderTest & { readonly host: LocalHost }> {
   const root = mkdtempSync('/dev/shm/wcp360-test-');
   chmodSync(root, 0o711);
-  const host = openLocalHost({ root, services: 'supervisor', log: silentLogger });
+  const host = openLocalHost({ root, services, log: silentLogger });
   const children: number[] = [];
   return {
     host,
@@ -46,5 +51,31 @@ export async function modelMachine(): Promise<HostUnderTest> {
     writeByHand: (path, content) => host.byHand(path, { type: 'file', content }),
     listenAs: async (path, uid) => host.byHand(path, { type: 'socket', uid, gid: uid }),
     close: async () => undefined,
+  };
+}
+
+/** Services that really run, in a fresh directory on tmpfs; stopped, and the directory removed, after the test. */
+export function realServices(
+  openServices: (directory: string, lifetime: AbortSignal) => Services,
+): (test: Test) => ServicesUnderTest {
+  return (test) => {
+    const directory = mkdtempSync('/dev/shm/wcp360-services-');
+    chmodSync(directory, 0o755);
+    const opened: (() => void)[] = [];
+    const open: ServicesUnderTest['open'] = () => {
+      const lifetime = new AbortController();
+      const letGo = (): void => lifetime.abort();
+      opened.push(letGo);
+      return { services: openServices(directory, lifetime.signal), letGo };
+    };
+    test.teardown(async () => {
+      for (const letGo of opened) letGo();
+      const { services, letGo } = open();
+      const signal = AbortSignal.timeout(20_000);
+      for (const { name } of await services.list(signal)) await services.stop(name, signal);
+      letGo();
+      rmSync(directory, { recursive: true });
+    });
+    return { directory, open };
   };
 }

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import fc from 'fast-check';
 import t from 'tap';
 import { BugError } from '#runtime/base/errors.ts';
-import { quotedArgument, renderEnvironment, renderUnit } from '#runtime/host/local/systemd/unit-file.ts';
+import { quotedArgument, renderPrivatePart, renderUnit } from '#runtime/host/local/systemd/unit-file.ts';
+import { limitProperties } from '#runtime/host/local/systemd/slices.ts';
 import type { ServiceUnit } from '#runtime/host/host.ts';
 
+const resources = { privatePart: '/run/x.private', log: '/srv/x.log' };
 const unit: ServiceUnit = { name: 'php-acme.shop', command: ['/bin/true'], restart: 'never' };
 
 /** What systemd makes of one quoted word: systemd.service(5), "Quoting" and "Specifiers". */
@@ -40,7 +42,7 @@ t.test('an argument is one word with its own text, whatever it holds', (each) =>
 
 t.test('a unit has the lines it should have and no other, whatever stands in its fields', (each) => {
   const keys = (text: string): string => text.replace(/^(\w+)=.*$/gm, '$1');
-  const shape = keys(renderUnit({ ...unit, uid: 20001, logPath: '/srv/x.log', slice: 'wcp360-1' }, '/run/x'));
+  const shape = keys(renderUnit({ ...unit, uid: 20001, slice: 'wcp360-1' }, resources));
   const hostile = fc.oneof(
     fc.constantFrom('a\nExecStart=/bin/evil', '%n', 'a\n[Service]\n', '../x', 'x\\', '$HOME', '`id`', '"', 'a;b'),
     fc.string({ unit: 'binary' }),
@@ -48,12 +50,13 @@ t.test('a unit has the lines it should have and no other, whatever stands in its
   fc.assert(
     fc.property(
       hostile,
-      fc.constantFrom('name', 'argument', 'logPath', 'slice', 'workingDirectory', 'stopSignal'),
+      fc.constantFrom('name', 'argument', 'log', 'slice', 'workingDirectory', 'stopSignal'),
       (value, field) => {
-        const base = { ...unit, uid: 20001, logPath: '/srv/x.log', slice: 'wcp360-1' };
+        const base = { ...unit, uid: 20001, slice: 'wcp360-1' };
         const changed = field === 'argument' ? { command: ['/bin/true', value] } : { [field]: value };
         try {
-          return keys(renderUnit({ ...base, ...changed }, '/run/x')) === shape;
+          const files = field === 'log' ? { ...resources, log: value } : resources;
+          return keys(renderUnit({ ...base, ...changed }, files)) === shape;
         } catch (err) {
           return err instanceof BugError;
         }
@@ -64,16 +67,19 @@ t.test('a unit has the lines it should have and no other, whatever stands in its
 });
 
 t.test('limits become the properties of systemd', (each) => {
-  const text = renderUnit({ ...unit, limits: { cpuMillicores: 1500, memoryBytes: 1024, processes: 7 } }, '/run/x');
-  each.match(text, /CPUQuota=150%\nMemoryMax=1024\nTasksMax=7\n/);
-  each.throws(() => renderUnit({ ...unit, limits: { memoryBytes: -1 } }, '/run/x'), BugError);
+  const limits = { cpuMillicores: 1500, memoryBytes: 1024, processes: 7 };
+  each.strictSame(limitProperties(limits), ['CPUQuota=150%', 'MemoryMax=1024', 'TasksMax=7']);
+  each.strictSame(limitProperties({}), ['CPUQuota=', 'MemoryMax=infinity', 'TasksMax=infinity'], 'what is absent ends');
+  each.throws(() => limitProperties({ memoryBytes: -1 }), BugError);
+  each.throws(() => limitProperties({ cpuMillicores: 15 }), BugError, 'a step that systemd does not have');
   each.end();
 });
 
-t.test('a variable is one assignment; a name that is none is refused', (each) => {
-  each.equal(renderEnvironment({ A: 'one\ntwo "$x" \\ `y`' }), 'A="one\ntwo \\"\\$x\\" \\\\ \\`y\\`"\n');
-  for (const name of ['', '1A', 'A B', 'A=B', 'A\nB'])
-    each.throws(() => renderEnvironment({ [name]: 'x' }), BugError, JSON.stringify(name));
+t.test('a variable that could be taken for two, or for none, is refused', (each) => {
+  for (const name of ['', '1A', 'A B', 'A=B', 'A\nB', 'A\0B'])
+    each.throws(() => renderPrivatePart({ ...unit, environment: { [name]: 'x' } }), BugError, JSON.stringify(name));
+  for (const broken of [{ environment: { A: 'x\0B=y' } }, { logPath: '/x\0y' }])
+    each.throws(() => renderPrivatePart({ ...unit, ...broken }), BugError);
   each.end();
 });
 
@@ -85,7 +91,7 @@ t.test(
     each.teardown(() => rmSync(directory, { recursive: true }));
     const path = `${directory}/wcp360-test.service`;
     const command = ['/bin/echo', 'a b', '%n $HOME "quoted" \\ ;', 'ü\n✓'];
-    writeFileSync(path, renderUnit({ ...unit, command, uid: 20001, restart: 'always' }, '/etc/hostname'));
+    writeFileSync(path, renderUnit({ ...unit, command, uid: 20001, restart: 'always' }, resources));
     const output = execFileSync('/usr/bin/systemd-analyze', ['verify', '--man=no', path], {
       stdio: 'pipe',
       encoding: 'utf8',

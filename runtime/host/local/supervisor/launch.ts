@@ -2,8 +2,8 @@ import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { closeSync } from 'node:fs';
 import { BugError, HostError } from '#runtime/base/errors.ts';
 import type { ServiceUnit } from '#runtime/host/host.ts';
+import { openLog } from '#runtime/host/local/service-log.ts';
 import { startTimeOf, type ProcessIdentity } from './process-table.ts';
-import { openLog } from './service-log.ts';
 
 /** A process that was just begun. */
 export interface Launched extends ProcessIdentity {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -10,7 +9,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { canonicalJson, isRecord } from '#runtime/base/json.ts';
+import { isRecord } from '#runtime/base/json.ts';
 import type { ServiceUnit } from '#runtime/host/host.ts';
 import { onPath, orAbsent } from '#runtime/host/local/file-errors.ts';
 import type { ProcessIdentity } from './process-table.ts';
@@ -21,11 +20,6 @@ export interface ServiceRecord extends ProcessIdentity {
   readonly startedMs: number;
   /** Without its environment when it is never restarted by us: a tenant's secrets stay off the disk. */
   readonly unit: ServiceUnit;
-}
-
-/** Equal for equal units; tells nothing about the values in them. */
-export function hashUnit(unit: ServiceUnit): string {
-  return createHash('sha256').update(canonicalJson(unit)).digest('hex').slice(0, 32);
 }
 
 /** Writes the record in the same turn in which its process began, so that a kill between the two is all but impossible. */

@@ -2,18 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { backoffMs } from '#runtime/base/backoff.ts';
 import { BugError, HostError } from '#runtime/base/errors.ts';
 import type { ServiceState, ServiceUnit, Services } from '#runtime/host/host.ts';
+import { keepLogsBounded, logTail } from '#runtime/host/local/service-log.ts';
+import { hashUnit } from '#runtime/host/local/unit-hash.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import { launch } from './launch.ts';
 import { familyOf, groupOf, isAlive, isGroupAlive, sendSignal, type ProcessIdentity } from './process-table.ts';
-import { capLog, logTail } from './service-log.ts';
-import { hashUnit, readRecords, removeRecord, writeRecord, type ServiceRecord } from './service-record.ts';
+import { readRecords, removeRecord, writeRecord, type ServiceRecord } from './service-record.ts';
 
 /** A process that ends this soon after its start did not start. */
 const graceMs = 10;
 const pollMs = 1_000;
-const logCheckMs = 30_000;
-const logMaxBytes = 16 * 1024 * 1024;
-const logKeepBytes = 1024 * 1024;
 const defaultStopTimeoutMs = 10_000;
 /** After SIGKILL; a process in an uninterruptible wait is left to the kernel then. */
 const killWaitMs = 5_000;
@@ -52,15 +50,19 @@ interface Scope extends SupervisorOptions {
 export function openSupervisor(options: SupervisorOptions, lifetime: AbortSignal): Services {
   const scope: Scope = { ...options, tracked: new Map(), turns: new Map(), lifetime };
   for (const record of readRecords(options.directory)) adopt(scope, record);
-  const timers = [setInterval(() => pollAdopted(scope), pollMs), setInterval(() => capLogs(scope), logCheckMs)];
-  for (const timer of timers) timer.unref();
+  const timer = setInterval(() => pollAdopted(scope), pollMs).unref();
+  keepLogsBounded(
+    () => [...scope.tracked.values()].flatMap(({ record }) => record.unit.logPath ?? []),
+    scope.log,
+    lifetime,
+  );
   lifetime.addEventListener('abort', () => {
-    for (const timer of timers) clearInterval(timer);
+    clearInterval(timer);
     for (const each of scope.tracked.values()) clearTimeout(each.restart);
   });
   return {
     manager: 'supervisor',
-    limitsEnforced: false,
+    slices: undefined,
     list: async () => [...scope.tracked.keys()].toSorted().map((name) => stateOf(scope, name)),
     get: async (name) => (scope.tracked.has(name) ? stateOf(scope, name) : undefined),
     processCount: async (name) => {
@@ -91,7 +93,7 @@ async function inTurn<T>(scope: Scope, name: string, step: () => Promise<T>): Pr
 function stateOf(scope: Scope, name: string): ServiceState {
   const record = scope.tracked.get(name)?.record;
   if (record === undefined || !isAlive(record)) return { name, running: false };
-  return { name, running: true, pid: record.pid, unitHash: record.unitHash, startedMs: record.startedMs };
+  return { name, running: true, pid: record.pid, unitHash: record.unitHash };
 }
 
 async function start(scope: Scope, unit: ServiceUnit, signal: AbortSignal): Promise<void> {
@@ -220,16 +222,4 @@ function forget(scope: Scope, name: string): void {
   clearTimeout(scope.tracked.get(name)?.restart);
   scope.tracked.delete(name);
   removeRecord(scope.directory, name);
-}
-
-function capLogs(scope: Scope): void {
-  for (const { record } of scope.tracked.values()) {
-    const path = record.unit.logPath;
-    if (path === undefined) continue;
-    try {
-      capLog(path, logMaxBytes, logKeepBytes);
-    } catch (err) {
-      scope.log.warn({ service: record.unit.name, err }, 'could not cut a log');
-    }
-  }
 }
