@@ -1,4 +1,4 @@
-# Shared by hack/up, hack/down, hack/test and hack/bench: brings a fresh Debian 12 to where our programs run. To be sourced.
+# Shared by hack/up, hack/down, hack/install, hack/test and hack/bench: brings a fresh Debian 12 to where our programs run. To be sourced.
 # Nothing here starts or enables a service of Debian's; everything can be repeated.
 
 # What unprivileged programs of an instance read must not be closed to them by a strict umask.
@@ -7,7 +7,7 @@ umask 022
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 node_bin="$top/node_modules/node/bin/node"
 runtime_packages=(etcd-server nginx libnginx-mod-http-lua lua-cjson php8.2-fpm bubblewrap ca-certificates iproute2 util-linux)
-test_packages=(etcd-client curl unzip jq wrk)
+test_packages=(etcd-client curl unzip jq wrk systemd)
 installed_services=(etcd nginx php8.2-fpm)
 
 say() { printf '  %-22s %s\n' "$1" "$2"; }
@@ -98,17 +98,17 @@ install_tools() {
   as_caller cp "$lock" "$stamp"
 }
 
-# build_programs DIRECTORY: bundles wcpd and wcpctl into DIRECTORY/lib when a source is newer than the bundle.
+# build_programs LIBRARY: bundles wcpd and wcpctl into LIBRARY when a source is newer than the bundle.
 build_programs() {
-  local stamp="$1/lib/.built"
-  if [ -f "$stamp" ] && [ -z "$(find "$top/runtime" "$top/controllers" "$top/schemas" "$top/hack/build.ts" "$top/package-lock.json" -newer "$stamp" -type f -print -quit)" ]; then
+  local stamp="$1/.built"
+  if [ -f "$stamp" ] && [ -z "$(find "$top/runtime" "$top/controllers" "$top/schemas" "$top/manifests" "$top/hack/build.ts" "$top/package-lock.json" -newer "$stamp" -type f -print -quit)" ]; then
     say programs 'already built'
     return
   fi
-  mkdir -p "$1/lib"
+  mkdir -p "$1"
   local begun
   begun=$(mktemp)
-  (cd "$top" && "$node_bin" hack/build.ts "$1/lib") || fail 'The programs could not be bundled.' 'The lines above say why.'
+  (cd "$top" && "$node_bin" hack/build.ts "$1") || fail 'The programs could not be bundled.' 'The lines above say why.'
   mv "$begun" "$stamp"
   say programs built
 }

@@ -1,4 +1,12 @@
-import { agentConfig, controllerConfig, downConfig, serverConfig, upConfig } from '#runtime/config/programs.ts';
+import {
+  agentConfig,
+  controllerConfig,
+  defineConfig,
+  downConfig,
+  prepareConfig,
+  serverConfig,
+  upConfig,
+} from '#runtime/config/programs.ts';
 import type { Program } from './flags.ts';
 
 /** All of wcpd. */
@@ -6,6 +14,8 @@ export const programs: Readonly<Record<string, Program>> = {
   up: { config: upConfig, load: async () => (await import('./up.ts')).runUp },
   down: { config: downConfig, load: async () => (await import('./down.ts')).runDown },
   supervise: { config: upConfig, load: async () => (await import('./supervise.ts')).runSupervise },
+  prepare: { config: prepareConfig, load: async () => (await import('./prepare.ts')).runPrepare },
+  define: { config: defineConfig, load: async () => (await import('./define.ts')).runDefine },
   server: { config: serverConfig, load: async () => (await import('./server.ts')).runServer },
   controller: { config: controllerConfig, load: async () => (await import('./controller.ts')).runController },
   agent: { config: agentConfig, load: async () => (await import('./agent.ts')).runAgent },

@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '#runtime/base/clock.ts';
-import { HostError } from '#runtime/base/errors.ts';
 import { createClient } from '#runtime/client/https-client.ts';
-import type { Client } from '#runtime/client/client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { upConfig, type UpConfig } from '#runtime/config/programs.ts';
@@ -13,7 +10,7 @@ import { openSupervisor } from '#runtime/host/local/supervisor/supervisor.ts';
 import { hashUnit } from '#runtime/host/local/unit-hash.ts';
 import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
 import type { ProgramArgs } from './flags.ts';
-import { applyDefinitions } from './instance/definitions.ts';
+import { applyDefinitions, awaitReady } from './instance/definitions.ts';
 import { adminKubeconfigOf, apiUrl, layoutOf, mountPoint, type Layout } from './instance/layout.ts';
 import { mountInstance } from './instance/namespace.ts';
 import { buildOf, notePhase, type Phase } from './instance/prepare.ts';
@@ -21,9 +18,6 @@ import { writeSupervisor } from './instance/supervisor-record.ts';
 import { keepTokens, placeTokens } from './instance/tokens.ts';
 import { etcdUnit, programUnit, type ProgramName } from './instance/units.ts';
 import { terminated, untilAborted } from './terminated.ts';
-
-const readyTimeoutMs = 60_000;
-const pollMs = 20;
 
 /**
  * `wcpd supervise`, which `up` starts in a fresh mount namespace: shows the instance at its mount point, starts etcd, server, controller and agent
@@ -101,20 +95,4 @@ async function stateOf(layout: Layout, name: ProgramName): Promise<string> {
   const hash = createHash('sha256').update(await readFile(join(layout.config, `${name}.yaml`)));
   if (name !== 'server') hash.update(await readFile(join(layout.config, `${name}.kubeconfig`)));
   return `${await buildOf(layout)}-${hash.digest('hex').slice(0, 12)}`;
-}
-
-async function awaitReady(client: Client, signal: AbortSignal): Promise<void> {
-  const giveUpAt = Date.now() + readyTimeoutMs;
-  for (;;) {
-    const status = await client.raw('GET', '/readyz', { signal }).then(
-      (answer) => answer.status,
-      () => 0,
-    );
-    if (status === 200) return;
-    if (Date.now() > giveUpAt)
-      throw new HostError(
-        `the API server was not ready after ${readyTimeoutMs / 1000} s; see logs/server.log and logs/etcd.log`,
-      );
-    await systemClock.sleep(pollMs, signal);
-  }
 }

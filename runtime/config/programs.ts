@@ -28,6 +28,13 @@ const kubeconfig = {
   description: 'Kubeconfig file of the API server to work with: ours or any Kubernetes cluster that has our CRDs.',
 } as const;
 
+const hostName = {
+  type: 'string',
+  pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+  maxLength: 253,
+  description: 'Name of the Host that this machine is.',
+} as const;
+
 const etcdServers = {
   type: 'array',
   items: { type: 'string', pattern: '^https?://[^\\s/]+$', description: 'An endpoint.' },
@@ -127,12 +134,7 @@ export const agentConfig = {
   required: ['kubeconfig', 'hostName'],
   properties: {
     kubeconfig,
-    hostName: {
-      type: 'string',
-      pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
-      maxLength: 253,
-      description: 'Name of the Host that this machine is.',
-    },
+    hostName,
     root: {
       type: 'string',
       pattern: '^/',
@@ -163,6 +165,41 @@ export const agentConfig = {
     },
     metricsListen: metricsListen(9362),
     logLevel,
+  },
+} as const satisfies ProgramConfig;
+
+/** `wcpd prepare` */
+export const prepareConfig = {
+  type: 'object',
+  description: 'Makes the keys, certificates, kubeconfigs and settings of a real host, which its units use.',
+  required: ['hostName'],
+  properties: {
+    directory: { type: 'string', pattern: '^/', default: '/etc/wcp360', description: 'Where they are put.' },
+    hostName,
+    server: {
+      type: 'string',
+      pattern: '^https://[^\\s/]+$',
+      default: 'https://127.0.0.1:6443',
+      description: 'The API server, as kubeconfigs name it.',
+    },
+    serverNames: {
+      type: 'array',
+      items: { type: 'string', description: 'A host name or an address.' },
+      default: [],
+      description: "Under what else than loopback the API server is reached: for the server's certificate.",
+    },
+  },
+} as const satisfies ProgramConfig;
+
+/** `wcpd define` */
+export const defineConfig = {
+  type: 'object',
+  description: 'Applies kinds, roles and first objects to a server, and makes the account of an agent.',
+  required: ['kubeconfig', 'hostName', 'manifests'],
+  properties: {
+    kubeconfig,
+    hostName,
+    manifests: { type: 'string', minLength: 1, description: 'Directory with crds, rbac and bootstrap.' },
   },
 } as const satisfies ProgramConfig;
 
@@ -208,4 +245,5 @@ export const downConfig = {
 
 export type ServerConfig = TypeOf<typeof serverConfig>;
 export type AgentConfig = TypeOf<typeof agentConfig>;
+export type PrepareConfig = TypeOf<typeof prepareConfig>;
 export type UpConfig = TypeOf<typeof upConfig>;

@@ -193,7 +193,7 @@ export interface ReadOnlySlices {
 /** Limits hold at once, for what runs, too, and until the machine is started anew. */
 export interface Slices extends ReadOnlySlices {
   put(name: string, slice: Slice, signal: AbortSignal): Promise<void>;
-  /** Its services go on without limits; nothing when it had none. */
+  /** Ends what still runs in it. Nothing when it was not put. */
   remove(name: string, signal: AbortSignal): Promise<void>;
 }
 

@@ -283,7 +283,12 @@ const otherLaws: readonly Law[] = [
           ],
         );
       }
+      const sleeper = { command: ['/bin/sleep', '60'], restart: 'never' } as const;
+      await host.services.start({ ...sleeper, name: 'in', slice: name }, signal);
+      await host.services.start({ ...sleeper, name: 'out' }, signal);
       for (const each of [name, name, 'wcp360-20002', 'wcp360-20003']) await slices.remove(each, signal);
+      t.not((await host.services.get('in', signal))?.running, true, 'what ran in it is ended');
+      t.equal((await host.services.get('out', signal))?.running, true);
       t.strictSame([...(await slices.list(signal))], []);
     },
   ],

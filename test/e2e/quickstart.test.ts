@@ -112,6 +112,12 @@ async function shown(t: Test): Promise<void> {
   t.equal(await statusOf('nobody.localhost'), 421, 'a name that nobody has');
 }
 
+await t.test('a private instance says that nobody enforces limits', async (t) => {
+  const host = await get('host', 'local');
+  t.equal(host['status'].capabilities.limitsEnforced, false);
+  t.match(conditionOf(host, 'LimitsEnforced'), { status: 'False', reason: 'LimitsNotEnforced' });
+});
+
 await t.test('a second up finds everything running, starts nothing and is quick', async (t) => {
   const before = await instance.services();
   const start = performance.now();

@@ -46,8 +46,18 @@ export interface RunOptions {
   readonly cwd?: string;
 }
 
+/** What tenants of a host may do there. */
+export interface TenantsAtWork {
+  /** The uid of a placed tenant. */
+  uidOf(tenant: string): Promise<number>;
+  /** Puts a file below a tenant's own directory, as the tenant would. */
+  place(tenant: string, path: string, text: string): Promise<void>;
+  /** Runs a program as a tenant, outside of any sandbox. */
+  runAs(tenant: string, argv: readonly string[], input?: string): Promise<Ended>;
+}
+
 /** A whole instance of the test's own, made of the bundled programs as `hack/up` starts them. */
-export interface LabInstance {
+export interface LabInstance extends TenantsAtWork {
   readonly directory: string;
   readonly ports: Ports;
   readonly kubeconfig: string;
@@ -62,12 +72,6 @@ export interface LabInstance {
   client(kubeconfig?: string): Promise<Client>;
   /** By name: supervisor, etcd, server, controller, agent, nginx and the php-… masters that run at this moment. */
   services(): Promise<ReadonlyMap<string, ProcessIdentity>>;
-  /** The uid of a placed tenant. */
-  uidOf(tenant: string): Promise<number>;
-  /** Puts a file below a tenant's own directory, as the tenant would. */
-  place(tenant: string, path: string, text: string): Promise<void>;
-  /** Runs a program as a tenant, outside of any sandbox. */
-  runAs(tenant: string, argv: readonly string[], input?: string): Promise<Ended>;
   /** Stops everything and removes it. Rejects when a process, mount or namespace of it is left. */
   stop(): Promise<void>;
 }
@@ -131,19 +135,12 @@ function openInstance({ directory, kubernetes, ...settings }: Opening): LabInsta
   // A test that died leaves nothing behind either.
   const onExit = (): void => void execFileSync(process.execPath, [wcpd, 'down', '--directory', directory]);
   process.on('exit', onExit);
-  const uidOf = async (tenant: string): Promise<number> => (await stat(join(directory, 'tenants', tenant, 'tmp'))).uid;
-  const runAs = async (tenant: string, argv: readonly string[], input?: string): Promise<Ended> => {
-    const uid = await uidOf(tenant);
-    const asTenant = ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--'];
-    return run([...asTenant, ...argv], input === undefined ? {} : { input });
-  };
   return {
     directory,
     ports,
     kubeconfig,
     down,
-    runAs,
-    uidOf,
+    ...tenantsOf(directory),
     up: (more = []) =>
       run([process.execPath, wcpd, 'up', '--directory', directory, ...portFlags, ...flags, ...more], { cwd: '/' }),
     wcpctl: (argv, options = {}) => {
@@ -157,12 +154,6 @@ function openInstance({ directory, kubernetes, ...settings }: Opening): LabInsta
       return client;
     },
     services: () => servicesOf(directory),
-    place: async (tenant, path, text) => {
-      const target = join(directory, 'tenants', tenant, path);
-      const script = 'mkdir -p -- "${1%/*}" && rm -f -- "$1" && cat > "$1"';
-      const ended = await runAs(tenant, ['/bin/sh', '-c', script, 'place', target], text);
-      if (ended.exitCode !== 0) throw new Error(`${target} could not be written: ${ended.stderr}`);
-    },
     stop: async () => {
       process.off('exit', onExit);
       await Promise.all(clients.map((client) => client.close()));
@@ -172,6 +163,26 @@ function openInstance({ directory, kubernetes, ...settings }: Opening): LabInsta
       await rm(directory, { recursive: true, force: true }).catch(() => undefined);
       if (ended.exitCode !== 0) throw new Error(`wcpd down failed: ${ended.stdout}${ended.stderr}`);
       if (left.length > 0) throw new Error(`after wcpd down is left: ${left.join('; ')}`);
+    },
+  };
+}
+
+/** Tenants whose trees lie below this root. */
+export function tenantsOf(root: string): TenantsAtWork {
+  const uidOf = async (tenant: string): Promise<number> => (await stat(join(root, 'tenants', tenant, 'tmp'))).uid;
+  const runAs = async (tenant: string, argv: readonly string[], input?: string): Promise<Ended> => {
+    const uid = await uidOf(tenant);
+    const asTenant = ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--'];
+    return run([...asTenant, ...argv], input === undefined ? {} : { input });
+  };
+  return {
+    uidOf,
+    runAs,
+    place: async (tenant, path, text) => {
+      const target = join(root, 'tenants', tenant, path);
+      const script = 'mkdir -p -- "${1%/*}" && rm -f -- "$1" && cat > "$1"';
+      const ended = await runAs(tenant, ['/bin/sh', '-c', script, 'place', target], text);
+      if (ended.exitCode !== 0) throw new Error(`${target} could not be written: ${ended.stderr}`);
     },
   };
 }
@@ -210,7 +221,8 @@ export async function leftOvers(directory: string): Promise<readonly string[]> {
   return left;
 }
 
-function visit(port: number, hostname: string, path: string, options: VisitOptions): Promise<Visit> {
+/** Asks the front on a port of loopback for a name. Rejects when nobody listens or the connection breaks. */
+export function visit(port: number, hostname: string, path: string, options: VisitOptions): Promise<Visit> {
   return new Promise((resolve, reject) => {
     const asked = request(
       {

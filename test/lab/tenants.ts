@@ -79,12 +79,12 @@ export async function declareSite(client: Client, domain: KubeObject): Promise<v
 
 /** A site with one file, which answers. */
 export async function declareStaticSite(
-  instance: LabInstance,
+  host: Pick<LabInstance, 'directory' | 'place'>,
   client: Client,
   site: { readonly domain: KubeObject; readonly page: string },
 ): Promise<void> {
   await declareSite(client, site.domain);
   const { namespace = '', name } = site.domain.metadata;
-  await until(() => stat(join(instance.directory, 'tenants', namespace, 'domains', name, 'public')), 'its directory');
-  await instance.place(namespace, `domains/${name}/public/index.html`, site.page);
+  await until(() => stat(join(host.directory, 'tenants', namespace, 'domains', name, 'public')), 'its directory');
+  await host.place(namespace, `domains/${name}/public/index.html`, site.page);
 }

@@ -29,11 +29,9 @@ export function desiredAccounts(tenant: Tenant, inputs: TenantHostInputs): Accou
   return new Map([[name, { uid: accountId, gid: accountId, home: `${inputs.root}/${tenantDirectory(name)}` }]]);
 }
 
-/** What all programs of the tenant may use together; nothing stands for no limit at all. */
+/** What all programs of the tenant may use together. A tenant without limits has its slice, too: when it goes, whatever still runs in it is ended. */
 export function desiredSlices(tenant: Tenant, inputs: TenantHostInputs): SliceLimits {
-  const limits = limitsOf(tenant);
-  if (!inputs.limitsEnforced || Object.keys(limits).length === 0) return new Map();
-  return new Map([[sliceOf(inputs.accountId), limits]]);
+  return inputs.limitsEnforced ? new Map([[sliceOf(inputs.accountId), limitsOf(tenant)]]) : new Map();
 }
 
 function limitsOf(tenant: Tenant): Limits {

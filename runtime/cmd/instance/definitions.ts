@@ -9,6 +9,7 @@ import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { discover, type RestMapper } from '#runtime/cli/api/rest-mapper.ts';
 
 const fieldManager = 'wcp360-setup';
+const readyTimeoutMs = 60_000;
 const establishTimeoutMs = 20_000;
 const pollMs = 20;
 const definitionType: ResourceType = {
@@ -18,6 +19,23 @@ const definitionType: ResourceType = {
   kind: 'CustomResourceDefinition',
   namespaced: false,
 };
+
+/** Resolves when the server answers that it is ready. */
+export async function awaitReady(client: Client, signal: AbortSignal): Promise<void> {
+  const giveUpAt = Date.now() + readyTimeoutMs;
+  for (;;) {
+    const status = await client.raw('GET', '/readyz', { signal }).then(
+      (answer) => answer.status,
+      () => 0,
+    );
+    if (status === 200) return;
+    if (Date.now() > giveUpAt)
+      throw new HostError(
+        `the API server was not ready after ${readyTimeoutMs / 1000} s; its log, or etcd's, says why`,
+      );
+    await systemClock.sleep(pollMs, signal);
+  }
+}
 
 /**
  * Applies the CRDs and roles that every instance has, and makes its first objects where they are missing: those belong to people from then on.

@@ -5,8 +5,8 @@ import { stringify } from 'yaml';
 import { placeFile } from '#runtime/config/files.ts';
 import { writeKubeconfig } from '#runtime/config/kubeconfig.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
-import { createPki } from '#runtime/config/pki.ts';
 import type { UpConfig } from '#runtime/config/programs.ts';
+import { prepareCredentials } from './credentials.ts';
 import {
   adminKubeconfigOf,
   apiUrl,
@@ -60,16 +60,17 @@ export async function prepareFiles(layout: Layout, config: UpConfig, caller: Cal
 
 /** Everybody knows the instance's own server by its CA and has a client certificate of it. */
 async function prepareOwnServer(layout: Layout, config: UpConfig, caller: Caller): Promise<void> {
-  const pki = await createPki(layout.pki, {
+  await prepareCredentials({
+    pki: layout.pki,
+    kubeconfigs: {
+      admin: layout.adminKubeconfig,
+      controller: kubeconfigOf(layout, 'controller'),
+      agent: kubeconfigOf(layout, 'agent'),
+    },
+    server: apiUrl(config),
     hostName: config.hostName,
-    owners: { server: programs, etcd: programs, controller: programs, admin: caller },
+    owners: { server: programs, etcd: programs, controller: ownerOf('controller'), admin: caller },
   });
-  const shared = { server: apiUrl(config), certificateAuthority: { file: pki.authority.certificate } };
-  await writeKubeconfig(layout.adminKubeconfig, { ...shared, credentials: { client: pki.admin }, owner: caller });
-  for (const name of ['controller', 'agent'] as const) {
-    const owner = ownerOf(name);
-    await writeKubeconfig(kubeconfigOf(layout, name), { ...shared, credentials: { client: pki[name] }, owner });
-  }
 }
 
 /** At another server controller and agent are ServiceAccounts, whose tokens the supervisor keeps fresh. */

@@ -15,7 +15,7 @@ export type SlicesSnapshot = ReadonlyMap<string, SliceLimits>;
 
 const noSlices: SliceLimits = new Map();
 
-/** Limits of tenants. They hold for what runs as soon as they are put, so that nothing has to be started anew. */
+/** Slices of tenants. Limits hold for what runs as soon as they are put, so that nothing has to be started anew. */
 export const slicesDriver: Driver<'slices', SlicesSnapshot, SliceLimits, SlicesAction, SlicesWorld> = {
   name: 'slices',
   nothing: noSlices,

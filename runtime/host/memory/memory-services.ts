@@ -56,7 +56,9 @@ export function createMemoryServices(faults: FaultSwitch, parts: MemoryServicePa
   };
   return {
     manager: 'systemd',
-    slices,
+    slices: emptied(slices, (slice) => {
+      for (const unit of [...units.values()]) if (unit.slice === slice) stop(unit.name);
+    }),
     units,
     signals,
     list: async () => [...units.keys()].toSorted().map(stateOf),
@@ -83,6 +85,17 @@ export function createMemoryServices(faults: FaultSwitch, parts: MemoryServicePa
       const unit = units.get(name);
       if (unit?.restart === 'always') begin(unit);
       else stop(name);
+    },
+  };
+}
+
+/** Slices that are emptied before they are removed. */
+function emptied(slices: Slices, empty: (name: string) => void): Slices {
+  return {
+    ...slices,
+    remove: async (name, signal) => {
+      empty(name);
+      await slices.remove(name, signal);
     },
   };
 }

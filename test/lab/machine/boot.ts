@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Hierarchy } from './cgroups.ts';
 
@@ -12,12 +12,14 @@ export interface BootPlan {
 
 const top = '/mnt';
 const root = join(top, 'machine');
+/** Below /proc/sys: what every network and every user namespace has for itself. */
+const ownSettings = ['net', 'user'];
 
 const mount = (...args: readonly string[]): void => void execFileSync('/usr/bin/mount', args);
 
 /**
  * Run as process 1 of fresh namespaces: makes this machine's own files visible as another machine's, with everything written to memory, and becomes systemd.
- * /sys and /proc/sys are read-only: what is set there would be set for all.
+ * /sys and most of /proc/sys are read-only: what is set there would be set for all.
  */
 function boot({ checkout, hierarchies }: BootPlan): void {
   mount('--make-rprivate', '/');
@@ -46,10 +48,16 @@ function overlay(lower: string, at: string): void {
 }
 
 function showKernel(): void {
-  const settings = join(root, 'proc/sys');
   mount('-t', 'proc', 'proc', join(root, 'proc'));
-  mount('--bind', settings, settings);
-  mount('-o', 'remount,bind,ro', settings);
+  for (const name of readdirSync('/proc/sys')) {
+    const settings = join(root, 'proc/sys', name);
+    if (ownSettings.includes(name)) continue;
+    mount('--bind', settings, settings);
+    mount('-o', 'remount,bind,ro', settings);
+  }
+  // A sandbox may mount /proc for itself only where one is seen whole.
+  mkdirSync(join(root, 'mnt/proc'));
+  mount('-t', 'proc', 'proc', join(root, 'mnt/proc'));
   mount('-t', 'sysfs', '-o', 'ro', 'sysfs', join(root, 'sys'));
 }
 
@@ -92,6 +100,8 @@ function becomeSystemd(hierarchies: readonly Hierarchy[]): void {
   mkdirSync('old');
   execFileSync('/usr/sbin/pivot_root', ['.', 'old']);
   execFileSync('/usr/bin/umount', ['--lazy', '/old']);
+  // As systemd does by itself outside of containers: mounts that it makes for a unit have to reach it.
+  mount('--make-rshared', '/');
   process.chdir('/');
   const layout = {
     unified_cgroup_hierarchy: isUnified(hierarchies),

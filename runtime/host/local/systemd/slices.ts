@@ -26,7 +26,7 @@ export function openSlices(controlDirectory: string): Slices {
       await systemctl(['set-property', '--runtime', '--', sliceUnit(name), ...properties], signal);
     },
     remove: async (name, signal) => {
-      await systemctl(['revert', '--', sliceUnit(name)], signal);
+      for (const verb of ['stop', 'revert']) await systemctl([verb, '--', sliceUnit(name)], signal);
     },
   };
 }

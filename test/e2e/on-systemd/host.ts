@@ -1,0 +1,244 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { createClient } from '#runtime/client/https-client.ts';
+import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { run, tenantsOf, until, visit, type Visit } from '#test/lab/instance.ts';
+import {
+  aDomain,
+  declare,
+  declareSite,
+  declareStaticSite,
+  declareTenant,
+  domainType,
+  packageType,
+  tenantType,
+} from '#test/lab/tenants.ts';
+import { conditionOf } from '#test/lab/widgets.ts';
+
+const checkout = join(import.meta.dirname, '../../..');
+const directory = '/srv/wcp360';
+const units = ['etcd', 'server', 'definitions', 'controller', 'agent'].map((name) => `wcpd-${name}.service`);
+const tenants = tenantsOf(directory);
+
+async function must(argv: readonly string[]): Promise<string> {
+  const ended = await run(argv);
+  if (ended.exitCode !== 0) throw new Error(`${argv.join(' ')}: ${ended.stdout}${ended.stderr}`);
+  return ended.stdout;
+}
+
+/** A property of a unit, in systemd's own spelling. */
+async function property(unit: string, name: string): Promise<string> {
+  return (await must(['/usr/bin/systemctl', 'show', `--property=${name}`, '--value', '--', unit])).trim();
+}
+
+/** Names of the units of this pattern that systemd knows. */
+async function unitsLike(pattern: string): Promise<readonly string[]> {
+  const lines = await must(['/usr/bin/systemctl', 'list-units', '--all', '--plain', '--no-legend', '--', pattern]);
+  return lines.split('\n').flatMap((line) => line.split(' ')[0] || []);
+}
+
+function http(hostname: string, path = '/'): Promise<Visit> {
+  return visit(80, hostname, path, {});
+}
+
+async function served(hostname: string, body: string): Promise<void> {
+  await until(async () => (await http(hostname)).body === body, `${hostname} to be served`);
+}
+
+const program = `<?php
+if (isset($_GET['fork'])) {
+  for ($count = 0; $count < 100 && ($programs[] = @proc_open(['sleep', '60'], [], $pipes)) !== false; $count++);
+  foreach (array_filter($programs) as $each) proc_terminate($each, 9);
+  exit("$count");
+}
+if (isset($_GET['take'])) { ini_set('memory_limit', '-1'); exit((string) strlen(str_repeat('x', 256 << 20))); }
+if (isset($_GET['burn'])) { for ($end = microtime(true) + 1; microtime(true) < $end;); exit('burnt'); }
+echo 'of php';`;
+
+await t.test('what the guide says installs and starts it', async (t) => {
+  const [, block = ''] =
+    /^```sh\n(.*?)^```/ms.exec(readFileSync(join(checkout, 'docs/guides/real-host.md'), 'utf8')) ?? [];
+  const lines = block.trim().split('\n');
+  t.match(lines[0], /hack\/install/);
+  for (const line of lines) await must(['/bin/bash', '-c', `cd "$0" && ${line.replace(/^sudo /, '')}`, checkout]);
+});
+
+const client = createClient({ ...(await loadKubeconfig({ path: '/etc/wcp360/admin.kubeconfig' })), userAgent: 'lab' });
+t.teardown(() => client.close());
+
+await t.test('the host joins and says that limits hold', async (t) => {
+  const host = await until(async () => {
+    const found = await client.get(resourceTypeOf(hostKind), { name: 'web1' });
+    return conditionOf(found, 'Ready')?.['status'] === 'True' ? found : undefined;
+  }, 'the host to be Ready');
+  t.match(conditionOf(host, 'LimitsEnforced'), { status: 'True', reason: 'LimitsEnforced' });
+});
+
+await t.test('units are without fault, and keep their programs from what these do not need', async (t) => {
+  for (const unit of units) {
+    const verified = await run(['/usr/bin/systemd-analyze', 'verify', '--man=no', `/etc/systemd/system/${unit}`]);
+    t.strictSame(`${verified.exitCode} ${verified.stderr}`, '0 ', unit);
+    // In tenths; 100 is what a unit without any such setting has.
+    const threshold = unit === 'wcpd-agent.service' ? '30' : '12';
+    const secure = await run(['/usr/bin/systemd-analyze', 'security', '--no-pager', `--threshold=${threshold}`, unit]);
+    t.equal(secure.exitCode, 0, `${unit}: ${secure.stdout.split('\n').at(-2)}`);
+  }
+});
+
+await t.test('keys are for root, and each program reads its own only', async (t) => {
+  for (const path of globSync('/etc/wcp360/**/*.{key,kubeconfig}'))
+    t.not((await tenantLike(['/bin/cat', path])).exitCode, 0, path);
+  const pid = await property('wcpd-controller.service', 'MainPID');
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  t.notMatch(status, /Uid:\t0\t/);
+  t.match(status, /CapEff:\t0+\n/);
+  t.match(status, /NoNewPrivs:\t1/);
+});
+
+function tenantLike(argv: readonly string[]): ReturnType<typeof run> {
+  return run(['/usr/bin/setpriv', '--reuid=20000', '--regid=20000', '--clear-groups', '--', ...argv]);
+}
+
+let slice = '';
+let php = '';
+
+await t.test('sites are served by nginx and PHP as units, and PHP counts in the slice of its tenant', async (t) => {
+  await declareTenant(client, 'acme', { limits: { domains: 10, processes: 16, memory: '96Mi', cpu: '250m' } });
+  await declareStaticSite({ directory, ...tenants }, client, { domain: aDomain('acme', 'static'), page: 'of static' });
+  await declareSite(client, aDomain('acme', 'php', { php: {} }));
+  await tenants.place('acme', 'domains/php/public/index.php', program);
+  await served('static.acme.test', 'of static');
+  await served('php.acme.test', 'of php');
+  t.equal(await property('wcp360-nginx.service', 'ActiveState'), 'active');
+  const found = await unitsLike('wcp360-php-*');
+  t.equal(found.length, 1);
+  php = found[0] ?? '';
+  slice = `wcp360-${await tenants.uidOf('acme')}.slice`;
+  t.equal(await property(php, 'Slice'), slice);
+  t.match(await property(php, 'ControlGroup'), `/wcp360.slice/${slice}/`);
+});
+
+await t.test('no more processes than the package grants: a fork is refused', async (t) => {
+  t.equal(await property(slice, 'TasksMax'), '16');
+  const { body } = await http('php.acme.test', '/?fork');
+  t.ok(Number(body) > 5 && Number(body) < 16, `${body} beside those of PHP itself`);
+  await served('php.acme.test', 'of php');
+});
+
+await t.test('no more memory: the request that takes it ends, and the site goes on', async (t) => {
+  t.equal(await property(slice, 'MemoryMax'), String(96 << 20));
+  const pid = await property(php, 'MainPID');
+  t.equal((await http('php.acme.test', '/?take')).status, 502);
+  await served('php.acme.test', 'of php');
+  t.equal(await property(php, 'MainPID'), pid, 'its master, too');
+});
+
+await t.test('no more processor time: whoever burns it waits', async (t) => {
+  t.equal(await property(slice, 'CPUQuotaPerSecUSec'), '250ms');
+  t.equal((await http('php.acme.test', '/?burn')).body, 'burnt');
+  const group = await property(slice, 'ControlGroup');
+  const path = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup/cpu,cpuacct', '/sys/fs/cgroup'].find((top) =>
+    existsSync(`${top}${group}/cpu.stat`),
+  );
+  const throttled = /^nr_throttled (\d+)$/m.exec(readFileSync(`${path}${group}/cpu.stat`, 'utf8'))?.[1];
+  t.ok(Number(throttled) > 0, `${throttled} periods`);
+});
+
+await t.test('another package holds at once, for what runs', async (t) => {
+  const pid = await property(php, 'MainPID');
+  const spec = { limits: { domains: 10, processes: 40 } };
+  await declare(client, packageType, { ...named('acme'), kind: 'Package', spec });
+  await until(async () => (await property(slice, 'TasksMax')) === '40', 'the new limit');
+  t.strictSame(
+    [await property(slice, 'MemoryMax'), await property(slice, 'CPUQuotaPerSecUSec')],
+    ['infinity', 'infinity'],
+  );
+  t.ok(Number((await http('php.acme.test', '/?fork')).body) > 16);
+  t.equal(await property(php, 'MainPID'), pid, 'nothing was started anew');
+});
+
+function named(name: string) {
+  return { apiVersion: 'hosting.wcp360.io/v1alpha1', metadata: { name } };
+}
+
+/** What the agent has said since a moment that `date` told. */
+async function saidSince(moment: string): Promise<readonly string[]> {
+  await must(['/usr/bin/journalctl', '--sync']);
+  const lines = await must(['/usr/bin/journalctl', '--unit=wcpd-agent', '--output=cat', `--since=${moment}`]);
+  return lines.split('\n');
+}
+
+async function runningPids(): Promise<readonly string[]> {
+  return [await property('wcp360-nginx.service', 'MainPID'), await property(php, 'MainPID')];
+}
+
+for (const [how, argv] of [
+  ['restarted', ['/usr/bin/systemctl', 'restart', 'wcpd-agent.service']],
+  ['killed', ['/usr/bin/systemctl', 'kill', '--signal=KILL', 'wcpd-agent.service']],
+  ['restarted with everything else', ['/usr/bin/systemctl', 'restart', 'wcp360.target']],
+] as const) {
+  await t.test(
+    `an agent that is ${how} finds all as it was: sites are served on, and nothing is planned`,
+    async (t) => {
+      const [pids, moment] = [await runningPids(), (await must(['/usr/bin/date', '+%F %T.%6N'])).trim()];
+      const before = await property('wcpd-agent.service', 'InvocationID');
+      let isDone = false;
+      const restart = must(argv).finally(() => (isDone = true));
+      const answers = new Set<string>();
+      for (let visits = 0; !isDone || visits < 20; visits += 1)
+        for (const name of ['static', 'php']) answers.add(`${name}: ${(await http(`${name}.acme.test`)).body}`);
+      await restart;
+      t.strictSame([...answers], ['static: of static', 'php: of php']);
+      await until(async () => {
+        const isOther = (await property('wcpd-agent.service', 'InvocationID')) !== before;
+        return isOther && (await saidSince(moment)).some((line) => line.includes('"msg":"controllers start"'));
+      }, 'the agent to work again');
+      // A change that comes after all that the new agent had to look at.
+      const domain = aDomain('acme', 'static', {
+        headers: [{ name: 'X-After', value: how }],
+      });
+      await declareSite(client, domain);
+      const actions = (await saidSince(moment)).filter((line) => line.includes('"msg":"action done"'));
+      t.equal(actions.length, 1, actions.join('\n'));
+      t.match(actions[0], /"op":"put-site"/);
+      t.strictSame(await runningPids(), pids);
+    },
+  );
+}
+
+await t.test('nginx is back whenever it is killed, however often', async (t) => {
+  for (let times = 0; times < 7; times += 1) {
+    const pid = await property('wcp360-nginx.service', 'MainPID');
+    process.kill(Number(pid), 'SIGKILL');
+    await until(async () => !['0', pid].includes(await property('wcp360-nginx.service', 'MainPID')), 'another nginx');
+  }
+  await served('static.acme.test', 'of static');
+  t.pass();
+});
+
+await t.test('PHP that was killed is started by the next visit', async (t) => {
+  const pid = await property(php, 'MainPID');
+  process.kill(Number(pid), 'SIGKILL');
+  await until(async () => {
+    await served('php.acme.test', 'of php');
+    return !['0', pid].includes(await property(php, 'MainPID'));
+  }, 'another master');
+  t.pass();
+});
+
+await t.test('what is deleted leaves no unit and no slice', async (t) => {
+  for (const name of ['php', 'static']) await client.delete(domainType, { namespace: 'acme', name });
+  await until(
+    async () => (await client.list(domainType, { namespace: 'acme' })).items.length === 0,
+    'the Domains to be gone',
+  );
+  t.strictSame(await unitsLike('wcp360-php-*'), []);
+  t.strictSame(globSync('/run/systemd/system/wcp360-php-*'), []);
+  await client.delete(tenantType, { name: 'acme' });
+  await until(async () => (await client.get(tenantType, { name: 'acme' })) === undefined, 'the tenant to be gone');
+  t.strictSame(globSync('/run/systemd/system.control/wcp360-*'), []);
+  t.strictSame(await unitsLike('wcp360-*.slice'), []);
+});
