@@ -21,6 +21,7 @@ if (program === undefined) {
   } catch (err) {
     if (!(err instanceof Wcp360Error || err instanceof UsageFault)) throw err;
     console.error(`wcpd ${name}: ${err.message}`);
-    process.exitCode = err instanceof UsageFault ? 2 : 1;
+    // Rather than the code alone: what was begun before (a socket, a timer) would keep a program alive that has given up.
+    process.exit(err instanceof UsageFault ? 2 : 1);
   }
 }

@@ -1,5 +1,7 @@
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import t from 'tap';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
@@ -164,7 +166,12 @@ function named(name: string) {
   return { apiVersion: 'hosting.wcp360.io/v1alpha1', metadata: { name } };
 }
 
-/** What the agent has said since a moment that `date` told. */
+/** This moment, as journalctl takes it. */
+async function now(): Promise<string> {
+  return (await must(['/usr/bin/date', '+%F %T.%6N'])).trim();
+}
+
+/** What the agent has said since a moment. */
 async function saidSince(moment: string): Promise<readonly string[]> {
   await must(['/usr/bin/journalctl', '--sync']);
   const lines = await must(['/usr/bin/journalctl', '--unit=wcpd-agent', '--output=cat', `--since=${moment}`]);
@@ -183,7 +190,7 @@ for (const [how, argv] of [
   await t.test(
     `an agent that is ${how} finds all as it was: sites are served on, and nothing is planned`,
     async (t) => {
-      const [pids, moment] = [await runningPids(), (await must(['/usr/bin/date', '+%F %T.%6N'])).trim()];
+      const [pids, moment] = [await runningPids(), await now()];
       const before = await property('wcpd-agent.service', 'InvocationID');
       let isDone = false;
       const restart = must(argv).finally(() => (isDone = true));
@@ -208,6 +215,59 @@ for (const [how, argv] of [
     },
   );
 }
+
+await t.test('after a boot, when nothing of units and limits is left, all is as declared', async (t) => {
+  await must(['/usr/bin/systemctl', 'stop', 'wcp360.target', 'wcp360-*.service', 'wcp360.slice']);
+  t.strictSame(await unitsLike('wcp360-*.service'), []);
+  for (const path of globSync('/run/systemd/{system,system.control}/wcp360*')) rmSync(path, { recursive: true });
+  await must(['/usr/bin/systemctl', 'daemon-reload']);
+  await must(['/usr/bin/systemctl', 'start', 'wcp360.target']);
+  await served('static.acme.test', 'of static');
+  await served('php.acme.test', 'of php');
+  await until(async () => (await property(slice, 'TasksMax')) === '40', 'the limit');
+  t.equal(await property(php, 'Slice'), slice);
+});
+
+await t.test('preparing again renews what is asked for, and leaves keys and settings of people alone', async (t) => {
+  writeFileSync(
+    '/etc/wcp360/server.yaml',
+    readFileSync('/etc/wcp360/server.yaml', 'utf8').concat("listen: '[::]:6443'\n"),
+  );
+  const kept = globSync('/etc/wcp360/{*.yaml,*.kubeconfig,pki/*.key,pki/etcd/*}').filter(
+    (path) => !path.endsWith('/server.key'),
+  );
+  const texts = (): readonly string[] => kept.map((path) => readFileSync(path, 'utf8'));
+  const before = texts();
+  await must(['/usr/local/bin/wcpd', 'prepare', '--host-name', 'web1', '--server-names', 'api.example.net']);
+  t.strictSame(texts(), before);
+  await must(['/usr/bin/systemctl', 'restart', 'wcpd-server.service']);
+  const options = {
+    ca: readFileSync('/etc/wcp360/pki/ca.crt'),
+    servername: 'api.example.net',
+    host: '::1',
+    port: 6443,
+  };
+  await until(async () => {
+    const socket = connect(options);
+    await once(socket, 'secureConnect');
+    socket.destroy();
+    return true;
+  }, 'the server under its new name');
+  t.pass();
+});
+
+await t.test('an agent that cannot work says why, and works as soon as it can; sites are served on', async (t) => {
+  const path = '/etc/wcp360/agent.yaml';
+  const settings = readFileSync(path, 'utf8');
+  writeFileSync(path, `${settings}frontAddresses: [192.0.2.1]\n`);
+  const moment = await now();
+  await must(['/usr/bin/systemctl', 'restart', 'wcpd-agent.service']);
+  await until(async () => Number(await property('wcpd-agent.service', 'NRestarts')) > 1, 'systemd to try again');
+  t.match((await saidSince(moment)).join('\n'), /nginx refuses its configuration: .*192\.0\.2\.1/);
+  t.equal((await http('static.acme.test')).body, 'of static');
+  writeFileSync(path, settings);
+  await until(async () => (await saidSince(moment)).some((line) => line.includes('"msg":"controllers start"')), 'work');
+});
 
 await t.test('nginx is back whenever it is killed, however often', async (t) => {
   for (let times = 0; times < 7; times += 1) {
