@@ -154,9 +154,11 @@ export interface ServiceUnit {
   readonly logPath?: string;
   /** Restarted after a while when it ends by itself; `never` for what is started on demand. */
   readonly restart: 'always' | 'never';
-  /** SIGTERM unless given, to all processes of the service; SIGKILL after `stopTimeoutMs` (10 s unless given). */
+  /** SIGTERM unless given, to all processes of the service, see `keepsServices`; SIGKILL after `stopTimeoutMs` (10 s unless given). */
   readonly stopSignal?: NodeJS.Signals;
   readonly stopTimeoutMs?: number;
+  /** It keeps services of its own: a stop reaches no process beyond its own group, so that those go on. */
+  readonly keepsServices?: boolean;
   /** The slice its processes count in, e.g. `wcp360-20000`; without a meaning where there are none. */
   readonly slice?: string;
 }

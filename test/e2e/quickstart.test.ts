@@ -129,6 +129,21 @@ await t.test('a second up finds everything running, starts nothing and is quick'
   await shown(t);
 });
 
+await t.test('another build takes the place of our programs, and no visitor notices', async (t) => {
+  const before = await instance.services();
+  writeFileSync(join(instance.directory, 'lib/programs/wcpd.mjs'), '\n// another\n', { flag: 'a' });
+  const answers = new Set<number>();
+  const up = instance.up();
+  for (let isOver = false; !isOver; answers.add(await statusOf('hello.localhost')))
+    isOver = await Promise.race([up.then(() => true), delay(10, false)]);
+  t.equal((await up).exitCode, 0, (await up).stderr);
+  t.same([...answers], [200]);
+  const after = await instance.services();
+  for (const name of ['server', 'controller', 'agent']) t.not(after.get(name)?.pid, before.get(name)?.pid, name);
+  for (const name of ['etcd', 'nginx']) t.equal(after.get(name)?.pid, before.get(name)?.pid, name);
+  await allReady();
+});
+
 await t.test('applying the same again writes nothing, and diff finds nothing', async (t) => {
   const versions = async (): Promise<readonly unknown[]> =>
     (await Promise.all(['hello', 'php', 'old'].map((name) => get('domain', name)))).map(

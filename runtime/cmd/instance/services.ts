@@ -17,17 +17,20 @@ export async function runningServices(layout: Layout): Promise<ReadonlySet<strin
   return new Set(states.flat().flatMap(({ name, running }) => (running ? [name] : [])));
 }
 
-/** Stops all services of an instance, those first that others do not need. */
+/** Stops all services of an instance, those first that others do not need; tells which of them ran. */
 export async function stopServices(layout: Layout, onStopped: (name: string) => void): Promise<void> {
   const lifetime = new AbortController();
   const open = (directory: string) =>
     openSupervisor({ directory, log: silentLogger, restarts: false }, lifetime.signal);
-  const [own, ofHost] = [open(layout.instanceServices), open(layout.hostServices)];
+  const own = open(layout.instanceServices);
   const stop = async (services: typeof own, name: string): Promise<void> => {
+    const before = await services.get(name, lifetime.signal);
     await services.stop(name, lifetime.signal);
-    onStopped(name);
+    if (before?.running === true) onStopped(name);
   };
   await stop(own, 'agent');
+  // Only now: until it ended, the agent may have begun another.
+  const ofHost = open(layout.hostServices);
   for (const { name } of await ofHost.list(lifetime.signal)) await stop(ofHost, name);
   for (const name of stopOrder.slice(1)) await stop(own, name);
   lifetime.abort();

@@ -69,7 +69,8 @@ export function programUnit(name: ProgramName, build: string): ServiceUnit {
       '--config',
       join(inside.config, `${name}.yaml`),
     ],
-    ...(name === 'agent' ? {} : asProgramUser),
+    // Sites stay up while a new build replaces their agent.
+    ...(name === 'agent' ? { keepsServices: true } : asProgramUser),
     environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', NODE_ENV: 'production', WCP360_BUILD: build },
     workingDirectory: mountPoint,
     logPath: join(inside.logs, `${name}.log`),

@@ -1,9 +1,10 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { capLog } from '#runtime/host/local/service-log.ts';
 import { openSupervisor } from '#runtime/host/local/supervisor/supervisor.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { servicesContract } from '#test/contracts/services.ts';
+import { until } from '#test/lab/instance.ts';
 import { realServices } from '#test/runtime/host/machines.ts';
 
 const signal = new AbortController().signal;

@@ -91,7 +91,10 @@ t.test(
     each.teardown(() => rmSync(directory, { recursive: true }));
     const path = `${directory}/wcp360-test.service`;
     const command = ['/bin/echo', 'a b', '%n $HOME "quoted" \\ ;', 'ü\n✓'];
-    writeFileSync(path, renderUnit({ ...unit, command, uid: 20001, restart: 'always' }, resources));
+    writeFileSync(
+      path,
+      renderUnit({ ...unit, command, uid: 20001, restart: 'always', keepsServices: true }, resources),
+    );
     const output = execFileSync('/usr/bin/systemd-analyze', ['verify', '--man=no', path], {
       stdio: 'pipe',
       encoding: 'utf8',

@@ -183,12 +183,13 @@ async function stop(scope: Scope, name: string, signal: AbortSignal): Promise<vo
   scope.tracked.delete(name);
   clearTimeout(tracked.restart);
   // Programs in a sandbox have groups of their own: the family is known only as long as its leader lives.
-  const family = familyOf(record);
+  const started = (): readonly ProcessIdentity[] => (record.unit.keepsServices === true ? [] : familyOf(record));
+  const family = started();
   try {
     signalAll(record, family, record.unit.stopSignal ?? 'SIGTERM');
     const isGone = await allEnd(record, family, record.unit.stopTimeoutMs ?? defaultStopTimeoutMs, signal);
     if (!isGone) {
-      const last = [...family, ...familyOf(record)];
+      const last = [...family, ...started()];
       signalAll(record, last, 'SIGKILL');
       await allEnd(record, last, killWaitMs, signal);
     }

@@ -44,6 +44,7 @@ export function renderUnit(unit: ServiceUnit, { privatePart, log }: UnitResource
     // A request that takes too much memory ends alone; the master goes on.
     'OOMPolicy=continue',
     `KillSignal=${plainWord(unit.stopSignal ?? 'SIGTERM')}`,
+    ...(unit.keepsServices === true ? ['KillMode=process'] : []),
     `TimeoutStopSec=${wholeNumber(unit.stopTimeoutMs ?? 10_000)}ms`,
     ...(unit.slice === undefined ? [] : [`Slice=${plainWord(unit.slice)}.slice`]),
     '',
