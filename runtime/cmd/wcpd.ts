@@ -1,10 +1,8 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
 import { Wcp360Error } from '#runtime/base/errors.ts';
 import { parseProgramArgs, usage, UsageFault } from './flags.ts';
 import { programs } from './programs.ts';
 
-enableCompileCache();
 const [name = '', ...args] = process.argv.slice(2);
 const program = programs[name];
 

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { RefusedError } from '#runtime/base/errors.ts';
 import type { UpConfig } from '#runtime/config/programs.ts';
 
@@ -19,10 +20,19 @@ export function portsOf(
   ];
 }
 
+/** Where an instance's front listens: machines and containers without IPv6 are common. */
+export function loopbackAddresses(): readonly string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((each = []) => each.map(({ address }) => address));
+  return ['127.0.0.1', '::1'].filter((address) => addresses.includes(address));
+}
+
 /** Refuses when a port is taken by somebody else; services in `running` are our own and may hold theirs. */
 export async function checkPorts(config: UpConfig, running: ReadonlySet<string>): Promise<void> {
   for (const { port, service, flag } of portsOf(config)) {
-    if (running.has(service) || (await isFree(port))) continue;
+    if (running.has(service)) continue;
+    const addresses = service === 'nginx' ? loopbackAddresses() : ['127.0.0.1'];
+    const isFree = await Promise.all(addresses.map((address) => canListen(address, port)));
+    if (isFree.every(Boolean)) continue;
     throw new RefusedError(
       'PortTaken',
       `port ${port} (${service}) is taken by another program; stop it, or choose another port with ${flag}`,
@@ -30,10 +40,10 @@ export async function checkPorts(config: UpConfig, running: ReadonlySet<string>)
   }
 }
 
-async function isFree(port: number): Promise<boolean> {
+async function canListen(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    server.listen(port, address, () => server.close(() => resolve(true)));
   });
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chmod, chown, copyFile, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { placeFile } from '#runtime/config/files.ts';
 import { writeKubeconfig } from '#runtime/config/kubeconfig.ts';
@@ -19,6 +19,7 @@ import {
   tokenFileOf,
   type Layout,
 } from './layout.ts';
+import { loopbackAddresses } from './ports.ts';
 
 const inside = layoutOf(mountPoint);
 const programs = { uid: programUid, gid: programUid } as const;
@@ -37,6 +38,7 @@ export async function prepareDirectories(layout: Layout): Promise<void> {
     [join(layout.data, 'etcd'), 0o700, programUid],
     [layout.logs, 0o755, 0],
     [layout.config, 0o711, 0],
+    [dirname(layout.node), 0o755, 0],
     [join(layout.directory, 'run'), 0o755, 0],
     [layout.bin, 0o755, 0],
     [join(layout.directory, 'audit'), 0o750, programUid],
@@ -137,7 +139,7 @@ function agentSettings({ hostName, httpPort, logLevel }: UpConfig): unknown {
     kubeconfig: kubeconfigOf(inside, 'agent'),
     hostName,
     root: mountPoint,
-    frontAddresses: ['127.0.0.1', '::1'],
+    frontAddresses: loopbackAddresses(),
     frontHttpPort: httpPort,
     frontHttpsPort: 0,
     serviceManager: 'supervised',
@@ -146,13 +148,14 @@ function agentSettings({ hostName, httpPort, logLevel }: UpConfig): unknown {
   };
 }
 
-/** Puts the Node that runs us beside the programs, where the instance's unprivileged users reach it: a hard link where the disk allows it. */
+/** Puts the Node that runs us beside the programs, where the instance's unprivileged users may run it: a hard link where the disk allows it. */
 export async function placeNode(layout: Layout, executable: string): Promise<void> {
   const [from, to] = [await stat(executable), await stat(layout.node).catch(() => undefined)];
   if (to !== undefined && to.size === from.size && to.mtimeMs >= from.mtimeMs) return;
   const beside = `${layout.node}.new`;
   await rm(beside, { force: true });
   await link(executable, beside).catch(async () => copyFile(executable, beside));
+  await chmod(beside, 0o755);
   await rename(beside, layout.node);
 }
 
