@@ -4,7 +4,7 @@
  *   node hack/build.ts OUTDIR   writes OUTDIR/programs/{wcpd,wcpctl}.mjs and, beside them, what they read at run time
  */
 import { build } from 'esbuild';
-import { cp, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
@@ -49,11 +49,18 @@ export async function buildPrograms(outdir: string): Promise<void> {
     banner: { js: commonJsBridge },
   });
   for (const [from, to] of assets) await cp(join(root, from), join(staging, to), { recursive: true });
+  await openToAll(staging);
   for (const part of ['programs', 'proto', 'manifests']) {
     await rm(join(outdir, part), { recursive: true, force: true });
     await rename(join(staging, part), join(outdir, part));
   }
   await rm(staging, { recursive: true });
+}
+
+/** Programs of an instance run as other users, whatever the umask with which the checkout or this bundle was made. */
+async function openToAll(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true }))
+    await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o644);
 }
 
 const [outdir] = process.argv.slice(2);

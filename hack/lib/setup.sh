@@ -1,14 +1,18 @@
 # Shared by hack/up, hack/down, hack/install, hack/test and hack/bench: brings a fresh Debian 12 to where our programs run. To be sourced.
-# Nothing here starts or enables a service of Debian's; everything can be repeated.
+# Nothing here starts or enables a service of Debian's; everything can be interrupted at any point and repeated.
 
 # What unprivileged programs of an instance read must not be closed to them by a strict umask.
 umask 022
+# `su` without a dash leaves root with a user's PATH.
+PATH="$PATH:/usr/sbin:/sbin"
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 node_bin="$top/node_modules/node/bin/node"
-runtime_packages=(etcd-server nginx libnginx-mod-http-lua lua-cjson php8.2-fpm bubblewrap ca-certificates iproute2 util-linux)
-test_packages=(etcd-client curl unzip jq wrk systemd)
-installed_services=(etcd nginx php8.2-fpm)
+runtime_packages=(etcd-server nginx libnginx-mod-http-lua lua-cjson php8.2-fpm bubblewrap ca-certificates curl iproute2 util-linux)
+test_packages=(etcd-client unzip jq wrk systemd)
+# What the scripts of packages ask before they start a service; the word tells that it is ours.
+policy=/usr/sbin/policy-rc.d
+policy_word=wcp360-installs-packages
 
 say() { printf '  %-22s %s\n' "$1" "$2"; }
 fail() { # fail WHAT HOW-TO-GO-ON
@@ -16,20 +20,39 @@ fail() { # fail WHAT HOW-TO-GO-ON
   exit 1
 }
 
+# With a trap, bash waits for the command under way: no apt-get goes on without us.
+trap 'fail Interrupted. "Run this again: it goes on from there."' HUP INT TERM
+
 # Starts the calling script again as root, keeping who asked in SUDO_UID.
 become_root() {
   [ "$(id -u)" -eq 0 ] && return
-  command -v sudo >/dev/null || fail 'Root rights are needed: sites run under uids of their own.' 'Run this as root, or install sudo.'
-  exec sudo --preserve-env=CI,DEBIAN_FRONTEND "$0" "$@"
+  local how='Run this as root, or as a user who may use sudo.'
+  command -v sudo >/dev/null || fail 'Root rights are needed, since sites run under uids of their own; there is no sudo.' "$how"
+  sudo true || fail 'Root rights are needed, since sites run under uids of their own; sudo gives you none.' "$how"
+  exec sudo --preserve-env=CI,http_proxy,https_proxy,no_proxy "$0" "$@"
 }
 
-# Runs a command as the person who called sudo (the owner of the checkout), or as root when root called.
-as_caller() {
-  if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then
-    runuser -u "$SUDO_USER" -- env HOME="$(getent passwd "$SUDO_USER" | cut -d: -f6)" PATH="$PATH" "$@"
-  else
-    "$@"
-  fi
+# Runs a command as the owner of the checkout, so that what it makes in there is theirs; an owner without an account here leaves it to root.
+as_owner() {
+  local account
+  account=$(getent passwd "$(stat -c %u "$top")") || { "$@"; return; }
+  runuser -u "${account%%:*}" -- env HOME="$(cut -d: -f6 <<<"$account")" PATH="$PATH" "$@"
+}
+
+# quietly NAME COMMAND…: shows the end of its output when it fails, and ends the script.
+quietly() {
+  local name=$1 output
+  shift
+  output=$("$@" </dev/null 2>&1) && return
+  printf '%s\n' "$output" | tail -n 20 >&2
+  fail "$name did not finish; the lines above say why." 'Run this again when the cause is gone: it goes on from there.'
+}
+
+# need_space MEBIBYTES: npm, esbuild and etcd say all kinds of things when the disk is full.
+need_space() {
+  local free
+  free=$(df --block-size=M --output=avail "$top" | tr -cd 0-9)
+  [ "$free" -ge "$1" ] || fail "This takes $1 MiB, and there are $free MiB free where $top lies." 'Make room and run this again.'
 }
 
 missing_packages() {
@@ -39,77 +62,96 @@ missing_packages() {
   done
 }
 
-# install_packages PACKAGE…: what is missing, with its services neither started nor enabled.
+# install_packages PACKAGE…: what is missing, with its services neither started nor enabled. One of us at a time: while an apt-get that we started
+# goes on, even without us, it has the lock.
 install_packages() {
-  local missing guard=/usr/sbin/policy-rc.d made_guard='' service
+  [ -d /var/lib/dpkg ] || fail "This is no Debian, so these packages cannot be installed: $*" 'Run this on Debian 12.'
+  {
+    flock --nonblock 9 || { say packages 'waiting for another installation to end'; flock 9; }
+    install_missing "$@"
+  } 9</var/lib/dpkg
+}
+
+install_missing() {
+  local missing
+  release_services
   mapfile -t missing < <(missing_packages "$@")
   if [ "${#missing[@]}" -eq 0 ]; then
     say packages 'already there'
     return
   fi
-  command -v apt-get >/dev/null || fail "These packages are missing: ${missing[*]}" 'WCP360 installs them on Debian 12; elsewhere install them by hand.'
   say packages "installing ${missing[*]}"
-  # deb-systemd-invoke and invoke-rc.d ask this program before they start anything.
-  if [ ! -e "$guard" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$guard"
-    chmod 755 "$guard"
-    made_guard=yes
-  fi
-  local log
-  log=$(mktemp)
-  if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
-    [ -z "$made_guard" ] || rm -f "$guard"
-    tail -n 15 "$log" >&2
-    fail 'apt-get did not finish.' "Its whole output: $log. Run this again when the cause is gone."
-  fi
-  [ -z "$made_guard" ] || rm -f "$guard"
-  rm -f "$log"
-  for service in "${installed_services[@]}"; do
-    printf '%s\n' "${missing[@]}" | grep -q "^$service" && command -v systemctl >/dev/null && systemctl disable --quiet "$service" 2>/dev/null
-  done
-  return 0
+  hold_services
+  quietly apt-get apt_install "${missing[@]}"
+  release_services
 }
 
-# npm and a Node of any age, only to install the modules, one of which is the Node that everything runs on.
-install_node_modules() {
-  local lock="$top/package-lock.json" stamp="$top/node_modules/.wcp360-lock"
-  if [ -f "$stamp" ] && cmp -s "$lock" "$stamp" && [ -x "$node_bin" ]; then
-    say modules "already there (Node $("$node_bin" --version))"
+# apt_install PACKAGE…: also where dpkg was interrupted, where another installation is under way, and where some list cannot be fetched that is not needed.
+apt_install() {
+  export DEBIAN_FRONTEND=noninteractive
+  dpkg --configure -a || true
+  update_lists
+  apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+}
+
+# update_lists: a fresh machine is fetching them itself after its boot, and apt-get waits for the lock on packages only.
+update_lists() {
+  local output _
+  for _ in {1..150}; do
+    output=$(LC_ALL=C apt-get update -qq 2>&1) || true
+    [[ $output == *'Could not get lock'* ]] || break
+    sleep 2
+  done
+  printf '%s\n' "$output"
+}
+
+# From here to release_services no service is started by an installation; the administrator's own policy is laid aside.
+hold_services() {
+  trap release_services EXIT
+  [ ! -e "$policy" ] || mv "$policy" "$policy.$policy_word"
+  printf '#!/bin/sh\n# %s: the next hack/up of WCP360 removes this, if the one that made it was killed.\nexit 101\n' "$policy_word" >"$policy"
+  chmod 755 "$policy"
+}
+
+# Disables what was enabled since hold_services, be it by a run that was killed since: our policy's time says which that is.
+release_services() {
+  if grep -qs "$policy_word" "$policy"; then
+    find /etc/systemd/system -path '*.wants/*' -type l -newer "$policy" -printf '%f\n' | xargs -r systemctl disable --quiet
+    rm "$policy"
+  fi
+  [ ! -e "$policy.$policy_word" ] || mv "$policy.$policy_word" "$policy"
+  trap - EXIT
+}
+
+# install_modules NAME DIRECTORY MEBIBYTES: exactly what its lock file says, which takes so much with npm's cache. An interrupted run leaves no stamp behind and is begun anew.
+# Any npm will do: one of the modules is the Node that everything runs on.
+install_modules() {
+  local lock="$2/package-lock.json" stamp="$2/node_modules/.wcp360-lock"
+  if cmp -s "$lock" "$stamp"; then
+    say "$1" 'already there'
     return
   fi
   command -v npm >/dev/null || install_packages nodejs npm
-  say modules 'installing with npm (a minute)'
-  local log
-  log=$(mktemp)
-  chmod 666 "$log"
-  if ! as_caller npm --prefix "$top" install --no-audit --no-fund --loglevel=error >"$log" 2>&1; then
-    tail -n 15 "$log" >&2
-    fail 'npm did not finish.' "Its whole output: $log. Run this again when the cause is gone."
-  fi
-  rm -f "$log"
+  need_space "$3"
+  say "$1" 'installing with npm (a minute)'
+  # Tests run as root and leave files in there.
+  rm -rf "$2/node_modules"
+  quietly npm as_owner npm --prefix "$2" ci --no-audit --no-fund --loglevel=error
   [ -x "$node_bin" ] || fail 'The npm package "node" brought no Node for this machine.' 'WCP360 needs Linux on x64 or arm64 and install scripts allowed for the package "node".'
-  as_caller cp "$lock" "$stamp"
-}
-
-install_tools() {
-  local lock="$top/hack/tools/package-lock.json" stamp="$top/hack/tools/node_modules/.wcp360-lock"
-  [ -f "$stamp" ] && cmp -s "$lock" "$stamp" && return
-  as_caller npm --prefix "$top/hack/tools" install --no-audit --no-fund --loglevel=error
-  as_caller cp "$lock" "$stamp"
+  as_owner cp "$lock" "$stamp"
 }
 
 # build_programs LIBRARY: bundles wcpd and wcpctl into LIBRARY when a source is newer than the bundle.
 build_programs() {
-  local stamp="$1/.built"
-  if [ -f "$stamp" ] && [ -z "$(find "$top/runtime" "$top/controllers" "$top/schemas" "$top/manifests" "$top/hack/build.ts" "$top/package-lock.json" -newer "$stamp" -type f -print -quit)" ]; then
+  local stamp="$1/.built" sources=(runtime controllers schemas manifests hack/build.ts package-lock.json)
+  if [ -f "$stamp" ] && [ -z "$(cd "$top" && find "${sources[@]}" -newer "$stamp" -type f -print -quit)" ]; then
     say programs 'already built'
     return
   fi
   mkdir -p "$1"
-  local begun
-  begun=$(mktemp)
+  touch "$stamp.new"
   (cd "$top" && "$node_bin" hack/build.ts "$1") || fail 'The programs could not be bundled.' 'The lines above say why.'
-  mv "$begun" "$stamp"
+  mv "$stamp.new" "$stamp"
   say programs built
 }
 

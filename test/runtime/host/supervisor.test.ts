@@ -16,6 +16,22 @@ const prepare = realServices((directory, lifetime) =>
 
 await t.test('a supervisor keeps the contract of services', asRoot, (each) => servicesContract(each, prepare));
 
+t.test('what a service keeps as a service of its own outlives its stop', async (test) => {
+  const { directory, open } = prepare(test);
+  const { services } = open();
+  const pidFile = `${directory}/kept`;
+  const program = `const { pid } = require('child_process').spawn('/bin/sleep', ['300'], { detached: true }); require('fs').writeFileSync('${pidFile}', String(pid)); setInterval(() => 0, 1000)`;
+  const unit = { name: 'keeper', command: [process.execPath, '-e', program], restart: 'never' } as const;
+  await services.start({ ...unit, keepsServices: true }, signal);
+  await until(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '', 'what it keeps');
+  const { pid } = (await services.get('keeper', signal)) ?? {};
+  const kept = Number(readFileSync(pidFile, 'utf8'));
+  test.teardown(() => process.kill(kept));
+  await services.stop('keeper', signal);
+  await until(() => !existsSync(`/proc/${pid}`), 'its end');
+  test.ok(existsSync(`/proc/${kept}`));
+});
+
 t.test('the environment of what is started on demand is not written down', async (test) => {
   const { directory, open } = prepare(test);
   const { services } = open();
