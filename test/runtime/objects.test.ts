@@ -4,6 +4,7 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController } from '#runtime/manager/controller.ts';
 import { startManager, type Manager } from '#runtime/manager/manager.ts';
 import { childrenOf, ownerAnnotation } from '#runtime/manager/objects/children.ts';
+import { createOverlay } from '#runtime/manager/objects/overlay.ts';
 import { createObjectsDriver, type ObjectsDriver, type ObjectsWorld } from '#runtime/manager/objects/objects-driver.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
@@ -272,4 +273,29 @@ t.test('a plan request is answered with what would be done, and nothing is done'
   t.match(malformed['status'], { plans: [{ reason: 'Invalid' }] });
   const { name } = malformed.metadata;
   await eventually(async () => (await client.get(type, inDefault(name))) === undefined, 'it to expire');
+});
+
+void t.test('what the cache has shown and shows no longer is gone, whatever was written to it last', async (t) => {
+  const child = (resourceVersion: string, changes: object = {}): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'child', uid: 'u-1', resourceVersion, ...changes },
+  });
+  const key = 'child';
+  const written = { object: child('5'), respelled: undefined };
+  const leaving = child('6', { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['example/held'] });
+  const overlay = createOverlay();
+
+  overlay.applied('new', key, { ...written, isNew: true });
+  t.same([...overlay.over('new', new Map()).keys()], [key], 'one that was just made is not missed before it is shown');
+  overlay.deleted('new', key, { uid: 'u-1', object: leaving });
+  t.same([...overlay.over('new', new Map()).keys()], [key], 'nor when it is deleted before it was shown');
+
+  overlay.applied('changed', key, { ...written, isNew: false });
+  t.equal(overlay.over('changed', new Map([[key, child('4')]])).get(key), written.object);
+  t.same([...overlay.over('changed', new Map()).keys()], [], 'somebody deleted it');
+
+  overlay.deleted('left', key, { uid: 'u-1', object: leaving });
+  t.equal(overlay.over('left', new Map([[key, child('5')]])).get(key), leaving, 'on its way');
+  t.same([...overlay.over('left', new Map()).keys()], [], 'gone before the answer to its deletion was read');
 });

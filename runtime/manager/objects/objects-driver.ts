@@ -134,7 +134,7 @@ async function applyObject(
     return;
   }
   const respelled = appliesNothing(object, manifest, { manager: fieldManager }) ? undefined : manifest;
-  overlay.applied(owner, childKeyOf(manifest), { object, respelled });
+  overlay.applied(owner, childKeyOf(manifest), { object, respelled, isNew: input.isNew });
 }
 
 function refuseForeign(

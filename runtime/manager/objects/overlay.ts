@@ -6,11 +6,11 @@ import { compareResourceVersions } from '#runtime/manager/resource-version.ts';
  * An entry goes as soon as the cache has caught up.
  */
 export interface Overlay {
-  /** What the server answered to an apply, and the manifest that was applied when the answer spells it differently. */
+  /** What the server answered to an apply, the manifest that was applied when the answer spells it differently, and whether the object was there before. */
   applied(
     owner: string,
     key: string,
-    written: { readonly object: KubeObject; readonly respelled: KubeObject | undefined },
+    written: { readonly object: KubeObject; readonly respelled: KubeObject | undefined; readonly isNew: boolean },
   ): void;
   /** Gone, or (with the server's answer) on its way. */
   deleted(owner: string, key: string, gone: { readonly uid: string; readonly object: KubeObject | undefined }): void;
@@ -23,23 +23,28 @@ interface Entry {
   /** `undefined`: gone. */
   readonly object: KubeObject | undefined;
   readonly uid: string;
+  /** The cache has shown it before: when it shows it no longer, it is gone. */
+  readonly wasShown: boolean;
 }
 
 /** An overlay that shows through. */
 export function createOverlay(): Overlay {
   const owners = new Map<string, Map<string, Entry>>();
   const respelled = new WeakMap<KubeObject, KubeObject>();
-  const put = (owner: string, key: string, entry: Entry): void => {
-    const entries = owners.get(owner);
-    if (entries === undefined) owners.set(owner, new Map([[key, entry]]));
-    else entries.set(key, entry);
+  const put = (
+    owner: string,
+    key: string,
+    { isNew, ...written }: Omit<Entry, 'wasShown'> & { isNew: boolean },
+  ): void => {
+    const entries = owners.get(owner) ?? new Map<string, Entry>();
+    owners.set(owner, entries.set(key, { ...written, wasShown: entries.get(key)?.wasShown ?? !isNew }));
   };
   return {
     applied: (owner, key, written) => {
       if (written.respelled !== undefined) respelled.set(written.object, written.respelled);
-      put(owner, key, { object: written.object, uid: written.object.metadata.uid ?? '' });
+      put(owner, key, { ...written, uid: written.object.metadata.uid ?? '' });
     },
-    deleted: (owner, key, { uid, object }) => put(owner, key, { uid, object }),
+    deleted: (owner, key, { uid, object }) => put(owner, key, { uid, object, isNew: false }),
     appliedTo: (live) => respelled.get(live),
     over: (owner, cached) => {
       const entries = owners.get(owner);
@@ -58,9 +63,9 @@ export function createOverlay(): Overlay {
 }
 
 function isCaughtUp(shown: KubeObject | undefined, entry: Entry, respelled: WeakMap<KubeObject, KubeObject>): boolean {
-  const { object, uid } = entry;
+  const { object, uid, wasShown } = entry;
   if (object === undefined) return shown === undefined || shown.metadata.uid !== uid;
-  if (shown === undefined) return false;
+  if (shown === undefined) return wasShown;
   const order = compareResourceVersions(shown.metadata.resourceVersion, object.metadata.resourceVersion);
   // The very answer must stay in sight where only it tells that the server spells our values in its own way.
   return order > 0 || (order === 0 && !respelled.has(object));
