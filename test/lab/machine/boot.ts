@@ -25,7 +25,6 @@ function boot({ checkout, hierarchies }: BootPlan): void {
   mount('--make-rprivate', '/');
   mount('-t', 'tmpfs', '-o', 'mode=0755', 'tmpfs', top);
   overlay('/', root);
-  overlay(checkout, join(root, checkout));
   showKernel();
   showCgroups(hierarchies);
   showDevices();
@@ -34,6 +33,8 @@ function boot({ checkout, hierarchies }: BootPlan): void {
     ['tmp', '1777'],
   ] as const)
     mount('-t', 'tmpfs', '-o', `mode=${mode}`, 'tmpfs', join(root, name));
+  // Last, since it may lie below any of these.
+  overlay(checkout, join(root, checkout));
   execFileSync('/usr/sbin/ip', ['link', 'set', 'lo', 'up']);
   writeFileSync(join(root, 'etc/machine-id'), `${'360'.padStart(32, '0')}\n`);
   becomeSystemd(hierarchies);
