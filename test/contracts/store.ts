@@ -172,6 +172,20 @@ export function storeContract(t: Test, name: string, lab: () => StoreLab): void 
     t.same(found, byBytes);
   });
 
+  law(
+    'a range that is to start outside of its prefix has the keys below it all the same',
+    async (t, { store, prefix }) => {
+      const before = `${prefix.slice(0, -1)}!`;
+      const behind = `${prefix.slice(0, -1)}~`;
+      const keys = [`${before}a`, `${before}b`, `${prefix}a`, `${behind}a`];
+      await store.commit({ if: [], put: keys.map((key) => ({ key, value: bytes('x') })) });
+      const namesAfter = async (after: string): Promise<readonly string[]> =>
+        (await store.range(prefix, { after, limit: 10 })).entries.map(({ key }) => key);
+      t.same(await namesAfter(`${before}a`), [`${prefix}a`]);
+      t.same(await namesAfter(behind), []);
+    },
+  );
+
   law('values come back byte for byte', async (t, { store, prefix, signal }) => {
     const value = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
     const revision = committed(await store.commit({ if: [], put: [{ key: `${prefix}a`, value }] }));

@@ -1,6 +1,6 @@
 import type { IKeyValue, IRangeRequest } from 'etcd3';
 import { CompactedError } from '#runtime/storage/compacted-error.ts';
-import { prefixEnd } from '#runtime/storage/key-order.ts';
+import { compareKeys, prefixEnd } from '#runtime/storage/key-order.ts';
 import type { Entry, Range, RangeOptions } from '#runtime/storage/store.ts';
 import type { EtcdConnection } from './connection.ts';
 
@@ -37,7 +37,7 @@ export async function readRange(etcd: EtcdConnection, prefix: string, options: R
 
 async function readPage(etcd: EtcdConnection, prefix: string, options: RangeOptions): Promise<Range> {
   const request: IRangeRequest = {
-    key: Buffer.from(options.after === undefined ? prefix : `${options.after}\0`),
+    key: Buffer.from(startOf(prefix, options.after)),
     range_end: prefixEnd(Buffer.from(prefix)),
     limit: options.limit ?? pageSize,
     revision: options.revision ?? 0,
@@ -52,6 +52,11 @@ async function readPage(etcd: EtcdConnection, prefix: string, options: RangeOpti
   } catch (err) {
     throw err instanceof CompactedError ? new CompactedError(options.revision ?? 0, { cause: err }) : err;
   }
+}
+
+/** What lies before the prefix is not part of the range, wherever a caller says that it has come to. */
+function startOf(prefix: string, after = ''): string {
+  return compareKeys(after, prefix) < 0 ? prefix : `${after}\0`;
 }
 
 /** An etcd pair as we name things. The value is a view into the answer, which lives as long as the value is held. */
