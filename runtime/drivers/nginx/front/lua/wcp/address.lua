@@ -50,6 +50,9 @@ local function parse_v6(text)
   return words
 end
 
+-- ::ffff:0:0/96 stands for IPv4.
+local function is_v4(words) return words[1] == 0 and words[2] == 0 and words[3] == 0xffff end
+
 -- Four words, or nil for what is no address in its usual spelling.
 function M.parse(text)
   local v4 = parse_v4(text)
@@ -57,20 +60,23 @@ function M.parse(text)
   return parse_v6(text)
 end
 
--- "192.0.2.0/24" or a single address → { words, bits }; nil when malformed.
+-- "192.0.2.0/24" or a single address → { words, bits, is_v4 }; nil when malformed.
 function M.network(text)
   local address, bits = text:match("^([^/]+)/(%d+)$")
   address = address or text
   local words = M.parse(address)
   if not words then return nil end
-  local is_v4 = address:find(":", 1, true) == nil
-  local width = is_v4 and 32 or 128
+  local is_dotted = address:find(":", 1, true) == nil
+  local width = is_dotted and 32 or 128
   bits = bits and tonumber(bits) or width
   if bits > width then return nil end
-  return { words = words, bits = is_v4 and bits + 96 or bits }
+  if is_dotted then bits = bits + 96 end
+  return { words = words, bits = bits, is_v4 = bits >= 96 and is_v4(words) }
 end
 
+-- Whoever allows all of IPv6 has not spoken of IPv4.
 function M.contains(network, words)
+  if is_v4(words) ~= network.is_v4 then return false end
   local left = network.bits
   for i = 1, 4 do
     if left <= 0 then return true end

@@ -3,6 +3,7 @@ local address = require "wcp.address"
 local agent = require "wcp.agent"
 local config = require "wcp.config"
 local files = require "wcp.files"
+local pages = require "wcp.pages"
 
 local M = {}
 
@@ -79,7 +80,19 @@ local function reachable(site)
   return nil
 end
 
+local mark
+
+-- Whether this request was passed on from here before: a target that leads back to us would go round until no connection is left (RFC 8586).
+local function has_passed()
+  mark = mark or "wcp360-" .. ngx.md5(files.read(config.token_file) or "")
+  local passed = ngx.var.http_cdn_loop
+  if passed and passed:find(mark, 1, true) then return true end
+  ngx.req.set_header("CDN-Loop", passed and passed .. ", " .. mark or mark)
+  return false
+end
+
 function M.proxy(site)
+  if has_passed() then return pages.answer(508) end
   local var = ngx.var
   if site.socket then
     local upstream = take(site.socket)

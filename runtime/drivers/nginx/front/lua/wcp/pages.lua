@@ -21,6 +21,7 @@ local texts = {
   [502] = { "No answer", "The program behind this site does not answer. Try again later." },
   [503] = { "Not available", "This site is not available at the moment." },
   [504] = { "No answer in time", "The program behind this site took too long. Try again later." },
+  [508] = { "Going in circles", "This site passes requests on to itself." },
 }
 
 local function escape(text) return (tostring(text):gsub('[&<>"]', escapes)) end
