@@ -1,10 +1,13 @@
 import t from 'tap';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
+import type { Attack } from '#test/attacks/attack.ts';
 import { controllers } from '#test/builders/controllers.ts';
 import { goldenCases } from '#test/builders/golden.ts';
 import { admit } from '#test/builders/admit.ts';
 import { walkSchema, type SchemaNode } from '#test/builders/schema-walk.ts';
+import { edits, type Edit } from '#test/lab/defences.ts';
+import { edited } from '#test/lab/weakened.ts';
 import { rootSchemaOf, toCrd } from '#schemas/meta/crd.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
@@ -116,3 +119,60 @@ void t.test('a CRD is what a kube-apiserver takes: structural, with status, and 
     t.ok(JSON.stringify(crd).length < 256 * 1024, `${kind.kind} fits into an annotation`);
   }
 });
+
+/** Tables of attacks by the name under which their module exports them. */
+async function attackTables(): Promise<ReadonlyMap<string, readonly Attack<never>[]>> {
+  const files = readdirSync(new URL('attacks/', import.meta.url)).filter((name) => !name.endsWith('.test.ts'));
+  const modules = await Promise.all(
+    files.map(async (name) => (await import(`#test/attacks/${name}`)) as Readonly<Record<string, unknown>>),
+  );
+  const tables = modules.flatMap((module) => Object.entries(module)).filter(([name]) => name.endsWith('Attacks'));
+  return new Map(tables as [string, readonly Attack<never>[]][]);
+}
+
+const testFiles = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.ts'))
+  .map((name) => ({ name, text: readFileSync(new URL(name, import.meta.url), 'utf8') }));
+
+void t.test('every attack has a control', async (t) => {
+  const tables = await attackTables();
+  const attacks = [...tables.values()].flat();
+  const proven = testFiles.flatMap(({ text }) => text.match(/\b(?:proves|succeedsWithoutDefence)\(t, [^;]*/g) ?? []);
+  for (const name of tables.keys()) {
+    t.ok(
+      proven.some((call) => call.includes(name)),
+      `${name} are seen to succeed without their defences`,
+    );
+  }
+  t.same(duplicatesIn(attacks.map(({ name }) => name)), [], 'each is told by its name');
+  const named = new Set<string>(attacks.flatMap(({ against }) => against));
+  t.same(
+    Object.keys(edits).filter((defence) => !named.has(defence)),
+    [],
+    'nothing is taken away that no attack needs',
+  );
+  t.comment(`${attacks.length} attacks against ${named.size} defences`);
+});
+
+void t.test('what takes a defence away fits the sources as they are', async (t) => {
+  for (const [defence, list] of Object.entries(edits)) {
+    const texts = new Map<string, string>();
+    for (const edit of list as readonly Edit[]) {
+      const text = texts.get(edit.file) ?? readFileSync(new URL(edit.file, root), 'utf8');
+      t.doesNotThrow(() => texts.set(edit.file, edited(text, edit)), defence);
+    }
+  }
+});
+
+void t.test('cases of isolation stand in tables of attacks, where none is without a control', async (t) => {
+  const ownCases = (text: string): readonly string[] =>
+    text.match(/\b\w+\.(?:test|ok|not|equal|match|notMatch|same|rejects|throws)\(/g) ?? [];
+  for (const { name, text } of testFiles.filter((file) => file.name.startsWith('attacks/')))
+    t.same(ownCases(text), [], name);
+  const isolation = testFiles.find(({ name }) => name === 'e2e/isolation.test.ts');
+  t.same(ownCases(isolation?.text ?? ''), ['t.test(', 't.equal('], 'a ground for the tables, and the closing count');
+});
+
+function duplicatesIn(names: readonly string[]): readonly string[] {
+  return names.filter((name, index) => names.indexOf(name) !== index);
+}

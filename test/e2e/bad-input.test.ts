@@ -14,7 +14,8 @@ import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { walkSchema, withValue } from '#test/builders/schema-walk.ts';
 import { freePort } from '#test/lab/free-port.ts';
-import { startInstance, until, type Visit } from '#test/lab/instance.ts';
+import { startInstance, until } from '#test/lab/instance.ts';
+import type { Visit } from '#test/lab/visit.ts';
 import {
   aDomain,
   declare,

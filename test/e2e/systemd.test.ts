@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { run } from '#test/lab/instance.ts';
+import { run } from '#test/lab/run.ts';
 import { machineRefused, startMachine, type Machine } from '#test/lab/machine/machine.ts';
 
 const refusal = await machineRefused();

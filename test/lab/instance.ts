@@ -1,7 +1,6 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { request, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,31 +13,13 @@ import { isAlive, type ProcessIdentity } from '#runtime/host/local/supervisor/pr
 import { freePort } from './free-port.ts';
 import { startKubernetes, type LabKubernetes } from './kubernetes.ts';
 import { memoryDirectory } from './memory-directory.ts';
+import { run, type Ended } from './run.ts';
+import { tenantFiles, type TenantFiles } from './tenant-files.ts';
 import { testServer } from './test-servers.ts';
+import { visit, type Visit, type VisitOptions } from './visit.ts';
 
 const checkout = join(import.meta.dirname, '../..');
-const runTimeoutMs = 90_000;
 const unusedForMs = 3_600_000;
-
-/** What a program left. */
-export interface Ended {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** What a visitor got. */
-export interface Visit {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-export interface VisitOptions {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
 
 export interface RunOptions {
   readonly input?: string;
@@ -46,18 +27,8 @@ export interface RunOptions {
   readonly cwd?: string;
 }
 
-/** What tenants of a host may do there. */
-export interface TenantsAtWork {
-  /** The uid of a placed tenant. */
-  uidOf(tenant: string): Promise<number>;
-  /** Puts a file below a tenant's own directory, as the tenant would. */
-  place(tenant: string, path: string, text: string): Promise<void>;
-  /** Runs a program as a tenant, outside of any sandbox. */
-  runAs(tenant: string, argv: readonly string[], input?: string): Promise<Ended>;
-}
-
 /** A whole instance of the test's own, made of the bundled programs as `hack/up` starts them. */
-export interface LabInstance extends TenantsAtWork {
+export interface LabInstance extends TenantFiles {
   readonly directory: string;
   readonly ports: Ports;
   readonly kubeconfig: string;
@@ -140,14 +111,14 @@ function openInstance({ directory, kubernetes, ...settings }: Opening): LabInsta
     ports,
     kubeconfig,
     down,
-    ...tenantsOf(directory),
+    ...tenantFiles(directory),
     up: (more = []) =>
       run([process.execPath, wcpd, 'up', '--directory', directory, ...portFlags, ...flags, ...more], { cwd: '/' }),
     wcpctl: (argv, options = {}) => {
       const program = [process.execPath, join(directory, 'lib/programs/wcpctl.mjs')];
       return run([...program, `--kubeconfig=${options.kubeconfig ?? kubeconfig}`, ...argv], options);
     },
-    http: (hostname, path = '/', options = {}) => visit(ports.http, hostname, path, options),
+    http: (hostname, path, options) => visit(ports.http, hostname, path, options),
     client: async (path = kubeconfig) => {
       const client = createClient({ ...(await loadKubeconfig({ path })), userAgent: 'lab' });
       clients.push(client);
@@ -163,26 +134,6 @@ function openInstance({ directory, kubernetes, ...settings }: Opening): LabInsta
       await rm(directory, { recursive: true, force: true }).catch(() => undefined);
       if (ended.exitCode !== 0) throw new Error(`wcpd down failed: ${ended.stdout}${ended.stderr}`);
       if (left.length > 0) throw new Error(`after wcpd down is left: ${left.join('; ')}`);
-    },
-  };
-}
-
-/** Tenants whose trees lie below this root. */
-export function tenantsOf(root: string): TenantsAtWork {
-  const uidOf = async (tenant: string): Promise<number> => (await stat(join(root, 'tenants', tenant, 'tmp'))).uid;
-  const runAs = async (tenant: string, argv: readonly string[], input?: string): Promise<Ended> => {
-    const uid = await uidOf(tenant);
-    const asTenant = ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--'];
-    return run([...asTenant, ...argv], input === undefined ? {} : { input });
-  };
-  return {
-    uidOf,
-    runAs,
-    place: async (tenant, path, text) => {
-      const target = join(root, 'tenants', tenant, path);
-      const script = 'mkdir -p -- "${1%/*}" && rm -f -- "$1" && cat > "$1"';
-      const ended = await runAs(tenant, ['/bin/sh', '-c', script, 'place', target], text);
-      if (ended.exitCode !== 0) throw new Error(`${target} could not be written: ${ended.stderr}`);
     },
   };
 }
@@ -219,58 +170,6 @@ export async function leftOvers(directory: string): Promise<readonly string[]> {
     if (sees || command.includes(directory)) left.push(`${pid} (${command.slice(0, 120)})`);
   }
   return left;
-}
-
-/** Asks the front on a port of loopback for a name. Rejects when nobody listens or the connection breaks. */
-export function visit(port: number, hostname: string, path: string, options: VisitOptions): Promise<Visit> {
-  return new Promise((resolve, reject) => {
-    const asked = request(
-      {
-        host: '127.0.0.1',
-        port,
-        path,
-        method: options.method ?? 'GET',
-        headers: { host: hostname, ...options.headers },
-        agent: false,
-        timeout: 20_000,
-      },
-      (answer) => {
-        const parts: Buffer[] = [];
-        answer.on('data', (part: Buffer) => parts.push(part));
-        answer.on('error', reject);
-        answer.on('end', () =>
-          resolve({
-            status: answer.statusCode ?? 0,
-            headers: answer.headers,
-            body: Buffer.concat(parts).toString('utf8'),
-          }),
-        );
-      },
-    );
-    asked.on('timeout', () => asked.destroy(new Error('no answer in time')));
-    asked.on('error', reject);
-    asked.end(options.body);
-  });
-}
-
-/** Runs a program to its end; half a shell's word for how it ended. */
-export function run(
-  [program = '', ...args]: readonly string[],
-  options: { readonly input?: string; readonly cwd?: string } = {},
-): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      program,
-      args,
-      { timeout: runTimeoutMs, maxBuffer: 64 << 20, ...(options.cwd === undefined ? {} : { cwd: options.cwd }) },
-      (err, stdout, stderr) => {
-        const exitCode = err === null ? 0 : typeof err.code === 'number' ? err.code : -1;
-        resolve({ exitCode, stdout, stderr });
-      },
-    );
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(options.input ?? '');
-  });
 }
 
 /** Waits until `look` gives something truthy; what it throws meanwhile counts as "not yet". */

@@ -7,7 +7,10 @@ import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
-import { run, tenantsOf, until, visit, type Visit } from '#test/lab/instance.ts';
+import { until } from '#test/lab/instance.ts';
+import { run } from '#test/lab/run.ts';
+import { tenantFiles } from '#test/lab/tenant-files.ts';
+import { visit, type Visit } from '#test/lab/visit.ts';
 import {
   aDomain,
   declare,
@@ -23,7 +26,7 @@ import { conditionOf } from '#test/lab/widgets.ts';
 const checkout = join(import.meta.dirname, '../../..');
 const directory = '/srv/wcp360';
 const units = ['etcd', 'server', 'definitions', 'controller', 'agent'].map((name) => `wcpd-${name}.service`);
-const tenants = tenantsOf(directory);
+const tenants = tenantFiles(directory);
 
 async function must(argv: readonly string[]): Promise<string> {
   const ended = await run(argv);

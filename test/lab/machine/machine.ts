@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, until, type Ended, type RunOptions } from '#test/lab/instance.ts';
+import { until, type RunOptions } from '#test/lab/instance.ts';
+import { run, type Ended } from '#test/lab/run.ts';
 import { enterCgroups, makeCgroups, removeCgroups } from './cgroups.ts';
 import type { BootPlan } from './boot.ts';
 

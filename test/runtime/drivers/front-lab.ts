@@ -1,12 +1,12 @@
 import { freePort } from '#test/lab/free-port.ts';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
-import { request, type IncomingHttpHeaders } from 'node:http';
 import { posix } from 'node:path';
 import type { Test } from 'tap';
 import { startFront, type FrontSettings, type Site } from '#runtime/drivers/nginx/index.ts';
 import { applySite } from '#runtime/drivers/nginx/apply.ts';
 import type { LocalHost } from '#runtime/host/local/open-local-host.ts';
 import { aSite } from '#test/builders/sites.ts';
+import { visit, type Visit, type VisitOptions } from '#test/lab/visit.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
 
 /** A real nginx on a loopback port of its own, two tenants, and what tests ask of it. */
@@ -19,20 +19,7 @@ export interface FrontLab {
   readonly remove: (hostname: string, owner?: string) => Promise<void>;
   /** Writes a file of a tenant below its domain `shop`; returns the absolute path. */
   readonly file: (path: string, content: string, tenant?: keyof typeof tenants) => string;
-  readonly ask: (hostname: string, path?: string, options?: Ask) => Promise<Answer>;
-}
-
-export interface Ask {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
-  readonly localAddress?: string;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
+  readonly ask: (hostname: string, path?: string, options?: VisitOptions) => Promise<Visit>;
 }
 
 export const tenants = { acme: 20001, zoo: 20002 } as const;
@@ -91,7 +78,7 @@ export async function openFrontLab(t: Test, overrides: Partial<FrontSettings> = 
       }
       return absolute;
     },
-    ask: (hostname, path = '/', options = {}) => ask(settings.listen[0]?.port ?? 0, hostname, path, options),
+    ask: (hostname, path, options) => visit(settings.listen[0]?.port ?? 0, hostname, path, options),
   };
 }
 
@@ -103,34 +90,3 @@ const staff = {
     auth: 'jane:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\njohn:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nold:secret\n',
   }),
 };
-
-/** One request on a connection of its own; the path is sent as it is. */
-export async function ask(port: number, hostname: string, path: string, options: Ask): Promise<Answer> {
-  return await new Promise((resolve, reject) => {
-    const outgoing = request({
-      host: '127.0.0.1',
-      port,
-      path,
-      method: options.method ?? 'GET',
-      headers: { host: hostname, ...options.headers },
-      agent: false,
-      timeout: 20_000,
-      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
-    });
-    outgoing.once('error', reject);
-    outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
-    outgoing.once('response', (incoming) => {
-      const chunks: Buffer[] = [];
-      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-      incoming.once('end', () =>
-        resolve({
-          status: incoming.statusCode ?? 0,
-          headers: incoming.headers,
-          body: Buffer.concat(chunks).toString('utf8'),
-        }),
-      );
-      incoming.once('error', reject);
-    });
-    outgoing.end(options.body);
-  });
-}

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import type { Site } from '#runtime/drivers/nginx/index.ts';
+import type * as nginx from '#runtime/drivers/nginx/index.ts';
 import { renderFront, templateNames } from '#runtime/drivers/nginx/index.ts';
+import { proves } from '#test/attacks/attack.ts';
+import { openFront } from '#test/attacks/grounds.ts';
+import { recordAttacks, settingsAttacks } from '#test/attacks/record.ts';
 import { aSite } from '#test/builders/sites.ts';
 import { openFrontLab } from '#test/runtime/drivers/front-lab.ts';
 
@@ -32,82 +35,7 @@ const nasty = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 300 }),
 );
 
-t.test('settings of the host are tokens or an error: nothing in them becomes a directive', async (each) => {
-  const directory = new URL('../../../runtime/drivers/nginx/front/', import.meta.url);
-  const templates = new Map(templateNames.map((name) => [name, readFileSync(new URL(name, directory), 'utf8')]));
-  const settings = {
-    root: '/srv/wcp360',
-    listen: [{ address: '::', port: 80 }],
-    user: 'www-data',
-    workers: 2,
-    trustedProxies: ['192.0.2.0/24'],
-    clientAddress: 'X-Forwarded-For',
-  } as const;
-  const directives = (text: string): string => text.replace(/[^;{}]/g, '');
-  const shape = directives(renderFront(templates, settings).get('nginx.conf') ?? '');
-  each.match(renderFront(templates, settings).get('nginx.conf'), /listen \[::\]:80 default_server/);
-  fc.assert(
-    fc.property(nasty, fc.constantFrom('root', 'user', 'trustedProxies', 'listen'), (value, field) => {
-      const hostile = {
-        root: { root: value },
-        user: { user: value },
-        trustedProxies: { trustedProxies: [value] },
-        listen: { listen: [{ address: value, port: 80 }] },
-      }[field];
-      try {
-        const text = renderFront(templates, { ...settings, ...hostile }).get('nginx.conf') ?? '';
-        return directives(text) === shape;
-      } catch {
-        return true;
-      }
-    }),
-  );
-});
-
-t.test(
-  'whatever stands in a record: other sites answer as before, and no header or file of anybody else comes out',
-  { skip: process.getuid?.() === 0 ? false : 'needs root: nginx drops to another user' },
-  async (each) => {
-    const lab = await openFrontLab(each);
-    const { ask, put, file, root, host, signal } = lab;
-    file('public/index.html', 'home');
-    file('public/index.html', 'neighbour', 'zoo');
-    file('secret.txt', 'SECRET', 'zoo');
-    await put('neighbour.example', { tenant: 'zoo', serve: { ...aSite(root, { tenant: 'zoo' }).serve } });
-    const workers = async (): Promise<string> => {
-      const pid = (await host.services.get('nginx', signal))?.pid;
-      return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-    };
-    const before = await workers();
-    const fields = fc.record({ field: fc.constantFrom(...Object.keys(mutations)), value: nasty });
-    await fc.assert(
-      fc.asyncProperty(fields, async ({ field, value }) => {
-        const site = aSite(root);
-        await put('hostile.example', mutations[field]?.(value, site, root) ?? site);
-        const answers = [
-          await ask('hostile.example', '/'),
-          await ask('hostile.example', '/index.html'),
-          await ask('hostile.example', '/nothing'),
-        ];
-        for (const { headers, body } of answers) {
-          if (headers['x-evil'] !== undefined || /SECRET|root:x:0|<evil>/.test(body)) return false;
-        }
-        return (await ask('neighbour.example')).body === 'neighbour';
-      }),
-      {
-        numRuns: 300,
-        examples: Object.keys(mutations).map((field) => [{ field, value: 'x'.repeat(65_536) }]),
-      },
-    );
-    each.equal(await workers(), before, 'no worker died');
-    await put('hostile.example', {});
-    each.equal((await ask('hostile.example')).body, 'home', 'and a good record heals it');
-    const errors = readFileSync(`${root}/front/error.log`, 'utf8');
-    each.notMatch(errors, /runtime error|stack traceback|\[alert\]|\[emerg\]/);
-  },
-);
-
-type Mutation = (value: string, site: Site, root: string) => Partial<Site>;
+type Mutation = (value: string, site: nginx.Site, root: string) => Partial<nginx.Site>;
 
 /** Puts a value into each field that text can reach. */
 const mutations: Readonly<Record<string, Mutation>> = {
@@ -118,8 +46,8 @@ const mutations: Readonly<Record<string, Mutation>> = {
   baseBelow: (value, _site, root) => ({
     serve: { type: 'static', base: `${root}/tenants/acme/${value}`, root: '', fallback: 'NotFound' },
   }),
-  root: (value, site) => ({ serve: { ...site.serve, root: value } as Site['serve'] }),
-  type: (value, site) => ({ serve: { ...site.serve, type: value } as unknown as Site['serve'] }),
+  root: (value, site) => ({ serve: { ...site.serve, root: value } as nginx.Site['serve'] }),
+  type: (value, site) => ({ serve: { ...site.serve, type: value } as unknown as nginx.Site['serve'] }),
   headerName: (value) => ({ headers: { [value]: 'x' } }),
   headerValue: (value) => ({ headers: { 'X-Plain': value } }),
   errorPage: (value) => ({ errorPages: { 404: value } }),
@@ -167,7 +95,7 @@ const mutations: Readonly<Record<string, Mutation>> = {
   phpController: (value, site) => ({ serve: php(site, { frontController: value }) }),
 };
 
-function php(site: Site, overrides: object): Site['serve'] {
+function php(site: nginx.Site, overrides: object): nginx.Site['serve'] {
   const base = site.serve.type === 'static' ? site.serve.base : '';
   const root = base.slice(0, base.indexOf('/tenants/'));
   return {
@@ -181,3 +109,91 @@ function php(site: Site, overrides: object): Site['serve'] {
     ...overrides,
   };
 }
+
+const settings = {
+  root: '/srv/wcp360',
+  listen: [{ address: '::', port: 80 }],
+  user: 'www-data',
+  workers: 2,
+  trustedProxies: ['192.0.2.0/24'],
+  clientAddress: 'X-Forwarded-For',
+} as const;
+
+/** The configuration, or nothing when the settings are refused. */
+function rendered(render: typeof renderFront, overrides: object): string | undefined {
+  const directory = new URL('../../../runtime/drivers/nginx/front/', import.meta.url);
+  const templates = new Map(templateNames.map((name) => [name, readFileSync(new URL(name, directory), 'utf8')]));
+  try {
+    return render(templates, { ...settings, ...overrides }).get('nginx.conf') ?? '';
+  } catch {
+    return undefined;
+  }
+}
+
+t.test('settings of the host are tokens or an error: nothing in them becomes a directive', async (each) => {
+  const directives = (text: string | undefined): string | undefined => text?.replace(/[^;{}]/g, '');
+  const plain = rendered(renderFront, {});
+  each.match(plain, /listen \[::\]:80 default_server/);
+  fc.assert(
+    fc.property(nasty, fc.constantFrom('root', 'user', 'trustedProxies', 'listen'), (value, field) => {
+      const hostile = {
+        root: { root: value },
+        user: { user: value },
+        trustedProxies: { trustedProxies: [value] },
+        listen: { listen: [{ address: value, port: 80 }] },
+      }[field];
+      const text = rendered(renderFront, hostile);
+      return text === undefined || directives(text) === directives(plain);
+    }),
+  );
+});
+
+await proves(t, settingsAttacks, async (_each, load) => {
+  const { renderFront: render } = await load<typeof nginx>('#runtime/drivers/nginx/index.ts');
+  return { render: (overrides) => rendered(render, overrides) };
+});
+
+await t.test(
+  'whatever stands in a record: other sites answer as before, and no header or file of anybody else comes out',
+  { skip: process.getuid?.() === 0 ? false : 'needs root: nginx drops to another user' },
+  async (each) => {
+    const lab = await openFrontLab(each);
+    const { ask, put, file, root, host, signal } = lab;
+    file('public/index.html', 'home');
+    file('public/index.html', 'neighbour', 'zoo');
+    file('secret.txt', 'SECRET', 'zoo');
+    await put('neighbour.example', { tenant: 'zoo', serve: { ...aSite(root, { tenant: 'zoo' }).serve } });
+    const workers = async (): Promise<string> => {
+      const pid = (await host.services.get('nginx', signal))?.pid;
+      return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    };
+    const before = await workers();
+    const fields = fc.record({ field: fc.constantFrom(...Object.keys(mutations)), value: nasty });
+    await fc.assert(
+      fc.asyncProperty(fields, async ({ field, value }) => {
+        const site = aSite(root);
+        await put('hostile.example', mutations[field]?.(value, site, root) ?? site);
+        const answers = [
+          await ask('hostile.example', '/'),
+          await ask('hostile.example', '/index.html'),
+          await ask('hostile.example', '/nothing'),
+        ];
+        for (const { headers, body } of answers) {
+          if (headers['x-evil'] !== undefined || /SECRET|root:x:0|<evil>/.test(body)) return false;
+        }
+        return (await ask('neighbour.example')).body === 'neighbour';
+      }),
+      {
+        numRuns: 300,
+        examples: Object.keys(mutations).map((field) => [{ field, value: 'x'.repeat(65_536) }]),
+      },
+    );
+    each.equal(await workers(), before, 'no worker died');
+    await put('hostile.example', {});
+    each.equal((await ask('hostile.example')).body, 'home', 'and a good record heals it');
+    const errors = readFileSync(`${root}/front/error.log`, 'utf8');
+    each.notMatch(errors, /runtime error|stack traceback|\[alert\]|\[emerg\]/);
+  },
+);
+
+if (process.getuid?.() === 0) await proves(t, recordAttacks, openFront);

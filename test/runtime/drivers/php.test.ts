@@ -1,11 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
 import { phpFpmDriver, startWaker, type PhpPool } from '#runtime/drivers/php-fpm/index.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
-import { publicNode } from '#test/lab/public-node.ts';
 import { aPool } from '#test/builders/sites.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { openFrontLab, tenants } from '#test/runtime/drivers/front-lab.ts';
@@ -15,7 +13,8 @@ if (process.getuid?.() !== 0) {
   process.exit();
 }
 
-const lab = await openFrontLab(t);
+const trustedProxy = '127.0.0.9';
+const lab = await openFrontLab(t, { trustedProxies: [trustedProxy] });
 const { ask, put, file, root, host, signal } = lab;
 const { phpVersions } = await host.capabilities(signal);
 const version = phpVersions.at(-1) ?? '';
@@ -113,6 +112,13 @@ await t.test('a script gets what CGI promises, and the front controller gets the
   each.equal((await ask('acme.example', '/sub')).status, 301);
   file('public/post.php', '<?php echo strlen(file_get_contents("php://input"));');
   each.equal((await ask('acme.example', '/post.php', { method: 'POST', body: 'x'.repeat(200_000) })).body, '200000');
+});
+
+await t.test('what a trusted proxy says of its client reaches a script', async (each) => {
+  file('public/proxied.php', '<?php echo $_SERVER["HTTP_X_FORWARDED_PROTO"] ?? "nothing", $_SERVER["HTTPS"] ?? "";');
+  const headers = { 'x-forwarded-proto': 'https' };
+  each.equal((await ask('acme.example', '/proxied.php', { headers, localAddress: trustedProxy })).body, 'httpson');
+  each.equal((await ask('acme.example', '/proxied.php', { headers })).body, 'nothing');
 });
 
 await t.test('only scripts that are there are run, and nothing that is refused', async (each) => {
@@ -220,41 +226,7 @@ await t.test('errors of programs go to the domain’s log, which the tenant cann
   );
 });
 
-/** What an attacker tries, as PHP; prints `LEAK` where it gets through. */
-const attacks = {
-  'read the neighbour’s file': (target: string) =>
-    `echo strpos((string) @file_get_contents(${JSON.stringify(`${target}/public/secret.txt`)}), "ZOO") === 0 ? "LEAK" : "no";`,
-  'list the neighbour’s directory': (target: string) =>
-    `echo @scandir(${JSON.stringify(`${target}/public`)}) ? "LEAK" : "no";`,
-  'see processes of others': () =>
-    `$n = 0; foreach (glob("/proc/[0-9]*/cmdline") as $f) { if (strpos((string) @file_get_contents($f), "neighbour-process") !== false) $n++; } echo $n ? "LEAK" : "no";`,
-  'reach the waker or a neighbour’s pool': () =>
-    `$n = 0; foreach ([${JSON.stringify(`${root}/run/wake.sock`)}, ${JSON.stringify(`${root}/run/php/zoo.shop/php.sock`)}] as $s) { if (file_exists($s)) $n++; } echo $n ? "LEAK" : "no";`,
-  'read the host’s accounts': () =>
-    `echo strpos((string) @file_get_contents("/etc/passwd"), "www-data") !== false ? "LEAK" : "no";`,
-} as const;
-
-await t.test('PHP of a tenant sees nothing of others; without the sandbox it would', async (each) => {
-  const target = `${root}/tenants/zoo/domains/shop`;
-  file('public/secret.txt', 'ZOO', 'zoo');
-  execFileSync('/bin/chmod', ['755', target, `${target}/public`]);
-  execFileSync('/bin/chmod', ['644', `${target}/public/secret.txt`]);
-  const neighbour = spawn(publicNode(), ['-e', 'setTimeout(() => 0, 60000) // neighbour-process'], {
-    uid: tenants.zoo,
-    gid: tenants.zoo,
-    stdio: 'ignore',
-  });
-  each.teardown(() => neighbour.kill());
-  await ask('zoo.example', '/');
-  for (const [name, code] of Object.entries(attacks)) {
-    each.equal(await run(code(target)), 'no', name);
-    const outside = execFileSync(
-      '/usr/bin/setpriv',
-      ['--reuid', '20001', '--regid', '20001', '--clear-groups', `/usr/bin/php${version}`, '-r', code(target)],
-      { encoding: 'utf8' },
-    );
-    each.equal(outside, 'LEAK', `${name}, outside of the sandbox`);
-  }
+await t.test('PHP runs as the tenant, under its name, without any right, and with a /tmp of its own', async (each) => {
   each.equal(
     await run('echo posix_getuid(), " ", posix_getgid(), " ", posix_getpwuid(posix_getuid())["name"];'),
     '20001 20001 acme',
@@ -263,11 +235,6 @@ await t.test('PHP of a tenant sees nothing of others; without the sandbox it wou
   each.equal(await run('echo @file_put_contents("/usr/x", "x") === false ? "no" : "yes";'), 'no');
   each.equal(await run('file_put_contents("/tmp/own", "x"); echo file_get_contents("/tmp/own");'), 'x');
   each.ok(existsSync(`${root}/tenants/acme/tmp/own`), '/tmp counts among the tenant’s own files');
-  each.equal(
-    await run('exec("unshare -U true 2>&1", $out, $code); echo $code === 0 ? "yes" : "no";'),
-    'no',
-    'no further user name space',
-  );
 });
 
 await t.test('a socket that the tenant swaps for a link is not followed', async (each) => {

@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { parse, parseAllDocuments } from 'yaml';
+import { domainKind, tenantKind } from '#schemas/index.ts';
+import { apiVersionOf } from '#schemas/meta/kind.ts';
+import type { admit } from '#test/builders/admit.ts';
+import type { domainRecords } from '#test/builders/domain-records.ts';
+import { withValue } from '#test/builders/schema-walk.ts';
+import type { Attack } from './attack.ts';
+
+/** Values that break out of something somewhere. */
+export const hostileTexts: readonly string[] = [
+  'a\nb',
+  'a\r\nSet-Cookie: x=1',
+  'a;b',
+  'a{b}',
+  '"',
+  "'",
+  '`id`',
+  '$(id)',
+  '${x}',
+  '..',
+  '../../etc/passwd',
+  'a..b',
+  '~.*',
+  'a\u0000b',
+  'a\u2028b',
+  '\u202Eb',
+  '\\',
+  'x'.repeat(65_536),
+  '#',
+  '%0a',
+  '-rf',
+  ' ',
+  '',
+  'é',
+];
+
+const examples = new URL('../../examples/', import.meta.url);
+const read = (name: string): string => readFileSync(new URL(name, examples), 'utf8');
+
+/** A manifest in which the field at `path` may stand: of the four ways to serve only the one in question. */
+export function manifestWith(kind: string, path: string, value: unknown): object {
+  return withValue(baseFor(kind, path), path, value) as object;
+}
+
+/** With what stands beside a field, so that nothing but its value can be wrong. */
+const tenantWithLists = {
+  apiVersion: apiVersionOf(tenantKind),
+  kind: tenantKind.kind,
+  metadata: { name: 'acme' },
+  spec: {
+    owners: [{ kind: 'User', name: 'jane@acme.example' }],
+    placement: { hostSelector: { matchExpressions: [{ key: 'tier', operator: 'In', values: ['gold'] }] } },
+    suspensions: [{ by: 'invoices', reason: 'Billing' }],
+  },
+};
+
+function baseFor(kind: string, path: string): unknown {
+  if (kind === tenantKind.kind) return tenantWithLists;
+  const words = kind.replaceAll(/(?<=[a-z])([A-Z])/g, '-$1').toLowerCase();
+  if (kind !== domainKind.kind) return parse(read(`${words.replace('uidclaim', 'uid-claim')}.yaml`));
+  const [document] = parseAllDocuments(read('scenarios/shop.yaml'));
+  const shop = document?.toJS() as { spec: Record<string, unknown> };
+  const way = /^spec\.(static|php|proxy|redirect)/.exec(path)?.[1] ?? 'php';
+  const { php, ...rest } = shop.spec;
+  const ways: Readonly<Record<string, unknown>> = {
+    static: {},
+    php,
+    proxy: {},
+    redirect: { to: 'https://acme.example' },
+  };
+  return { ...shop, spec: { ...rest, [way]: ways[way] } };
+}
+
+/** Fields of a Domain in which hostile text is the owner's own data, each with where in the records of its host it comes out. */
+export const placesOfTexts: Readonly<Record<string, RegExp>> = {
+  'spec.php.env[].value': /^\.pools\.acme\.shop\.environment\./,
+  'spec.php.settings[].value': /\.(serve\.phpValues|settings)\./,
+  'spec.headers[].value': /\.headers\./,
+  'spec.access.basicAuth.realm': /\.access\.basicAuth\.realm$/,
+};
+
+/** The schema and the controllers that a manifest passes. */
+export interface TextGround {
+  readonly admit: typeof admit;
+  readonly domainRecords: typeof domainRecords;
+}
+
+/** Whoever finds a value elsewhere than in its own place could name a file, a socket or an owner with it. */
+export const textAttacks: readonly Attack<TextGround>[] = Object.entries(placesOfTexts).map(([path, place]) => ({
+  name: `a text is more than data: ${path}`,
+  against: ['texts of a tenant stay in their own place'],
+  run: async ({ admit: admitted, domainRecords: records }) => {
+    for (const value of hostileTexts.filter((text) => text.length > 1)) {
+      const { object, faults } = admitted(domainKind, manifestWith(domainKind.kind, path, value));
+      if (faults.length > 0) continue;
+      const astray = [...records(object)].find(([where, text]) => text.includes(value) && !place.test(where));
+      if (astray !== undefined) return astray.join(' ');
+    }
+    return undefined;
+  },
+}));

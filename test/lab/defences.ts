@@ -1,0 +1,475 @@
+/** One place in our sources as it would stand without a defence. */
+export interface Edit {
+  /** Path in the checkout. */
+  readonly file: string;
+  /** Text that occurs exactly once in the file. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+const lua = 'runtime/drivers/nginx/front/lua/wcp';
+const nginx = 'runtime/drivers/nginx/front/nginx.conf';
+const backend = 'runtime/drivers/nginx/front/backend.conf';
+const sandbox = 'runtime/drivers/php-fpm/sandbox.ts';
+const pool = 'runtime/drivers/php-fpm/pool/php-fpm.conf';
+const authorizer = 'runtime/apiserver/auth/rbac/authorizer.ts';
+const tenantRole = 'manifests/rbac/tenant.yaml';
+const judge = 'controllers/hostname-claim/judge.ts';
+const local = 'runtime/host/local';
+const patterns = 'schemas/meta/patterns.ts';
+
+/** Gives owners of tenants one more right. */
+function granting(group: string, resources: string, verb: string): Edit {
+  const rules = 'What owners may do in their tenant’s namespace.\nrules:\n';
+  const rule = `  - { apiGroups: [${group}], resources: [${resources}], verbs: [${verb}] }\n`;
+  return { file: tenantRole, find: rules, replace: rules + rule };
+}
+
+/** What keeps tenants apart and the host its own, each with the edits that take it away. A test names what stands in the way of its attack. */
+export const edits = {
+  'nginx reads requests': [
+    { file: 'test/lab/tenant-host.ts', find: 'await fronts.nginx(', replace: 'await fronts.naive(' },
+  ],
+  'paths are decoded once': [
+    {
+      file: `${lua}/front.lua`,
+      find: 'local uri = var.uri\n  if byte',
+      replace: 'local uri = ngx.unescape_uri(var.uri)\n  if byte',
+    },
+  ],
+  'hidden files are not served': [
+    { file: `${lua}/front.lua`, find: 'if find(uri, "/.", 1, true) or find', replace: 'if find' },
+    { file: `${lua}/front.lua`, find: 'local at = uri:find("/.", 1, true)', replace: 'local at = nil' },
+  ],
+  'programs are not served as files': [
+    { file: `${lua}/front.lua`, find: 'or find(uri, ".ph", 1, true) or', replace: 'or' },
+  ],
+  'no link is opened for a file': [
+    { file: `${lua}/files.lua`, find: 'BENEATH_NO_SYMLINKS = 0x08 + 0x04', replace: 'BENEATH_NO_SYMLINKS = 0x08' },
+  ],
+  'links are followed to own files only': [
+    { file: nginx, find: 'disable_symlinks if_not_owner from=$wcp_base;', replace: 'disable_symlinks off;' },
+  ],
+  'paths of error pages are plain': [
+    { file: patterns, find: 'urlPath: `^/${SEGMENT}(/${SEGMENT})*$`', replace: "urlPath: '^/'" },
+  ],
+  'the front takes plain error pages only': [
+    { file: `${lua}/front.lua`, find: 'not ("/" .. path .. "/"):find("/%.%.?/") and ', replace: '' },
+  ],
+  'paths below a domain are plain': [
+    { file: patterns, find: 'relativePath: `^${SEGMENT}(/${SEGMENT})*$`', replace: "relativePath: '^'" },
+  ],
+  'the front takes document roots below the domain only': [
+    {
+      file: `${lua}/site.lua`,
+      find: 'return is_path_below(path, serve.base .. "/") and path or nil',
+      replace: 'return path',
+    },
+  ],
+  'the front takes sockets below the tenant’s tree only': [
+    {
+      file: `${lua}/site.lua`,
+      find: 'if not is_path_below(target.path, config.tenants',
+      replace: 'if false and not is_path_below(target.path, config.tenants',
+    },
+  ],
+  'files behind rules are not served by the quick way': [
+    { file: `${lua}/front.lua`, find: 'or site.allow or var.http', replace: 'or var.http' },
+  ],
+  'wrong passwords are counted': [
+    { file: `${lua}/access.lua`, find: 'failures_per_minute = 60', replace: 'failures_per_minute = 1e9' },
+  ],
+  'there is no default site': [
+    {
+      file: `${lua}/front.lua`,
+      find: 'local site = found or sites.lookup(ngx.var.host)',
+      replace: 'local site = found or sites.lookup(ngx.var.host) or sites.lookup("files.beta.test")',
+    },
+  ],
+  'only letters of hostnames become names of files': [
+    { file: `${lua}/site.lua`, find: 'not host:find("^[a-z0-9][a-z0-9.%-]*$")', replace: 'false' },
+  ],
+  'the probe asks for its token': [
+    { file: `${lua}/front.lua`, find: 'or ngx.var.http_x_wcp360_probe ~= token ', replace: '' },
+  ],
+  'only trusted proxies speak for their clients': [
+    {
+      file: 'runtime/drivers/nginx/render.ts',
+      find: '...networks.map((network) => `  set_real_ip_from ${network};`),',
+      replace: "'  set_real_ip_from 0.0.0.0/0;',",
+    },
+    { file: nginx, find: '$wcp_trusted { default 0;', replace: '$wcp_trusted { default 1;' },
+  ],
+  'programs hear the name that the site was found by': [
+    { file: backend, find: 'proxy_set_header Host $wcp_host;', replace: 'proxy_set_header Host $http_host;' },
+    { file: backend, find: '      fastcgi_param HTTP_HOST $wcp_host;\n', replace: '' },
+  ],
+  'no request names a program’s proxy': [{ file: backend, find: '      proxy_set_header Proxy "";\n', replace: '' }],
+  'orders of programs to the front are ignored': [
+    { file: backend, find: 'fastcgi_ignore_headers X-Accel-Redirect', replace: 'fastcgi_ignore_headers' },
+    { file: backend, find: 'proxy_ignore_headers X-Accel-Redirect', replace: 'proxy_ignore_headers' },
+  ],
+  'connections are upgraded to WebSockets only': [
+    { file: nginx, find: 'default ""; "~*^websocket$" websocket;', replace: 'default $http_upgrade;' },
+  ],
+  'a request passes the front once': [
+    { file: `${lua}/backend.lua`, find: 'if has_passed() then', replace: 'if false then' },
+  ],
+  'targets are those that the package allows': [
+    {
+      file: 'controllers/domain/host/proxy.ts',
+      find: 'parseAddress(target.host) === undefined ? allowed : allowed.filter(({ cidr }) => isWithin(target.host, cidr))',
+      replace: 'allowed',
+    },
+  ],
+  'the front connects to allowed addresses only': [
+    { file: `${lua}/backend.lua`, find: 'return may_reach(site, words) and host or nil', replace: 'return host' },
+    { file: `${lua}/backend.lua`, find: 'if words and may_reach(site, words) then', replace: 'if words then' },
+  ],
+  'the address that was checked is the one that is connected to': [
+    {
+      file: `${lua}/backend.lua`,
+      find: 'may_reach(site, words) then return each end',
+      replace: 'may_reach(site, words) then return agent.resolve(host)[1] end',
+    },
+    { file: `${lua}/agent.lua`, find: 'if known then return known end', replace: '' },
+  ],
+  'networks hold addresses of their own family': [
+    { file: `${lua}/address.lua`, find: 'if is_v4(words) ~= network.is_v4 then return false end', replace: '' },
+  ],
+  'values of headers are visible text': [
+    { file: patterns, find: "headerValue: '^[ -~]*$'", replace: "headerValue: '^'" },
+  ],
+  'the front sends headers of one line only': [
+    { file: `${lua}/site.lua`, find: 'and is_text(value) and not framing', replace: 'and not framing' },
+  ],
+  'realms are plain text': [{ file: patterns, find: "realm: '^[A-Za-z0-9 .,:_-]*$'", replace: "realm: '^'" }],
+  'the front takes quotes out of realms': [
+    { file: `${lua}/site.lua`, find: 'auth.realm:gsub(\'[\\\\"]\', "")', replace: 'auth.realm' },
+  ],
+  'the log escapes what visitors send': [
+    { file: nginx, find: 'log_format site ', replace: 'log_format site escape=none ' },
+  ],
+  'a sandbox shows the tenant’s own tree only': [
+    {
+      file: sandbox,
+      find: "'--bind',\n      pool.tree,\n      pool.tree,",
+      replace: "'--bind', pool.tree.replace(/\\/tenants\\/.*/, ''), pool.tree.replace(/\\/tenants\\/.*/, ''),",
+    },
+  ],
+  'directories of a domain are closed to others': [
+    {
+      file: 'controllers/domain/host/desired.ts',
+      find: 'const ownership = { mode: 0o2750,',
+      replace: 'const ownership = { mode: 0o2755,',
+    },
+  ],
+  'the list of tenants is root’s': [
+    {
+      file: 'runtime/cmd/agent/prepare-host.ts',
+      find: 'const passable = { mode: 0o711',
+      replace: 'const passable = { mode: 0o755',
+    },
+  ],
+  'a sandbox has processes of its own': [
+    { file: sandbox, find: "'--unshare-pid', ", replace: '' },
+    { file: sandbox, find: "'--as-pid-1', ", replace: '' },
+    { file: sandbox, find: "'--proc', '/proc',", replace: "'--ro-bind', '/proc', '/proc'," },
+  ],
+  'each tenant has a user id of its own': [
+    { file: 'test/lab/tenant-host.ts', find: 'beta: 20_002', replace: 'beta: 20_001' },
+  ],
+  'scripts lie below their domain': [
+    { file: `${lua}/front.lua`, find: 'or script:sub(1, #site.base + 1) ~= site.base .. "/" or', replace: 'or' },
+  ],
+  '/tmp is the tenant’s own': [{ file: sandbox, find: '`${pool.tree}/tmp`,', replace: "'/tmp'," }],
+  'a sandbox has shared memory of its own': [{ file: sandbox, find: "'--unshare-ipc', ", replace: '' }],
+  'references stay in their namespace': [
+    {
+      file: 'controllers/domain/cluster/gather.ts',
+      find: 'cache.get(secretKind, { namespace, name })',
+      replace: "cache.get(secretKind, { namespace: 'beta', name })",
+    },
+    {
+      file: 'controllers/domain/host/desired.ts',
+      find: '      namespace,\n      name: secretRef.name',
+      replace: "      namespace: 'beta',\n      name: secretRef.name",
+    },
+  ],
+  'a sandbox knows the tenant’s own account only': [
+    { file: sandbox, find: '`${sources.accounts}/passwd`', replace: "'/etc/passwd'" },
+  ],
+  'the token of the probe is for the front': [
+    {
+      file: 'runtime/drivers/nginx/start-front.ts',
+      find: 'replaceFile(token, text, { mode: 0o640,',
+      replace: 'replaceFile(token, text, { mode: 0o644,',
+    },
+  ],
+  'the waker’s socket is for the front': [
+    { file: 'runtime/drivers/php-fpm/waker.ts', find: 'mode: 0o660', replace: 'mode: 0o666' },
+  ],
+  'sockets of PHP are for the front': [{ file: pool, find: 'listen.mode = 0660', replace: 'listen.mode = 0666' }],
+  'variables of a site have other names until they are inside': [
+    { file: sandbox, find: "variablePrefix = 'WCP_VAR_'", replace: "variablePrefix = ''" },
+  ],
+  'a sandbox can make no further user name space': [{ file: sandbox, find: "'--disable-userns', ", replace: '' }],
+  'the directory of logs is not the tenant’s': [
+    { file: 'controllers/tenant/host/desired.ts', find: 'mode: 0o2750', replace: 'mode: 0o2770' },
+  ],
+  'logs are not opened through links': [
+    {
+      file: `${local}/service-log.ts`,
+      find: 'constants.O_CREAT | constants.O_NOFOLLOW',
+      replace: 'constants.O_CREAT',
+    },
+  ],
+  'presets keep paths closed': [
+    { file: `${lua}/front.lua`, find: 'for i = 1, #patterns do', replace: 'for i = 1, 0 do' },
+  ],
+  'only files that are there are run': [
+    {
+      file: `${lua}/front.lua`,
+      find: 'if not files.is_plain(root_directory(), site.relative .. name) then',
+      replace: 'if false then',
+    },
+  ],
+  'only files named .php are run': [
+    { file: pool, find: 'security.limit_extensions = .php', replace: 'security.limit_extensions =' },
+  ],
+  'values of settings are plain words': [
+    { file: patterns, find: "phpValue: '^[A-Za-z0-9_.,/:+& ~|^-]*$'", replace: "phpValue: '^'" },
+  ],
+  'the front passes on settings of one line only': [
+    { file: `${lua}/site.lua`, find: 'name:match("^[%w_.]+$") and is_text(value)', replace: 'name:match("^[%w_.]+$")' },
+  ],
+  'PHP hears of trusted proxies only': [
+    { file: backend, find: '      fastcgi_param HTTP_X_FORWARDED_FOR $wcp_said_for if_not_empty;\n', replace: '' },
+    { file: backend, find: '      fastcgi_param HTTP_X_FORWARDED_PROTO $wcp_said_proto if_not_empty;\n', replace: '' },
+    { file: backend, find: '      fastcgi_param HTTP_X_FORWARDED_HOST $wcp_said_host if_not_empty;\n', replace: '' },
+    { file: backend, find: '      fastcgi_param HTTP_X_REAL_IP $wcp_said_ip if_not_empty;\n', replace: '' },
+    { file: backend, find: '      fastcgi_param HTTP_FORWARDED $wcp_said_forwarded if_not_empty;\n', replace: '' },
+  ],
+  'rights end with their namespace': [
+    { file: authorizer, find: "  if (namespace === '') return;\n", replace: '' },
+    // An account has its rights by the namespace that it is of.
+    { file: authorizer, find: '`${namespace}\\n${subject}`)', replace: "`${subject.split('\\n')[1]}\\n${subject}`)" },
+  ],
+  'what is listed lies in the namespace': [
+    {
+      file: 'runtime/apiserver/verbs/selection.ts',
+      find: "if (selection.namespace !== '' && cached.namespace !== selection.namespace) return false;",
+      replace: '',
+    },
+  ],
+  'a range of the store lies below its prefix': [
+    {
+      file: 'runtime/storage/sorted-list.ts',
+      find: 'after === undefined || compareKeys(after, prefix) < 0 ? prefix : after',
+      replace: 'after ?? prefix',
+    },
+    {
+      file: 'runtime/storage/sorted-list.ts',
+      find: 'if (!entry.path.startsWith(prefix)) return;',
+      replace: 'if (entry.path > `${prefix}~`) return;',
+    },
+    {
+      file: 'runtime/storage/etcd/range.ts',
+      find: 'compareKeys(after, prefix) < 0 ? prefix',
+      replace: "after === '' ? prefix",
+    },
+  ],
+  'owners do not write what is said of their objects': [
+    {
+      file: tenantRole,
+      find: '- planrequests/status\n    verbs:\n      - get\n',
+      replace: '- planrequests/status\n    verbs:\n      - get\n      - patch\n',
+    },
+  ],
+  'a status is written by its own path only': [
+    { file: 'runtime/apiserver/verbs/update-object.ts', find: 'if (strategy.status) {', replace: 'if (false) {' },
+    {
+      file: 'runtime/apiserver/verbs/create-object.ts',
+      find: "if (strategy.status) delete draft['status'];",
+      replace: '',
+    },
+  ],
+  'owners make no tokens': [granting("''", 'serviceaccounts/token', 'create')],
+  'owners write no roles': [granting('rbac.authorization.k8s.io', 'roles, rolebindings', 'create')],
+  'nobody grants what they lack': [
+    {
+      file: 'runtime/apiserver/auth/rbac/escalation.ts',
+      find: 'if (resource.group !== rbacGroup || object',
+      replace: 'if (true || object',
+    },
+  ],
+  'owners write nothing of the cluster': [granting('hosting.wcp360.io', "'*'", "'*'")],
+  'owners leave their namespace alone': [granting("''", 'namespaces', 'patch')],
+  'owners leave their quota alone': [granting("''", 'resourcequotas', 'delete')],
+  'to be somebody else is a right': [
+    {
+      file: 'runtime/apiserver/auth/impersonation.ts',
+      find: 'if (!decision.allowed) throw',
+      replace: 'if (false) throw',
+    },
+  ],
+  'no header tells who asks': [
+    {
+      file: 'runtime/apiserver/http/serve.ts',
+      find: 'passage.user = await',
+      replace:
+        "const { 'x-remote-user': name, 'x-remote-group': group } = exchange.headers;\n  passage.user = name ? { name, groups: [group] } : await",
+    },
+  ],
+  'tokens are signed': [
+    {
+      file: 'runtime/apiserver/auth/tokens/issuer.ts',
+      find: 'await jwtVerify(token, key.publicKey, {',
+      replace:
+        "await (async (text) => ({ payload: JSON.parse(Buffer.from(text.split('.')[1], 'base64url').toString()) }))(token, {",
+    },
+  ],
+  'who shows nothing may nothing': [
+    {
+      file: 'runtime/apiserver/auth/users.ts',
+      find: "name: 'system:anonymous', groups: [wellKnownGroups.unauthenticated]",
+      replace: "name: 'system:anonymous', groups: [wellKnownGroups.masters]",
+    },
+  ],
+  'a name that is taken is refused': [
+    { file: judge, find: 'if (own !== undefined && own.spec.tenantRef.name !== tenant) {', replace: 'if (false) {' },
+  ],
+  'claims are not forced': [
+    {
+      file: 'controllers/hostname-claim/claims-driver.ts',
+      find: 'await client.apply(TYPE, object, { fieldManager: managerOf(claimant), force: false,',
+      replace: 'await client.apply(TYPE, object, { fieldManager: managerOf(claimant), force: true,',
+    },
+  ],
+  'a claim does not pass to another tenant': [
+    {
+      file: 'manifests/crds/hostnameclaims.yaml',
+      find: 'rule: self.spec.tenantRef.name == oldSelf.spec.tenantRef.name',
+      replace: "rule: 'true'",
+    },
+  ],
+  'names below another’s are refused': [{ file: judge, find: 'if (above !== undefined) {', replace: 'if (false) {' }],
+  'names above another’s are refused': [
+    { file: judge, find: 'if (below === undefined) return undefined;', replace: 'return undefined;' },
+  ],
+  'names under which everybody registers are refused': [
+    { file: judge, find: 'if (isPublicSuffix(hostname)) {', replace: 'if (false) {' },
+  ],
+  'pages of the front show text, not markup': [
+    { file: `${lua}/pages.lua`, find: "(tostring(text):gsub('[&<>\"]', escapes))", replace: 'text' },
+  ],
+  'the front serves the tenant’s tree only': [
+    {
+      file: `${lua}/site.lua`,
+      find: 'if not is_path_below(serve.base, config.tenants .. tenant .. "/") or',
+      replace: 'if',
+    },
+  ],
+  'names of tenants are plain': [
+    { file: `${lua}/site.lua`, find: 'or not record.tenant:match("^[a-z0-9][a-z0-9-]*$")', replace: '' },
+  ],
+  'logs lie below tenants': [
+    {
+      file: `${lua}/site.lua`,
+      find: 'if is_path_below(record.accessLog, config.tenants) then',
+      replace: 'if record.accessLog then',
+    },
+  ],
+  'files of users are the front’s own': [
+    { file: `${lua}/site.lua`, find: 'if not is_path_below(auth.usersFile, config.auth) or', replace: 'if' },
+  ],
+  'the front takes sockets of PHP where pools have theirs only': [
+    { file: `${lua}/site.lua`, find: 'if not is_path_below(serve.socket, config.pools) or', replace: 'if' },
+  ],
+  'settings of a host are tokens': [
+    { file: 'runtime/drivers/nginx/render.ts', find: 'if (!pattern.test(value)) throw', replace: 'if (false) throw' },
+  ],
+  'texts of a tenant stay in their own place': [
+    {
+      file: 'controllers/domain/host/sites.ts',
+      find: "front/auth/${hostname.replace('*', '_')}`",
+      replace: 'front/auth/${basicAuth.realm}`',
+    },
+    {
+      file: 'controllers/domain/host/desired.ts',
+      find: '${logsDirectory(inputs.tenant)}/${name}.error.log`',
+      replace: '${logsDirectory(inputs.tenant)}/${spec.env[0]?.value}.error.log`',
+    },
+    {
+      file: 'controllers/domain/host/sites.ts',
+      find: '[String(code), path]',
+      replace: '[String(code), domain.spec.headers[0]?.value ?? path]',
+    },
+    {
+      file: 'controllers/domain/host/sites.ts',
+      find: 'owner: `Domain/${namespace}/${name}`',
+      replace: 'owner: `Domain/${namespace}/${domain.spec.php?.settings[0]?.value}`',
+    },
+  ],
+  'etcd speaks to those with a certificate only': [
+    {
+      file: 'runtime/cmd/instance/units.ts',
+      find: "    'client-cert-auth': 'true',\n    'trusted-ca-file': authority,\n",
+      replace: '',
+    },
+    {
+      file: 'runtime/cmd/instance/units.ts',
+      find: "    'peer-client-cert-auth': 'true',\n    'peer-trusted-ca-file': authority,\n",
+      replace: '',
+    },
+  ],
+  'no directory on the way is a link': [
+    { file: `${local}/safe-path.ts`, find: 'if (stat.isSymbolicLink()) throw', replace: 'if (false) throw' },
+  ],
+  'directories are opened without following links': [
+    {
+      file: `${local}/write-files.ts`,
+      find: 'constants.O_DIRECTORY | constants.O_NOFOLLOW',
+      replace: 'constants.O_DIRECTORY',
+    },
+  ],
+  'files are opened without following links': [
+    {
+      file: `${local}/read-files.ts`,
+      find: '\n    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW',
+      replace: '\n    const fd = openSync(path, constants.O_RDONLY',
+    },
+  ],
+  'only sockets of the tenant are published': [
+    { file: `${local}/write-files.ts`, find: 'if (!stat.isSocket() || stat.uid !== uid) {', replace: 'if (false) {' },
+  ],
+  'trees are removed without following links': [
+    {
+      file: `${local}/remove-tree.ts`,
+      find: "['/bin/rm', '-rf', '--one-file-system', '--', ...some]",
+      replace: "['/usr/bin/find', '-L', ...some, '-delete']",
+    },
+  ],
+  'programs have an environment of their own': [
+    { file: `${local}/run-program.ts`, find: 'extendEnv: false', replace: 'extendEnv: true' },
+  ],
+  'services have an environment of their own': [
+    {
+      file: `${local}/supervisor/launch.ts`,
+      find: 'env: { ...unit.environment }',
+      replace: 'env: { ...process.env, ...unit.environment }',
+    },
+  ],
+  'services win no rights': [
+    {
+      file: `${local}/supervisor/launch.ts`,
+      find: "['/usr/bin/setpriv', '--no-new-privs', '--', ...unit.command]",
+      replace: 'unit.command',
+    },
+  ],
+  'a log has one name': [
+    { file: `${local}/service-log.ts`, find: 'stat.isFile() && stat.nlink === 1', replace: 'stat.isFile()' },
+  ],
+} as const satisfies Readonly<Record<string, readonly Edit[]>>;
+
+export type Defence = keyof typeof edits;

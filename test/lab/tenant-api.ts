@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { createClusterParts } from '#controllers/cluster-parts.ts';
+import { createClusterControllers } from '#controllers/index.ts';
+import type { ClusterWorld } from '#controllers/parts.ts';
+import type { Client, ResourceType } from '#runtime/client/client.ts';
+import { createClient } from '#runtime/client/https-client.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { applyDefinitions } from '#runtime/cmd/instance/definitions.ts';
+import { startManager } from '#runtime/manager/manager.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
+import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { packageKind, tenantKind } from '#schemas/index.ts';
+import { roleBindingKind } from '#schemas/meta/builtin.ts';
+import { apiVersionOf } from '#schemas/meta/kind.ts';
+import type { ApiGround, Tenant } from '#test/attacks/ground.ts';
+import { startLabServer, type LabServer } from './api-server.ts';
+import { eventually, labClient } from './widgets.ts';
+
+const manifests = join(import.meta.dirname, '../../manifests');
+const serviceAccounts: ResourceType = {
+  group: '',
+  version: 'v1',
+  resource: 'serviceaccounts',
+  kind: 'ServiceAccount',
+  namespaced: true,
+};
+
+/** An API server with the leader's controllers and both tenants, without a host. Everything ends with the test. */
+export async function openTenantApi(t: Test): Promise<ApiGround> {
+  const server = await startLabServer();
+  const lifetime = new AbortController();
+  const clients: Client[] = [];
+  const adopt = (client: Client): Client => (clients.push(client), client);
+  const { client: admin } = await labClient(server);
+  const { client: leader } = await labClient(server);
+  for (const client of [admin, leader]) adopt(client);
+  await applyDefinitions(admin, { manifests, hostName: 'web1' }, lifetime.signal);
+  const manager = startManager<ClusterWorld>({
+    client: leader,
+    controllers: createClusterControllers(createClusterParts<ClusterWorld>()),
+    world: (cache) => ({ client: leader, cache }),
+    identity: 'cluster',
+    log: silentLogger,
+    metrics: createMetrics(),
+    signal: lifetime.signal,
+  });
+  t.teardown(async () => {
+    lifetime.abort(new Error('the test is over'));
+    await manager.close();
+    for (const client of clients) await client.close();
+    await server.stop();
+  });
+  await manager.synced;
+  const bearer = (token?: string): Client => adopt(tokenClient(server, token));
+  const [token, ofBeta] = await Promise.all([ownerOf(admin, 'alpha'), ownerOf(admin, 'beta')]);
+  return { admin, owners: { alpha: bearer(token), beta: bearer(ofBeta) }, token, bearer };
+}
+
+function tokenClient({ url, authority }: LabServer, token?: string): Client {
+  const ca = authority.ca.toString();
+  return createClient({ server: url, tls: token === undefined ? { ca } : { ca, token } });
+}
+
+/** Declares a tenant and gives a token of its owner. */
+async function ownerOf(admin: Client, name: Tenant): Promise<string> {
+  const manager = { fieldManager: 'lab', force: true };
+  for (const [kind, spec] of [
+    [packageKind, { limits: { domains: 1000 } }],
+    [tenantKind, { packageRef: { name } }],
+  ] as const) {
+    const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: { name }, spec };
+    await admin.apply(resourceTypeOf(kind), object, manager);
+  }
+  const rights = { namespace: name, name: 'wcp360-owners' };
+  await eventually(() => admin.get(resourceTypeOf(roleBindingKind), rights), `the rights of ${name}`);
+  const request = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    metadata: { namespace: name, name: 'default' },
+    spec: { expirationSeconds: 3600 },
+  };
+  const issued = await eventually(
+    () => admin.create(serviceAccounts, request, { subresource: 'token' }).catch(() => undefined),
+    `the account of ${name}`,
+  );
+  return (issued['status'] as { readonly token: string }).token;
+}
