@@ -123,10 +123,10 @@ release_services() {
   trap - EXIT
 }
 
-# install_modules NAME DIRECTORY MEBIBYTES: exactly what its lock file says, which takes so much with npm's cache. An interrupted run leaves no stamp behind and is begun anew.
-# Any npm will do: one of the modules is the Node that everything runs on.
+# install_modules NAME DIRECTORY MEBIBYTES: exactly what its lock file says, which takes so much with npm's cache. An interrupted run leaves no
+# stamp behind and is begun anew.
 install_modules() {
-  local lock="$2/package-lock.json" stamp="$2/node_modules/.wcp360-lock"
+  local lock="$2/package-lock.json" stamp="$2/node_modules/.wcp360-lock" PATH="$PATH"
   if cmp -s "$lock" "$stamp"; then
     say "$1" 'already there'
     return
@@ -135,11 +135,24 @@ install_modules() {
   need_space "$3"
   say "$1" 'installing with npm (a minute)'
   # Tests run as root and leave files in there.
-  rm -rf "$2/node_modules"
-  quietly npm as_owner npm --prefix "$2" ci --no-audit --no-fund --loglevel=error
+  rm -rf "$2/node_modules" "$top/first-node"
+  put_node_first
+  run_npm --prefix "$2" ci
+  rm -rf "$top/first-node"
   [ -x "$node_bin" ] || fail 'The npm package "node" brought no Node for this machine.' 'WCP360 needs Linux on x64 or arm64 and install scripts allowed for the package "node".'
   as_owner cp "$lock" "$stamp"
 }
+
+# put_node_first: any Node runs npm, but npm leaves out the optional modules that are not for the Node it runs on, so it gets the project's.
+put_node_first() {
+  local version
+  version=$(sed -n 's/^ *"node": "\([0-9.]*\)".*/\1/p' "$top/package.json")
+  [ "$(node --version)" = "v$version" ] && return
+  run_npm --prefix "$top/first-node" install --no-save --no-package-lock "node@$version"
+  PATH="$top/first-node/node_modules/node/bin:$PATH"
+}
+
+run_npm() { quietly npm as_owner npm --no-audit --no-fund --loglevel=error "$@"; }
 
 # build_programs LIBRARY: bundles wcpd and wcpctl into LIBRARY when a source is newer than the bundle.
 build_programs() {
