@@ -1,105 +1,42 @@
 import t, { type Test } from 'tap';
-import { createClusterParts } from '#controllers/cluster-parts.ts';
-import { hostObject, hostStatus, type HostFacts } from '#controllers/host/registration.ts';
-import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
-import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
-import type { ClusterWorld, HostWorld } from '#controllers/parts.ts';
 import { required } from '#runtime/base/errors.ts';
-import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
-import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
-import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
-import { slicesDriver } from '#runtime/drivers/slices/index.ts';
-import { treeDriver } from '#runtime/drivers/tree/index.ts';
-import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
-import { startManager } from '#runtime/manager/manager.ts';
-import { silentLogger } from '#runtime/telemetry/logger.ts';
-import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import type { MemoryHost } from '#runtime/host/memory/memory-host.ts';
 import {
   domainKind,
-  hostKind,
   hostnameClaimKind,
-  kinds,
   packageKind,
   retainedDataKind,
   tenantKind,
   uidClaimKind,
 } from '#schemas/index.ts';
 import { namespaceKind, resourceQuotaKind, roleBindingKind, secretKind } from '#schemas/meta/builtin.ts';
-import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
+import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { startLabServer } from '#test/lab/api-server.ts';
-import { conditionOf, eventually, installKind, labClient } from '#test/lab/widgets.ts';
+import { startHosting, type Hosting } from '#test/lab/hosting.ts';
+import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
 // Everything between a manifest and the machine: a real API server, the leader, and an agent on a model machine with the real drivers.
 
-interface Lab {
-  readonly client: Client;
+interface Lab extends Pick<Hosting, 'client' | 'apply' | 'get' | 'remove'> {
   readonly host: MemoryHost;
-  apply(kind: KindDefinition, name: string, spec: object, namespace?: string): Promise<KubeObject>;
-  get(kind: KindDefinition, name: string, namespace?: string): Promise<KubeObject | undefined>;
   /** The object once its Ready condition has this reason for its present generation. */
   settled(kind: KindDefinition, name: string, reason: string, namespace?: string): Promise<KubeObject>;
   gone(kind: KindDefinition, name: string, namespace?: string): Promise<unknown>;
-  remove(kind: KindDefinition, name: string, namespace?: string): Promise<unknown>;
   site(hostname: string): Record<string, unknown> | undefined;
 }
 
 async function setUp(t: Test): Promise<Lab> {
-  const server = await startLabServer();
-  t.teardown(() => server.stop());
-  const [{ client }, leader, agent] = await Promise.all([labClient(server), labClient(server), labClient(server)]);
-  for (const own of [client, leader.client, agent.client]) t.teardown(() => own.close());
-  for (const kind of kinds) await installKind(client, kind);
-  const host = createMemoryHost();
-  for (const name of ['front', 'front/sites', 'front/auth', 'run', 'run/php']) {
-    await host.makeDirectory(`${host.root}/${name}`, { mode: 0o750, uid: 0, gid: 33 }, new AbortController().signal);
-  }
-  await registerHost(client, host);
-  const common = { log: silentLogger, metrics: createMetrics(), signal: new AbortController().signal };
-  const cluster = startManager<ClusterWorld>({
-    ...common,
-    client: leader.client,
-    controllers: createClusterControllers(createClusterParts<ClusterWorld>()),
-    world: (cache) => ({ client: leader.client, cache }),
-    identity: 'cluster',
+  const hosting = await startHosting();
+  const running = [await hosting.start('leader'), await hosting.start('agent')];
+  t.teardown(async () => {
+    await Promise.all(running.map(async (each) => await each.stop()));
+    await hosting.close();
   });
-  const machine = startManager<HostWorld>({
-    ...common,
-    metrics: createMetrics(),
-    client: agent.client,
-    controllers: createHostControllers<HostWorld>({
-      hostName: 'web1',
-      accounts: accountsDriver,
-      slices: slicesDriver,
-      tree: treeDriver,
-      phpFpm: phpFpmDriver,
-      nginx: nginxDriver,
-      disposal: (kind) => createDisposalDriver(kind),
-      probeSite: async (_world, hostname) => {
-        const record = siteOf(host, hostname);
-        return record === undefined
-          ? undefined
-          : { uid: String(record['uid']), generation: Number(record['generation']) };
-      },
-      now: () => Date.now(),
-    }),
-    world: (cache) => ({ client: agent.client, cache, host, secrets: { read: async () => ({ auth: 'a:b' }) } }),
-    identity: 'host/web1',
-    hostSelector: { host: 'web1' },
-  });
-  for (const manager of [cluster, machine]) t.teardown(() => manager.close());
-  const get: Lab['get'] = async (kind, name, namespace) => await client.get(resourceTypeOf(kind), { name, namespace });
+  const { get, machine: host } = hosting;
   return {
-    client,
+    ...hosting,
     host,
-    get,
-    apply: async (kind, name, spec, namespace) => {
-      const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
-      const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, spec };
-      return await client.apply(resourceTypeOf(kind), object, { fieldManager: 'test', force: true });
-    },
     settled: async (kind, name, reason, namespace) => {
       let last: KubeObject | undefined;
       const look = async (): Promise<KubeObject | undefined> => {
@@ -124,7 +61,6 @@ async function setUp(t: Test): Promise<Lab> {
         );
       });
     },
-    remove: async (kind, name, namespace) => await client.delete(resourceTypeOf(kind), { name, namespace }),
     site: (hostname) => siteOf(host, hostname),
   };
 }
@@ -137,26 +73,6 @@ function partOf<T>(object: KubeObject | undefined, field: 'spec' | 'status'): T 
 function siteOf(host: MemoryHost, hostname: string): Record<string, unknown> | undefined {
   const node = host.tree.nodes.get(`/srv/wcp360/front/sites/${hostname.replace('*', '_')}`);
   return node === undefined ? undefined : (JSON.parse(String(node.content)) as Record<string, unknown>);
-}
-
-async function registerHost(client: Client, host: MemoryHost): Promise<void> {
-  const facts: HostFacts = {
-    name: 'web1',
-    root: host.root,
-    agentVersion: 'test',
-    capabilities: {
-      ...(await host.capabilities(new AbortController().signal)),
-      phpVersions: ['8.2'],
-      nginxVersion: '1.22.1',
-    },
-    services: { manager: 'supervisor', limitsEnforced: false },
-    hasAccounts: false,
-    takenNames: ['www-data'],
-  };
-  const type = resourceTypeOf(hostKind);
-  await client.apply(type, hostObject(facts), { fieldManager: 'agent' });
-  const status = hostStatus(facts, undefined, '2026-01-01T00:00:00Z');
-  await client.apply(type, { ...hostObject(facts), status }, { fieldManager: 'agent', subresource: 'status' });
 }
 
 async function withTenants(t: Test, ...names: readonly string[]): Promise<Lab> {
