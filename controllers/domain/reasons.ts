@@ -9,6 +9,8 @@ export const DOMAIN_REASONS = {
   TenantNotReady: 'The tenant has no host or account yet.',
   NamespaceWithoutTenant: 'The namespace belongs to no tenant.',
   Placed: 'A host is chosen.',
+  UidMismatch:
+    'Files of the tenant carry another user id than the tenant has; nothing is changed before that is put right (guide “Operations”).',
   HostNotReady: 'The agent of the host has not told what the host has.',
   Serving: 'Visitors get the site; checked from outside.',
   Suspended: 'The site, its tenant or its reseller is suspended; visitors get a notice.',

@@ -1,5 +1,5 @@
 import { apiVersionOf } from '#schemas/meta/kind.ts';
-import { ACCOUNT_UIDS } from '#schemas/meta/names.ts';
+import { isAccountUid } from '#schemas/meta/names.ts';
 import { mergeConditions, type ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
@@ -44,9 +44,7 @@ export function hostStatus(facts: HostFacts, present: Host | undefined, now: str
       limitsEnforced: services.limitsEnforced,
       accounts: facts.hasAccounts,
       front: { uid: front.uid, gid: front.gid },
-      takenUids: [...takenUids]
-        .filter((uid) => uid >= ACCOUNT_UIDS.first && uid <= ACCOUNT_UIDS.last)
-        .toSorted((a, b) => a - b),
+      takenUids: [...takenUids].filter(isAccountUid).toSorted((a, b) => a - b),
       takenNames: [...new Set(facts.takenNames)].toSorted(),
     },
     conditions: mergeConditions(present?.status?.conditions, stated, now).map((condition) => ({ ...condition })),

@@ -15,6 +15,8 @@ export const TENANT_REASONS = {
   UidsExhausted: 'No user id is free.',
   QuotaPending: 'The server is counting what is in the namespace, and takes nothing new meanwhile.',
   UidClaiming: 'A user id is being claimed.',
+  UidMismatch:
+    'Files of the tenant carry another user id on its host, or files of another tenant carry this one; nothing is changed before that is put right (guide “Operations”).',
   HostNotReady: 'The agent of the host has not told what the host has.',
   Applying: 'The wanted state is being brought about.',
   ApplyFailed: 'The wanted state could not be brought about; it is tried again.',

@@ -28,6 +28,8 @@ export interface Driver<Name extends string, Snapshot, State, A extends Action<N
    */
   owners?(snapshot: Snapshot): Iterable<string>;
   plan(owner: Owner, desired: State, observed: State): readonly A[];
+  /** What is here already, of whomever, that forbids the wanted state: the object is refused as a whole. Pure; absent: never anything. */
+  conflict?(desired: State, snapshot: Snapshot): Conflict | undefined;
   /** What still has to end by itself before the wanted state stands, as a sentence (a child object under its finalizers). Pure; absent: never anything. */
   waitsFor?(owner: Owner, desired: State, observed: State): string | undefined;
   apply(action: A, world: World, signal: AbortSignal): Promise<void>;
@@ -39,6 +41,12 @@ export interface Driver<Name extends string, Snapshot, State, A extends Action<N
     onDrift: (owners: readonly string[] | undefined) => void,
     signal: AbortSignal,
   ): Promise<void>;
+}
+
+/** The word for the object's condition, and the sentence. */
+export interface Conflict {
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** The object for which something exists. Marks on a host carry all of it: after a rebuild from Git the uid differs, and the same name adopts what is there. */

@@ -39,6 +39,9 @@ export interface PlanningOptions<W> {
   readonly drivers: readonly (readonly [string, DriverRuntime<W>])[];
 }
 
+/** What is in an object's way may go without a change of the object. */
+const conflictLookMs = 60_000;
+
 /** The object as the mark of what is made for it. */
 export function ownerOf(object: KubeObject): Owner {
   const { name, namespace = '', uid = '' } = object.metadata;
@@ -73,7 +76,7 @@ export async function planObject<W>(options: PlanningOptions<W>, object: KubeObj
 async function planDrivers<W>(
   options: PlanningOptions<W>,
   subject: { readonly owner: Owner; readonly inputs: unknown; readonly wanted: States | undefined },
-): Promise<PlannedActions> {
+): Promise<PlannedObject> {
   const { owner, inputs, wanted } = subject;
   const desired: Record<string, unknown> = {};
   const observed: Record<string, unknown> = {};
@@ -82,7 +85,10 @@ async function planDrivers<W>(
   for (const [name, { driver, snapshots }] of options.drivers) {
     const state: unknown = wanted === undefined ? driver.nothing : wanted[name];
     const to: unknown = driver.normalize(state);
-    const from: unknown = driver.of(owner, snapshots.peek() ?? (await snapshots.get()));
+    const snapshot: unknown = snapshots.peek() ?? (await snapshots.get());
+    const conflict = driver.conflict?.(to, snapshot);
+    if (conflict !== undefined) return { phase: 'refused', retryAfterMs: conflictLookMs, ...conflict };
+    const from: unknown = driver.of(owner, snapshot);
     desired[name] = to;
     observed[name] = from;
     const actions = driver.plan(owner, to, from) as readonly Action[];

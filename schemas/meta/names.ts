@@ -28,6 +28,10 @@ export const FINALIZERS = {
 /** The range of Unix user ids that tenants get. */
 export const ACCOUNT_UIDS = { first: 20_000, last: 59_999 } as const;
 
+export function isAccountUid(uid: number): boolean {
+  return uid >= ACCOUNT_UIDS.first && uid <= ACCOUNT_UIDS.last;
+}
+
 /** Name of the HostnameClaim of a hostname: `*.x` becomes `wc--any.x`, which no hostname can be (labels refuse `--` at the third place). */
 export function claimNameOf(hostname: string): string {
   return hostname.startsWith('*.') ? `wc--any.${hostname.slice(2)}` : hostname;

@@ -15,6 +15,7 @@ import {
   labClient,
   newShop,
   refusal,
+  shelfDriver,
   shelves,
   widgetController,
   widgetKind,
@@ -160,6 +161,24 @@ t.test('what can not be carried out is stalled, and every other object goes on',
   t.equal(tries, 0, 'the same is not tried again');
   await patch('bad', { spec: { parts: ['common'] } });
   t.equal(conditionOf(await settled('bad', 'Standing'), 'Stalled'), undefined);
+});
+
+t.test('what is in the way of an object refuses it as a whole, until that is gone', async (t) => {
+  const { client, shop, start, settled, patch } = await setUp(t);
+  const upper = shelfDriver('upper');
+  upper.conflict = (desired, snapshot) => {
+    const isTaken = snapshot.get('Widget/default/other')?.isDisjointFrom(desired) === false;
+    return isTaken ? { reason: 'PartTaken', message: 'Another widget has such a part.' } : undefined;
+  };
+  shop.upper.set('Widget/default/other', new Set(['b']));
+  await start({ drivers: { lower: shelfDriver('lower'), upper } });
+  await client.create(widgetType, aWidget('one', { parts: ['a', 'b'] }));
+  const refused = await settled('one', 'PartTaken');
+  t.match(conditionOf(refused, 'Stalled'), { status: 'True', message: 'Another widget has such a part.' });
+  t.same(shop.history, [], 'nothing was made, not even where nothing is in the way');
+  shop.upper.delete('Widget/default/other');
+  await patch('one', { metadata: { annotations: { 'hosting.wcp360.io/requested-at': 'now' } } });
+  await settled('one', 'Standing');
 });
 
 t.test('a failure is told with its count and the next try, and tried until it goes', async (t) => {

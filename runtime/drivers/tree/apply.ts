@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
+import { RefusedError } from '#runtime/base/errors.ts';
 import type { Host } from '#runtime/host/host.ts';
+import { isAccountUid } from '#schemas/meta/names.ts';
+import { uidMismatch } from './conflict.ts';
 import { absolute, keepDirectory, keepWhatIsOthers } from './keep.ts';
 import { readMark, writeMark } from './mark.ts';
 import type { OwnedDirectory, TreeAction } from './model.ts';
@@ -29,13 +32,14 @@ export async function applyTree(action: TreeAction, { host }: TreeWorld, signal:
   }
 }
 
-/** Notes first, so that what a crash leaves half made is known to be ours. */
+/** Notes first, so that what a crash leaves half made is known to be ours. RefusedError `UidMismatch` for what carries the number of another tenant. */
 async function makeDirectories(
   owner: string,
   wanted: readonly OwnedDirectory[],
   host: Host,
   signal: AbortSignal,
 ): Promise<void> {
+  await refuseOthers(wanted, host, signal);
   const mark = await readMark(host, owner, signal);
   const paths = new Set(wanted.map(({ path }) => path));
   const noted = [
@@ -50,6 +54,20 @@ async function makeDirectories(
   const isThere = (await host.facts(absolute(host, top.path), signal)) !== undefined;
   if (!isThere && inside.length > 0) await makeWhole(top, inside, host, signal);
   else for (const directory of wanted) await makeOne(directory, host, signal);
+}
+
+/** No directory ever passes from one tenant's number to another: what marks do not tell (they may be lost) shows here. */
+async function refuseOthers(wanted: readonly OwnedDirectory[], host: Host, signal: AbortSignal): Promise<void> {
+  const places = wanted.map(({ path }) => absolute(host, path));
+  const facts = await host.factsOf([...places, ...places.map((place) => posix.dirname(place))], signal);
+  for (const [index, { path, uid }] of wanted.entries()) {
+    const place = places[index] ?? '';
+    const found = facts.get(place)?.uid ?? uid;
+    const isTenants = (facts.get(posix.dirname(place))?.uid ?? 0) !== 0;
+    if (isTenants || found === uid || !isAccountUid(found)) continue;
+    const { reason, message } = uidMismatch(`Directory ${path} carries user id ${found} on this host, not ${uid}.`);
+    throw new RefusedError(reason, message);
+  }
 }
 
 /** Finishes a new tree where only root can enter, then puts it in place by one rename. */

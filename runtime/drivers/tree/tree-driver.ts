@@ -1,5 +1,6 @@
 import { ownerId, type Driver } from '#runtime/drivers/driver.ts';
 import { applyTree, type TreeWorld } from './apply.ts';
+import { conflictOf } from './conflict.ts';
 import type { Tree, TreeAction } from './model.ts';
 import { advanceTrees, observeTrees, type TreesSnapshot } from './observe.ts';
 import { planTree } from './plan.ts';
@@ -13,8 +14,9 @@ export const treeDriver: Driver<'tree', TreesSnapshot, Tree, TreeAction, TreeWor
   normalize: (desired) => desired,
   observe: (world, signal) => observeTrees(world.host, signal),
   advance: advanceTrees,
-  of: (owner, snapshot) => snapshot.get(ownerId(owner)) ?? noTree,
+  of: (owner, { trees }) => trees.get(ownerId(owner)) ?? noTree,
   plan: planTree,
+  conflict: conflictOf,
   apply: applyTree,
   settle: async () => undefined,
 };

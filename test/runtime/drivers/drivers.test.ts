@@ -1,11 +1,13 @@
+import fc from 'fast-check';
 import t from 'tap';
 import { RefusedError } from '#runtime/base/errors.ts';
+import { isEqual } from '#runtime/base/json.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { nginxDriver, ownersOf, type Site } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
-import { treeDriver, type Tree } from '#runtime/drivers/tree/index.ts';
+import { readCarriedUids, treeDriver, type Tree } from '#runtime/drivers/tree/index.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
 import { aPool, aSite } from '#test/builders/sites.ts';
 import { driverContract, reach } from '#test/contracts/driver.ts';
@@ -195,6 +197,88 @@ t.test(
     each.match(await host.facts(path, signal), { type: 'directory', uid: 20001, gid: 33 });
   },
 );
+
+/** What a tenant has, and its sites, each of which is wanted or kept. */
+function siteTree(tenant: string, uid: number, keptAt?: string): Tree {
+  const place = `tenants/${tenant}/domains/shop`;
+  if (keptAt !== undefined) return { directories: new Map(), kept: new Map([[place, keptAt]]) };
+  const own = { mode: 0o2750, uid, gid: 33 };
+  return { directories: new Map([place, `${place}/public`].map((path) => [path, own])), kept: new Map() };
+}
+
+t.test(
+  'nothing is wanted for a tenant under one number while files carry another, or files of another this one',
+  async (each) => {
+    const host = machineWith([]);
+    const world = { host };
+    const zoo: Owner = { ...owner, namespace: 'zoo' };
+    const conflict = async (desired: Tree): Promise<string | undefined> =>
+      treeDriver.conflict?.(desired, await treeDriver.observe(world, signal))?.message;
+    each.equal(await conflict(siteTree('acme', 20_001)), undefined);
+    await reach(treeDriver, world, owner, siteTree('acme', 20_001));
+    const whereabouts = [siteTree('acme', 20_001), siteTree('acme', 20_001, 'kept/domain/acme/shop/u1')];
+    for (const there of whereabouts) {
+      await reach(treeDriver, world, owner, there);
+      each.equal(await conflict(siteTree('acme', 20_001)), undefined);
+      each.match(
+        await conflict(siteTree('acme', 20_002)),
+        'Files of acme carry user id 20001 on this host, not 20002.',
+      );
+      each.match(await conflict(siteTree('zoo', 20_001)), 'Files of another tenant carry user id 20001 on this host.');
+      each.equal(await conflict(siteTree('zoo', 20_002)), undefined);
+    }
+    each.equal(await conflict(treeDriver.nothing), undefined, 'what ends needs no number');
+    await reach(treeDriver, world, zoo, siteTree('zoo', 20_002));
+    each.strictSame(
+      [...(await readCarriedUids(host, signal))],
+      [
+        ['acme', [20_001]],
+        ['zoo', [20_002]],
+      ],
+    );
+  },
+);
+
+t.test('a directory never passes to another number, even where nobody remembers whose it is', async (each) => {
+  const host = machineWith([]);
+  const world = { host };
+  await reach(treeDriver, world, owner, siteTree('acme', 20_001));
+  host.byHand(`${root}/state/tree`, undefined);
+  const before = host.treeHash();
+  await each.rejects(reach(treeDriver, world, owner, siteTree('acme', 20_002)), RefusedError);
+  each.equal(host.treeHash(), before, 'not even a note is left');
+  await reach(treeDriver, world, owner, siteTree('acme', 20_001));
+});
+
+t.test('which numbers are carried is known without looking, whatever was done', async () => {
+  const numbers = { acme: 20_001, zoo: 20_002 };
+  const step = fc.record({
+    tenant: fc.constantFrom('acme' as const, 'zoo' as const),
+    kind: fc.constantFrom('Domain', 'RetainedData'),
+    act: fc.constantFrom('make', 'keep', 'end'),
+  });
+  const isKnown = async (
+    steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[],
+  ): Promise<boolean> => {
+    const host = machineWith([]);
+    let snapshot = await treeDriver.observe({ host }, signal);
+    for (const { tenant, kind, act } of steps) {
+      const who: Owner = { kind, namespace: tenant, name: 'shop', uid: 'u' };
+      const isKept = act === 'keep' || (act === 'make' && kind === 'RetainedData');
+      const kept = isKept ? `kept/domain/${tenant}/shop` : undefined;
+      const done = await reach(
+        treeDriver,
+        { host },
+        who,
+        act === 'end' ? treeDriver.nothing : siteTree(tenant, numbers[tenant], kept),
+      );
+      snapshot = treeDriver.advance?.(snapshot, done) ?? (await treeDriver.observe({ host }, signal));
+    }
+    const told = [...snapshot.carried.byTenant].map(([tenant, uids]) => [tenant, [...uids.keys()]] as const);
+    return isEqual(Object.fromEntries(told), Object.fromEntries(await readCarriedUids(host, signal)));
+  };
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 8 }), isKnown));
+});
 
 t.test('a record that another owner took over is not deleted by the first', async (each) => {
   const host = machineWith(['front', 'front/sites', 'front/auth']);
