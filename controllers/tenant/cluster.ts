@@ -9,6 +9,7 @@ import { uidClaimKind, type UIDClaim } from '#schemas/v1alpha1/uid-claim.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, type Watch } from '#runtime/manager/controller.ts';
+import { heldBy, heldUidIndexes, heldUnder } from '#controllers/held-uids.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
@@ -45,6 +46,7 @@ export function createTenantClusterController<W extends ClusterWorld>({ uids }: 
     indexes: [
       { kind: tenantKind, index: tenantsByHost },
       { kind: tenantKind, index: { name: BY_PARENT, valuesOf: parentNameOf } },
+      ...heldUidIndexes,
     ],
     gather: gatherTenantCluster,
     desired: (tenant, inputs) => ({
@@ -71,10 +73,13 @@ const tenantClusterWatches: readonly Watch[] = [
   { kind: namespaceKind, keysOf: (namespace, cache) => labelledKeys(namespace, cache) },
   { kind: roleBindingKind, keysOf: (binding) => tenantLabelOf(binding) },
   { kind: resourceQuotaKind, keysOf: (quota) => tenantLabelOf(quota) },
-  { kind: uidClaimKind, keysOf: (claim) => [{ name: (claim as UIDClaim).spec.tenantRef.name }] },
+  { kind: uidClaimKind, keysOf: (claim, cache) => interestedIn(claim as UIDClaim, cache) },
   {
     kind: hostKind,
-    keysOf: (_host, cache) => keysOf(cache.list(tenantKind).filter((tenant) => tenant.status?.host === undefined)),
+    keysOf: (host, cache) => [
+      ...keysOf(cache.list(tenantKind).filter((tenant) => tenant.status?.host === undefined)),
+      ...heldBy(host).map(({ tenant }) => ({ name: tenant })),
+    ],
   },
   { kind: domainKind, keysOf: (domain, cache) => leavingTenantOf(domain, cache) },
 ];
@@ -88,6 +93,12 @@ function relativesOf(changed: Tenant, cache: Cache): readonly ObjectKey[] {
   const parent = changed.spec.parentRef?.name;
   const siblings = parent === undefined ? [] : cache.byIndex(tenantKind, BY_PARENT, parent);
   return keysOf([...cache.byIndex(tenantKind, BY_PARENT, changed.metadata.name), ...siblings]);
+}
+
+/** Whose the number is, and whose files carry it: it may be free for them now. */
+function interestedIn({ metadata, spec }: UIDClaim, cache: Cache): readonly ObjectKey[] {
+  const holders = heldUnder(Number(metadata.name), cache).map(({ tenant }) => tenant);
+  return [spec.tenantRef.name, ...holders].map((name) => ({ name }));
 }
 
 function tenantLabelOf(object: KubeObject): readonly ObjectKey[] {

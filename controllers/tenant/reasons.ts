@@ -14,7 +14,7 @@ export const TENANT_REASONS = {
     'No host takes the tenant: all are out of service, lack the labels asked for, or use its name for an account of their own.',
   UidsExhausted: 'No user id is free.',
   QuotaPending: 'The server is counting what is in the namespace, and takes nothing new meanwhile.',
-  UidClaiming: 'A user id is being claimed.',
+  UidClaiming: 'A user id is being claimed, or exchanged for the one that the tenant’s files carry.',
   UidMismatch:
     'Files of the tenant carry another user id on its host, or files of another tenant carry this one; nothing is changed before that is put right (guide “Operations”).',
   HostNotReady: 'The agent of the host has not told what the host has.',

@@ -21,7 +21,7 @@ interface World {
 /** UIDClaims by the name of their tenant. */
 export const BY_TENANT = 'tenant';
 
-const byTenant: CacheIndex = {
+export const byTenant: CacheIndex = {
   name: BY_TENANT,
   valuesOf: (claim: KubeObject) => [(claim as UIDClaim).spec.tenantRef.name],
 };
@@ -35,7 +35,7 @@ export interface UidsDriver<W> extends Driver<'uids', Cache, ClaimedUid, UidsAct
 
 /**
  * Claims user ids. A claim is created, never applied: whoever creates it first has the number, the other gets ApiError AlreadyExists, is tried again
- * with back-off and asks for the next free one. Never given back here: controllers/uid-claim knows when nothing carries a number any more.
+ * with back-off and asks for the next free one. Never given back here: the controller of UIDClaims knows when one is not needed, or was a mistake.
  */
 export function createUidsDriver<W extends World>(): UidsDriver<W> {
   return {

@@ -3,6 +3,7 @@ import { createHostControllers } from '#controllers/index.ts';
 import { placedPreview } from '#controllers/domain/placed-preview.ts';
 import type { HostWorld } from '#controllers/parts.ts';
 import { createStoreGuard } from '#controllers/host/store-guard.ts';
+import { tellUids } from '#controllers/host/uid-teller.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { systemClock } from '#runtime/base/clock.ts';
@@ -78,6 +79,8 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
     hostSelector: { host: config.hostName },
     planRequests: { kind: planRequestKind, leads: false, systemNamespace: 'wcp360-system', place: placedPreview },
   });
+  const telling = { client, host, hostName: config.hostName, cache: manager.cache, clock: systemClock, log, signal };
+  void manager.synced.then(async () => await tellUids(telling)).catch(() => undefined);
   resyncOnSignal(() => manager.resync(), signal);
   await serveMetrics(config.metricsListen, metrics, signal);
   await keepHouse({ host, log, signal });

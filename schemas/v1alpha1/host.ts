@@ -1,4 +1,4 @@
-import { conditionsField, LENGTHS, observedGenerationField, textField } from '#schemas/meta/fragments.ts';
+import { conditionsField, LENGTHS, nameField, observedGenerationField, textField } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import { phpVersionField } from './limits.ts';
@@ -84,6 +84,19 @@ export const hostKind = defineKind({
             description: 'User ids in the range of tenants that the machine uses otherwise.',
             maxItems: 4096,
             items: uidField,
+          },
+          heldUids: {
+            type: 'array',
+            description:
+              'User ids that files of tenants carry on the machine while the store does not say so there: after a loss of the store, or of tenants that are gone. No other tenant gets such a number. Absent until the agent has looked.',
+            'x-kubernetes-list-type': 'atomic',
+            maxItems: 20_000,
+            items: {
+              type: 'object',
+              description: 'A number and whose files carry it.',
+              required: ['tenant', 'uid'],
+              properties: { tenant: nameField('The tenant.'), uid: uidField },
+            },
           },
           takenNames: {
             type: 'array',

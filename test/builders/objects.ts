@@ -79,6 +79,7 @@ export function aHost(over: Part = {}): Host {
     accounts: false,
     front: { uid: 33, gid: 33 },
     takenUids: [],
+    heldUids: [],
     takenNames: [],
   };
   const ready = {

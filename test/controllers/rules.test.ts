@@ -1,19 +1,24 @@
 import t from 'tap';
 import fc from 'fast-check';
+import { required } from '#runtime/base/errors.ts';
 import { contains, parseAddress, parseNetwork } from '#controllers/domain/host/networks.ts';
 import { phpBytes } from '#controllers/domain/host/php.ts';
 import { poolNameOf } from '#controllers/domain/host/desired.ts';
 import { proxyTargetOf } from '#controllers/domain/host/proxy.ts';
+import { isMistaken } from '#controllers/held-uids.ts';
+import { heldUids, isUrgent, statedUids } from '#controllers/host/held-uids.ts';
 import { hostStatus, type HostFacts } from '#controllers/host/registration.ts';
 import { ancestorsOf, isPublicSuffix } from '#controllers/hostname-claim/ancestors.ts';
 import { hostnameClaimIndexes } from '#controllers/hostname-claim/indexes.ts';
 import { judgeHostname } from '#controllers/hostname-claim/judge.ts';
 import { chooseHost } from '#controllers/tenant/cluster/placement.ts';
 import { uidOf } from '#controllers/tenant/cluster/uids.ts';
+import { isAccountUid } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import type { Tenant } from '#schemas/index.ts';
 import { aCache } from '#test/builders/cache.ts';
 import { allIndexes, controllers } from '#test/builders/controllers.ts';
-import { aDomain, aHost, aHostnameClaim, aTenant, aUidClaim } from '#test/builders/objects.ts';
+import { aDomain, aHost, aHostnameClaim, aRetainedData, aTenant, aUidClaim } from '#test/builders/objects.ts';
 
 void t.test('names above a hostname end below the public suffix', async (t) => {
   t.same(ancestorsOf('a.b.acme.example'), ['b.acme.example', 'acme.example']);
@@ -193,25 +198,145 @@ void t.test('names of pools are short, and as different as the Domains', async (
   t.not(long, named('a'.repeat(32), `${'b'.repeat(60)}-2`));
 });
 
-void t.test('a tenant keeps its number, and gets the same one again after a loss of the store', async (t) => {
-  const cache = (...claims: readonly KubeObject[]) => aCache(claims, allIndexes);
-  const first = uidOf('acme', () => false, cache());
-  t.ok(first !== undefined && first.number >= 20_000 && first.number <= 59_999);
+const holding = (held: Readonly<Record<string, readonly number[]>>, name = 'web1'): KubeObject => {
+  const heldUids = Object.entries(held).flatMap(([tenant, uids]) => uids.map((uid) => ({ tenant, uid })));
+  return aHost({ metadata: { name }, status: { capabilities: { heldUids } } });
+};
+const unplaced = (name: string, status: object = {}): Tenant =>
+  aTenant({ metadata: { name }, status: { host: undefined, uid: undefined, ...status } });
+
+void t.test('a tenant has the number that it claimed, that its files carry, that it had, or a free one', async (t) => {
+  const acme = unplaced('acme');
+  const asked = (world: readonly KubeObject[], tenant = acme): unknown =>
+    uidOf(tenant, aCache([tenant, ...world], allIndexes));
+  const free = (number: number): object => ({ number, isClaimed: false });
+  const { number: first } = asked([]) as { readonly number: number };
+  t.ok(isAccountUid(first));
+  t.same(asked([]), free(first), 'the same whenever it is asked');
+  t.same(asked([aUidClaim(20_005, 'acme')]), { number: 20_005, isClaimed: true });
+  t.same(asked([holding({ acme: [20_007] })]), free(20_007));
+  t.same(asked([], unplaced('acme', { uid: 20_009 })), free(20_009), 'its claim was lost');
+  t.same(asked([holding({ acme: [20_007] })], unplaced('acme', { uid: 20_009 })), free(20_007));
+  t.same(asked([holding({ acme: [20_007] }), aUidClaim(20_007, 'other'), aTenant({ metadata: { name: 'other' } })]), {
+    pending: { reason: 'UidClaiming', message: 'Another tenant gives back the user id that the tenant’s files carry.' },
+  });
+  const taken = aHost({ status: { capabilities: { takenUids: [first] } } });
   t.same(
-    uidOf('acme', () => false, cache()),
-    first,
+    asked([taken, aUidClaim(first + 1, 'other'), holding({ kept: [first + 2] }, 'web2')]),
+    free(first + 3),
+    'a machine’s own, a claimed and a held one are passed over',
   );
-  t.same(
-    uidOf('acme', () => false, cache(aUidClaim(20_005, 'acme'))),
-    { number: 20_005, isClaimed: true },
-  );
-  const next = uidOf('acme', (uid) => uid === first?.number, cache(aUidClaim(Number(first?.number) + 1, 'other')));
-  t.equal(next?.number, Number(first?.number) + 2, 'what a host or another tenant has is passed over');
-  t.equal(
-    uidOf('acme', () => true, cache()),
-    undefined,
-  );
+  const everyClaimed = { ...aCache([], allIndexes), get: () => aUidClaim(20_000, 'other') as never };
+  t.match(uidOf(acme, everyClaimed), { pending: { reason: 'UidsExhausted' } });
 });
+
+void t.test('a claim goes back when files say otherwise and nothing can have been made under it', async (t) => {
+  const keptOn = (host: string): KubeObject => aRetainedData({ spec: { host } });
+  const isMistakenIn = (world: readonly KubeObject[], status: object = {}): boolean =>
+    isMistaken(aUidClaim(20_000, 'acme'), aCache([unplaced('acme', status), ...world], allIndexes));
+  const cases: readonly (readonly [why: string, isIt: boolean, world: readonly KubeObject[], status?: object])[] = [
+    ['nobody holds anything', false, [holding({})]],
+    ['its files carry another number', true, [holding({ acme: [20_001] })]],
+    ['… which somebody else has', false, [holding({ acme: [20_001] }), aUidClaim(20_001, 'other')]],
+    ['… which files of another carry elsewhere', false, [holding({ acme: [20_001] }), holding({ zoo: [20_001] }, 'b')]],
+    ['files of another carry it', true, [holding({ zoo: [20_000] })]],
+    ['… and its own, too', false, [holding({ zoo: [20_000], acme: [20_000] })]],
+    ['some of its files carry it', false, [holding({ acme: [20_000, 20_001] })]],
+    ['data of it is kept under it elsewhere', false, [holding({ acme: [20_001] }), keptOn('web2')]],
+    ['… on the host that says so', true, [holding({ acme: [20_001] }), keptOn('web1')]],
+    ['it is on the host that says so', true, [holding({ acme: [20_001] })], { host: 'web1' }],
+    ['it is on another host', false, [holding({ acme: [20_001] })], { host: 'web2' }],
+  ];
+  for (const [why, isIt, world, status] of cases) t.equal(isMistakenIn(world, status), isIt, why);
+  const deleting = { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['x.example/y'] } };
+  const leaving = [aTenant(deleting), holding({ acme: [20_001] })];
+  t.notOk(isMistaken(aUidClaim(20_000, 'acme'), aCache(leaving, allIndexes)), 'who is leaving keeps it to the end');
+});
+
+interface Candidate {
+  readonly name: string;
+  readonly carries: number;
+  readonly isHeld: boolean;
+  readonly isPlaced: boolean;
+}
+
+/** The claims (number → tenant) after the leader has looked at each of them and at each tenant once. */
+function claimsAfter(before: ReadonlyMap<number, string>, candidates: readonly Candidate[]): Map<number, string> {
+  const held = Object.fromEntries(
+    candidates.filter(({ isHeld }) => isHeld).map(({ name, carries }) => [name, [carries]]),
+  );
+  const tenants = candidates.map(({ name, isHeld, isPlaced }) =>
+    unplaced(name, isHeld && isPlaced ? { host: 'web1' } : {}),
+  );
+  const claims = [...before].map(([uid, name]) => aUidClaim(uid, name));
+  const cache = aCache([...tenants, ...claims, holding(held)], allIndexes);
+  const after = new Map([...before].filter((_, index) => !isMistaken(required(claims[index], 'the claim'), cache)));
+  for (const tenant of tenants) {
+    const uid = uidOf(tenant, cache);
+    if ('number' in uid && !uid.isClaimed && !after.has(uid.number)) after.set(uid.number, tenant.metadata.name);
+  }
+  return after;
+}
+
+void t.test(
+  'whoever claimed what before hosts could tell, everybody ends with the number of the own files',
+  async () => {
+    const numbers = fc.shuffledSubarray([20_000, 20_001, 20_002, 20_003, 20_004], { minLength: 5 });
+    const facts = fc.record({ isHeld: fc.boolean(), isPlaced: fc.boolean(), isEarly: fc.boolean() });
+    const all = fc.array(facts, { minLength: 5, maxLength: 5 });
+    const isRight = (
+      carried: readonly number[],
+      claimed: readonly number[],
+      known: readonly (Omit<Candidate, 'name' | 'carries'> & { isEarly: boolean })[],
+    ): boolean => {
+      const candidates = known.map((each, index) => ({
+        ...each,
+        name: `tenant${index}`,
+        carries: carried[index] ?? 0,
+      }));
+      const early = candidates.flatMap(({ isEarly, name }, index) =>
+        isEarly ? [[claimed[index] ?? 0, name] as const] : [],
+      );
+      let claims = new Map(early);
+      for (let round = 0; round < 10; round += 1) claims = claimsAfter(claims, candidates);
+      const own = new Map([...claims].map(([uid, name]) => [name, uid]));
+      return (
+        own.size === 5 &&
+        claims.size === 5 &&
+        candidates.every(({ isHeld, name, carries }) => !isHeld || own.get(name) === carries)
+      );
+    };
+    fc.assert(fc.property(numbers, numbers, all, isRight));
+  },
+);
+
+void t.test(
+  'a host tells of tenants whose files carry what the store does not say, and of who shares with them',
+  async (t) => {
+    const stated = statedUids(
+      'web1',
+      aCache([aTenant(), unplaced('new'), aRetainedData({ spec: { tenantRef: { name: 'gone' }, userId: 20_001 } })]),
+    );
+    const told = (carried: Readonly<Record<string, readonly number[]>>): readonly string[] =>
+      heldUids(new Map(Object.entries(carried)), stated).map(({ tenant, uid }) => `${tenant} ${uid}`);
+    t.same(told({ acme: [20_000], gone: [20_001] }), []);
+    t.same(told({ acme: [20_002], gone: [20_001] }), ['acme 20002']);
+    t.same(told({ acme: [20_002, 20_000] }), ['acme 20000', 'acme 20002']);
+    t.same(told({ zoo: [20_000], acme: [20_000] }), ['acme 20000', 'zoo 20000']);
+    t.same(told({ zoo: [20_009], new: [20_008] }), ['new 20008', 'zoo 20009']);
+    const many = Object.fromEntries(Array.from({ length: 20_001 }, (_, index) => [`t${index}`, [index]]));
+    t.equal(told(many).length, 20_000, 'an object holds no more');
+    const [one, two] = [
+      { tenant: 'acme', uid: 20_000 },
+      { tenant: 'zoo', uid: 20_001 },
+    ];
+    t.ok(isUrgent([], undefined), 'the first word');
+    t.ok(isUrgent([], [one]), 'the last one');
+    t.ok(isUrgent([one, two], [one]), 'a number that nobody was warned of');
+    t.notOk(isUrgent([one], [one, two]), 'what is over can wait');
+    t.notOk(isUrgent([], []));
+  },
+);
 
 void t.test('a tenant goes to the host that takes it and has the fewest, and stays there', async (t) => {
   const tenant = aTenant({ status: { host: undefined } });
@@ -223,6 +348,8 @@ void t.test('a tenant goes to the host that takes it and has the fewest, and sta
   t.equal(chosen([web('web1'), web('web2')]), 'web2', 'web1 has one already');
   t.equal(chosen([web('web1'), web('web2', { spec: { unschedulable: true } })]), 'web1');
   t.equal(chosen([web('web2', { status: { conditions: [] } })]), undefined, 'not ready');
+  t.equal(chosen([web('web1', { status: { capabilities: { heldUids: undefined } } })]), undefined, 'not looked yet');
+  t.equal(chosen([holding({ acme: [20_001] }), web('web2')]), 'web1', 'where its files are');
   t.equal(
     chosen([web('web1', { status: { capabilities: { takenNames: ['acme'] } } })]),
     undefined,

@@ -3,6 +3,7 @@ import { createClusterParts } from '#controllers/cluster-parts.ts';
 import { hostObject, hostStatus, type HostFacts } from '#controllers/host/registration.ts';
 import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
 import { createStoreGuard } from '#controllers/host/store-guard.ts';
+import { tellUids } from '#controllers/host/uid-teller.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { ClusterWorld, HostWorld } from '#controllers/parts.ts';
 import { systemClock } from '#runtime/base/clock.ts';
@@ -168,12 +169,17 @@ async function startProgram(starting: Starting): Promise<Running> {
         })
       : startManager<HostWorld>(await agentOptions(starting, { ...common, mortal }));
   await Promise.race([manager.synced, mortal.died]);
+  const { cache } = manager;
+  const host = starting.machine.seenBy(mortal);
+  const telling =
+    starting.program === 'agent' ? tellUids({ ...common, host, hostName, cache, clock: systemClock, lookMs: 50 }) : [];
   return {
     manager,
     mortal,
     stop: async () => {
       stop.abort(new Error('the program was stopped'));
       await manager.close();
+      await telling;
     },
   };
 }

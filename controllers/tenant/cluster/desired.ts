@@ -14,8 +14,8 @@ const RBAC = 'rbac.authorization.k8s.io';
 const COUNTED = ['domains', 'databases', 'mailboxes'] as const;
 
 /** The host that a tenant is on, or goes to now: not before it has its user id, without which a host can do nothing for it. */
-export function placeOf(inputs: TenantClusterInputs): string | undefined {
-  return inputs.uid.isClaimed ? inputs.host : undefined;
+export function placeOf(tenant: Tenant, inputs: TenantClusterInputs): string | undefined {
+  return inputs.uid.isClaimed ? inputs.host : tenant.status?.host;
 }
 
 /** Everything in the API that a tenant is made of. */
@@ -94,7 +94,7 @@ function ownersBinding(tenant: Tenant): KubeObject {
 }
 
 function agentBindings(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
-  const host = placeOf(inputs);
+  const host = placeOf(tenant, inputs);
   if (host === undefined) return [];
   const binding = inNamespace(roleBindingKind, tenant, 'wcp360-agent');
   return [

@@ -1,7 +1,6 @@
 import { namespaceKind, resourceQuotaKind, roleBindingKind } from '#schemas/meta/builtin.ts';
 import { LABELS } from '#schemas/meta/names.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
-import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { packageKind, type Package } from '#schemas/v1alpha1/package.ts';
 import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -25,8 +24,8 @@ export function gatherTenantCluster(tenant: Tenant, cache: Cache): TenantCluster
   const effective = effectiveOf(tenant, pack, suspensionOf(tenant, parents));
   const overdrawn = overdrawnParent(tenant, effective, parents[0], cache);
   if (overdrawn !== undefined) return overdrawn;
-  const uid = claimedUid(tenant, cache);
-  if (uid === undefined) return { pending: { reason: 'UidsExhausted', message: 'No user id is free.' } };
+  const uid = uidOf(tenant, cache);
+  if (isPending(uid)) return uid;
   return { ...namespace, effective, uid, ...placementOf(tenant, cache) };
 }
 
@@ -49,10 +48,11 @@ function overdrawnParent(
 
 function leavingInputs(tenant: Tenant, cache: Cache): TenantClusterInputs {
   const { effective = {} } = tenant.status ?? {};
+  const uid = uidOf(tenant, cache);
   return {
     ...occupationOf(tenant, cache),
     effective,
-    uid: claimedUid(tenant, cache) ?? { number: 0, isClaimed: false },
+    uid: isPending(uid) ? { number: 0, isClaimed: false } : uid,
     ...(tenant.status?.host === undefined ? {} : placementOf(tenant, cache)),
   };
 }
@@ -123,11 +123,6 @@ function ageOf(pack: Package): string {
 
 function compareTexts(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
-}
-
-function claimedUid(tenant: Tenant, cache: Cache): TenantClusterInputs['uid'] | undefined {
-  const taken = new Set(cache.list(hostKind).flatMap((host) => host.status?.capabilities?.takenUids ?? []));
-  return uidOf(tenant.metadata.name, (uid) => taken.has(uid), cache);
 }
 
 function placementOf(tenant: Tenant, cache: Cache): Pick<TenantClusterInputs, 'host' | 'unplaced'> {

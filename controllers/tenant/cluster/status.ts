@@ -27,10 +27,11 @@ export function tenantClusterStatus(
 type Fields = Pick<NonNullable<Tenant['status']>, 'host' | 'uid' | 'effective'>;
 
 function gatheredFields(tenant: Tenant, inputs: TenantClusterInputs): Fields {
-  const host = placeOf(inputs) ?? tenant.status?.host;
+  const host = placeOf(tenant, inputs) ?? tenant.status?.host;
+  const uid = inputs.uid.isClaimed ? inputs.uid.number : tenant.status?.uid;
   return {
     ...(host === undefined ? {} : { host }),
-    ...(inputs.uid.isClaimed ? { uid: inputs.uid.number } : {}),
+    ...(uid === undefined ? {} : { uid }),
     effective: inputs.effective,
   };
 }
