@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Site, SiteServe } from '#runtime/drivers/nginx/index.ts';
 import { serving } from '#test/lab/serving.ts';
@@ -21,6 +21,10 @@ async function neighbours(lab: FrontLab, record: Partial<Site>): Promise<string 
   lab.file('public/index.html', 'page of zoo', 'zoo');
   const body = await visited(lab, record);
   return body === 'page of zoo' ? body : undefined;
+}
+
+function tells(path: string, word: string): boolean {
+  return existsSync(path) && readFileSync(path, 'utf8').includes(word);
 }
 
 const base = ({ root }: FrontLab, tenant: string): string => `${root}/tenants/${tenant}/domains/shop`;
@@ -55,9 +59,12 @@ export const recordAttacks: readonly RecordAttack[] = [
     name: 'a record names a log elsewhere',
     against: ['logs lie below tenants'],
     run: async (lab) => {
-      const [elsewhere, other] = ['elsewhere', 'other.access'].map((name) => `${lab.root}/front/logs/${name}.log`);
-      await visited(lab, { accessLog: elsewhere ?? '' });
-      const log = await soon(async () => [elsewhere, other].find((path) => existsSync(path ?? '')));
+      const [elsewhere = '', other = ''] = ['elsewhere', 'other.access'].map(
+        (name) => `${lab.root}/front/logs/${name}.log`,
+      );
+      await visited(lab, { accessLog: elsewhere }, '/told-where');
+      // The other one tells of requests that came before, too.
+      const log = await soon(async () => [elsewhere, other].find((path) => tells(path, '/told-where')));
       return log === elsewhere ? log : undefined;
     },
   },
