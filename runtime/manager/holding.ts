@@ -33,7 +33,8 @@ export function createHolding<W>(options: HoldingOptions<W>): Holding {
   return {
     hold: async (object, signal) => await hold(options, { object, finalizer }, signal),
     release: async (object, signal) => {
-      const done = hasHost(object) ? [finalizer] : [finalizer, FINALIZERS.host];
+      const isHosts = options.controller.goesToHost === undefined || hasHost(object);
+      const done = isHosts ? [finalizer] : [finalizer, FINALIZERS.host];
       return await dropFinalizers(options, { object, done }, signal);
     },
   };
