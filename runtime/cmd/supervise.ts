@@ -11,7 +11,7 @@ import { hashUnit } from '#runtime/host/local/unit-hash.ts';
 import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
 import type { ProgramArgs } from './flags.ts';
 import { applyDefinitions, awaitReady } from './instance/definitions.ts';
-import { adminKubeconfigOf, apiUrl, layoutOf, mountPoint, type Layout } from './instance/layout.ts';
+import { adminKubeconfigOf, apiUrl, hasOwnServer, layoutOf, mountPoint, type Layout } from './instance/layout.ts';
 import { mountInstance } from './instance/namespace.ts';
 import { buildOf, notePhase, type Phase } from './instance/prepare.ts';
 import { writeSupervisor } from './instance/supervisor-record.ts';
@@ -59,14 +59,14 @@ type Note = (name: Phase['name'], message: string) => Promise<void>;
 async function startAll(start: Start, note: Note): Promise<void> {
   const { config, services, log, signal } = start;
   const layout = layoutOf(mountPoint);
-  if (config.kubeconfig === undefined) await startServer(start, note);
-  else await note('server', `using the one that ${config.kubeconfig} names`);
+  if (hasOwnServer(config)) await startServer(start, note);
+  else await leaveServer(start, note);
   const kubeconfig = adminKubeconfigOf(layout, config);
   const client = createClient({ ...(await loadKubeconfig({ path: kubeconfig })), userAgent: 'wcpd-up' });
   await awaitReady(client, signal);
   await note('definitions', 'applying kinds, roles and the default package');
   await applyDefinitions(client, { manifests: join(mountPoint, 'lib/manifests'), hostName: config.hostName }, signal);
-  if (config.kubeconfig === undefined) await client.close();
+  if (hasOwnServer(config)) await client.close();
   else {
     const tokens = { client, layout, hostName: config.hostName, log };
     void keepTokens({ ...tokens, renewAtMs: await placeTokens(tokens, signal) }, signal);
@@ -75,6 +75,13 @@ async function startAll(start: Start, note: Note): Promise<void> {
   for (const name of ['controller', 'agent'] as const) {
     await services.start(programUnit(name, await stateOf(layout, name)), signal);
   }
+}
+
+/** Another server is used from now on: that of the instance's own goes, after its clients, for whose watches it would wait. */
+async function leaveServer({ config, services, signal }: Start, note: Note): Promise<void> {
+  await note('server', `using the one that ${config.kubeconfig} names`);
+  if ((await services.get('server', signal)) === undefined) return;
+  for (const name of ['agent', 'controller', 'server', 'etcd']) await services.stop(name, signal);
 }
 
 async function startServer({ config, services, signal }: Start, note: Note): Promise<void> {
@@ -90,6 +97,7 @@ async function startServer({ config, services, signal }: Start, note: Note): Pro
   if (isReplaced) for (const name of ['agent', 'controller']) await services.stop(name, signal);
   await services.start(server, signal);
 }
+
 /** What a running program was started with: another bundle, other settings or another way to the server make another unit. */
 async function stateOf(layout: Layout, name: ProgramName): Promise<string> {
   const hash = createHash('sha256').update(await readFile(join(layout.config, `${name}.yaml`)));

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProgramArgs } from './flags.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
-import { adminKubeconfigOf, layoutOf, type Layout } from './instance/layout.ts';
+import { adminKubeconfigOf, hasOwnServer, layoutOf, type Layout } from './instance/layout.ts';
 import { spawnInNamespace } from './instance/namespace.ts';
 import { checkPorts } from './instance/ports.ts';
 import {
@@ -67,7 +67,7 @@ async function settings({ sources }: ProgramArgs): Promise<UpConfig> {
   );
   const config =
     isThere && sources.file === undefined ? await loadConfig(upConfig, { ...sources, file: before }) : asked;
-  return { ...config, directory, ...(config.kubeconfig !== undefined && { kubeconfig: resolve(config.kubeconfig) }) };
+  return { ...config, directory, kubeconfig: hasOwnServer(config) ? '' : resolve(config.kubeconfig) };
 }
 
 function flagsOf(config: UpConfig): readonly string[] {

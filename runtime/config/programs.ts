@@ -222,9 +222,9 @@ export const upConfig = {
     },
     kubeconfig: {
       type: 'string',
-      minLength: 1,
+      default: '',
       description:
-        'Kubeconfig file of an administrator of the API server to use, any Kubernetes cluster for example; etcd and server of its own are started when absent.',
+        'Kubeconfig file of an administrator of the API server to use, any Kubernetes cluster for example; etcd and server of its own are started when empty.',
     },
     apiPort: port(16_443, 'Port of the API on loopback.'),
     httpPort: port(18_080, 'Port of the web front for HTTP on loopback.'),

@@ -57,7 +57,12 @@ export function apiUrl(config: UpConfig): string {
 
 /** The kubeconfig of the administrator, be the server the instance's own or another. */
 export function adminKubeconfigOf(layout: Layout, config: UpConfig): string {
-  return config.kubeconfig ?? layout.adminKubeconfig;
+  return hasOwnServer(config) ? layout.adminKubeconfig : config.kubeconfig;
+}
+
+/** Whether the instance has an API server, and an etcd unless another is named, of its own. */
+export function hasOwnServer({ kubeconfig }: Pick<UpConfig, 'kubeconfig'>): boolean {
+  return kubeconfig === '';
 }
 
 /** The programs that are clients of the API server. */

@@ -2,12 +2,13 @@ import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { RefusedError } from '#runtime/base/errors.ts';
 import type { UpConfig } from '#runtime/config/programs.ts';
+import { hasOwnServer } from './layout.ts';
 
 /** The ports of an instance, the service that listens on each, and the flag that changes it. */
 export function portsOf(
   config: UpConfig,
 ): readonly { readonly port: number; readonly service: string; readonly flag: string }[] {
-  const ownServer = config.kubeconfig === undefined;
+  const ownServer = hasOwnServer(config);
   return [
     ...(ownServer && config.etcdServers.length === 0
       ? [

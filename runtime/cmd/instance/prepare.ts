@@ -11,6 +11,7 @@ import {
   adminKubeconfigOf,
   apiUrl,
   frontUrl,
+  hasOwnServer,
   kubeconfigOf,
   layoutOf,
   mountPoint,
@@ -52,7 +53,7 @@ export async function prepareDirectories(layout: Layout): Promise<void> {
 
 /** PKI, configuration files and kubeconfigs: nothing is rewritten that says the same already. */
 export async function prepareFiles(layout: Layout, config: UpConfig, caller: Caller): Promise<void> {
-  if (config.kubeconfig === undefined) await prepareOwnServer(layout, config, caller);
+  if (hasOwnServer(config)) await prepareOwnServer(layout, config, caller);
   else await prepareAccounts(layout, config.kubeconfig);
   await placeFile(join(layout.config, 'up.yaml'), stringify(withoutDirectory(config)), { mode: 0o644 });
   for (const [name, settings] of Object.entries(settingsOf(config))) {
@@ -71,7 +72,7 @@ async function prepareOwnServer(layout: Layout, config: UpConfig, caller: Caller
     },
     server: apiUrl(config),
     hostName: config.hostName,
-    owners: { server: programs, etcd: programs, controller: ownerOf('controller'), admin: caller },
+    owners: { server: programs, etcd: programs, controller: programs, admin: caller },
   });
 }
 
@@ -95,7 +96,7 @@ function withoutDirectory(config: UpConfig): unknown {
 
 function settingsOf(config: UpConfig): Readonly<Record<string, unknown>> {
   return {
-    ...(config.kubeconfig === undefined && { server: serverSettings(config) }),
+    ...(hasOwnServer(config) && { server: serverSettings(config) }),
     controller: controllerSettings(config),
     agent: agentSettings(config),
   };
@@ -123,8 +124,9 @@ function serverSettings(config: UpConfig): unknown {
   };
 }
 
-function controllerSettings({ kubeconfig, etcdServers, hostName, logLevel }: UpConfig): unknown {
-  const isOnlyOne = kubeconfig === undefined && etcdServers.length === 0;
+function controllerSettings(config: UpConfig): unknown {
+  const { etcdServers, hostName, logLevel } = config;
+  const isOnlyOne = hasOwnServer(config) && etcdServers.length === 0;
   return {
     kubeconfig: kubeconfigOf(inside, 'controller'),
     // On an etcd of its own an instance has one controller, and its supervisor never runs two.
