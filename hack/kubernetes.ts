@@ -1,6 +1,6 @@
 /**
  * Builds the Kubernetes API server, its controller manager and their etcd that test/e2e runs against, from the Go modules that test/cluster names, into a
- * cache outside of the checkout. Does nothing when they are there; says so and succeeds where there is no Go, since the tests that need them are skipped then.
+ * cache outside of the checkout. Does nothing when they are there; says so and succeeds where there is no Go, or an older one than they need, since the tests that need them are skipped then.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -16,8 +16,7 @@ const versionPackage = 'k8s.io/component-base/version';
 
 /** The linker's settings: no symbols, and the version that `/version` tells. */
 function linkerFlags(): string {
-  const [, version = '', major = '', minor = ''] =
-    /k8s\.io\/kubernetes (v(\d+)\.(\d+)\.\d+)/.exec(readFileSync(join(kubernetesModule, 'go.mod'), 'utf8')) ?? [];
+  const [, version = '', major = '', minor = ''] = /k8s\.io\/kubernetes (v(\d+)\.(\d+)\.\d+)/.exec(goMod()) ?? [];
   const settings = { gitVersion: version, gitMajor: major, gitMinor: minor };
   return ['-s', '-w', ...Object.entries(settings).map(([name, value]) => `-X ${versionPackage}.${name}=${value}`)].join(
     ' ',
@@ -50,9 +49,22 @@ function say(text: string): void {
   console.log(`  ${'kubernetes'.padEnd(22)} ${text}`);
 }
 
-const hasGo = spawnSync('go', ['version'], { stdio: 'ignore' }).status === 0;
+/** Debian's own Go is older than what the module asks for. */
+function isGoRecent(): boolean {
+  const asked = /^go (\d+)\.(\d+)/m.exec(goMod());
+  const { stdout } = spawnSync('go', ['env', 'GOVERSION'], { encoding: 'utf8' });
+  const found = /^go(\d+)\.(\d+)/.exec(stdout ?? '');
+  if (asked === null || found === null) return false;
+  const [[, majorAsked, minorAsked], [, major, minor]] = [asked, found];
+  return Number(major) - Number(majorAsked) > 0 || (major === majorAsked && Number(minor) >= Number(minorAsked));
+}
+
+function goMod(): string {
+  return readFileSync(join(kubernetesModule, 'go.mod'), 'utf8');
+}
+
 if (kubernetesDirectory() !== undefined) say('already there');
-else if (!hasGo) say('not there, and no Go to build it with: its tests are skipped');
+else if (!isGoRecent()) say('not there, and no Go that builds it: its tests are skipped');
 else {
   say('building an API server (10 minutes the first time)');
   build();

@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { kubernetesDirectory } from '#test/lab/kubernetes-programs.ts';
+import { kubernetesDirectory, noKubernetes } from '#test/lab/kubernetes-programs.ts';
 import { testServers, testServerVariable, type TestServer } from '#test/lab/test-servers.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -87,9 +87,7 @@ function runsOf(file: string): readonly Run[] {
     .filter((server) => chosen === undefined || server === chosen)
     .flatMap((server): readonly Run[] => {
       if (server !== 'kubernetes' || kubernetesDirectory() !== undefined) return [{ file, server }];
-      console.log(
-        `  skip            ${nameOf({ file, server })}: no programs of Kubernetes are here, and no Go to build them`,
-      );
+      console.log(`  skip            ${nameOf({ file, server })}: ${noKubernetes}`);
       totals.skipped += 1;
       return [];
     });

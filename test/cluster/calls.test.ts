@@ -4,7 +4,7 @@ import { domainKind, packageKind, retainedDataKind, tenantKind } from '#schemas/
 import { startLabServer } from '#test/lab/api-server.ts';
 import { startHostingOn, type LiveHosting, type Program } from '#test/lab/hosting.ts';
 import { startKubernetes } from '#test/lab/kubernetes.ts';
-import { kubernetesDirectory } from '#test/lab/kubernetes-programs.ts';
+import { kubernetesDirectory, noKubernetes } from '#test/lab/kubernetes-programs.ts';
 import type { LabApi } from '#test/lab/lab-api.ts';
 import { recorder, type Recorder } from '#test/lab/recorder.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
@@ -93,8 +93,7 @@ async function keptNames({ client }: LiveHosting): Promise<readonly string[]> {
   return (await client.list(type)).items.map(({ metadata }) => metadata.name);
 }
 
-const skip =
-  kubernetesDirectory() === undefined ? 'no programs of Kubernetes are here, and no Go to build them' : false;
+const skip = kubernetesDirectory() === undefined ? noKubernetes : false;
 
 void t.test(
   'controllers ask the same of both servers for a Domain that is made, changed, deleted and purged',

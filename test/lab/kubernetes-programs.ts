@@ -29,6 +29,9 @@ export function kubernetesDirectory(): string | undefined {
   return [assets, kubernetesCache()].find((directory) => directory !== undefined && hasAll(directory));
 }
 
+/** Why tests that need it are skipped where there is none. */
+export const noKubernetes = 'no programs of Kubernetes are here, and no Go that builds them';
+
 function hasAll(directory: string): boolean {
   return Object.keys(kubernetesPrograms).every(
     (name) => statSync(join(directory, name), { throwIfNoEntry: false }) !== undefined,

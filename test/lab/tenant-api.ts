@@ -3,8 +3,9 @@ import type { Test } from 'tap';
 import { createClusterParts } from '#controllers/cluster-parts.ts';
 import { createClusterControllers } from '#controllers/index.ts';
 import type { ClusterWorld } from '#controllers/parts.ts';
-import type { Client, ResourceType } from '#runtime/client/client.ts';
+import type { Client } from '#runtime/client/client.ts';
 import { createClient } from '#runtime/client/https-client.ts';
+import { requestToken } from '#runtime/client/request-token.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { applyDefinitions } from '#runtime/cmd/instance/definitions.ts';
 import { startManager } from '#runtime/manager/manager.ts';
@@ -18,13 +19,6 @@ import { startLabServer, type LabServer } from './api-server.ts';
 import { eventually, labClient } from './widgets.ts';
 
 const manifests = join(import.meta.dirname, '../../manifests');
-const serviceAccounts: ResourceType = {
-  group: '',
-  version: 'v1',
-  resource: 'serviceaccounts',
-  kind: 'ServiceAccount',
-  namespaced: true,
-};
 
 /** An API server with the leader's controllers and both tenants, without a host. Everything ends with the test. */
 export async function openTenantApi(t: Test): Promise<ApiGround> {
@@ -74,15 +68,10 @@ async function ownerOf(admin: Client, name: Tenant): Promise<string> {
   }
   const rights = { namespace: name, name: 'wcp360-owners' };
   await eventually(() => admin.get(resourceTypeOf(roleBindingKind), rights), `the rights of ${name}`);
-  const request = {
-    apiVersion: 'authentication.k8s.io/v1',
-    kind: 'TokenRequest',
-    metadata: { namespace: name, name: 'default' },
-    spec: { expirationSeconds: 3600 },
-  };
+  const account = { namespace: name, name: 'default' };
   const issued = await eventually(
-    () => admin.create(serviceAccounts, request, { subresource: 'token' }).catch(() => undefined),
+    () => requestToken(admin, account, { expirationSeconds: 3600 }).catch(() => undefined),
     `the account of ${name}`,
   );
-  return (issued['status'] as { readonly token: string }).token;
+  return issued.token;
 }
