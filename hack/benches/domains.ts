@@ -1,5 +1,9 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Instance } from './instance.ts';
 import { openClient } from './load.ts';
+import { watchWrites } from './site-writes.ts';
 
 /** The one tenant of a bench. */
 export const tenant = 'bench';
@@ -38,5 +42,34 @@ export async function applyAll(instance: Instance, objects: readonly Applied[], 
     await client.run({ requests: objects.length, method: 'PATCH', headers: applyHeaders, make });
   } finally {
     client.close();
+  }
+}
+
+/** The tenant of the bench, ready to take Domains; its first one stands. */
+export async function makeTenant(instance: Instance): Promise<void> {
+  const log = await watchWrites(instance.store);
+  await applyAll(instance, [
+    objectOf('Package', 'packages', tenant, { limits: { domains: 20_000, memory: '4Gi' } }),
+    objectOf('Tenant', 'tenants', tenant, { packageRef: { name: tenant } }),
+  ]);
+  await applyAll(instance, [domainOf('first')]).catch(async () => await namespaceThere(instance));
+  await applyAll(instance, [domainOf('first')]);
+  await log.ready(1);
+  log.close();
+}
+
+const tenantTimeoutMs = 20_000;
+
+/** The leader makes the tenant's namespace and what belongs into it. */
+async function namespaceThere(instance: Instance): Promise<void> {
+  const giveUpAt = Date.now() + tenantTimeoutMs;
+  for (;;) {
+    const isThere = await stat(join(instance.directory, 'tenants', tenant)).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return;
+    if (Date.now() > giveUpAt) throw new Error('the tenant was not made in time');
+    await setTimeout(50);
   }
 }

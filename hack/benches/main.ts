@@ -1,16 +1,22 @@
 /**
  * Figures, each against a reference in the same run.
  *
- *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, sites, start
+ *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, serving, sites, start
  */
 import { parseArgs } from 'node:util';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
 import { apiBench } from './api.ts';
+import { servingBench } from './serving.ts';
 import { sitesBench } from './sites.ts';
 import { startBench } from './start.ts';
 import type { Bench, Measurement } from './measurement.ts';
 
-const benches: Readonly<Record<string, Bench>> = { api: apiBench, sites: sitesBench, start: startBench };
+const benches: Readonly<Record<string, Bench>> = {
+  api: apiBench,
+  serving: servingBench,
+  sites: sitesBench,
+  start: startBench,
+};
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

@@ -1,157 +1,157 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { chown, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { chown, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Instance } from './instance.ts';
-import { applyAll, domainOf, hostOf, tenant } from './domains.ts';
-import { freePort } from '#test/lab/free-port.ts';
-import { measurement, type BenchOptions } from './measurement.ts';
+import { applyAll, domainOf, hostOf, makeTenant, tenant } from './domains.ts';
+import { openInstance, type Instance } from './instance.ts';
+import { cpuSecondsOf, measurement, percentile, type Bench, type BenchOptions } from './measurement.ts';
+import { startPlainNginx, type PlainNginx } from './reference/plain-nginx.ts';
 
 const run = promisify(execFile);
-const bench = 'sites';
-const wrkConnections = 32;
-const rounds = 3;
+const bench = 'serving';
+const connections = 32;
 const pageBytes = 1_024;
+const domains = `tenants/${tenant}/domains`;
+const sites = {
+  static: { name: 'wrk-static', spec: {}, path: '/page.html', page: 'x'.repeat(pageBytes) },
+  php: { name: 'wrk-php', spec: { php: {} }, path: '/page.php', page: `<?php echo str_repeat('x', ${pageBytes});` },
+} as const;
 
-/** Requests per second of a static and a PHP site, beside the same nginx binary with one plain server block, in turns. */
-export async function measureServing(instance: Instance, options: BenchOptions): Promise<void> {
-  await applyAll(instance, [domainOf('wrk-static'), domainOf('wrk-php', { php: {} })]);
-  const roots = { static: await placed(instance, 'wrk-static'), php: await placed(instance, 'wrk-php') };
-  await writeAs(join(roots.static, 'page.html'), 'x'.repeat(pageBytes));
-  await writeAs(join(roots.php, 'page.php'), `<?php echo str_repeat('x', ${pageBytes});`);
-  const front = `http://127.0.0.1:${instance.httpPort}`;
-  await awaitStatus(front, hostOf('wrk-static'), '/page.html');
-  await awaitStatus(front, hostOf('wrk-php'), '/page.php');
-  const plain = await startPlain(instance);
+/** Requests of a static and a PHP site: per second, and what one costs the workers, beside the same nginx binary with one plain server block. */
+export const servingBench: Bench = async (options) => {
+  const instance = await openInstance();
   try {
-    for (const [kind, path] of [
-      ['static', '/page.html'],
-      ['php', '/page.php'],
-    ] as const) {
-      options.note(`requests per second of a ${kind} site`);
-      const host = hostOf(`wrk-${kind}`);
-      const ours: number[] = [];
-      const theirs: number[] = [];
-      await perSecond(front + path, host, 1);
-      await perSecond(plain.url + path, host, 1);
-      for (let round = 0; round < rounds; round++) {
-        const seconds = options.quick ? 1 : 5;
-        theirs.push(await perSecond(plain.url + path, host, seconds));
-        ours.push(await perSecond(front + path, host, seconds));
-      }
-      const row = {
-        bench,
-        measure: `requests of a ${kind} site (1 KiB)`,
-        value: mean(ours),
-        reference: mean(theirs),
-        unit: '/s',
-      };
-      options.report(measurement(row, { atLeast: 0.75 }));
+    await makeTenant(instance);
+    await makeSites(instance);
+    const plain = await startPlain(instance);
+    try {
+      for (const kind of ['static', 'php'] as const) await measureSite(instance, plain, { kind, options });
+    } finally {
+      plain.stop();
     }
   } finally {
-    plain.stop();
+    await instance.close();
   }
+};
+
+async function makeSites(instance: Instance): Promise<void> {
+  await applyAll(
+    instance,
+    Object.values(sites).map(({ name, spec }) => domainOf(name, spec)),
+  );
+  for (const { name, path, page } of Object.values(sites)) {
+    await writeWhenPlaced(join(instance.directory, domains, name, 'public', path), page);
+    await awaitStatus(`http://127.0.0.1:${instance.httpPort}${path}`, hostOf(name));
+  }
+}
+
+async function startPlain(instance: Instance): Promise<PlainNginx> {
+  const pools = await readdir(join(instance.directory, 'run/php'));
+  const pool = pools.find((name) => name.includes(sites.php.name)) ?? '';
+  const plain = await startPlainNginx(instance, {
+    hostnames: Object.values(sites).map(({ name }) => hostOf(name)),
+    files: `${domains}/${sites.static.name}/public`,
+    scripts: `${domains}/${sites.php.name}/public`,
+    socket: `run/php/${pool}/php.sock`,
+  });
+  await awaitStatus(plain.url + sites.static.path, hostOf(sites.static.name));
+  return plain;
+}
+
+interface Measured {
+  readonly kind: keyof typeof sites;
+  readonly options: BenchOptions;
+}
+
+/** Turns are short, and each side goes first as often as second: what else the machine does meets both alike. */
+async function measureSite(instance: Instance, plain: PlainNginx, { kind, options }: Measured): Promise<void> {
+  options.note(`requests of a ${kind} site`);
+  const { name, path } = sites[kind];
+  const host = hostOf(name);
+  const workers = (pidFile: string): readonly number[] => workersOf(join(instance.directory, pidFile));
+  const ours: Side = { url: `http://127.0.0.1:${instance.httpPort}${path}`, host, workers: workers('front/nginx.pid') };
+  const theirs: Side = { url: plain.url + path, host, workers: workers(plain.pidFile) };
+  const turns = new Map<Side, Turn[]>([
+    [ours, []],
+    [theirs, []],
+  ]);
+  for (const side of turns.keys()) await takeTurn(side);
+  for (let pair = 0; pair < (options.quick ? 2 : 16); pair++) {
+    for (const side of pair % 2 === 0 ? [ours, theirs] : [theirs, ours]) turns.get(side)?.push(await takeTurn(side));
+  }
+  const row = (measure: string, unit: string, of: (turns: readonly Turn[]) => number) => ({
+    ...{ bench, measure: `${measure} of a ${kind} site (1 KiB)`, unit },
+    ...{ value: of(turns.get(ours) ?? []), reference: of(turns.get(theirs) ?? []) },
+  });
+  options.report(measurement(row('requests', '/s', meanRate), { atLeast: 0.75 }));
+  options.report(measurement(row('nginx CPU per request', 'µs', medianCpu)));
+}
+
+interface Side {
+  readonly url: string;
+  readonly host: string;
+  /** Pids of the nginx workers. */
+  readonly workers: readonly number[];
+}
+
+interface Turn {
+  readonly perSecond: number;
+  /** User and system, of all workers, per request. */
+  readonly cpuMicroseconds: number;
+}
+
+/** A mean: whether one worker gets all connections or each its part is chance, turn by turn, and a median would know one of the two only. */
+function meanRate(turns: readonly Turn[]): number {
+  return turns.reduce((sum, { perSecond }) => sum + perSecond, 0) / turns.length;
+}
+
+function medianCpu(turns: readonly Turn[]): number {
+  const samples = turns.map(({ cpuMicroseconds }) => cpuMicroseconds);
+  return percentile(samples, 0.5);
+}
+
+async function takeTurn({ url, host, workers }: Side): Promise<Turn> {
+  const used = (): number => workers.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+  const before = used();
+  const { stdout } = await run('/usr/bin/wrk', ['-t1', `-c${connections}`, '-d1s', '-H', `Host: ${host}`, url]);
+  const seconds = used() - before;
+  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${host}: ${stdout}`);
+  const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
+  const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
+  return { perSecond, cpuMicroseconds: (seconds * 1e6) / requests };
+}
+
+function workersOf(pidFile: string): readonly number[] {
+  const master = readFileSync(pidFile, 'utf8').trim();
+  return readFileSync(`/proc/${master}/task/${master}/children`, 'utf8').trim().split(' ').map(Number);
 }
 
 const waitMs = 15_000;
 
-async function placed(instance: Instance, name: string): Promise<string> {
-  const root = join(instance.directory, 'tenants', tenant, 'domains', name, 'public');
+/** Puts a file where the agent makes a document root; it belongs to whom its directory belongs to. */
+async function writeWhenPlaced(path: string, text: string): Promise<void> {
   const giveUpAt = Date.now() + waitMs;
-  while (Date.now() < giveUpAt) {
-    const isThere = await stat(root).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return root;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${root} was not made`);
-}
-
-/** A file that belongs to whom its directory belongs to. */
-async function writeAs(path: string, text: string): Promise<void> {
-  const { uid, gid } = await stat(join(path, '..'));
-  await writeFile(path, text, { mode: 0o640 });
-  await chown(path, uid, gid);
-}
-
-async function awaitStatus(url: string, host: string, path: string): Promise<void> {
-  const giveUpAt = Date.now() + waitMs;
-  let last = '';
-  while (Date.now() < giveUpAt) {
-    const { stdout } = await run('/usr/bin/curl', [
-      '-s',
-      '-o',
-      '/dev/null',
-      '-w',
-      '%{http_code}',
-      '-H',
-      `Host: ${host}`,
-      url + path,
-    ]);
-    last = stdout;
-    if (last === '200') return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`${host}${path} answers ${last}`);
-}
-
-async function perSecond(url: string, host: string, seconds: number): Promise<number> {
-  const { stdout } = await run('/usr/bin/wrk', [
-    '-t1',
-    `-c${wrkConnections}`,
-    `-d${seconds}s`,
-    '-H',
-    `Host: ${host}`,
-    url,
-  ]);
-  if (/Non-2xx/.test(stdout)) throw new Error(`${host}: ${stdout}`);
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
-}
-
-function mean(samples: readonly number[]): number {
-  return samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
-}
-
-/** The same nginx with one server block that does just this, in the same mount namespace, on the same files and the same PHP master. */
-async function startPlain(instance: Instance): Promise<{ readonly url: string; readonly stop: () => void }> {
-  const port = await freePort();
-  const inside = '/srv/wcp360';
-  await mkdir(join(instance.directory, 'plain-nginx'), { recursive: true });
-  const pools = await readdir(join(instance.directory, 'run/php'));
-  const pool = pools.find((name) => name.includes('wrk-php')) ?? '';
-  const domains = `${inside}/tenants/${tenant}/domains`;
-  await writeFile(
-    join(instance.directory, 'plain-nginx/nginx.conf'),
-    `user www-data;
-worker_processes auto;
-pid ${inside}/plain-nginx/nginx.pid;
-error_log ${inside}/plain-nginx/error.log;
-pcre_jit on;
-events { worker_connections 8000; multi_accept on; }
-http {
-  include /etc/nginx/mime.types;
-  sendfile on;
-  tcp_nopush on;
-  keepalive_requests 10000;
-  server {
-    listen 127.0.0.1:${port};
-    server_name ${hostOf('wrk-static')} ${hostOf('wrk-php')};
-    access_log ${inside}/plain-nginx/access.log;
-    location / { root ${domains}/wrk-static/public; }
-    location ~ \\.php$ {
-      include /etc/nginx/fastcgi_params;
-      fastcgi_param SCRIPT_FILENAME ${domains}/wrk-php/public$fastcgi_script_name;
-      fastcgi_pass unix:${inside}/run/php/${pool}/php.sock;
+  for (;;) {
+    const directory = await stat(join(path, '..')).catch(() => undefined);
+    if (directory !== undefined) {
+      await writeFile(path, text, { mode: 0o640 });
+      await chown(path, directory.uid, directory.gid);
+      return;
     }
+    if (Date.now() > giveUpAt) throw new Error(`there is no directory for ${path}`);
+    await setTimeout(50);
   }
 }
-`,
-  );
-  const enter = ['--target', String(instance.supervisorPid), '--mount', '--'];
-  const nginx = ['/usr/sbin/nginx', '-c', `${inside}/plain-nginx/nginx.conf`, '-p', `${inside}/plain-nginx/`];
-  execFileSync('/usr/bin/nsenter', [...enter, ...nginx]);
-  const stop = (): void => void execFileSync('/usr/bin/nsenter', [...enter, ...nginx, '-s', 'stop']);
-  return { url: `http://127.0.0.1:${port}`, stop };
+
+async function awaitStatus(url: string, host: string): Promise<void> {
+  const giveUpAt = Date.now() + waitMs;
+  const ask = ['-s', '-o', '/dev/null', '-w', '%{http_code}', '-H', `Host: ${host}`, url];
+  for (;;) {
+    const { stdout } = await run('/usr/bin/curl', ask);
+    if (stdout === '200') return;
+    if (Date.now() > giveUpAt) throw new Error(`${host} answers ${stdout} at ${url}`);
+    await setTimeout(100);
+  }
 }

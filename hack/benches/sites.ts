@@ -1,14 +1,13 @@
 import { Agent, request } from 'node:http';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { applyAll, applyHeaders, domainOf, hostOf, objectOf, tenant } from './domains.ts';
+import { applyAll, applyHeaders, domainOf, hostOf, makeTenant, tenant } from './domains.ts';
 import { openInstance, processNamed, type Instance } from './instance.ts';
 import { openClient } from './load.ts';
 import { childFaultsOf, cpuSecondsOf, measurement, memoryBytesOf, percentile } from './measurement.ts';
 import type { Bench, BenchOptions } from './measurement.ts';
 import { startProfile, stopProfile } from './profiler.ts';
 import { makePlainSites } from './reference/plain-sites.ts';
-import { measureServing } from './serving.ts';
 import { watchWrites, type WriteLog } from './site-writes.ts';
 
 const bench = 'sites';
@@ -25,40 +24,11 @@ export const sitesBench: Bench = async (options) => {
       await measureOneMore(instance, count, options);
       reportMemory(instance, count, options);
       await measureResync(instance, count, options);
-      if (count === counts.at(-1)) await measureServing(instance, options);
     } finally {
       await instance.close();
     }
   }
 };
-
-async function makeTenant(instance: Instance): Promise<void> {
-  const log = await watchWrites(instance.store);
-  await applyAll(instance, [
-    objectOf('Package', 'packages', tenant, { limits: { domains: 20_000, memory: '4Gi' } }),
-    objectOf('Tenant', 'tenants', tenant, { packageRef: { name: tenant } }),
-  ]);
-  await applyAll(instance, [domainOf('first')]).catch(async () => await namespaceThere(instance));
-  await applyAll(instance, [domainOf('first')]);
-  await log.ready(1);
-  log.close();
-}
-
-const tenantTimeoutMs = 20_000;
-
-/** The leader makes the tenant's namespace and what belongs into it. */
-async function namespaceThere(instance: Instance): Promise<void> {
-  const giveUpAt = Date.now() + tenantTimeoutMs;
-  for (;;) {
-    const isThere = await stat(join(instance.directory, 'tenants', tenant)).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return;
-    if (Date.now() > giveUpAt) throw new Error('the tenant was not made in time');
-    await pause(50);
-  }
-}
 
 async function measureAll(instance: Instance, count: number, options: BenchOptions): Promise<void> {
   const names = Array.from({ length: count }, (_, n) => `site-${n}`);

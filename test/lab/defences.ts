@@ -9,7 +9,6 @@ export interface Edit {
 
 const lua = 'runtime/drivers/nginx/front/lua/wcp';
 const nginx = 'runtime/drivers/nginx/front/nginx.conf';
-const backend = 'runtime/drivers/nginx/front/backend.conf';
 const sandbox = 'runtime/drivers/php-fpm/sandbox.ts';
 const pool = 'runtime/drivers/php-fpm/pool/php-fpm.conf';
 const authorizer = 'runtime/apiserver/auth/rbac/authorizer.ts';
@@ -32,17 +31,16 @@ export const edits = {
   ],
   'paths are decoded once': [
     {
-      file: `${lua}/front.lua`,
-      find: 'local uri = var.uri\n  if byte',
-      replace: 'local uri = ngx.unescape_uri(var.uri)\n  if byte',
+      file: `${lua}/quick.lua`,
+      find: 'answer[site.type](site, var.uri)',
+      replace: 'answer[site.type](site, ngx.unescape_uri(var.uri))',
     },
   ],
   'hidden files are not served': [
-    { file: `${lua}/front.lua`, find: 'if find(uri, "/.", 1, true) or find', replace: 'if find' },
-    { file: `${lua}/front.lua`, find: 'local at = uri:find("/.", 1, true)', replace: 'local at = nil' },
+    { file: `${lua}/paths.lua`, find: 'local at = find(uri, "/.", 1, true)', replace: 'local at = nil' },
   ],
   'programs are not served as files': [
-    { file: `${lua}/front.lua`, find: 'or find(uri, ".ph", 1, true) or', replace: 'or' },
+    { file: `${lua}/paths.lua`, find: 'and not find(uri, ".ph", 1, true) ', replace: '' },
   ],
   'no link is opened for a file': [
     { file: `${lua}/files.lua`, find: 'BENEATH_NO_SYMLINKS = 0x08 + 0x04', replace: 'BENEATH_NO_SYMLINKS = 0x08' },
@@ -74,7 +72,7 @@ export const edits = {
     },
   ],
   'files behind rules are not served by the quick way': [
-    { file: `${lua}/front.lua`, find: 'or site.allow or var.http', replace: 'or var.http' },
+    { file: `${lua}/quick.lua`, find: 'and not site.allow ', replace: '' },
   ],
   'wrong passwords are counted': [
     { file: `${lua}/access.lua`, find: 'failures_per_minute = 60', replace: 'failures_per_minute = 1e9' },
@@ -82,12 +80,13 @@ export const edits = {
   'there is no default site': [
     {
       file: `${lua}/front.lua`,
-      find: 'local site = found or sites.lookup(ngx.var.host)',
-      replace: 'local site = found or sites.lookup(ngx.var.host) or sites.lookup("files.beta.test")',
+      find: 'local site = quick.site() or sites.lookup(ngx.var.host)',
+      replace: 'local site = quick.site() or sites.lookup(ngx.var.host) or sites.lookup("files.beta.test")',
     },
   ],
   'only letters of hostnames become names of files': [
-    { file: `${lua}/site.lua`, find: 'not host:find("^[a-z0-9][a-z0-9.%-]*$")', replace: 'false' },
+    { file: `${lua}/site.lua`, find: 'find(host, "^[a-z0-9][a-z0-9.%-]*$") ~= nil', replace: 'true' },
+    { file: `${lua}/site.lua`, find: 'or byte(host) == underscore ', replace: '' },
   ],
   'the probe asks for its token': [
     { file: `${lua}/front.lua`, find: 'or ngx.var.http_x_wcp360_probe ~= token ', replace: '' },
@@ -101,13 +100,13 @@ export const edits = {
     { file: nginx, find: '$wcp_trusted { default 0;', replace: '$wcp_trusted { default 1;' },
   ],
   'programs hear the name that the site was found by': [
-    { file: backend, find: 'proxy_set_header Host $wcp_host;', replace: 'proxy_set_header Host $http_host;' },
-    { file: backend, find: '      fastcgi_param HTTP_HOST $wcp_host;\n', replace: '' },
+    { file: nginx, find: 'proxy_set_header Host $wcp_host;', replace: 'proxy_set_header Host $http_host;' },
+    { file: nginx, find: '    fastcgi_param HTTP_HOST $wcp_host;\n', replace: '' },
   ],
-  'no request names a program’s proxy': [{ file: backend, find: '      proxy_set_header Proxy "";\n', replace: '' }],
+  'no request names a program’s proxy': [{ file: nginx, find: '    proxy_set_header Proxy "";\n', replace: '' }],
   'orders of programs to the front are ignored': [
-    { file: backend, find: 'fastcgi_ignore_headers X-Accel-Redirect', replace: 'fastcgi_ignore_headers' },
-    { file: backend, find: 'proxy_ignore_headers X-Accel-Redirect', replace: 'proxy_ignore_headers' },
+    { file: nginx, find: 'fastcgi_ignore_headers X-Accel-Redirect', replace: 'fastcgi_ignore_headers' },
+    { file: nginx, find: 'proxy_ignore_headers X-Accel-Redirect', replace: 'proxy_ignore_headers' },
   ],
   'connections are upgraded to WebSockets only': [
     { file: nginx, find: 'default ""; "~*^websocket$" websocket;', replace: 'default $http_upgrade;' },
@@ -225,14 +224,11 @@ export const edits = {
     },
   ],
   'presets keep paths closed': [
-    { file: `${lua}/front.lua`, find: 'for i = 1, #patterns do', replace: 'for i = 1, 0 do' },
+    { file: `${lua}/paths.lua`, find: 'for i = 1, #patterns do', replace: 'for i = 1, 0 do' },
   ],
   'only files that are there are run': [
-    {
-      file: `${lua}/front.lua`,
-      find: 'if not files.is_plain(root_directory(), site.relative .. name) then',
-      replace: 'if false then',
-    },
+    { file: `${lua}/quick.lua`, find: 'or not files.is_plain(path) ', replace: '' },
+    { file: `${lua}/front.lua`, find: 'if not files.is_plain(script) then', replace: 'if false then' },
   ],
   'only files named .php are run': [
     { file: pool, find: 'security.limit_extensions = .php', replace: 'security.limit_extensions =' },
@@ -244,11 +240,11 @@ export const edits = {
     { file: `${lua}/site.lua`, find: 'name:match("^[%w_.]+$") and is_text(value)', replace: 'name:match("^[%w_.]+$")' },
   ],
   'PHP hears of trusted proxies only': [
-    { file: backend, find: '      fastcgi_param HTTP_X_FORWARDED_FOR $wcp_said_for if_not_empty;\n', replace: '' },
-    { file: backend, find: '      fastcgi_param HTTP_X_FORWARDED_PROTO $wcp_said_proto if_not_empty;\n', replace: '' },
-    { file: backend, find: '      fastcgi_param HTTP_X_FORWARDED_HOST $wcp_said_host if_not_empty;\n', replace: '' },
-    { file: backend, find: '      fastcgi_param HTTP_X_REAL_IP $wcp_said_ip if_not_empty;\n', replace: '' },
-    { file: backend, find: '      fastcgi_param HTTP_FORWARDED $wcp_said_forwarded if_not_empty;\n', replace: '' },
+    { file: nginx, find: '    fastcgi_param HTTP_X_FORWARDED_FOR $wcp_said_for if_not_empty;\n', replace: '' },
+    { file: nginx, find: '    fastcgi_param HTTP_X_FORWARDED_PROTO $wcp_said_proto if_not_empty;\n', replace: '' },
+    { file: nginx, find: '    fastcgi_param HTTP_X_FORWARDED_HOST $wcp_said_host if_not_empty;\n', replace: '' },
+    { file: nginx, find: '    fastcgi_param HTTP_X_REAL_IP $wcp_said_ip if_not_empty;\n', replace: '' },
+    { file: nginx, find: '    fastcgi_param HTTP_FORWARDED $wcp_said_forwarded if_not_empty;\n', replace: '' },
   ],
   'rights end with their namespace': [
     { file: authorizer, find: "  if (namespace === '') return;\n", replace: '' },
@@ -385,6 +381,7 @@ export const edits = {
   ],
   'the front takes sockets of PHP where pools have theirs only': [
     { file: `${lua}/site.lua`, find: 'if not is_path_below(serve.socket, config.pools) or', replace: 'if' },
+    { file: `${lua}/site.lua`, find: 'if not is_pools_own(serve.socket) then', replace: 'if false then' },
   ],
   'settings of a host are tokens': [
     { file: 'runtime/drivers/nginx/render.ts', find: 'if (!pattern.test(value)) throw', replace: 'if (false) throw' },

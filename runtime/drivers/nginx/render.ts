@@ -6,9 +6,20 @@ export const templateNames = [
   'nginx.conf',
   'body.conf',
   'backend.conf',
-  ...['config', 'files', 'address', 'site', 'pages', 'agent', 'password', 'access', 'backend', 'front'].map(
-    (name) => `lua/wcp/${name}.lua`,
-  ),
+  ...[
+    'config',
+    'files',
+    'address',
+    'paths',
+    'site',
+    'pages',
+    'agent',
+    'password',
+    'access',
+    'backend',
+    'quick',
+    'front',
+  ].map((name) => `lua/wcp/${name}.lua`),
 ] as const;
 
 /** Path below `<root>/front` → text, for the same settings always the same. BugError for a setting that is not what it should be. */
@@ -21,15 +32,12 @@ export function renderFront(
     if (text === undefined) throw new BugError(`the template ${name} is missing`);
     return text;
   };
-  const host = hostValues(settings);
+  const forEach = (name: string, key: string, classes: readonly number[]): string =>
+    classes.map((each) => fill(template(name), { [key]: String(each) })).join('');
   const values = {
-    ...host,
-    BODY_LOCATIONS: bodyClasses
-      .map((size) => fill(template('body.conf'), { CLASS: String(size), SIZE: String(size) }))
-      .join(''),
-    BACKEND_LOCATIONS: timeoutClassesSeconds
-      .map((seconds) => fill(template('backend.conf'), { SECONDS: String(seconds), FRONT: host['FRONT'] ?? '' }))
-      .join(''),
+    ...hostValues(settings),
+    BODY_LOCATIONS: forEach('body.conf', 'BYTES', bodyClasses),
+    BACKEND_LOCATIONS: forEach('backend.conf', 'SECONDS', timeoutClassesSeconds),
     TIMEOUTS: timeoutClassesSeconds.join(', '),
     BODIES: bodyClasses.join(', '),
   };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lchownSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lchownSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -92,6 +92,62 @@ await t.test('static files are served with their type, index, compression and ca
   each.equal(plain.headers['cache-control'], 'no-cache');
 });
 
+await t.test('a small file and a large one answer alike, whatever is asked about them', async (each) => {
+  await put('alike.example', { ...static_(), cacheSeconds: 60 });
+  for (const [path, content] of [
+    ['/none.txt', ''],
+    ['/word.txt', 'more'],
+    ['/zero.txt', '0'],
+    ['/small.txt', 'é\0\n'.repeat(300)],
+    ['/edge.txt', 'x'.repeat(16_384)],
+    ['/beyond.txt', 'x'.repeat(16_385)],
+  ] as const) {
+    const size = String(Buffer.byteLength(content));
+    file(`public${path}`, content);
+    const whole = await ask('alike.example', path);
+    each.match(whole, { status: 200, body: content }, path);
+    each.match(whole.headers, {
+      'content-type': 'text/plain',
+      'content-length': size,
+      'cache-control': 'public, max-age=60',
+    });
+    const { etag = '', 'last-modified': modified = '' } = whole.headers;
+    each.match(await ask('alike.example', path, { method: 'HEAD' }), {
+      status: 200,
+      body: '',
+      headers: { 'content-length': size, etag },
+    });
+    for (const headers of [{ 'if-none-match': etag }, { 'if-modified-since': modified }]) {
+      const answer = await ask('alike.example', path, { headers });
+      each.match(answer, { status: 304, body: '', headers: { etag, 'cache-control': 'public, max-age=60' } });
+    }
+    for (const headers of [{ 'if-none-match': '"x"' }, { 'if-modified-since': 'Thu, 01 Jan 2015 00:00:00 GMT' }])
+      each.equal((await ask('alike.example', path, { headers })).status, 200);
+    each.equal((await ask('alike.example', path, { headers: { 'if-match': '"x"' } })).status, 412);
+    each.equal((await ask('alike.example', path, { method: 'POST' })).status, 405);
+    if (content.length < 3) continue;
+    const part = await ask('alike.example', path, { headers: { range: 'bytes=1-2' } });
+    const headers = { etag, 'content-length': '2', 'content-range': `bytes 1-2/${size}` };
+    each.match(part, { status: 206, headers });
+  }
+});
+
+await t.test('how long an answer may be kept is said once', async (each) => {
+  file('public/404.html', 'my own 404');
+  const own = { headers: { 'Cache-Control': 'private' } };
+  for (const [site, kept, ofErrors] of [
+    [{}, 'no-cache', 'no-cache'],
+    [{ cacheSeconds: 60 }, 'public, max-age=60', 'no-cache'],
+    [{ cacheSeconds: 60, ...own }, 'private', 'no-cache'],
+  ] as const) {
+    await put('kept.example', { ...static_(), errorPages: { 404: '/404.html' }, ...site });
+    for (const path of ['/style.css', '/large.bin', '/', '/deep'])
+      each.equal((await ask('kept.example', path)).headers['cache-control'], kept, path);
+    const missing = await ask('kept.example', '/nothing');
+    each.match(missing, { status: 404, body: 'my own 404', headers: { 'cache-control': ofErrors } });
+  }
+});
+
 await t.test('a single-page application gets its index for every path that is no file', async (each) => {
   await put('spa.example', static_({ fallback: 'Spa' }));
   each.match(await ask('spa.example', '/any/route'), { status: 200, body: '<p>home</p>' });
@@ -106,6 +162,8 @@ await t.test('hidden files and programs are not served, what is well known is', 
   each.equal((await ask('static.example', '/.env')).status, 404);
   each.equal((await ask('static.example', '/config.php')).status, 404);
   each.equal((await ask('static.example', '/.well-known/security.txt')).body, 'contact');
+  for (const own of ['handle/index.html', 'handle/', 'php_60', 'names'])
+    each.equal((await ask('static.example', `/.well-known/wcp360/${own}`)).status, 404, own);
 });
 
 await t.test('a name without a record gets no other site, in whatever way it is written', async (each) => {
@@ -138,6 +196,7 @@ await t.test('a wildcard answers for one label, and an own record goes before it
   each.equal((await ask('own.wild.example')).headers['x-which'], 'own');
   each.equal((await ask('wild.example')).status, 421);
   each.equal((await ask('a.b.wild.example')).status, 421);
+  each.equal((await ask('_.wild.example')).status, 421, 'the name of a record is no hostname');
 });
 
 await t.test('a new, a changed and a deleted record count at once, without a reload', async (each) => {
@@ -441,6 +500,15 @@ await t.test('starting the front again changes nothing when all stands', async (
   const before = await host.services.get('nginx', signal);
   await startFront(host, lab.settings, signal);
   each.strictSame(await host.services.get('nginx', signal), before);
+});
+
+await t.test('no handle of a tenant’s file or socket stays open but the last of each worker', async (each) => {
+  const pid = (await host.services.get('nginx', signal))?.pid;
+  const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  for (const worker of workers) {
+    const open = readdirSync(`/proc/${worker}/fd`).map((fd) => readlinkSync(`/proc/${worker}/fd/${fd}`));
+    each.ok(open.filter((path) => path.startsWith(`${root}/tenants/`) && !path.includes('/logs/')).length <= 1);
+  }
 });
 
 await t.test('the log of errors shows no fault of our own code', async (each) => {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
+import type { Site } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver, startWaker, type PhpPool } from '#runtime/drivers/php-fpm/index.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { aPool } from '#test/builders/sites.ts';
@@ -37,9 +38,14 @@ async function putPool(tenant: keyof typeof tenants, overrides: Partial<PhpPool>
   await reach(phpFpmDriver, world, ownerOf(tenant), new Map([[`${tenant}.shop`, poolOf(tenant, overrides)]]));
 }
 
-async function putPhpSite(tenant: keyof typeof tenants, overrides: object = {}): Promise<void> {
+async function putPhpSite(
+  tenant: keyof typeof tenants,
+  overrides: object = {},
+  site: Partial<Site> = {},
+): Promise<void> {
   const { socket } = poolOf(tenant);
   await put(`${tenant}.example`, {
+    ...site,
     tenant,
     owner: ownerId(ownerOf(tenant)),
     serve: {
@@ -119,6 +125,25 @@ await t.test('what a trusted proxy says of its client reaches a script', async (
   const headers = { 'x-forwarded-proto': 'https' };
   each.equal((await ask('acme.example', '/proxied.php', { headers, localAddress: trustedProxy })).body, 'httpson');
   each.equal((await ask('acme.example', '/proxied.php', { headers })).body, 'nothing');
+});
+
+await t.test('whatever timeout a site has, its headers replace what the program said', async (each) => {
+  file('public/said.php', '<?php header("X-Said: program"); echo "said";');
+  for (const timeoutSeconds of [5, 60, 120, 9_999]) {
+    for (const [headers, said] of [
+      [{}, 'program'],
+      [{ 'X-Said': 'site' }, 'site'],
+    ] as const) {
+      await putPhpSite('acme', {}, { timeoutSeconds, headers });
+      for (const method of ['GET', 'POST'])
+        each.match(await ask('acme.example', '/said.php', { method, body: method === 'POST' ? 'x' : '' }), {
+          status: 200,
+          body: 'said',
+          headers: { 'x-said': said },
+        });
+    }
+  }
+  await putPhpSite('acme');
 });
 
 await t.test('only scripts that are there are run, and nothing that is refused', async (each) => {
@@ -209,6 +234,8 @@ await t.test('a master that is killed is started again by the next request', asy
   await ask('acme.example', '/');
   const before = (await host.services.list(signal)).find(({ name }) => name.startsWith('php-acme.'));
   process.kill(before?.pid ?? 0, 'SIGKILL');
+  // A signal is not there at once: until then the old master answers.
+  for (let tries = 0; (await running('acme')).length > 0 && tries < 300; tries += 1) await delay(10);
   each.equal((await ask('acme.example', '/')).status, 200);
   each.not((await host.services.list(signal)).find(({ name }) => name.startsWith('php-acme.'))?.pid, before?.pid);
 });
@@ -248,6 +275,17 @@ await t.test('a socket that the tenant swaps for a link is not followed', async 
   const [service] = await running('acme');
   await host.services.stop(service ?? '', signal);
   each.equal((await ask('acme.example', '/')).status, 200);
+});
+
+await t.test('a socket is looked for in the directory that is root’s, however long its path is', async (each) => {
+  await putPhpSite('acme', { socket: `${root}/run/php/acme.shop/inside/fpm.sock` });
+  each.equal((await ask('acme.example', '/')).status, 503);
+  const socket = `${root}/run/php/${'long'.repeat(30)}/php.sock`;
+  await putPool('acme', { socket });
+  await putPhpSite('acme', { socket });
+  for (const turn of ['first', 'second']) each.equal((await ask('acme.example', '/')).status, 200, turn);
+  await putPool('acme');
+  await putPhpSite('acme');
 });
 
 await t.test('an idle master is stopped, and the next visit wakes it', async (each) => {

@@ -7,16 +7,13 @@ local pages = require "wcp.pages"
 
 local M = {}
 
-local root_handle
-
 -- Opens a socket of the tenant for this request; `release` closes it when the request is over.
 local function take(relative)
-  root_handle = root_handle or files.open_directory(config.root)
-  local fd, uid = files.socket(root_handle, relative)
+  local fd = files.socket(relative)
   if not fd then return nil end
   M.release()
   ngx.var.wcp_fd = fd
-  return "unix:/proc/self/fd/" .. fd, uid
+  return "unix:" .. files.through(fd)
 end
 
 function M.release()
@@ -27,21 +24,25 @@ function M.release()
   end
 end
 
--- `script`: its real path; `name`: its path below the document root; `extra`: what follows it in the URI.
-function M.php(site, script, name, extra)
+-- What FastCGI is told. `script`: its real path; `name`: its path below the document root; `extra`: what follows it in the URI.
+function M.describe_script(site, script, name, extra)
   local var = ngx.var
+  var.wcp_docroot = site.docroot
+  var.wcp_script = script
+  var.wcp_script_name = name
+  if extra ~= "" then var.wcp_path_info = extra end
+  if site.php_value ~= "" then var.wcp_php_value = site.php_value end
+end
+
+function M.php(site, script, name, extra)
   local upstream = take(site.socket)
   if not upstream then
     if not agent.wake(site.pool) then return ngx.exit(503) end
     upstream = take(site.socket)
     if not upstream then return ngx.exit(502) end
   end
-  var.wcp_upstream = upstream
-  var.wcp_docroot = site.docroot
-  var.wcp_script = script
-  var.wcp_script_name = name
-  if extra ~= "" then var.wcp_path_info = extra end
-  if site.php_value ~= "" then var.wcp_php_value = site.php_value end
+  ngx.var.wcp_upstream = upstream
+  M.describe_script(site, script, name, extra)
   return ngx.exec("@php_" .. site.timeout)
 end
 

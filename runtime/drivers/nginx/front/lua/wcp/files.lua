@@ -1,6 +1,7 @@
 -- System calls on files that nginx has no directive for. All sizes and layouts are those of the kernel's own ABI (statx, openat2), equal on every machine.
 local ffi = require "ffi"
 local bit = require "bit"
+local config = require "wcp.config"
 local C = ffi.C
 
 ffi.cdef [[
@@ -15,6 +16,7 @@ struct wcp_dirent { uint64_t ino; int64_t off; uint16_t reclen; uint8_t type; ch
 int statx(int dirfd, const char *path, int flags, unsigned int mask, struct wcp_statx *buf);
 long syscall(long number, long dirfd, const char *path, struct wcp_how *how, size_t size);
 int close(int fd);
+ssize_t pread(int fd, void *into, size_t size, int64_t offset);
 char *realpath(const char *path, char *resolved);
 void *opendir(const char *path);
 struct wcp_dirent *readdir(void *dir);
@@ -23,16 +25,22 @@ int closedir(void *dir);
 
 local M = {}
 
+-- The most that `content` reads.
+M.content_bytes = 16384
+
 local AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH = -100, 0x100, 0x1000
 local BASIC = 0x7ff
 local OPENAT2 = 437
-local O_PATH_CLOEXEC = 0x200000 + 0x80000
+local O_PATH, O_NONBLOCK, O_CLOEXEC = 0x200000, 0x800, 0x80000
 local BENEATH_NO_SYMLINKS = 0x08 + 0x04
-local TYPE, REGULAR, DIRECTORY, SOCKET = 0xf000, 0x8000, 0x4000, 0xc000
+local TYPE, REGULAR, DIRECTORY = 0xf000, 0x8000, 0x4000
 
 local found = ffi.new("struct wcp_statx")
-local how = ffi.new("struct wcp_how", { flags = O_PATH_CLOEXEC, mode = 0, resolve = BENEATH_NO_SYMLINKS })
 local how_size = ffi.sizeof("struct wcp_how")
+local as_place = ffi.new("struct wcp_how", { flags = O_PATH + O_CLOEXEC, resolve = BENEATH_NO_SYMLINKS })
+local to_read = ffi.new("struct wcp_how", { flags = O_NONBLOCK + O_CLOEXEC, resolve = BENEATH_NO_SYMLINKS })
+local anywhere = ffi.new("struct wcp_how", { flags = O_PATH + O_CLOEXEC })
+local content = ffi.new("char[?]", M.content_bytes)
 local resolved = ffi.new("char[4097]")
 
 -- inode, mtime seconds, nanoseconds, size of a regular file that is no link; nil when there is none.
@@ -57,42 +65,56 @@ function M.real(path)
   return ffi.string(answer)
 end
 
--- A handle on the root of all that is ours, for `socket`.
-function M.open_directory(path)
-  how.resolve = 0
-  local fd = tonumber(C.syscall(OPENAT2, AT_FDCWD, path, how, how_size))
-  how.resolve = BENEATH_NO_SYMLINKS
+local function open(dirfd, path, how)
+  local fd = tonumber(C.syscall(OPENAT2, dirfd, path, how, how_size))
   return fd >= 0 and fd or nil
 end
 
--- A handle on a regular file below `dirfd`, with its size; nil when there is none, or a link on the way.
-function M.file(dirfd, relative)
-  local fd = tonumber(C.syscall(OPENAT2, dirfd, relative, how, how_size))
-  if fd < 0 then return nil end
-  if C.statx(fd, "", AT_EMPTY_PATH, BASIC, found) ~= 0 or bit.band(found.mode, TYPE) ~= REGULAR then
-    C.close(fd)
-    return nil
-  end
-  return fd, tonumber(found.size)
+local root_handle, root_length
+
+-- Opens a path below the root of all that is ours. No component below the root may be a link, so nobody can point it elsewhere, now or later: what is
+-- opened through /proc/self/fd is the inode that was looked at and no other.
+local function open_below(path, how)
+  if not root_handle then root_handle, root_length = open(AT_FDCWD, config.root, anywhere), #config.root + 1 end
+  return open(root_handle, ffi.cast("const char *", path) + root_length, how)
 end
 
--- Whether a regular file lies below `dirfd`, with no link on the way.
-function M.is_plain(dirfd, relative)
-  local fd = M.file(dirfd, relative)
+-- A handle on a regular file; nil when there is none.
+local function open_file(path, how)
+  local fd = open_below(path, how)
+  if not fd then return nil end
+  if C.statx(fd, "", AT_EMPTY_PATH, BASIC, found) == 0 and bit.band(found.mode, TYPE) == REGULAR then return fd end
+  C.close(fd)
+  return nil
+end
+
+-- A handle on a file to read from, its size, and the second of its last change.
+function M.file(path)
+  local fd = open_file(path, to_read)
+  if fd then return fd, tonumber(found.size), tonumber(found.mtime.sec) end
+end
+
+-- Whether there is such a file.
+function M.is_plain(path)
+  local fd = open_file(path, as_place)
   if fd then C.close(fd) end
   return fd ~= nil
 end
 
--- A handle on a socket below `dirfd`, with its owner's uid. No component may be a link, so nobody can point it elsewhere, now or later:
--- connecting through /proc/self/fd reaches this inode and no other.
-function M.socket(dirfd, relative)
-  local fd = tonumber(C.syscall(OPENAT2, dirfd, relative, how, how_size))
-  if fd < 0 then return nil end
-  if C.statx(fd, "", AT_EMPTY_PATH, BASIC, found) ~= 0 or bit.band(found.mode, TYPE) ~= SOCKET then
-    C.close(fd)
-    return nil
-  end
-  return fd, found.uid
+-- A handle on a socket. What is none refuses to be connected to.
+function M.socket(path)
+  return open_below(path, as_place)
+end
+
+-- The path by which nginx opens what a handle stands for.
+function M.through(fd)
+  return "/proc/self/fd/" .. fd
+end
+
+-- The first `size` bytes of a file, at most `content_bytes`.
+function M.content(fd, size)
+  local count = tonumber(C.pread(fd, content, size, 0))
+  return count >= 0 and ffi.string(content, count) or nil
 end
 
 function M.close(fd)

@@ -5,52 +5,16 @@ local backend = require "wcp.backend"
 local config = require "wcp.config"
 local files = require "wcp.files"
 local pages = require "wcp.pages"
+local paths = require "wcp.paths"
+local quick = require "wcp.quick"
 local sites = require "wcp.site"
 
-local root_handle
-local find, byte = string.find, string.byte
-local set_headers = pages.set_headers
+local set_headers, set_file_headers = pages.set_headers, pages.set_file_headers
 
 local M = {}
 
-local function root_directory()
-  root_handle = root_handle or files.open_directory(config.root)
-  return root_handle
-end
-
+M.quick = quick.answer
 M.release = backend.release
-
-local function hides(uri)
-  local at = uri:find("/.", 1, true)
-  while at do
-    if uri:sub(at, at + 12) ~= "/.well-known/" then return true end
-    at = uri:find("/.", at + 1, true)
-  end
-  return false
-end
-
--- `/a/`: anything below; `/a/*.php`: prefix and suffix; otherwise a suffix.
-local function is_denied(patterns, uri)
-  for i = 1, #patterns do
-    local pattern = patterns[i]
-    local star = pattern:find("*", 1, true)
-    if star then
-      local tail = pattern:sub(star + 1)
-      if uri:sub(1, star - 1) == pattern:sub(1, star - 1) and uri:sub(-#tail) == tail then return true end
-    elseif pattern:sub(-1) == "/" then
-      if uri:sub(1, #pattern) == pattern then return true end
-    elseif uri:sub(-#pattern) == pattern then
-      return true
-    end
-  end
-  return false
-end
-
-local function set_file_headers(site)
-  if not site.compress then ngx.req.clear_header("Accept-Encoding") end
-  ngx.header["Cache-Control"] = site.cache_control
-  set_headers(site)
-end
 
 -- Leaves a path to nginx' own file handler, which checks every link on the way (disable_symlinks) and sends a directory to its slash.
 local function serve_file(site)
@@ -62,13 +26,9 @@ end
 
 local serve = {}
 
-local function is_program(uri)
-  return find(uri, "%.ph[pt]m?l?$") or find(uri, "%.phar$")
-end
-
 function serve.static(site, uri)
-  if hides(uri) or is_program(uri) then return ngx.exit(404) end
-  if byte(uri, -1) == 47 then
+  if paths.hides(uri) or paths.is_program(uri) then return ngx.exit(404) end
+  if paths.is_directory(uri) then
     local index = uri .. "index.html"
     if files.kind(site.docroot .. index) == "file" then
       ngx.req.set_uri(index)
@@ -86,46 +46,18 @@ end
 -- A script must exist and, without links, lie below the domain's own directory. What PHP itself can open is bounded by its sandbox.
 local function run_script(site, name, extra)
   local script = site.docroot .. name
-  if not files.is_plain(root_directory(), site.relative .. name) then
+  if not files.is_plain(script) then
     script = files.real(script)
     if not script or script:sub(1, #site.base + 1) ~= site.base .. "/" or files.kind(script) ~= "file" then return ngx.exit(404) end
   end
   return backend.php(site, script, name, extra)
 end
 
-local function front_controller(site)
-  if not site.front_controller then return ngx.exit(404) end
-  return run_script(site, "/" .. site.front_controller, "")
-end
-
 function serve.php(site, uri)
-  if hides(uri) then return ngx.exit(404) end
-  if is_denied(site.deny, uri) then return ngx.exit(403) end
-  local at, last = uri:find("%.php%f[/%z]")
-  if at then
-    local name = uri:sub(1, last)
-    if is_denied(site.deny, name) then return ngx.exit(403) end
-    return run_script(site, name, uri:sub(last + 1))
-  end
-  local kind = files.kind(site.docroot .. uri)
-  if kind == "file" and uri:byte(-1) ~= 47 then
-    if is_program(uri) then return ngx.exit(404) end
-    return serve_file(site)
-  end
-  if kind ~= "directory" then return front_controller(site) end
-  local directory = uri:byte(-1) == 47 and uri or uri .. "/"
-  local has_script = files.kind(site.docroot .. directory .. "index.php") == "file"
-  if not has_script and files.kind(site.docroot .. directory .. "index.html") ~= "file" then
-    -- An empty document root is shown as such, not as a failure of a program that is not there yet.
-    if directory == "/" and not site.front_controller then return ngx.exit(404) end
-    return front_controller(site)
-  end
-  if directory ~= uri then
-    -- nginx answers a directory without its slash by a redirect.
-    return serve_file(site)
-  end
-  if has_script then return run_script(site, directory .. "index.php", "") end
-  ngx.req.set_uri(directory .. "index.html")
+  local what, name, extra = paths.in_php_site(site, uri)
+  if what == "script" then return run_script(site, name, extra) end
+  if what ~= "file" then return ngx.exit(what) end
+  if name ~= uri then ngx.req.set_uri(name) end
   return serve_file(site)
 end
 
@@ -168,17 +100,8 @@ local function body_is_fine(site)
   return false
 end
 
--- What `quick` found for the request that `route` takes up in the same turn.
-local found
-
-local function pass_on(site)
-  found = site
-  return "yes"
-end
-
 local function find_site()
-  local site = found or sites.lookup(ngx.var.host)
-  found = nil
+  local site = quick.site() or sites.lookup(ngx.var.host)
   if not site then
     pages.answer(421)
     return nil
@@ -214,31 +137,6 @@ local function is_root_of_empty_site(site)
   return site.docroot and ngx.var.request_method ~= "POST" and (ngx.var.request_uri == "/" or ngx.var.request_uri:sub(1, 2) == "/?") and files.is_empty(site.docroot)
 end
 
--- The handle of the file that is being served. nginx opens what it stands for in this very turn of its loop, so the next request may close it.
-local handle
-
--- Beyond this, sendfile is worth its extra system calls.
-local large_bytes = 65536
-
--- "" or "large" when a file answers that anybody may see and no link leads to; "index" when its name has to be added;
--- "yes" when there is more to it and `route` has to look.
-function M.quick()
-  local var = ngx.var
-  local site = sites.lookup(var.host)
-  if not site or not site.relative or site.allow or var.http_content_length or var.http_transfer_encoding then return pass_on(site) end
-  local uri = var.uri
-  if byte(uri, -1) == 47 then return site.type == "static" and "index" or pass_on(site) end
-  if find(uri, "/.", 1, true) or find(uri, ".ph", 1, true) or site.deny and is_denied(site.deny, uri) then return pass_on(site) end
-  if handle then files.close(handle) end
-  local size
-  handle, size = files.file(root_directory(), site.relative .. uri)
-  if not handle then return pass_on(site) end
-  var.wcp_file = "/proc/self/fd/" .. handle
-  var.wcp_access_log = site.access_log
-  set_file_headers(site)
-  return size > large_bytes and "large" or ""
-end
-
 -- After an attempt at a backend that gave no answer at all.
 function M.unreached()
   local site = sites.lookup(ngx.var.host)
@@ -258,12 +156,13 @@ function M.error()
   if page and site.docroot and type(page) == "string" then
     local path = page:byte(1) == 47 and page or "/" .. page
     local plain = not ("/" .. path .. "/"):find("/%.%.?/") and files.kind(site.docroot .. path) == "file"
-    if plain and not hides(path) then
+    if plain and not paths.hides(path) then
       ngx.req.set_method(ngx.HTTP_GET)
       ngx.req.set_uri(path)
       ngx.var.wcp_base = site.base
       ngx.var.wcp_docroot = site.docroot
-      ngx.header["Cache-Control"] = "no-cache"
+      ngx.header["Cache-Control"] = nil
+      ngx.var.wcp_cache_control = "no-cache"
       return ngx.exec("@file")
     end
   end
@@ -272,7 +171,6 @@ end
 
 -- On answers of a backend: what the site says replaces what the program said.
 function M.headers()
-  if ngx.var.wcp_headers ~= "1" then return end
   local site = sites.lookup(ngx.var.host)
   if site then set_headers(site) end
 end

@@ -34,6 +34,12 @@ function M.set_headers(site)
   if site.hsts and ngx.var.wcp_scheme == "https" then ngx.header["Strict-Transport-Security"] = site.hsts end
 end
 
+function M.set_file_headers(site)
+  if not site.compress then ngx.req.clear_header("Accept-Encoding") end
+  if site.cache_control ~= "no-cache" then ngx.var.wcp_cache_control = site.cache_control end
+  if site.has_headers then M.set_headers(site) end
+end
+
 -- Ends the request with a page; `message` replaces the standard sentence.
 function M.answer(status, message)
   local text = texts[status] or { "Error " .. status, "The request could not be answered." }

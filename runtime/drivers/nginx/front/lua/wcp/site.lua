@@ -5,11 +5,15 @@ local lrucache = require "resty.lrucache"
 local address = require "wcp.address"
 local config = require "wcp.config"
 local files = require "wcp.files"
+local paths = require "wcp.paths"
 
 cjson.decode_max_depth(16)
 
+local find, sub, byte = string.find, string.sub, string.byte
+
 local M = {}
 
+local underscore = byte("_")
 local cache = lrucache.new(4000)
 
 -- Response headers that a record may not set: they frame the message or belong to the front.
@@ -55,6 +59,14 @@ local function document_root(serve, tenant)
   return is_path_below(path, serve.base .. "/") and path or nil
 end
 
+local function patterns_of(list)
+  local patterns = {}
+  for _, text in ipairs(list or {}) do
+    if text ~= "" then patterns[#patterns + 1] = paths.pattern(text) end
+  end
+  return patterns
+end
+
 local function php_value(values)
   local lines = {}
   for name, value in pairs(values or {}) do
@@ -64,11 +76,17 @@ local function php_value(values)
   return table.concat(lines, "\n")
 end
 
+local function is_pools_own(socket) return find(socket, "^[^/]+/[^/]+$", #config.pools + 1) ~= nil end
+
+-- In bytes: sun_path without its last zero.
+local longest_address = 107
+
 -- Each takes what its type needs out of the record; a reason when something is not as it must be.
 local prepare = {}
 
 function prepare.static(site, serve, record)
   site.base, site.docroot = serve.base, document_root(serve, record.tenant)
+  site.deny = patterns_of()
   site.spa = serve.fallback == "Spa"
   if not site.docroot then return "document root" end
 end
@@ -76,12 +94,16 @@ end
 function prepare.php(site, serve, record)
   site.base, site.docroot = serve.base, document_root(serve, record.tenant)
   site.front_controller = serve.frontController
-  site.deny = serve.denySuffixes or {}
+  site.deny = patterns_of(serve.denySuffixes)
   site.pool = serve.pool
   site.php_value = php_value(serve.phpValues)
   if not site.docroot then return "document root" end
   if not is_path_below(serve.socket, config.pools) or not is_text(serve.pool) then return "socket" end
-  site.socket = serve.socket:sub(#config.root + 2)
+  site.socket = serve.socket
+  -- A pool's own directory is root's: what it holds can be trusted by its name, if that fits into an address. What lies deeper is the tenant's.
+  if not is_pools_own(serve.socket) then return "socket" end
+  if #serve.socket <= longest_address then site.upstream = "unix:" .. serve.socket end
+  site.program = site.timeout ~= 60 and "/.well-known/wcp360/php_" .. site.timeout or ""
   if site.front_controller and not is_path_below("/" .. site.front_controller, "/") then return "front controller" end
 end
 
@@ -91,7 +113,7 @@ function prepare.proxy(site, serve, record)
   site.target = target
   if target.type == "socket" then
     if not is_path_below(target.path, config.tenants .. record.tenant .. "/") then return "target" end
-    site.socket = target.path:sub(#config.root + 2)
+    site.socket = target.path
     return
   end
   if type(target.host) ~= "string" or type(target.port) ~= "number" or not target.host:match("^[%w.:%-_]+$") then return "target" end
@@ -129,6 +151,9 @@ local function decode(text)
   if seconds > 0 then site.cache_control = string.format("public, max-age=%d", seconds) end
   site.body_class = config.class(config.bodies, site.upload)
   site.headers, site.hsts = headers_of(record)
+  for _, header in ipairs(site.headers) do
+    if header[1]:lower() == "cache-control" then site.cache_control = "" end
+  end
   site.has_headers = #site.headers > 0 or site.hsts ~= nil
   -- Relative: nginx takes a log path that begins with a variable for one below its own prefix.
   if is_path_below(record.accessLog, config.tenants) then site.access_log = record.accessLog:sub(#config.root + 2)
@@ -145,13 +170,16 @@ local function decode(text)
   end
   local fault = prepare[serve.type](site, serve, record)
   if fault then return nil, fault end
-  site.relative = site.docroot and site.docroot:sub(#config.root + 2)
   return site
 end
 
+-- Nothing but letters, digits, dots and dashes ever becomes a file name.
+local function is_name(host)
+  return #host <= 253 and find(host, "^[a-z0-9][a-z0-9.%-]*$") ~= nil
+end
+
 -- The record in a file, or nil when there is none. One that cannot be read counts as unavailable: never another site, never a default.
-local function load(name)
-  local entry = cache:get(name)
+local function load(name, entry)
   local path = entry and entry.path or config.sites .. name
   local inode, seconds, nanoseconds, size = files.version(path)
   if not inode then
@@ -174,12 +202,17 @@ end
 
 -- The site of a hostname: its own record, else that of the wildcard one label up (as certificates match).
 function M.lookup(host)
-  -- Nothing but letters, digits, dots and dashes ever becomes a file name.
-  if not host or #host > 253 or not host:find("^[a-z0-9][a-z0-9.%-]*$") then return nil end
-  local site = load(host)
+  -- Names of wildcards' records begin with this sign, those of hosts never do.
+  if not host or byte(host) == underscore then return nil end
+  local entry = cache:get(host)
+  -- What is cached has passed, and is not asked again: LuaJIT compiles no search for a pattern.
+  if not entry and not is_name(host) then return nil end
+  local site = load(host, entry)
   if site then return site end
-  local parent = host:match("^[^.]+(%..+)$")
-  return parent and load("_" .. parent) or nil
+  local dot = find(host, ".", 1, true)
+  if not dot then return nil end
+  local wildcard = "_" .. sub(host, dot)
+  return load(wildcard, cache:get(wildcard))
 end
 
 return M
