@@ -12,7 +12,7 @@ export async function commit(
   signal?: AbortSignal,
 ): Promise<Outcome> {
   const request = await txnOf(leases, transaction, signal);
-  const response = await etcd.once('txn', (bounds) => etcd.kv.txn(request, bounds), signal);
+  const response = await etcd.once('txn', ({ kv }, bounds) => kv.txn(request, bounds), signal);
   return outcomeOf(response);
 }
 

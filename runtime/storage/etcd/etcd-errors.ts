@@ -4,6 +4,7 @@ import { CompactedError } from '#runtime/storage/compacted-error.ts';
 
 const compactedText = 'required revision has been compacted';
 const futureText = 'required revision is a future revision';
+const unsentText = 'No connection established';
 const tooLargeTexts = ['request is too large', 'received message larger than max'];
 
 /** What etcd or gRPC said, as one of our errors. `name` is the call, for the message; values are never in it. */
@@ -23,6 +24,11 @@ export function requestTooLarge(options?: ErrorOptions): ApiError {
 export function isTransient(err: unknown): boolean {
   if (!(err instanceof HostError) || !(err.cause instanceof Error)) return false;
   return isRecoverableError(err.cause) && !(err.cause instanceof GRPCDeadlineExceededError);
+}
+
+/** The call never left: no connection stood. */
+export function isUnsent(err: unknown): boolean {
+  return err instanceof HostError && err.message.includes(unsentText);
 }
 
 /** The revision has not been reached yet. */

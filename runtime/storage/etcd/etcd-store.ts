@@ -6,20 +6,18 @@ import type { Store } from '#runtime/storage/store.ts';
 import { commit } from './commit.ts';
 import { connectEtcd, type EtcdConnection, type EtcdOptions } from './connection.ts';
 import { createLeasePool } from './lease-pool.ts';
+import { askRevision } from './member.ts';
 import { readKey, readRange } from './range.ts';
 import { watchPrefix } from './watch-prefix.ts';
 
 const dialBackoff: Backoff = { firstMs: 20, maxMs: 500, factor: 2, jitterRatio: 0.2 };
-
-/** No key has this name: reading it costs etcd a look at its revision and nothing else. */
-const nothingKey = Buffer.from('\0');
 
 /**
  * A store on an etcd cluster (3.4 or later). Resolves when etcd has answered once; HostError when it does not within `dialTimeoutMs`.
  * Closing it ends its watches.
  */
 export async function openEtcdStore(options: EtcdOptions): Promise<Store> {
-  const etcd = connectEtcd(options);
+  const etcd = connectEtcd(options, systemClock);
   const leases = createLeasePool(etcd, systemClock);
   const closed = new AbortController();
   try {
@@ -60,14 +58,12 @@ async function awaitAnswer(etcd: EtcdConnection, dialTimeoutMs: number): Promise
 }
 
 async function currentRevision(etcd: EtcdConnection, signal?: AbortSignal): Promise<number> {
-  const request = { key: nothingKey, count_only: true };
-  const response = await etcd.repeated('range', (bounds) => etcd.kv.range(request, bounds), signal);
-  return Number(response.header.revision);
+  return etcd.repeated('range', askRevision, signal);
 }
 
 async function compact(etcd: EtcdConnection, revision: number, signal?: AbortSignal): Promise<void> {
   try {
-    await etcd.once('compact', (bounds) => etcd.kv.compact({ revision }, bounds), signal);
+    await etcd.once('compact', ({ kv }, bounds) => kv.compact({ revision }, bounds), signal);
   } catch (err) {
     if (!(err instanceof CompactedError)) throw err;
   }

@@ -26,7 +26,11 @@ export function createLeasePool(etcd: EtcdConnection, clock: Clock): LeasePool {
   const open = new Map<number, SharedLease>();
   async function grant(ttlSeconds: number, windowMs: number, signal?: AbortSignal): Promise<string> {
     const request = { TTL: Math.ceil(ttlSeconds + windowMs / 1_000) };
-    const response = await etcd.once('lease grant', (bounds) => etcd.leases.leaseGrant(request, bounds), signal);
+    const response = await etcd.once(
+      'lease grant',
+      (member, bounds) => member.leases.leaseGrant(request, bounds),
+      signal,
+    );
     return response.ID;
   }
   return {

@@ -14,7 +14,7 @@ export async function readKey(
   signal?: AbortSignal,
 ): Promise<{ readonly revision: number; readonly entry?: Entry }> {
   const request: IRangeRequest = { key: Buffer.from(key) };
-  const response = await etcd.repeated('range', (bounds) => etcd.kv.range(request, bounds), signal);
+  const response = await etcd.repeated('range', ({ kv }, bounds) => kv.range(request, bounds), signal);
   const revision = Number(response.header.revision);
   const pair = response.kvs[0];
   return pair === undefined ? { revision } : { revision, entry: entryOf(pair) };
@@ -43,7 +43,7 @@ async function readPage(etcd: EtcdConnection, prefix: string, options: RangeOpti
     revision: options.revision ?? 0,
   };
   try {
-    const response = await etcd.repeated('range', (bounds) => etcd.kv.range(request, bounds), options.signal);
+    const response = await etcd.repeated('range', ({ kv }, bounds) => kv.range(request, bounds), options.signal);
     return {
       revision: options.revision ?? Number(response.header.revision),
       entries: response.kvs.map(entryOf),

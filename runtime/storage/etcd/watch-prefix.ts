@@ -51,17 +51,19 @@ export async function* watchPrefix(
 }
 
 async function* watchOnce(etcd: EtcdConnection, from: Position, signal: AbortSignal): AsyncGenerator<Batch> {
-  const stream = (await etcd.watches.watch()) as WatchStream;
+  const { watches, left } = etcd.current();
+  const stream = (await watches.watch()) as WatchStream;
+  const ending = AbortSignal.any([signal, left]);
   const onAbort = (): void => cancel(stream);
-  signal.addEventListener('abort', onAbort);
+  ending.addEventListener('abort', onAbort);
   try {
-    signal.throwIfAborted();
+    ending.throwIfAborted();
     stream.write(createRequest(from));
     yield* batchesOf(etcd, stream, from, signal);
   } catch (err) {
     throw err instanceof CompactedError ? err : typedError('watch', err);
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    ending.removeEventListener('abort', onAbort);
     cancel(stream);
   }
 }
@@ -125,7 +127,7 @@ async function requireHistory(etcd: EtcdConnection, { prefix, after }: Position,
   if (after === 0) return;
   const request = { key: Buffer.from(prefix), revision: after, count_only: true };
   try {
-    await etcd.repeated('range', (bounds) => etcd.kv.range(request, bounds), signal);
+    await etcd.repeated('range', ({ kv }, bounds) => kv.range(request, bounds), signal);
   } catch (err) {
     if (err instanceof CompactedError) throw new CompactedError(after, { cause: err });
     if (!isFutureRevision(err)) throw err;

@@ -3,6 +3,7 @@ import { openMemoryStore } from '#runtime/storage/memory/memory-store.ts';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
 import { bytes, collect, committed, limitMs, put, storeContract } from '#test/contracts/store.ts';
 import { startEtcd } from '#test/lab/etcd.ts';
+import { startEtcdCluster } from '#test/lab/etcd-cluster.ts';
 import { startTcpProxy } from '#test/lab/tcp-proxy.ts';
 import type { Store } from '#runtime/storage/store.ts';
 
@@ -202,3 +203,84 @@ t.test('etcd: an address where nobody answers is given up in the time that was a
   await t.rejects(openEtcdStore({ endpoints: ['http://127.0.0.1:9'], dialTimeoutMs: 400 }), { code: 'WCP_HOST' });
   t.ok(Date.now() - begun < 2_000);
 });
+
+t.test(
+  'etcd: a cluster of three goes on without any one of its members, and nothing confirmed is lost',
+  { timeout: 180_000 },
+  async (t) => {
+    const cluster = await startEtcdCluster();
+    const client = await cluster.open();
+    const prefix = '/registry/cluster/';
+    const confirmed = new Map<string, number>();
+    const start = await client.currentRevision();
+    const seen: number[] = [];
+    let isDone = false;
+    const lifetime = new AbortController();
+    t.teardown(async () => {
+      isDone = true;
+      lifetime.abort();
+      await client.close();
+      await cluster.stop();
+    });
+    const watching = (async () => {
+      for await (const { changes } of client.watch(prefix, start, lifetime.signal)) {
+        seen.push(...changes.map(({ revision }) => revision));
+      }
+    })();
+    const stale: string[] = [];
+    const writing = Promise.all(
+      Array.from({ length: 8 }, async (_, n) => {
+        const key = `${prefix}${n}`;
+        while (!isDone) {
+          const known = confirmed.get(key) ?? 0;
+          const found = await client.read(key).catch(() => undefined);
+          if (found === undefined) continue;
+          const at = found.entry?.revision ?? 0;
+          if (at < known) stale.push(`${key} at ${at} after ${known}`);
+          const outcome = await client
+            .commit({ if: [{ key, revision: at }], put: [{ key, value: bytes('x') }] })
+            .catch(() => undefined);
+          if (outcome?.committed === true) confirmed.set(key, outcome.revision);
+        }
+      }),
+    );
+    const progress = async (): Promise<boolean> => {
+      const before = new Map(confirmed);
+      const giveUpAt = Date.now() + 20_000;
+      const isBehind = (): boolean => [...confirmed].some(([key, revision]) => revision <= (before.get(key) ?? 0));
+      while (isBehind() && Date.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 20));
+      return !isBehind();
+    };
+    while (confirmed.size < 8) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const [index, member] of cluster.members.entries()) {
+      const outages = [
+        ['killed', member.kill, member.start],
+        ['paused', member.pause, member.resume],
+        ['cut off', () => cluster.isolate(index), () => cluster.isolate(undefined)],
+      ] as const;
+      for (const [what, begin, end] of outages) {
+        await begin();
+        t.ok(await progress(), `member ${index} ${what}: every key is written on`);
+        end();
+        t.ok(await progress(), 'and afterwards');
+      }
+    }
+    isDone = true;
+    await writing;
+    const range = await client.range(prefix);
+    const last = Math.max(...range.entries.map(({ revision }) => revision));
+    while (seen.at(-1) !== last) await new Promise((resolve) => setTimeout(resolve, 20));
+    lifetime.abort();
+    await watching;
+    t.same(stale, [], 'no read is older than what was confirmed before');
+    for (const { key, revision } of range.entries) t.ok(revision >= (confirmed.get(key) ?? 0), `${key} stands`);
+    const distinct = new Set(seen);
+    t.equal(distinct.size, seen.length, 'no change is told twice');
+    t.same(
+      seen,
+      seen.toSorted((a, b) => a - b),
+      'nor out of order',
+    );
+    for (const [key, revision] of confirmed) t.ok(distinct.has(revision), `the last change of ${key} was told`);
+  },
+);
