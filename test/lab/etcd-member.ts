@@ -1,23 +1,16 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EtcdTls } from '#runtime/storage/etcd/connection.ts';
+import type { EtcdTls } from '#runtime/storage/etcd/options.ts';
 import { freePort } from './free-port.ts';
 import { createLabAuthority, type LabAuthority } from './pki.ts';
+import { labProcess, type LabProcess } from './process.ts';
 
-/** One etcd process that can be ended, started again and stopped for a while. */
-export interface EtcdMember {
+/** One etcd process; data and ports stay when it is killed. */
+export interface EtcdMember extends LabProcess {
   /** `http://127.0.0.1:<port>`, or https. */
   readonly endpoint: string;
   readonly port: number;
-  /** Does not wait until it answers. */
-  start(): void;
-  /** Ends the process without warning; data and ports stay for `start`. */
-  kill(): Promise<void>;
-  /** Stops it where it stands, connections and all, until `resume`. */
-  pause(): void;
-  resume(): void;
 }
 
 /** What members and their clients show each other, and who signed it. */
@@ -64,22 +57,8 @@ export async function etcdMember(options: EtcdMemberOptions): Promise<EtcdMember
     '--election-timeout=200',
     ...(tls?.flags ?? []),
   ];
-  let child: ChildProcess | undefined;
-  process.on('exit', () => {
-    child?.kill('SIGKILL');
-    rmSync(directory, { recursive: true, force: true });
-  });
-  return {
-    endpoint,
-    port,
-    start: () => (child = spawn(options.program ?? '/usr/bin/etcd', argv, { stdio: 'ignore' })),
-    kill: async () => {
-      if (child !== undefined) await killed(child);
-      child = undefined;
-    },
-    pause: () => child?.kill('SIGSTOP'),
-    resume: () => child?.kill('SIGCONT'),
-  };
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  return { endpoint, port, ...labProcess(options.program ?? '/usr/bin/etcd', argv) };
 }
 
 /** Makes an authority and writes what members show. */
@@ -100,11 +79,4 @@ export async function etcdTls(directory: string): Promise<LabEtcdTls> {
       `--key-file=${path('server.key')}`,
     ],
   };
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await exited;
 }

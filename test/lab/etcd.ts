@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
-import type { EtcdTls } from '#runtime/storage/etcd/connection.ts';
+import type { EtcdTls } from '#runtime/storage/etcd/options.ts';
 import type { Store } from '#runtime/storage/store.ts';
 import { etcdMember, etcdTls, peerUrl } from './etcd-member.ts';
 import { freePort } from './free-port.ts';

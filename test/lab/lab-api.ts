@@ -18,6 +18,7 @@ export interface LabRequest {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** The administrator when absent; null shows no certificate. */
   readonly identity?: Identity | null;
+  readonly signal?: AbortSignal;
 }
 
 /** A watch that is open: its events in order. */
@@ -109,7 +110,7 @@ function open(
   target: Target,
   method: string,
   path: string,
-  { body, headers = {}, identity = target.admin }: LabRequest,
+  { body, headers = {}, identity = target.admin, signal }: LabRequest,
 ) {
   const payload =
     body === undefined ? undefined : typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
@@ -126,6 +127,7 @@ function open(
     method,
     agent: target.agentFor(identity),
     headers: { ...type, ...headers } as Record<string, string | string[]>,
+    ...(signal !== undefined && { signal }),
   });
   outgoing.end(payload);
   return outgoing;

@@ -1,7 +1,7 @@
 import { noop } from 'cockatiel';
 import { Etcd3, GRPCUnavailableError } from 'etcd3';
 import type { KVClient, LeaseClient, WatchClient } from 'etcd3';
-import type { EtcdTls } from './connection.ts';
+import type { EtcdTls } from './options.ts';
 
 /** Connections to one member of an etcd cluster. They are opened when first used. */
 export interface Member {

@@ -1,5 +1,5 @@
 import type { Clock } from '#runtime/base/clock.ts';
-import type { EtcdOptions } from './connection.ts';
+import type { EtcdOptions } from './options.ts';
 import { askRevision, openMember, type Member } from './member.ts';
 
 /** Which member of a cluster is asked. */

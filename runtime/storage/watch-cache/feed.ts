@@ -2,8 +2,9 @@ import { backoffMs, type Backoff } from '#runtime/base/backoff.ts';
 import type { Clock } from '#runtime/base/clock.ts';
 import { CompactedError } from '#runtime/storage/compacted-error.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
-import { loadAgain, loadFirst, type LoadOptions } from './load.ts';
+import { historyStart, loadAgain, loadFirst, type LoadOptions } from './load.ts';
 import type { RevisionGate } from './revision-gate.ts';
+import { syncedRevision } from './synced-revision.ts';
 
 const backoff: Backoff = { firstMs: 50, maxMs: 5_000, factor: 2, jitterRatio: 0.3 };
 
@@ -11,7 +12,7 @@ export interface FeedOptions extends LoadOptions {
   readonly gate: RevisionGate;
   readonly clock: Clock;
   readonly log: Logger;
-  /** A read of everything is done. */
+  /** All that the store holds has been read for the first time. */
   readonly onLoaded: () => void;
 }
 
@@ -24,25 +25,55 @@ export async function feedState(options: FeedOptions): Promise<void> {
   let loaded = false;
   let current = false;
   let failures = 0;
+  let present = 0;
   while (!signal.aborted) {
     try {
-      if (!current) await load(options, loaded);
+      if (!current) present = await load(options, loaded);
       loaded = current = true;
       await follow(options, () => (failures = 0));
       failures++;
     } catch (err) {
       if (signal.aborted) return;
       failures++;
-      current &&= !(err instanceof CompactedError);
+      // What cannot be read of the past (its keys may be gone) is done without.
+      current &&= !(err instanceof CompactedError) && options.gate.revision() >= present;
       log.warn({ err, attempts: failures }, 'watch cache lost the store and tries again');
     }
     await clock.sleep(backoffMs(backoff, failures), signal).catch(() => undefined);
   }
 }
 
-async function load(options: FeedOptions, again: boolean): Promise<void> {
-  options.gate.reach(await (again ? loadAgain(options) : loadFirst(options)));
-  options.onLoaded();
+/** Returns the revision at which the past ends that is still to be told. */
+async function load(options: FeedOptions, again: boolean): Promise<number> {
+  const { store, gate, log, signal } = options;
+  const present = await store.currentRevision(signal);
+  const read = async (): Promise<number> => {
+    if (again) return loadAgain(options);
+    try {
+      return await loadFirst(options, await historyStart(options, present));
+    } catch (err) {
+      signal.throwIfAborted();
+      log.warn({ err }, 'the past could not be read: watches begin anew');
+      return loadFirst(options);
+    }
+  };
+  gate.reach(await read());
+  if (!again) void announce(options);
+  return present;
+}
+
+/** Says that everything is there, once what had happened by now is told, too. */
+async function announce(options: FeedOptions): Promise<void> {
+  const { clock, signal } = options;
+  for (let failures = 1; ; failures++) {
+    try {
+      await syncedRevision(options);
+      return options.onLoaded();
+    } catch {
+      await clock.sleep(backoffMs(backoff, failures), signal).catch(() => undefined);
+      if (signal.aborted) return undefined;
+    }
+  }
 }
 
 /** Applies what the watch brings until it ends. */

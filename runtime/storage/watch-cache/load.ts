@@ -1,4 +1,5 @@
 import { BugError } from '#runtime/base/errors.ts';
+import { CompactedError } from '#runtime/storage/compacted-error.ts';
 import { objectKey, objectPath, parseObjectKey } from '#runtime/storage/object-key.ts';
 import type { Change, Entry, Range, Store } from '#runtime/storage/store.ts';
 import { entryFromStored, type CachedEntry, type ParseObject } from './cached-entry.ts';
@@ -16,18 +17,47 @@ export interface LoadOptions {
   readonly signal: AbortSignal;
 }
 
-/** Reads everything for the first time and returns the revision that it is at. Tells no events. */
-export async function loadFirst(options: LoadOptions): Promise<number> {
+/** The longest past that is read at the start, in revisions. */
+const longestPast = 10_000;
+
+/**
+ * A revision to begin with, so that the changes since then are told as events: watchers of a server that was started again, or of another one, go on where
+ * they were. It is as far back as the store remembers, within bounds.
+ */
+export async function historyStart({ store, prefix, signal }: LoadOptions, current: number): Promise<number> {
+  const isKept = async (revision: number): Promise<boolean> =>
+    store.range(prefix, { limit: 1, revision, signal }).then(
+      () => true,
+      (err: unknown) => {
+        if (err instanceof CompactedError) return false;
+        throw err;
+      },
+    );
+  let [forgotten, kept] = [Math.max(0, current - longestPast - 1), current];
+  while (kept - forgotten > 1) {
+    const between = Math.floor((forgotten + kept) / 2);
+    if (await isKept(between)) kept = between;
+    else forgotten = between;
+  }
+  return kept;
+}
+
+/** Reads everything for the first time, as of `start` when that is given, and returns the revision that it is at. Tells no events. */
+export async function loadFirst(options: LoadOptions, start?: number): Promise<number> {
   const { state } = options;
   const loaded = new Map<string, CachedEntry[]>();
-  const revision = await forEachEntry(options, (entry) => {
-    const found = parseObjectKey(entry.key);
-    if (found === undefined) return;
-    const { collection } = state.collection(found.collection);
-    const cached = entryFromStored({ ...found, collection }, entry, options.parse);
-    if (cached === undefined) options.onForeign(entry.key);
-    else listOf(loaded, collection).push(cached);
-  });
+  const revision = await forEachEntry(
+    options,
+    (entry) => {
+      const found = parseObjectKey(entry.key);
+      if (found === undefined) return;
+      const { collection } = state.collection(found.collection);
+      const cached = entryFromStored({ ...found, collection }, entry, options.parse);
+      if (cached === undefined) options.onForeign(entry.key);
+      else listOf(loaded, collection).push(cached);
+    },
+    start,
+  );
   for (const [collection, entries] of loaded) state.collection(collection).fill(entries);
   state.restartHistory(revision);
   return revision;
@@ -60,9 +90,9 @@ export async function loadAgain(options: LoadOptions): Promise<number> {
 }
 
 /** Visits all entries of one revision in key order, asking for the next page before looking at this one. */
-async function forEachEntry(options: LoadOptions, visit: (entry: Entry) => void): Promise<number> {
+async function forEachEntry(options: LoadOptions, visit: (entry: Entry) => void, start = 0): Promise<number> {
   const { store, prefix, signal } = options;
-  let page = await store.range(prefix, { limit: pageSize, signal });
+  let page = await store.range(prefix, { limit: pageSize, signal, ...(start > 0 && { revision: start }) });
   const { revision } = page;
   for (;;) {
     const next = nextPage(options, page, revision);

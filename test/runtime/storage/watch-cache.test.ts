@@ -5,6 +5,7 @@ import { openMemoryStore } from '#runtime/storage/memory/memory-store.ts';
 import { encodeStored } from '#runtime/storage/object-codec.ts';
 import { objectKey } from '#runtime/storage/object-key.ts';
 import type { Store } from '#runtime/storage/store.ts';
+import { HostError } from '#runtime/base/errors.ts';
 import { startWatchCache, type WatchCacheOptions } from '#runtime/storage/watch-cache/watch-cache.ts';
 import { committed, limitMs } from '#test/contracts/store.ts';
 import { startEtcd } from '#test/lab/etcd.ts';
@@ -121,6 +122,7 @@ for (const { name, open } of stores) {
     const store = await open();
     const site = { namespace: 'a', name: 'one' };
     const first = await write(store, site);
+    await store.compact(first);
     const cache = await started(store);
     const start = await write(store, { ...site, host: 'web2' });
     await cache.waitFor(start);
@@ -325,16 +327,19 @@ t.test(
     const store = openMemoryStore();
     const asked: number[] = [];
     let answer: (() => void) | undefined;
+    let isSlow = false;
     const slow: Store = {
       ...store,
       currentRevision: async () => {
         const revision = await store.currentRevision();
+        if (!isSlow) return revision;
         asked.push(revision);
         await new Promise<void>((resolve) => (answer = resolve));
         return revision;
       },
     };
     const cache = await started(slow);
+    isSlow = true;
     const first = cache.sync();
     await new Promise((resolve) => setTimeout(resolve, 5));
     const revision = await write(store, { namespace: 'a', name: 'late' });
@@ -348,6 +353,56 @@ t.test(
     await cache.close();
   },
 );
+
+t.test('a cache tells what had happened before it began, as far as the store remembers', async (t) => {
+  const store = openMemoryStore();
+  const site = { namespace: 'a', name: 'one' };
+  const forgotten = await write(store, site);
+  const kept = await write(store, { ...site, host: 'web2' });
+  await store.compact(kept);
+  const deleted = await remove(store, site);
+  const added = await write(store, { namespace: 'a', name: 'two' });
+  const cache = await started(store);
+  const signal = AbortSignal.timeout(limitMs);
+  t.same([...cache.list(sites)].map(pathOf), ['a/two'], 'what is there now is there at once');
+  t.same(
+    (await readUntil(cache.subscribe(sites, kept, signal), added)).flatMap(({ events }) =>
+      events.map(({ type, revision, previous }) => [type, revision, previous?.revision]),
+    ),
+    [
+      ['deleted', deleted, kept],
+      ['added', added, undefined],
+    ],
+  );
+  t.throws(() => cache.subscribe(sites, forgotten, signal), { code: 'WCP_API', status: 410 });
+  await cache.close();
+});
+
+t.test('a past that cannot be read is done without, at the beginning and on the way to now', async (t) => {
+  for (const method of ['range', 'watch'] as const) {
+    const store = openMemoryStore();
+    const site = { namespace: 'a', name: 'one' };
+    const first = await write(store, site);
+    const last = await write(store, { ...site, host: 'web2' });
+    const unreadable: Store = {
+      ...store,
+      range: async (prefix, options) => {
+        if (method === 'range' && options?.revision === first) throw new HostError('the key is gone');
+        return store.range(prefix, options);
+      },
+      watch: (prefix, after, signal) => {
+        if (method === 'watch' && after < last) throw new HostError('the key is gone');
+        return store.watch(prefix, after, signal);
+      },
+    };
+    const cache = await started(unreadable);
+    t.equal(cache.get(sites, 'a', 'one')?.revision, last);
+    const added = await write(store, { namespace: 'a', name: 'two' });
+    await cache.waitFor(added);
+    t.equal(cache.count(sites), 2);
+    await cache.close();
+  }
+});
 
 t.test('a list, once begun, does not move; nor does a snapshot', async (t) => {
   const store = openMemoryStore();

@@ -1,0 +1,32 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+
+/** A process of the test's own that can be ended, started again and stopped for a while; it ends with the test. */
+export interface LabProcess {
+  /** Does not wait until it answers. */
+  start(): void;
+  /** Ends it without warning. */
+  kill(): Promise<void>;
+  /** Stops it where it stands, connections and all, until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
+export function labProcess(program: string, argv: readonly string[]): LabProcess {
+  let child: ChildProcess | undefined;
+  process.on('exit', () => child?.kill('SIGKILL'));
+  return {
+    start: () => {
+      child = spawn(program, argv, { stdio: 'ignore' });
+    },
+    kill: async () => {
+      const ending = child;
+      child = undefined;
+      if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+      const exited = new Promise((resolve) => ending.once('exit', resolve));
+      ending.kill('SIGKILL');
+      await exited;
+    },
+    pause: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
+  };
+}
