@@ -77,6 +77,11 @@ export default {
       { path: '^runtime/apiserver' },
       { path: `^controllers/|${kinds}|^runtime/(host|drivers|manager|cli|cmd)/` },
     ),
+    forbid(
+      'manifests-speak-the-protocol-only',
+      { path: '^runtime/manifests' },
+      { path: '^(runtime|controllers|schemas)/', pathNot: '^(runtime/(manifests|base|client)|schemas/meta)/' },
+    ),
     forbid('cli-and-console-are-clients', { path: '^runtime/(cli|console)' }, { path: `^controllers/|${server}` }),
     forbid(
       'only-host-touches-the-machine',

@@ -23,8 +23,8 @@ export interface ManifestFault {
 export class ManifestError extends Error {
   override readonly name = 'ManifestError';
   readonly faults: readonly ManifestFault[];
-  constructor(faults: readonly ManifestFault[]) {
-    super(faults.map(({ source, message }) => `${source.file}:${source.line}: ${message}`).join('\n'));
+  constructor(faults: readonly ManifestFault[], options?: ErrorOptions) {
+    super(faults.map(({ source, message }) => `${source.file}:${source.line}: ${message}`).join('\n'), options);
     this.faults = faults;
   }
 }
