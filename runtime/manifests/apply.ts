@@ -2,6 +2,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import type { Client } from '#runtime/client/client.ts';
+import { rankOf } from './order.ts';
 import { isNamespaceUnready, isNotServed, located } from './refusal.ts';
 import type { Target } from './target.ts';
 
@@ -19,6 +20,8 @@ export interface Applied {
   readonly result: ApplyResult;
 }
 
+/** How many writes are under way at once. */
+const concurrency = 8;
 /** A Kubernetes learns what kinds there are to count every half minute. */
 const unreadyTimeoutMs = 60_000;
 const unreadyPollMs = 100;
@@ -31,6 +34,24 @@ export async function applyOne(client: Client, target: Target, writer: Writer): 
   const before = await liveOf(client, target, writer.signal);
   const after = await onceReady(target, writer, async () => await write(client, target, { ...writer, dryRun: false }));
   return { object: after, result: resultOf(before, after) };
+}
+
+/** Applies all, several at once that do not need each other; tells of each as it stands. The first refusal ends it, once those under way have ended. */
+export async function applyAll(
+  client: Client,
+  targets: readonly Target[],
+  options: { readonly writer: Writer; readonly onApplied: (target: Target, applied: Applied) => void },
+): Promise<void> {
+  for (const [, equals] of Map.groupBy(targets, ({ object }) => rankOf(object.kind))) {
+    const queue = [...equals];
+    const worker = async (): Promise<void> => {
+      for (let target = queue.shift(); target !== undefined; target = queue.shift())
+        options.onApplied(target, await applyOne(client, target, options.writer));
+    };
+    const ended = await Promise.allSettled(Array.from({ length: concurrency }, worker));
+    const failed = ended.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+  }
 }
 
 /** What `applyOne` would do. What goes into a namespace, or is of a kind, that the same files bring would be created as it is written. */
@@ -51,15 +72,11 @@ export async function dryRunOne(client: Client, target: Target, writer: Writer):
 }
 
 /** The object as it is now. */
-export async function liveOf(
-  client: Client,
-  { type, object }: Target,
-  signal?: AbortSignal,
-): Promise<KubeObject | undefined> {
-  const { name, namespace } = object.metadata;
-  return await client.get(type, { name, namespace }, signal).catch((err: unknown) => {
+export async function liveOf(client: Client, target: Target, signal?: AbortSignal): Promise<KubeObject | undefined> {
+  const { name, namespace } = target.object.metadata;
+  return await client.get(target.type, { name, namespace }, signal).catch((err: unknown) => {
     if (isNotServed(err)) return undefined;
-    throw err;
+    throw located(err, target);
   });
 }
 

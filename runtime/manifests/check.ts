@@ -31,15 +31,10 @@ async function faultsOf(client: Client, target: Target, writer: Writer): Promise
     await check(client, target, writer);
     return [];
   } catch (err) {
-    const fault = isPassing(err) ? err : located(err, target);
+    const fault = located(err, target);
     if (!(fault instanceof ManifestError)) throw fault;
     return fault.faults;
   }
-}
-
-/** A server that is overloaded or broken says nothing about a manifest. */
-function isPassing(err: unknown): boolean {
-  return err instanceof ApiError && [429, 502, 503, 504].includes(err.status);
 }
 
 function inFileOrder(faults: readonly ManifestFault[]): readonly ManifestFault[] {

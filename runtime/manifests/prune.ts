@@ -4,7 +4,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import type { InventoryEntry } from './inventory.ts';
 
 /** The field manager of each Source begins so: objects that one of them applies are its own to prune. */
-export const SOURCE_MANAGER = 'wcp360-source';
+export const SOURCE_MANAGER = 'wcp360-source:';
 
 /** How it went with one object of an inventory that nobody wants any more. */
 export type PruneResult =

@@ -17,9 +17,13 @@ export function isNotServed(err: unknown): boolean {
   return err instanceof ApiError && err.status === 404 && err.details.name === undefined;
 }
 
-/** The error with file, line and object in front of each of its faults. What is no answer of the server stays what it is. */
+/** What a server answers that is overloaded or on its way down; it says nothing about a manifest. */
+const passing: readonly number[] = [429, 502, 503, 504];
+
+/** The error with file, line and object in front of each of its faults. What is not about the manifest stays what it is. */
 export function located(err: unknown, target: Target): Error {
-  if (!(err instanceof ApiError)) return err instanceof Error ? err : new Error(String(err));
+  if (!(err instanceof ApiError) || err.status === 401 || passing.includes(err.status))
+    return err instanceof Error ? err : new Error(String(err));
   const messages =
     err.reason === 'Invalid' && err.faults.length > 0
       ? err.faults.map(({ field, message }) => `${field}: ${message}`)

@@ -278,8 +278,8 @@ export const edits = {
   'owners do not write what is said of their objects': [
     {
       file: tenantRole,
-      find: '- planrequests/status\n    verbs:\n      - get\n',
-      replace: '- planrequests/status\n    verbs:\n      - get\n      - patch\n',
+      find: '- sources/status\n    verbs:\n      - get\n',
+      replace: '- sources/status\n    verbs:\n      - get\n      - patch\n',
     },
   ],
   'a status is written by its own path only': [

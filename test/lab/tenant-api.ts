@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { createClusterParts } from '#controllers/cluster-parts.ts';
+import { noSources } from '#test/builders/source-tools.ts';
 import { createClusterControllers } from '#controllers/index.ts';
 import type { ClusterWorld } from '#controllers/parts.ts';
 import type { Client } from '#runtime/client/client.ts';
@@ -32,7 +33,7 @@ export async function openTenantApi(t: Test): Promise<ApiGround> {
   await applyDefinitions(admin, { manifests, hostName: 'web1' }, lifetime.signal);
   const manager = startManager<ClusterWorld>({
     client: leader,
-    controllers: createClusterControllers(createClusterParts<ClusterWorld>()),
+    controllers: createClusterControllers(createClusterParts<ClusterWorld>(noSources)),
     world: (cache) => ({ client: leader, cache }),
     identity: 'cluster',
     log: silentLogger,

@@ -1,0 +1,170 @@
+import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { stringify } from 'yaml';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { retainedDataKind, type RetainedData } from '#schemas/index.ts';
+import { startInstance, until } from '#test/lab/instance.ts';
+import { annotateSource, declareSource, sourceSays, sourceType } from '#test/lab/sources.ts';
+import { aDomain, declare, declareTenant, domainType } from '#test/lab/tenants.ts';
+
+const instance = await startInstance({ flags: ['--source-networks', '127.0.0.0/8'] });
+const files = await mkdtemp(join(tmpdir(), 'wcp360-gitops-'));
+await chmod(files, 0o755);
+t.teardown(async () => {
+  await instance.stop();
+  await rm(files, { recursive: true, force: true });
+});
+
+const client = await instance.client();
+await declareTenant(client, 'acme');
+await declareTenant(client, 'other');
+
+async function place(path: string, ...objects: readonly object[]): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.new`, objects.map((object) => stringify(object)).join('---\n'));
+  await rename(`${path}.new`, path);
+}
+
+const page = (name: string, tenant = 'acme'): object =>
+  aDomain(tenant, name, { redirect: { to: `https://${name}.example/` } });
+
+async function redirects(name: string, tenant = 'acme'): Promise<void> {
+  await until(
+    async () =>
+      (await instance.http(`${name}.${tenant}.test`)).headers['location']?.startsWith(`https://${name}.example/`),
+    `${name}.${tenant}.test to be served`,
+  );
+}
+
+const live = async (name: string, namespace = 'acme') => await client.get(domainType, { namespace, name });
+
+await t.test('a directory is applied and served, and followed', async (t) => {
+  const directory = join(files, 'followed');
+  await place(join(directory, 'sites/one.yaml'), aDomain('acme', 'one'));
+  await declareSource(client, { name: 'followed' }, { directory: { path: directory }, interval: '1h' });
+  const { status } = await sourceSays(client, { name: 'followed' }, { reason: 'Applied' });
+  t.same(status.inventory, ['Domain.hosting.wcp360.io/acme/one']);
+  t.same(status.changes, [{ action: 'Created', object: 'Domain.hosting.wcp360.io/acme/one' }]);
+  await until(async () => (await instance.http('one.acme.test')).status === 200, 'the site');
+
+  const startedAtMs = performance.now();
+  await place(join(directory, 'sites/two.yaml'), page('two'));
+  await redirects('two');
+  t.comment(`served ${Math.round(performance.now() - startedAtMs)} ms after the change`);
+
+  await rm(join(directory, 'sites/one.yaml'));
+  await until(async () => (await live('one')) === undefined, 'what is no longer there to be pruned');
+  t.ok(await live('two'), 'and nothing else');
+  const kept = await client.list<RetainedData>(resourceTypeOf(retainedDataKind));
+  t.match(
+    kept.items.map(({ spec }) => spec.objectRef),
+    [{ kind: 'Domain', namespace: 'acme', name: 'one' }],
+    'the deletionPolicy of what is pruned is obeyed: its data is kept',
+  );
+});
+
+await t.test('what is wrong is told with file and line, and the state before stays', async (t) => {
+  const directory = join(files, 'broken');
+  await place(join(directory, 'a.yaml'), page('a'));
+  await declareSource(client, { name: 'broken' }, { directory: { path: directory } });
+  await sourceSays(client, { name: 'broken' }, { reason: 'Applied' });
+  await writeFile(join(directory, 'b.yaml'), `${stringify(page('b'))}---\nkind: [Domain\n`);
+  const syntax = await sourceSays(client, { name: 'broken' }, { reason: 'ManifestsInvalid' });
+  t.match(syntax.message, /^b\.yaml:\d+: /);
+  t.match(syntax.status.faults, [{ file: 'b.yaml', message: /\w/ }]);
+  t.ok((syntax.status.faults?.[0]?.line ?? 0) >= 8, 'the line of the fault');
+  await rm(join(directory, 'a.yaml'));
+  await place(join(directory, 'b.yaml'), page('b'), aDomain('acme', 'c', { hostname: 'a..b' }));
+  const schema = await sourceSays(
+    client,
+    { name: 'broken' },
+    { reason: 'ManifestsInvalid', message: /spec\.hostname/ },
+  );
+  t.match(schema.message, /^b\.yaml:\d+: Domain acme\/c: spec\.hostname: Invalid value: "a\.\.b"/);
+  t.ok(await live('a'), 'what is gone from a broken revision is not pruned');
+  t.equal(await live('b'), undefined, 'nothing of a broken revision is applied');
+  await place(join(directory, 'b.yaml'), page('b'));
+  await until(async () => (await live('a')) === undefined && (await live('b')) !== undefined, 'the mended state');
+});
+
+await t.test('nothing is pruned when everything is gone, until a person confirms it', async (t) => {
+  const directory = join(files, 'gone');
+  const name = { name: 'gone' };
+  await place(join(directory, 'kept.yaml'), page('kept'));
+  await declareSource(client, name, { directory: { path: directory } });
+  await sourceSays(client, name, { reason: 'Applied' });
+  await rename(directory, `${directory}.away`);
+  const vanished = await sourceSays(client, name, { reason: 'PathVanished' });
+  t.match(vanished.message, /is not there\. The 1 objects .* stay\. .*wcpctl annotate source gone -n wcp360-system/);
+  t.ok(await live('kept'));
+  await mkdir(directory);
+  const { message } = await sourceSays(client, name, { reason: 'SourceEmpty' });
+  await annotateSource(client, name, { confirm: 'something-else' });
+  await annotateSource(client, name, { requestedAt: 'now' });
+  await until(
+    async () => (await sourceSays(client, name, { reason: 'SourceEmpty' })).status.lastHandledRequestAt === 'now',
+    'a look',
+  );
+  t.ok(await live('kept'), 'another word confirms nothing');
+  const [, confirm = ''] = /confirm=(\w+)/.exec(message) ?? [];
+  await annotateSource(client, name, { confirm });
+  await sourceSays(client, name, { reason: 'Applied' });
+  await until(async () => (await live('kept')) === undefined, 'what was confirmed');
+});
+
+await t.test('links are not followed, and what cannot be read is no reason to prune', async (t) => {
+  const directory = join(files, 'links');
+  const name = { name: 'links' };
+  await place(join(files, 'outside/secret.yaml'), page('outside'));
+  await place(join(directory, 'inside.yaml'), page('inside'));
+  await declareSource(client, name, { directory: { path: directory } });
+  await sourceSays(client, name, { reason: 'Applied' });
+  await symlink(join(files, 'outside'), join(directory, 'way-out'));
+  await rm(join(directory, 'inside.yaml'));
+  const linked = await sourceSays(client, name, { reason: 'ManifestsInvalid' });
+  t.match(linked.message, /^way-out:1: is a link/);
+  await rm(join(directory, 'way-out'));
+  await place(join(directory, 'closed/other.yaml'), page('closed'));
+  await chmod(join(directory, 'closed'), 0o700);
+  await sourceSays(client, name, { reason: 'ReadFailed' });
+  t.ok(await live('inside'));
+  t.equal(await live('outside'), undefined);
+});
+
+await t.test('what somebody changes by hand is put back and told; a suspended Source does nothing', async (t) => {
+  const directory = join(files, 'drift');
+  const name = { name: 'drift' };
+  const wanted = page('drift');
+  await place(join(directory, 'drift.yaml'), wanted);
+  await declareSource(client, name, { directory: { path: directory } });
+  await sourceSays(client, name, { reason: 'Applied' });
+  await declare(client, domainType, aDomain('acme', 'drift', { redirect: { to: 'https://by-hand.example/' } }));
+  const { status } = await until(async () => {
+    const said = await sourceSays(client, name, { reason: 'Applied' });
+    return said.status.drift?.length === 1 ? said : undefined;
+  }, 'the drift to be told');
+  t.same(status.drift, ['Domain.hosting.wcp360.io/acme/drift']);
+  t.match(await live('drift'), wanted);
+
+  const suspend = await instance.wcpctl(['source', 'suspend', 'drift', '-n', 'wcp360-system']);
+  t.equal(suspend.exitCode, 0, suspend.stderr);
+  await sourceSays(client, name, { reason: 'Suspended' });
+  await client.delete(domainType, { namespace: 'acme', name: 'drift' });
+  await rm(join(directory, 'drift.yaml'));
+  await place(join(directory, 'later.yaml'), page('later'));
+  await instance.wcpctl(['source', 'resume', 'drift', '-n', 'wcp360-system']);
+  const reconciled = await instance.wcpctl(['source', 'reconcile', 'drift', '-n', 'wcp360-system']);
+  t.match(reconciled, { exitCode: 0, stdout: /sha256:\w+ is applied: 1 objects/ });
+  t.ok(await live('later'));
+});
+
+await t.test('deleting a Source leaves what it applied', async (t) => {
+  await client.delete(sourceType, { namespace: 'wcp360-system', name: 'followed' });
+  await until(
+    async () => (await client.get(sourceType, { namespace: 'wcp360-system', name: 'followed' })) === undefined,
+    'the Source to go',
+  );
+  t.ok(await live('two'));
+});
