@@ -38,6 +38,7 @@ const limits: TreeLimits = {
   maxFileBytes: 1024 * 1024,
   maxBytes: 16 * 1024 * 1024,
 };
+const maxFetchBytes = 256 * 1024 * 1024;
 const secrets: ResourceType = { group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true };
 
 /** Reads what a Source points at. Errors: RefusedError with one of the Source's reasons; ManifestError for links, which are not followed. */
@@ -68,7 +69,13 @@ async function readGit(git: NonNullable<SourceOrder['git']>, reading: Reading): 
     const { commit, tree } = await readRepository(
       { url: git.url, branch, tag, path: git.path },
       {
-        ...{ workspace: reading.tools.workspace, policy: policyOf(reading), limits, signal: reading.signal },
+        ...{
+          workspace: reading.tools.workspace,
+          policy: policyOf(reading),
+          limits,
+          maxFetchBytes,
+          signal: reading.signal,
+        },
         ...{ credentials: credentialsOf(secret), signers },
         // Whose signatures count may have changed since.
         known: signers === undefined ? known?.commit : undefined,

@@ -79,12 +79,14 @@ async function clientOf(
     return await tools.accounts.actAs(account, signal);
   } catch (err) {
     if (!(err instanceof ApiError)) throw err;
-    const called = `The ServiceAccount ${account.name}`;
-    if (err.status === 404) throw new RefusedError('AccountNotFound', `${called} is not there.`, { cause: err });
+    const called = `the ServiceAccount ${account.name}`;
+    if (err.status === 404)
+      throw new RefusedError('AccountNotFound', `${account.namespace} has no ServiceAccount ${account.name}.`, {
+        cause: err,
+      });
     if (err.status !== 403) throw err;
-    throw new RefusedError('AccountNotAllowed', `${called} is not one that WCP360 may act as: ${err.message}`, {
-      cause: err,
-    });
+    const how = 'an administrator allows it with a Role there: create serviceaccounts/token';
+    throw new RefusedError('AccountNotAllowed', `WCP360 may not act as ${called} (${how}).`, { cause: err });
   }
 }
 

@@ -20,6 +20,8 @@ export interface RepositoryOptions {
   readonly credentials: GitCredentials;
   readonly signers?: GitSigners | undefined;
   readonly limits: TreeLimits;
+  /** The most that a repository may make us fetch. */
+  readonly maxFetchBytes: number;
   /** The commit that was read last: when it is still the newest, nothing is fetched. */
   readonly known?: string | undefined;
   readonly signal: AbortSignal;
@@ -41,16 +43,16 @@ const ownRef = 'refs/wcp360/look';
  * Errors: RefusedError with the reason `FetchFailed`, `UrlNotAllowed`, `AddressNotAllowed`, `SignatureInvalid`, `PathNotFound` or `ReadFailed`.
  */
 export async function readRepository(order: RepositoryOrder, options: RepositoryOptions): Promise<RepositoryContent> {
-  const { workspace, policy, credentials, signers, signal } = options;
+  const { workspace, policy, credentials, signers, maxFetchBytes, signal } = options;
   const remote = parseRemote(order.url);
   const address = await permittedAddress(remote, policy, async (name) => await workspace.resolve(name, signal));
   return await workspace.withDirectory(async (directory) => {
     const setting: GitSetting = { directory, remote, address, credentials, signers };
     await placeSetting(workspace, setting);
-    const run = gitOf(workspace, setting, signal);
-    const newest = await asFetch(async () => await newestCommit(run, order));
+    const run = gitOf(workspace, setting, { maxFetchBytes, signal });
+    const newest = await newestCommit(run, order);
     if (newest === options.known) return { commit: newest, tree: undefined };
-    const commit = await asFetch(async () => await fetchCommit(run, order));
+    const commit = await fetchCommit(run, order);
     if (signers !== undefined) await verifyCommit(run, { workspace, setting, commit, signal });
     return { commit, tree: await readCommit(run, { commit, path: order.path, limits: options.limits }) };
   });
@@ -64,8 +66,8 @@ function refOf({ branch, tag }: RepositoryOrder): string {
 /** An annotated tag shows the commit that it points at on a line of its own. */
 async function newestCommit(run: Git, order: RepositoryOrder): Promise<string> {
   const ref = refOf(order);
-  const { stdout } = await run(['ls-remote', '--quiet', '--', order.url, ref, `${ref}^{}`]);
-  const found = new Map(stdout.split('\n').map((line) => line.split('\t').toReversed() as [string, string]));
+  const answer = await ask(run, ['ls-remote', '--quiet', '--', order.url, ref, `${ref}^{}`], askTimeoutMs);
+  const found = new Map(answer.split('\n').map((line) => line.split('\t').toReversed() as [string, string]));
   const commit = found.get(`${ref}^{}`) ?? found.get(ref);
   if (commit === undefined) throw new RefusedError('FetchFailed', `The repository has no ${ref}.`);
   return commit;
@@ -74,24 +76,28 @@ async function newestCommit(run: Git, order: RepositoryOrder): Promise<string> {
 async function fetchCommit(run: Git, order: RepositoryOrder): Promise<string> {
   await run(['init', '--bare', '--quiet', '--template=']);
   const quietly = ['--quiet', '--depth=1', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head', '--force'];
-  await run(['fetch', ...quietly, '--', order.url, `+${refOf(order)}:${ownRef}`], { timeoutMs: fetchTimeoutMs });
+  await ask(run, ['fetch', ...quietly, '--', order.url, `+${refOf(order)}:${ownRef}`], fetchTimeoutMs);
   const { stdout } = await run(['rev-parse', '--verify', '--end-of-options', `${ownRef}^{commit}`]);
   return stdout.trim();
 }
 
-/** What goes wrong between us and the other side is told in Git's own words; nothing of them is a secret of ours. */
-async function asFetch<T>(step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (err) {
+/** Asks the other side. What it or Git says of a failure is told; nothing of it is a secret of ours. */
+async function ask(run: Git, args: readonly string[], timeoutMs: number): Promise<string> {
+  const { exitCode, stdout, stderr } = await run(args, { timeoutMs, allowFailure: true }).catch((err: unknown) => {
     if (!(err instanceof HostError)) throw err;
-    throw new RefusedError('FetchFailed', `The repository could not be fetched: ${wordsOf(err)}`, { cause: err });
-  }
+    throw new RefusedError('FetchFailed', `The repository could not be fetched: ${err.message}`, { cause: err });
+  });
+  if (exitCode === 0) return stdout;
+  throw new RefusedError('FetchFailed', `The repository could not be fetched: ${wordsOf(stderr)}.`);
 }
 
-function wordsOf({ message }: HostError): string {
-  const words = message.replace(/^.* ended with \d+: /s, '').replaceAll(/[^\x20-\x7e\u00a0-\uffff]+/g, ' ');
-  return words.slice(0, 400);
+/** Git's closing advice, which says less than what comes before. */
+const advice = /^(Please make sure you have the correct|and the repository exists|fatal: Could not read from remote)/;
+
+function wordsOf(stderr: string): string {
+  const lines = stderr.split('\n').map((line) => line.replaceAll(/[^\x20-\x7e\u00a0-\uffff]+/g, ' ').trim());
+  const telling = lines.filter((line) => line !== '' && !advice.test(line));
+  return telling.slice(-3).join(' · ').replace(/\.$/, '').slice(0, 400);
 }
 
 async function verifyCommit(

@@ -20,7 +20,7 @@ export interface RemotePolicy {
 
 const defaultPorts = { https: 443, ssh: 22, file: 0 } as const;
 const form =
-  /^(?:(?<scheme>https|ssh):\/\/(?:[\w][\w.-]*@)?(?:\[(?<ipv6>[0-9a-f:.]+)\]|(?<name>[a-z0-9][a-z0-9.-]*))(?::(?<port>\d{1,5}))?|file:\/\/)(?<path>(?:\/[\w~][\w.~+-]*)+)$/;
+  /^(?:(?:https:\/\/|ssh:\/\/\w[\w.-]*@)(?:\[(?<ipv6>[0-9a-f:.]+)\]|(?<name>[a-z0-9][a-z0-9.-]*))(?::(?<port>\d{1,5}))?|file:\/\/)(?<path>(?:\/[\w~][\w.~+-]*)+)$/;
 
 /** Addresses that are not those of a public server: own machine, private, link-local, multicast, reserved, and what is translated to IPv4. */
 const closed = [
@@ -42,13 +42,13 @@ const closed = [
 
 /** Takes a URL apart; RefusedError for a form that is not supported, among them every helper program (`ext::`) and every option. */
 export function parseRemote(url: string): Remote {
-  const { groups } = form.exec(url) ?? {};
-  if (groups === undefined)
+  const { groups = {} } = form.exec(url) ?? {};
+  if (groups['path'] === undefined)
     throw new RefusedError(
       'UrlNotAllowed',
       'A repository is named by https://, ssh:// or file://, without a password.',
     );
-  const scheme = (groups['scheme'] ?? 'file') as Remote['scheme'];
+  const scheme = url.slice(0, url.indexOf(':')) as Remote['scheme'];
   const port = groups['port'] === undefined ? defaultPorts[scheme] : Number(groups['port']);
   return { scheme, url, host: groups['ipv6'] ?? groups['name'] ?? '', port };
 }

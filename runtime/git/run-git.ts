@@ -7,13 +7,16 @@ export type Git = (args: readonly string[], options?: Partial<RunOptions>) => Pr
 
 /** For what is asked of the other side, or of a repository that is here. */
 export const askTimeoutMs = 30_000;
-/** No file that Git or a program of its may write is larger, so neither is what a repository makes us fetch. */
-const maxPackBytes = 256 * 1024 * 1024;
 const maxMemoryBytes = 4 * 1024 * 1024 * 1024;
 
-export function gitOf(workspace: Workspace, setting: GitSetting, signal: AbortSignal): Git {
+/** No file that Git or a program of its may write is larger than `maxFetchBytes`, so neither is what a repository makes us fetch. */
+export function gitOf(
+  workspace: Workspace,
+  setting: GitSetting,
+  { maxFetchBytes, signal }: { readonly maxFetchBytes: number; readonly signal: AbortSignal },
+): Git {
   const environment = environmentOf(setting);
-  const bounds = ['/usr/bin/prlimit', `--fsize=${maxPackBytes}`, `--as=${maxMemoryBytes}`, '--core=0', '--'];
+  const bounds = ['/usr/bin/prlimit', `--fsize=${maxFetchBytes}`, `--as=${maxMemoryBytes}`, '--core=0', '--'];
   const git = [...bounds, '/usr/bin/git', `--git-dir=${setting.directory}/repository.git`];
   return async (args, options = {}) =>
     await workspace.run([...git, ...args], { timeoutMs: askTimeoutMs, environment, ...options }, signal);

@@ -133,10 +133,14 @@ export const sourceKind = defineKind({
         default: 'default',
       },
     },
-    'x-kubernetes-validations': [
-      { rule: 'has(self.git) != has(self.directory)', message: 'exactly one of git and directory' },
-    ],
   },
+  validations: [
+    {
+      rule: 'has(self.spec.git) != has(self.spec.directory)',
+      message: 'exactly one of git and directory',
+      fieldPath: '.spec',
+    },
+  ],
   status: {
     type: 'object',
     description: 'What was found and what was done.',

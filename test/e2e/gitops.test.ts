@@ -5,6 +5,7 @@ import t from 'tap';
 import { stringify } from 'yaml';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/index.ts';
+import { createRepository, openDirectory, startSshServer } from '#test/lab/git.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { annotateSource, declareSource, sourceSays, sourceType } from '#test/lab/sources.ts';
 import { aDomain, declare, declareTenant, domainType } from '#test/lab/tenants.ts';
@@ -18,6 +19,8 @@ t.teardown(async () => {
 });
 
 const client = await instance.client();
+const server = await startSshServer(t);
+const repositories = await openDirectory(t);
 await declareTenant(client, 'acme');
 await declareTenant(client, 'other');
 
@@ -159,6 +162,188 @@ await t.test('what somebody changes by hand is put back and told; a suspended So
   t.match(reconciled, { exitCode: 0, stdout: /sha256:\w+ is applied: 1 objects/ });
   t.ok(await live('later'));
 });
+
+const secretType = { group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true } as const;
+
+async function placeSecret(name: string, namespace: string, stringData: object): Promise<void> {
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, stringData };
+  await client.apply(secretType, secret, { fieldManager: 'lab', force: true });
+}
+
+const manifest = (...objects: readonly object[]): string => objects.map((object) => stringify(object)).join('---\n');
+
+await t.test('a commit to a repository of the machine is served, whatever was there before', async (t) => {
+  const repository = await createRepository(repositories, 'local');
+  const name = { name: 'local' };
+  await repository.write('sites/git-one.yaml', manifest(page('git-one')));
+  const first = await repository.publish();
+  await declareSource(client, name, { git: { url: repository.url, ref: { branch: 'main' }, path: 'sites' } });
+  const { status } = await sourceSays(client, name, { reason: 'Applied', revision: first });
+  t.equal(status.revision, `main@sha1:${first}`);
+  await redirects('git-one');
+
+  await repository.write('sites/git-two.yaml', manifest(page('git-two')));
+  const startedAtMs = performance.now();
+  const second = await repository.publish();
+  await redirects('git-two');
+  t.comment(`served ${Math.round(performance.now() - startedAtMs)} ms after the commit, with an interval of 5 s`);
+  await sourceSays(client, name, { reason: 'Applied', revision: second });
+
+  await repository.write('sites/git-two.yaml', `${manifest(page('git-two'))}---\nspec: [\n`);
+  const broken = await repository.publish();
+  const told = await sourceSays(client, name, { reason: 'ManifestsInvalid', revision: broken });
+  t.match(told.message, /^sites\/git-two\.yaml:\d+: /);
+  t.equal(told.status.revision, `main@sha1:${second}`, 'the revision before stays');
+  await redirects('git-two');
+
+  await repository.git('reset', '--quiet', '--hard', first);
+  await repository.write('sites/git-three.yaml', manifest(page('git-three')));
+  const forced = await repository.publish();
+  await sourceSays(client, name, { reason: 'Applied', revision: forced });
+  await until(async () => (await live('git-two')) === undefined, 'what only the history before had to be pruned');
+  t.ok(await live('git-three'));
+
+  await repository.git('mv', 'sites', 'elsewhere');
+  await repository.publish();
+  const vanished = await sourceSays(client, name, { reason: 'PathVanished' });
+  t.match(vanished.message, /has no directory "sites"\. The 2 objects .* stay/);
+  t.ok((await live('git-one')) && (await live('git-three')));
+
+  await rename(repository.directory, `${repository.directory}.away`);
+  await sourceSays(client, name, { reason: 'FetchFailed' });
+  t.ok((await live('git-one')) && (await live('git-three')), 'a repository that is away is no reason to prune');
+});
+
+await t.test('a tenant’s repository over SSH may declare what the tenant may, and nothing else', async (t) => {
+  const repository = await createRepository(repositories, 'tenant');
+  const name = { name: 'own', namespace: 'other' };
+  await repository.write('shop.yaml', manifest({ ...page('shop', 'other'), metadata: { name: 'shop' } }));
+  const commit = await repository.publish();
+  const spec = { git: { url: server.urlOf(repository), secretRef: { name: 'key' } } };
+  await declareSource(client, name, spec);
+  await sourceSays(client, name, { reason: 'SecretNotFound' });
+  await placeSecret('key', 'other', server.credentials);
+  const { status } = await sourceSays(client, name, { reason: 'Applied', revision: commit });
+  t.same(status.inventory, ['Domain.hosting.wcp360.io/other/shop'], 'what names no namespace goes into its own');
+  await redirects('shop', 'other');
+
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const forbidden: Readonly<Record<string, object>> = {
+    'a Domain of another tenant': page('stolen', 'acme'),
+    'a Domain of a tenant that is not there': page('stolen', 'nobody'),
+    'a ClusterRole': { apiVersion, kind: 'ClusterRole', metadata: { name: 'mine' }, rules: [] },
+    'a RoleBinding': {
+      ...{ apiVersion, kind: 'RoleBinding', metadata: { name: 'mine' } },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'other' }],
+    },
+    'a Tenant': { apiVersion: 'hosting.wcp360.io/v1alpha1', kind: 'Tenant', metadata: { name: 'mine' }, spec: {} },
+    'a Namespace': { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'mine' } },
+    'a kind of its own': {
+      ...{
+        apiVersion: 'apiextensions.k8s.io/v1',
+        kind: 'CustomResourceDefinition',
+        metadata: { name: 'mines.x.example' },
+      },
+      spec: {
+        ...{ group: 'x.example', scope: 'Namespaced', names: { plural: 'mines', kind: 'Mine' } },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+      },
+    },
+  };
+  for (const [what, object] of Object.entries(forbidden)) {
+    await repository.write('more.yaml', manifest(page('more', 'other'), object));
+    const revision = await repository.publish();
+    await annotateSource(client, name, { requestedAt: what });
+    const { message } = await sourceSays(client, name, { reason: 'ManifestsInvalid', revision });
+    t.match(message, /^more\.yaml:\d+: .*(forbidden|cannot)/, what);
+    t.equal(await live('more', 'other'), undefined, `${what}: nothing else of the revision is applied`);
+  }
+  t.equal(await live('stolen'), undefined);
+
+  const refused: readonly (readonly [reason: string, spec: object])[] = [
+    ['DirectoryNotAllowed', { directory: { path: '/etc' } }],
+    ['UrlNotAllowed', { git: { url: repository.url } }],
+    ['AddressNotAllowed', { git: { url: 'https://169.254.169.254/a.git' } }],
+    ['AccountNotAllowed', { ...spec, serviceAccountName: 'stranger' }],
+  ];
+  for (const [index, [reason, wrong]] of refused.entries()) {
+    await declareSource(
+      client,
+      { name: `wrong-${index}`, namespace: 'other' },
+      wrong as Readonly<Record<string, unknown>>,
+    );
+    const { message } = await sourceSays(client, { name: `wrong-${index}`, namespace: 'other' }, { reason });
+    t.match(message, / .*\.$/, reason);
+  }
+});
+
+await t.test(
+  'the rights of its account bound a Source of the platform, too; with all rights it may bring kinds',
+  async (t) => {
+    const repository = await createRepository(repositories, 'kinds');
+    const name = { name: 'kinds' };
+    const definition = {
+      ...{
+        apiVersion: 'apiextensions.k8s.io/v1',
+        kind: 'CustomResourceDefinition',
+        metadata: { name: 'things.x.example' },
+      },
+      spec: {
+        ...{ group: 'x.example', scope: 'Namespaced', names: { plural: 'things', kind: 'Thing', singular: 'thing' } },
+        versions: [
+          {
+            ...{ name: 'v1', served: true, storage: true },
+            schema: {
+              openAPIV3Schema: {
+                type: 'object',
+                properties: { spec: { type: 'object', properties: { a: { type: 'string' } } } },
+              },
+            },
+          },
+        ],
+      },
+    };
+    const thing = {
+      apiVersion: 'x.example/v1',
+      kind: 'Thing',
+      metadata: { name: 'first', namespace: 'fresh' },
+      spec: { a: 'b' },
+    };
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'fresh' } };
+    await repository.write('a-thing.yaml', manifest(thing));
+    await repository.write('b-rest.yaml', manifest(namespace, definition));
+    await repository.publish();
+    await declareSource(client, name, { git: { url: repository.url }, serviceAccountName: 'default' });
+    const { message } = await sourceSays(client, name, { reason: 'ManifestsInvalid' });
+    t.match(message, /\.yaml:\d+: .*(forbidden|cannot)/);
+    const binding = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'gitops-test' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'wcp360-system' }],
+    };
+    const bindings = {
+      group: 'rbac.authorization.k8s.io',
+      version: 'v1',
+      resource: 'clusterrolebindings',
+      kind: 'ClusterRoleBinding',
+      namespaced: false,
+    };
+    await client.create(bindings, binding);
+    const { status } = await sourceSays(client, name, { reason: 'Applied' });
+    t.same(
+      status.changes?.map(({ object }) => object),
+      [
+        'CustomResourceDefinition.apiextensions.k8s.io/things.x.example',
+        'Namespace/fresh',
+        'Thing.x.example/fresh/first',
+      ],
+      'what others need comes first',
+    );
+  },
+);
 
 await t.test('deleting a Source leaves what it applied', async (t) => {
   await client.delete(sourceType, { namespace: 'wcp360-system', name: 'followed' });
