@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t from 'tap';
@@ -344,6 +344,43 @@ await t.test(
     );
   },
 );
+
+await t.test('the example of an agency with three customers is served from its repository', async (t) => {
+  const example = join(import.meta.dirname, '../../examples/gitops');
+  const texts = async (folder: string): Promise<readonly (readonly [path: string, text: string])[]> => {
+    const names = (await readdir(join(example, folder), { recursive: true })).filter((name) => name.endsWith('.yaml'));
+    return await Promise.all(
+      names.map(async (path) => [`${folder}/${path}`, await readFile(join(example, folder, path), 'utf8')] as const),
+    );
+  };
+  const [agency, clinic] = [
+    await createRepository(repositories, 'agency'),
+    await createRepository(repositories, 'clinic'),
+  ];
+  const here = (text: string): string =>
+    text
+      .replace('ssh://git@git.example.org/agency/hosting.git', server.urlOf(agency))
+      .replace('ssh://git@git.example.org/clinic/sites.git', server.urlOf(clinic));
+  for (const [path, text] of await texts('clusters')) await agency.write(path, here(text));
+  for (const [path, text] of await texts('repository-of-clinic')) await clinic.write(path, text);
+  const revision = await agency.publish();
+  await clinic.publish();
+  await placeSecret('agency-key', 'wcp360-system', server.credentials);
+  const bootstrap = here(await readFile(join(example, 'bootstrap/built-in.yaml'), 'utf8'));
+  t.match(await instance.wcpctl(['apply', '-f', '-'], { input: bootstrap }), { exitCode: 0 });
+  // A Kubernetes takes half a minute until it counts what a new namespace may hold.
+  await until(
+    async () => await sourceSays(client, { name: 'agency' }, { reason: 'Applied', revision }),
+    'the agency’s repository to be applied',
+    120_000,
+  );
+  await placeSecret('repository-key', 'clinic', server.credentials);
+  await instance.wcpctl(['source', 'reconcile', 'own', '-n', 'clinic']);
+  for (const hostname of ['bakery.example', 'studio.example', 'clinic.example']) {
+    await until(async () => (await instance.http(hostname)).status === 200, `${hostname} to be served`);
+  }
+  t.equal((await instance.http('old-studio.example')).headers['location'], 'https://studio.example/');
+});
 
 await t.test('deleting a Source leaves what it applied', async (t) => {
   await client.delete(sourceType, { namespace: 'wcp360-system', name: 'followed' });
