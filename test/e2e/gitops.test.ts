@@ -8,7 +8,7 @@ import { retainedDataKind, type RetainedData } from '#schemas/index.ts';
 import { createRepository, openDirectory, startSshServer } from '#test/lab/git.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { annotateSource, declareSource, sourceSays, sourceType } from '#test/lab/sources.ts';
-import { aDomain, declare, declareTenant, domainType } from '#test/lab/tenants.ts';
+import { aDomain, declare, declareTenant, domainType, secretType } from '#test/lab/tenants.ts';
 
 const instance = await startInstance({ flags: ['--source-networks', '127.0.0.0/8'] });
 const files = await mkdtemp(join(tmpdir(), 'wcp360-gitops-'));
@@ -162,8 +162,6 @@ await t.test('what somebody changes by hand is put back and told; a suspended So
   t.match(reconciled, { exitCode: 0, stdout: /sha256:\w+ is applied: 1 objects/ });
   t.ok(await live('later'));
 });
-
-const secretType = { group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true } as const;
 
 async function placeSecret(name: string, namespace: string, stringData: object): Promise<void> {
   const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, stringData };
