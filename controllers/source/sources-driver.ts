@@ -26,6 +26,8 @@ interface Known {
   readonly content: SourceContent | undefined;
 }
 
+const keptCharacters = 256 * 1024;
+
 /** What was found of each Source by `ownerId`; it can be lost, and is found again. */
 type Memory = Map<string, Known>;
 
@@ -51,7 +53,8 @@ export function createSourcesDriver<W extends World>(
     const before = beforeOf(owner, { order, known, cache });
     const content = isKnown ? known.content : undefined;
     const looked = await lookAt({ ...before, owner, order, known: content, tools, signal });
-    return { work: { order, lookedAtMs: tools.clock.now(), report: looked.report }, content: looked.content };
+    const work = { order, lookedAtMs: tools.clock.now(), report: looked.report };
+    return { work, content: isSmall(looked.content) ? looked.content : undefined };
   };
   return {
     name: 'sources',
@@ -79,6 +82,12 @@ export function createSourcesDriver<W extends World>(
     settle: () => Promise.resolve(),
     watchDrift: async (_world, onDrift, signal) => await watches.follow(onDrift, signal),
   };
+}
+
+/** What is large is read again at each look: there may be very many Sources. */
+function isSmall(content: SourceContent | undefined): boolean {
+  const size = content?.texts.reduce((sum, { text }) => sum + text.length, 0) ?? 0;
+  return size <= keptCharacters;
 }
 
 function planLook(owner: Owner, desired: SourceState, observed: SourceState): readonly SourcesAction[] {

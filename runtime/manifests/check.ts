@@ -23,7 +23,7 @@ export async function checkAll(client: Client, targets: readonly Target[], write
       faults.push(...(await faultsOf(client, target, writer)));
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
-  if (faults.length > 0) throw new ManifestError(inFileOrder(faults));
+  if (faults.length > 0) throw new ManifestError(faults);
 }
 
 async function faultsOf(client: Client, target: Target, writer: Writer): Promise<readonly ManifestFault[]> {
@@ -35,10 +35,6 @@ async function faultsOf(client: Client, target: Target, writer: Writer): Promise
     if (!(fault instanceof ManifestError)) throw fault;
     return fault.faults;
   }
-}
-
-function inFileOrder(faults: readonly ManifestFault[]): readonly ManifestFault[] {
-  return faults.toSorted((a, b) => a.source.file.localeCompare(b.source.file) || a.source.line - b.source.line);
 }
 
 async function check(client: Client, target: Target, writer: Writer): Promise<void> {

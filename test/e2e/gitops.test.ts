@@ -8,7 +8,7 @@ import { retainedDataKind, type RetainedData } from '#schemas/index.ts';
 import { createRepository, openDirectory, startSshServer } from '#test/lab/git.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { annotateSource, declareSource, sourceSays, sourceType } from '#test/lab/sources.ts';
-import { aDomain, declare, declareTenant, domainType, secretType } from '#test/lab/tenants.ts';
+import { aDomain, declare, declareTenant, domainType, secretType, tenantType } from '#test/lab/tenants.ts';
 
 const instance = await startInstance({ flags: ['--source-networks', '127.0.0.0/8'] });
 const files = await mkdtemp(join(tmpdir(), 'wcp360-gitops-'));
@@ -387,4 +387,10 @@ await t.test('deleting a Source leaves what it applied', async (t) => {
     'the Source to go',
   );
   t.ok(await live('two'));
+});
+
+await t.test('a tenant goes with its Sources', async (t) => {
+  await client.delete(tenantType, { name: 'clinic' });
+  await until(async () => (await client.get(tenantType, { name: 'clinic' })) === undefined, 'the tenant to go', 90_000);
+  t.equal(await client.get(sourceType, { namespace: 'clinic', name: 'own' }), undefined);
 });
