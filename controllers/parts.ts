@@ -52,6 +52,8 @@ export interface ClusterParts<W> {
   readonly ancestorsOf: (hostname: string) => readonly string[];
   /** Looks at directories and repositories. */
   readonly sources: DriverOf<SourceState, W>;
+  /** Whether as many Sources of a namespace are looked at as may be at once. */
+  readonly areSourcesCrowded: (namespace: string) => boolean;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }

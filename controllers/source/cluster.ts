@@ -2,7 +2,13 @@ import { findCondition } from '#schemas/meta/conditions.ts';
 import { parseDurationMs } from '#schemas/meta/duration.ts';
 import { ANNOTATIONS, FINALIZERS, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { sourceKind, type Source } from '#schemas/v1alpha1/source.ts';
-import { defineController, type Outcome, type Refused, type StatusPatch } from '#runtime/manager/controller.ts';
+import {
+  defineController,
+  type Outcome,
+  type Pending,
+  type Refused,
+  type StatusPatch,
+} from '#runtime/manager/controller.ts';
 import type { ClusterParts, DriverOf } from '#controllers/parts.ts';
 import { standingOf, type SourceOrder, type SourceReport, type SourceState } from './model.ts';
 import { SOURCE_REASONS } from './reasons.ts';
@@ -16,15 +22,26 @@ export interface SourceInputs {
   readonly now: number;
 }
 
+/** Looks wait for other servers most of their time. */
+const concurrency = 16;
+
+const crowded: Pending = {
+  pending: { reason: 'Waiting', message: 'Other Sources of the namespace are looked at first.', retryAfterMs: 500 },
+};
+
 /** Applies what a directory or a repository holds, as an account of the Source's own namespace. Deleting a Source leaves what was applied from it. */
-export function createSourceClusterController<W>({ sources, now }: ClusterParts<W>) {
+export function createSourceClusterController<W>({ sources, areSourcesCrowded, now }: ClusterParts<W>) {
   return defineController<typeof sourceKind, W, SourceDrivers<W>, SourceInputs>({
     name: 'source.cluster',
     kind: sourceKind,
     finalizer: FINALIZERS.cluster,
+    concurrency,
     drivers: { sources },
     watches: [],
-    gather: (source) => refusalOf(source) ?? { now: now() },
+    gather: (source) => {
+      const isCrowded = areSourcesCrowded(source.metadata.namespace ?? '');
+      return refusalOf(source) ?? (isCrowded ? crowded : { now: now() });
+    },
     desired: (source, inputs) => ({ sources: source.spec.suspend ? undefined : wantedOf(source, inputs) }),
     status: (source, { observed, outcome }) => sourceStatus(source, observed?.sources?.report, outcome),
     due: (source, time) => (source.spec.suspend ? undefined : time + intervalMsOf(source)),
@@ -63,7 +80,9 @@ function sourceStatus(
   source: Source,
   report: SourceReport | undefined,
   outcome: Outcome,
-): StatusPatch<typeof sourceKind> {
+): StatusPatch<typeof sourceKind> | undefined {
+  // It waits for its turn; what is so stays so.
+  if (outcome.phase === 'pending') return undefined;
   if (report !== undefined) {
     const { reason, message, ...fields } = report;
     const status = reason === 'Applied' ? 'True' : 'False';

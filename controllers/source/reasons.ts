@@ -1,6 +1,7 @@
 /** Every reason that a Source's condition may carry. */
 export const SOURCE_REASONS = {
   Applied: 'Everything of the newest revision is applied.',
+  Waiting: 'As many Sources of the tenant are looked at as may be at once.',
   Suspended: 'It is suspended: nothing is looked at, and what was applied stays.',
   DirectoryNotAllowed: 'Only Sources of the platform, in wcp360-system, may name a directory of the machine.',
   UrlNotAllowed: 'The form of the URL is not one of https, ssh and (for the platform) file.',

@@ -7,6 +7,7 @@ import { standingOf, type SourceOrder, type SourceState, type SourceWork, type S
 import type { SourceContent } from './read-content.ts';
 import { lookAt } from './sync.ts';
 import type { SourceTools } from './tools.ts';
+import type { Turns } from './turns.ts';
 import { createDirectoryWatches } from './directory-watches.ts';
 
 interface LookInput {
@@ -37,14 +38,14 @@ type Memory = Map<string, Known>;
  */
 export function createSourcesDriver<W extends World>(
   tools: SourceTools,
+  turns: Turns,
 ): Driver<'sources', Memory, SourceState, SourcesAction, W> {
   const memory: Memory = new Map();
-  const busy = new Set<string>();
   const onStale = (owner: string): void => {
     const known = memory.get(owner);
     if (known !== undefined) memory.set(owner, { ...known, work: { ...known.work, lookedAtMs: 0 } });
   };
-  const watches = createDirectoryWatches({ tools, isBusy: (owner) => busy.has(owner), onStale });
+  const watches = createDirectoryWatches({ tools, isBusy: turns.isBusy, onStale });
   const look = async ({ owner, order }: LookInput, cache: Cache, signal: AbortSignal): Promise<Known> => {
     const id = ownerId(owner);
     await watches.begin(id, order.directory?.path);
@@ -72,11 +73,11 @@ export function createSourcesDriver<W extends World>(
         memory.delete(id);
         return;
       }
-      busy.add(id);
+      turns.begin(action.input.owner);
       try {
         memory.set(id, await look(action.input, cache, signal));
       } finally {
-        busy.delete(id);
+        turns.end(action.input.owner);
       }
     },
     settle: () => Promise.resolve(),

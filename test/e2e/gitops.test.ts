@@ -1,4 +1,5 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t from 'tap';
@@ -378,6 +379,26 @@ await t.test('the example of an agency with three customers is served from its r
     await until(async () => (await instance.http(hostname)).status === 200, `${hostname} to be served`);
   }
   t.equal((await instance.http('old-studio.example')).headers['location'], 'https://studio.example/');
+});
+
+await t.test('a tenant whose Git servers never answer keeps nobody else waiting', async (t) => {
+  const held = new Set<Socket>();
+  const silent = createServer((socket) => void held.add(socket.on('error', () => undefined)));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const names = Array.from({ length: 24 }, (_, index) => ({ name: `silent-${index}`, namespace: 'other' }));
+  t.teardown(async () => {
+    silent.close();
+    for (const socket of held) socket.destroy();
+    for (const { name, namespace } of names) await client.delete(sourceType, { name, namespace });
+  });
+  for (const name of names) await declareSource(client, name, { git: { url: `https://127.0.0.1:${port}/a.git` } });
+  await until(() => held.size >= 2, 'the silent server to be asked');
+  const directory = join(files, 'prompt');
+  await place(join(directory, 'prompt.yaml'), page('prompt'));
+  await declareSource(client, { name: 'prompt' }, { directory: { path: directory } });
+  await sourceSays(client, { name: 'prompt' }, { reason: 'Applied' });
+  t.ok(await live('prompt'));
 });
 
 await t.test('deleting a Source leaves what it applied', async (t) => {
