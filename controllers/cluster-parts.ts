@@ -3,15 +3,22 @@ import { createClaimsDriver } from './hostname-claim/claims-driver.ts';
 import { judgeHostname } from './hostname-claim/judge.ts';
 import { createDisposalDriver } from './lifecycle/disposal-driver.ts';
 import type { ClusterParts, ClusterWorld } from './parts.ts';
+import { createSourcesDriver } from './source/sources-driver.ts';
+import type { SourceTools } from './source/tools.ts';
+import { createTurns } from './source/turns.ts';
 import { createUidsDriver } from './uid-claim/uids-driver.ts';
 
 /** What cluster controllers need of each other. One value for all of them: drivers that are shared keep one snapshot. */
-export function createClusterParts<W extends ClusterWorld>(): ClusterParts<W> {
+export function createClusterParts<W extends ClusterWorld>(tools: SourceTools): ClusterParts<W> {
+  const turns = createTurns();
   return {
     disposal: (kind) => createDisposalDriver<W>(kind),
     uids: createUidsDriver<W>(),
     claims: createClaimsDriver<W>(),
     judgeHostname,
     ancestorsOf,
+    sources: createSourcesDriver<W>(tools, turns),
+    areSourcesCrowded: turns.isCrowded,
+    now: () => tools.clock.now(),
   };
 }

@@ -6,6 +6,7 @@ import { createDomainHostController } from './domain/host.ts';
 import { createHostnameClaimClusterController } from './hostname-claim/cluster.ts';
 import { createPackageClusterController } from './package/cluster.ts';
 import { createRetainedDataHostController } from './retained-data/host.ts';
+import { createSourceClusterController } from './source/cluster.ts';
 import { createTenantClusterController } from './tenant/cluster.ts';
 import { createTenantHostController } from './tenant/host.ts';
 import { createUidClaimClusterController } from './uid-claim/cluster.ts';
@@ -16,6 +17,7 @@ export function createClusterControllers<W extends ClusterWorld>(parts: ClusterP
     createDomainClusterController(parts),
     createHostnameClaimClusterController(parts),
     createPackageClusterController(parts),
+    createSourceClusterController(parts),
     createTenantClusterController(parts),
     createUidClaimClusterController(parts),
   ];

@@ -9,6 +9,7 @@ import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Action } from '#runtime/plan/plan.ts';
+import type { SourceState } from './source/model.ts';
 
 /** A driver of which a controller knows only what states it speaks. */
 export type DriverOf<State, W> = Driver<string, unknown, State, Action, W>;
@@ -49,6 +50,12 @@ export interface ClusterParts<W> {
   readonly judgeHostname: JudgeHostname;
   /** Names above a hostname that somebody could own, nearest first. */
   readonly ancestorsOf: (hostname: string) => readonly string[];
+  /** Looks at directories and repositories. */
+  readonly sources: DriverOf<SourceState, W>;
+  /** Whether as many Sources of a namespace are looked at as may be at once. */
+  readonly areSourcesCrowded: (namespace: string) => boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 }
 
 /** What the front serves for a hostname at the moment. */

@@ -62,7 +62,7 @@ export default {
       {
         path: '^runtime/',
         pathNot:
-          '^runtime/(base|plan|drivers/driver[.]ts|drivers/[^/]+/(index|model)[.]ts|manager/(controller|cache|removal-guard|event-recorder)[.]ts|telemetry/logger[.]ts|manager/objects/|client/(client|resource-type)[.]ts|host/host[.]ts)',
+          '^runtime/(base|plan|drivers/driver[.]ts|drivers/[^/]+/(index|model)[.]ts|manager/(controller|cache|removal-guard|event-recorder)[.]ts|telemetry/logger[.]ts|manager/objects/|client/(client|resource-type|discovery|account-clients)[.]ts|host/(host|workspace)[.]ts|manifests/|git/)',
       },
     ),
     forbid(
@@ -76,6 +76,11 @@ export default {
       'apiserver-knows-no-host',
       { path: '^runtime/apiserver' },
       { path: `^controllers/|${kinds}|^runtime/(host|drivers|manager|cli|cmd)/` },
+    ),
+    forbid(
+      'manifests-speak-the-protocol-only',
+      { path: '^runtime/manifests' },
+      { path: '^(runtime|controllers|schemas)/', pathNot: '^(runtime/(manifests|base|client)|schemas/meta)/' },
     ),
     forbid('cli-and-console-are-clients', { path: '^runtime/(cli|console)' }, { path: `^controllers/|${server}` }),
     forbid(

@@ -6,6 +6,7 @@ import { hostnameClaimKind } from './v1alpha1/hostname-claim.ts';
 import { packageKind } from './v1alpha1/package.ts';
 import { planRequestKind } from './v1alpha1/plan-request.ts';
 import { retainedDataKind } from './v1alpha1/retained-data.ts';
+import { sourceKind } from './v1alpha1/source.ts';
 import { tenantKind } from './v1alpha1/tenant.ts';
 import { uidClaimKind } from './v1alpha1/uid-claim.ts';
 
@@ -15,6 +16,7 @@ export type { HostnameClaim } from './v1alpha1/hostname-claim.ts';
 export type { Package } from './v1alpha1/package.ts';
 export type { PlanRequest } from './v1alpha1/plan-request.ts';
 export type { RetainedData } from './v1alpha1/retained-data.ts';
+export type { Source } from './v1alpha1/source.ts';
 export type { Tenant } from './v1alpha1/tenant.ts';
 export type { UIDClaim } from './v1alpha1/uid-claim.ts';
 export {
@@ -24,6 +26,7 @@ export {
   packageKind,
   planRequestKind,
   retainedDataKind,
+  sourceKind,
   tenantKind,
   uidClaimKind,
 };
@@ -36,6 +39,7 @@ export const kinds: readonly KindDefinition[] = [
   packageKind,
   planRequestKind,
   retainedDataKind,
+  sourceKind,
   tenantKind,
   uidClaimKind,
 ];

@@ -11,17 +11,30 @@ interface Rule {
 
 const READ = ['get', 'list', 'watch'] as const;
 const APPLY = ['create', 'patch'] as const;
+const WRITE = ['create', 'update', 'patch', 'delete'] as const;
+/** Kinds that nobody declares. */
+const MADE_BY_CONTROLLERS: readonly string[] = ['hostnameclaims', 'planrequests', 'retaineddata', 'uidclaims'];
+/** Names of accounts that Sources may act as wherever they are. */
+const SOURCE_ACCOUNTS = ['default', 'source'] as const;
 const RBAC = 'rbac.authorization.k8s.io';
 
 /** Roles by file name, least privilege per program. The server needs none: it is what asks. */
 export function rbacManifests(kinds: readonly FoundKind[]): ReadonlyMap<string, readonly object[]> {
   const plurals = kinds.map(({ kind }) => kind.plural);
-  const namespaced = kinds.filter(({ kind }) => kind.scope === 'Namespaced').map(({ kind }) => kind.plural);
+  const ofTenants = kinds.filter(({ kind }) => kind.scope === 'Namespaced');
+  const namespaced = ofTenants.map(({ kind }) => kind.plural);
+  const hosted = ofTenants.filter(isForHosts).map(({ kind }) => kind.plural);
   return new Map([
     ['controller.yaml', controllerRoles(plurals)],
-    ['agent.yaml', agentRoles(plurals, namespaced)],
+    ['agent.yaml', agentRoles(plurals, hosted)],
+    ['platform.yaml', platformRoles(plurals)],
     ['tenant.yaml', tenantRoles(namespaced)],
   ]);
+}
+
+/** What runs on a host or is asked of one: an agent that could change a Source could do all that its account may. */
+function isForHosts({ kind }: FoundKind): boolean {
+  return kind.selectableFields?.includes('.status.host') === true || kind.plural === 'planrequests';
 }
 
 function controllerRoles(plurals: readonly string[]): readonly object[] {
@@ -47,6 +60,8 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
         verbs: ['bind'],
         resourceNames: ['wcp360-tenant-owner', 'wcp360-agent-tenant'],
       },
+      // Sources act as an account of their own. Other names are for an administrator to allow, namespace by namespace.
+      { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'], resourceNames: SOURCE_ACCOUNTS },
       events(),
     ]),
     { ...role('wcp360-controller', 'wcp360-system'), rules: [leases()] },
@@ -54,7 +69,7 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
   ];
 }
 
-function agentRoles(plurals: readonly string[], namespaced: readonly string[]): readonly object[] {
+function agentRoles(plurals: readonly string[], hosted: readonly string[]): readonly object[] {
   return [
     clusterRole(
       'wcp360-agent',
@@ -73,9 +88,9 @@ function agentRoles(plurals: readonly string[], namespaced: readonly string[]): 
       'wcp360-agent-tenant',
       'What the agent of a tenant’s host may do in the tenant’s namespace; bound there by placement.',
       [
-        ours(namespaced, ['patch']),
+        ours(hosted, ['patch']),
         ours(
-          namespaced.map((plural) => `${plural}/status`),
+          hosted.map((plural) => `${plural}/status`),
           ['get', 'patch'],
         ),
       ],
@@ -85,6 +100,24 @@ function agentRoles(plurals: readonly string[], namespaced: readonly string[]): 
       ...role('wcp360-agent', 'wcp360-system'),
       rules: [leases(), ours(['planrequests/status'], ['get', 'patch'])],
     },
+  ];
+}
+
+/** For the Sources of the platform: no Secrets but the system's, no rights of others. */
+function platformRoles(plurals: readonly string[]): readonly object[] {
+  return [
+    clusterRole('wcp360-platform', 'What the platform’s own Sources may do: declare tenants and all that they have.', [
+      ours(
+        plurals.filter((plural) => !MADE_BY_CONTROLLERS.includes(plural)),
+        [...READ, ...WRITE],
+      ),
+      { apiGroups: [''], resources: ['namespaces'], verbs: [...READ, ...WRITE] },
+    ]),
+    {
+      ...role('wcp360-platform', 'wcp360-system'),
+      rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }],
+    },
+    ...bindings('wcp360-platform', 'source'),
   ];
 }
 

@@ -8,8 +8,8 @@ PATH="$PATH:/usr/sbin:/sbin"
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 node_bin="$top/node_modules/node/bin/node"
-runtime_packages=(etcd-server nginx libnginx-mod-http-lua lua-cjson php8.2-fpm bubblewrap ca-certificates curl iproute2 util-linux)
-test_packages=(etcd-client unzip jq wrk systemd)
+runtime_packages=(etcd-server nginx libnginx-mod-http-lua lua-cjson php8.2-fpm bubblewrap ca-certificates curl iproute2 util-linux git openssh-client gnupg libnss-wrapper)
+test_packages=(etcd-client unzip jq wrk systemd openssh-server)
 # What the scripts of packages ask before they start a service; the word tells that it is ours.
 policy=/usr/sbin/policy-rc.d
 policy_word=wcp360-installs-packages

@@ -51,6 +51,7 @@ export const importPlants: readonly Plant[] = [
   plant('manager-knows-no-kind', 'runtime/manager/planted.ts', imports('#schemas/index.ts')),
   plant('apiserver-knows-no-host', 'runtime/apiserver/planted.ts', imports('#runtime/host/host.ts')),
   plant('cli-and-console-are-clients', 'runtime/cli/planted.ts', imports('#runtime/storage/store.ts')),
+  plant('manifests-speak-the-protocol-only', 'runtime/manifests/planted.ts', imports('#runtime/cli/io.ts')),
   plant('only-host-touches-the-machine', 'runtime/manager/planted-fs.ts', imports('node:fs')),
   plant('cmd-is-the-top', 'runtime/manager/planted-cmd.ts', imports('#runtime/cmd/wcpd.ts')),
   plant('only-cmd-knows-all-controllers', 'runtime/client/planted-all.ts', imports('#controllers/index.ts')),

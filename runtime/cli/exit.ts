@@ -1,6 +1,6 @@
 import { ApiError, HostError, InvalidError, Wcp360Error } from '#runtime/base/errors.ts';
 import { ExitCode, UsageError, type Io } from './io.ts';
-import { ManifestError } from './manifests/manifest.ts';
+import { ManifestError } from '#runtime/manifests/manifest.ts';
 
 /** Writes what went wrong to stderr in kubectl's form, and gives the exit code. */
 export function reportFailure(io: Io, err: unknown): number {

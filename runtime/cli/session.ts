@@ -1,7 +1,8 @@
 import type { Client } from '#runtime/client/client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { createClient } from '#runtime/client/https-client.ts';
-import { discover, type RestMapper } from './api/rest-mapper.ts';
+import { discover } from '#runtime/client/discovery.ts';
+import { createRestMapper, type RestMapper } from './api/rest-mapper.ts';
 import type { Io } from './io.ts';
 
 /** The flags that every command takes. */
@@ -46,7 +47,7 @@ export function openSession(io: Io, flags: GlobalFlags): Session {
     io,
     namespace: async () => flags.namespace ?? (await kubeconfig()).namespace ?? 'default',
     client,
-    mapper: once(async () => discover(await client(), io.signal)),
+    mapper: once(async () => createRestMapper(await discover(await client(), io.signal))),
     cluster: async () => {
       const { server, certificateAuthority } = await kubeconfig();
       return { server, certificateAuthority };

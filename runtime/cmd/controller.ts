@@ -4,11 +4,15 @@ import { createClusterParts } from '#controllers/cluster-parts.ts';
 import { createClusterControllers } from '#controllers/index.ts';
 import { placedPreview } from '#controllers/domain/placed-preview.ts';
 import type { ClusterWorld } from '#controllers/parts.ts';
+import type { SourceTools } from '#controllers/source/tools.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
+import { systemClock } from '#runtime/base/clock.ts';
+import { createAccountClients } from '#runtime/client/account-clients.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { controllerConfig } from '#runtime/config/programs.ts';
+import { openWorkspace } from '#runtime/host/local/open-workspace.ts';
 import { startManager } from '#runtime/manager/manager.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
@@ -25,10 +29,18 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
   const signal = terminated();
   const log = createLogger({ name: 'controller', level: config.logLevel });
   const metrics = createMetrics({ processMetrics: true });
-  const client = createClient({ ...(await loadKubeconfig({ path: config.kubeconfig })), userAgent: 'wcpd-controller' });
+  const connection = await loadKubeconfig({ path: config.kubeconfig });
+  const client = createClient({ ...connection, userAgent: 'wcpd-controller' });
+  const accounts = createAccountClients({ ...connection, client, userAgent: 'wcpd-source', clock: systemClock });
+  const tools: SourceTools = {
+    workspace: await openWorkspace(config.workDirectory),
+    networks: config.sourceNetworks,
+    accounts,
+    clock: systemClock,
+  };
   const manager = startManager<ClusterWorld>({
     client,
-    controllers: createClusterControllers(createClusterParts<ClusterWorld>()),
+    controllers: createClusterControllers(createClusterParts<ClusterWorld>(tools)),
     world: (cache) => ({ client, cache }),
     log,
     metrics,

@@ -1,3 +1,4 @@
+import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema, TypeOf } from '#schemas/meta/schema.ts';
 
 /** The configuration of one program: flat, so that every field is a flag, an environment variable and a line in a file alike. */
@@ -43,6 +44,13 @@ const etcdServers = {
 
 const port = (value: number, description: string) =>
   ({ type: 'integer', minimum: 0, maximum: 65_535, default: value, description }) as const;
+
+const sourceNetworks = {
+  type: 'array',
+  items: { type: 'string', pattern: PATTERNS.cidr, description: 'A network in CIDR form.' },
+  default: [],
+  description: "Networks that tenants' Git repositories may be in, beside public addresses.",
+} as const;
 
 /** `wcpd server` */
 export const serverConfig = {
@@ -109,6 +117,14 @@ export const controllerConfig = {
   required: ['kubeconfig'],
   properties: {
     kubeconfig,
+    workDirectory: {
+      type: 'string',
+      pattern: '^/',
+      default: '/tmp',
+      description:
+        'Where Git repositories of Sources are fetched to, each into a directory of its own that goes right after.',
+    },
+    sourceNetworks,
     leaderElectionNamespace: {
       type: 'string',
       minLength: 1,
@@ -232,6 +248,7 @@ export const upConfig = {
     etcdClientPort: port(12_379, 'Port of its own etcd for clients, on loopback.'),
     etcdPeerPort: port(12_380, 'Port of its own etcd for peers, on loopback.'),
     hostName: { type: 'string', minLength: 1, default: 'local', description: 'Name of the one Host.' },
+    sourceNetworks,
     logLevel,
   },
 } as const satisfies ProgramConfig;

@@ -32,6 +32,8 @@ export interface Driver<Name extends string, Snapshot, State, A extends Action<N
   conflict?(desired: State, snapshot: Snapshot): Conflict | undefined;
   /** What still has to end by itself before the wanted state stands, as a sentence (a child object under its finalizers). Pure; absent: never anything. */
   waitsFor?(owner: Owner, desired: State, observed: State): string | undefined;
+  /** Ops that look rather than change: they are told in no event, and in the log only when they fail. Absent: none. */
+  readonly looks?: readonly A['op'][];
   apply(action: A, world: World, signal: AbortSignal): Promise<void>;
   /** Once after a batch of actions of one or more owners: check, then reload where the daemon needs it. */
   settle(done: readonly A[], world: World, signal: AbortSignal): Promise<void>;

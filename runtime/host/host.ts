@@ -112,6 +112,8 @@ export interface RunOptions {
   readonly allowFailure?: boolean;
   /** 1 MiB unless given. */
   readonly maxBytes?: number;
+  /** `latin1`: stdout as it is, a character for each byte. UTF-8 unless given. */
+  readonly encoding?: 'utf8' | 'latin1';
 }
 
 export interface RunResult {

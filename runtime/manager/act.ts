@@ -189,8 +189,10 @@ async function change<W>(
     options.events.record(object, { type: 'Warning', reason: outcome.reason, message: outcome.message });
     return { ...concluded(planned, outcome), observed: undefined };
   }
-  const message = summaryOf([...ordered.makes, ...ordered.removes]);
-  options.events.record(object, { type: 'Normal', reason: 'Applied', message });
+  const told = [...ordered.makes, ...ordered.removes].filter(
+    ({ driver, op }) => drivers.get(driver)?.driver.looks?.includes(op) !== true,
+  );
+  if (told.length > 0) options.events.record(object, { type: 'Normal', reason: 'Applied', message: summaryOf(told) });
   const after = await planObject(options.planning, object);
   if (after.phase !== 'planned') return undecided(after);
   if (after.plans.every(({ actions }) => actions.length === 0)) {

@@ -70,5 +70,6 @@ async function applyOne<W>(options: CarryOutOptions<W>, runtime: DriverRuntime<W
   }
   metrics.acted(driver, op, 'done');
   const durationMs = Math.round(performance.now() - startedMs);
+  if (runtime.driver.looks?.includes(op) === true) return;
   log.info({ ...facts, reason: action.reason, durationMs }, 'action done');
 }

@@ -34,7 +34,8 @@ export interface ControllerRunnerOptions<W> extends Omit<ReconcilerOptions<W>, '
 
 /** Declares what the controller reads and subscribes its queue; nothing runs yet. */
 export function createControllerRunner<W>(options: ControllerRunnerOptions<W>): ControllerRunner {
-  const { controller, informers, concurrency, clock } = options;
+  const { controller, informers, clock } = options;
+  const concurrency = controller.concurrency ?? options.concurrency;
   const kind = controller.kind as KindDefinition;
   const metrics: ControllerMetrics = createControllerMetrics(options.metrics, {
     name: controller.name,

@@ -109,6 +109,8 @@ export interface Controller<K extends KindDefinition, W, D extends DriverSet<W>,
    * Pending when nothing may be taken down yet. Pure.
    */
   readonly afterDeletion?: (object: ResourceOf<K>, inputs: Inputs | undefined) => Desired<D> | Pending;
+  /** Rounds at once, where they wait more than they work; as many as the manager's other controllers have unless given. */
+  readonly concurrency?: number;
   readonly driftPolicy?: (object: ResourceOf<K>) => DriftPolicy;
   /** `undefined` while the object has no status yet and another controller's answer, without which there is nothing to tell, is on its way. Pure. */
   readonly status: (object: ResourceOf<K>, input: StatusInput<Inputs, D>) => StatusPatch<K> | undefined;

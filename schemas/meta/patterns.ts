@@ -34,6 +34,10 @@ const SEGMENT = '[A-Za-z0-9_][A-Za-z0-9_-]*(\\.[A-Za-z0-9_-]+)*';
 const DNS_LABEL = '[a-z0-9]([a-z0-9-]*[a-z0-9])?';
 const PORT = '(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})';
 
+/** A name or an address, and a port. */
+const GIT_HOST = `([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[(${IPV6})\\])(:${PORT})?`;
+const GIT_PATH = '(/[A-Za-z0-9_~][A-Za-z0-9._~+-]*)+';
+
 /** Characters of paths, queries and fragments (RFC 3986); no quotes, blanks or backslashes. */
 const URL_CHARACTERS = 'A-Za-z0-9._~%!$&()*+,;=:@/-';
 
@@ -63,6 +67,11 @@ export const PATTERNS = {
   httpUrl: `^(https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:${PORT})?(/[${URL_CHARACTERS}]*)?(\\?[${URL_CHARACTERS}?]*)?(#[${URL_CHARACTERS}?]*)?|//${HOSTNAME})$`,
   /** Scheme, host and port; no path, no user. */
   upstreamUrl: `^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[(${IPV6})\\])(:${PORT})?$`,
+  /** No password, no query, nothing that needs escaping; ssh names its user. */
+  gitUrl: `^(https://${GIT_HOST}|ssh://[A-Za-z0-9_][A-Za-z0-9._-]*@${GIT_HOST}|file://)${GIT_PATH}$`,
+  /** Name of a branch or tag, without what Git itself refuses in one or takes for an option. */
+  gitRef: `^${SEGMENT}([+]${SEGMENT})*(/${SEGMENT}([+]${SEGMENT})*)*$`,
+  absolutePath: `^(/\\.?${SEGMENT})+$`,
   objectName: `^${DNS_LABEL}(\\.${DNS_LABEL})*$`,
   namespace: `^${DNS_LABEL}$`,
   /** Names of people and groups: visible ASCII. */

@@ -1,6 +1,7 @@
 import type { admit } from '#test/builders/admit.ts';
 import type { domainRecords } from '#test/builders/domain-records.ts';
 import type { InstanceGround, openInstanceGround } from '#test/lab/instance-ground.ts';
+import type { openSourceGround, SourceGround } from '#test/lab/source-ground.ts';
 import type { openTenantApi } from '#test/lab/tenant-api.ts';
 import type { openTenantHost, TenantHost } from '#test/lab/tenant-host.ts';
 import type { FrontLab, openFrontLab } from '#test/runtime/drivers/front-lab.ts';
@@ -42,6 +43,12 @@ export const openHost: OpenGround<HostGround> = async (t, load) => {
   const { host, close } = await lab.realMachine();
   t.teardown(close);
   return settleHost(host);
+};
+
+/** Repositories, and an API server that knows both tenants. */
+export const openSources: OpenGround<SourceGround> = async (t, load) => {
+  const lab = await load<{ openSourceGround: typeof openSourceGround }>('#test/lab/source-ground.ts');
+  return await lab.openSourceGround(t);
 };
 
 /** The front alone, with records as they are put there. */

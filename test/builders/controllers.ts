@@ -1,5 +1,6 @@
 import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
 import { createClusterParts } from '#controllers/cluster-parts.ts';
+import { noSources } from '#test/builders/source-tools.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 import type { AnyController } from '#runtime/manager/controller.ts';
@@ -36,10 +37,9 @@ export const hostParts: HostParts<HostWorld> = {
 /** All controllers by name: `domain.host`, `tenant.cluster`, … */
 // oxlint-disable-next-line typescript/no-explicit-any -- controllers of both worlds in one map
 export const controllers: ReadonlyMap<string, AnyController<any>> = new Map(
-  [...createClusterControllers(createClusterParts()), ...createHostControllers(hostParts)].map((controller) => [
-    controller.name,
-    controller,
-  ]),
+  [...createClusterControllers(createClusterParts(noSources)), ...createHostControllers(hostParts)].map(
+    (controller) => [controller.name, controller],
+  ),
 );
 
 interface Reading {

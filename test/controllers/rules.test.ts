@@ -1,7 +1,7 @@
 import t from 'tap';
 import fc from 'fast-check';
 import { required } from '#runtime/base/errors.ts';
-import { contains, parseAddress, parseNetwork } from '#controllers/domain/host/networks.ts';
+import { contains, parseAddress, parseNetwork } from '#runtime/base/networks.ts';
 import { phpBytes } from '#controllers/domain/host/php.ts';
 import { poolNameOf } from '#controllers/domain/host/desired.ts';
 import { proxyTargetOf } from '#controllers/domain/host/proxy.ts';

@@ -15,6 +15,7 @@ const authorizer = 'runtime/apiserver/auth/rbac/authorizer.ts';
 const tenantRole = 'manifests/rbac/tenant.yaml';
 const judge = 'controllers/hostname-claim/judge.ts';
 const local = 'runtime/host/local';
+const git = 'runtime/git';
 const patterns = 'schemas/meta/patterns.ts';
 
 /** Gives owners of tenants one more right. */
@@ -278,8 +279,8 @@ export const edits = {
   'owners do not write what is said of their objects': [
     {
       file: tenantRole,
-      find: '- planrequests/status\n    verbs:\n      - get\n',
-      replace: '- planrequests/status\n    verbs:\n      - get\n      - patch\n',
+      find: '- sources/status\n    verbs:\n      - get\n',
+      replace: '- sources/status\n    verbs:\n      - get\n      - patch\n',
     },
   ],
   'a status is written by its own path only': [
@@ -462,6 +463,39 @@ export const edits = {
       file: `${local}/supervisor/launch.ts`,
       find: "['/usr/bin/setpriv', '--no-new-privs', '--', ...unit.command]",
       replace: 'unit.command',
+    },
+  ],
+  'repositories are named in three forms': [
+    { file: `${git}/remote.ts`, find: "if (groups['path'] === undefined)", replace: 'if (false)' },
+  ],
+  'repositories of tenants are at public addresses': [
+    { file: `${git}/remote.ts`, find: 'return open.some(lies) || !closed.some(lies);', replace: 'return true;' },
+  ],
+  'the address of a repository that was checked is connected to': [
+    { file: `${git}/setting.ts`, find: 'curloptResolve: address === undefined', replace: 'curloptResolve: true' },
+    { file: `${git}/setting.ts`, find: 'HostName: address,', replace: 'HostName: undefined,' },
+  ],
+  'Git servers show a key that is known': [
+    { file: `${git}/setting.ts`, find: "StrictHostKeyChecking: 'yes'", replace: "StrictHostKeyChecking: 'no'" },
+  ],
+  'commits are signed with keys that count': [
+    { file: `${git}/read-repository.ts`, find: 'if (exitCode === 0) return;', replace: 'return;' },
+  ],
+  'links in a directory are not entered': [
+    {
+      file: `${local}/read-tree.ts`,
+      find: 'if (entry.isSymbolicLink()) walk.links.push(path);',
+      replace: 'if (entry.isSymbolicLink()) await enter(walk, { place: `${place}/${entry.name}`, path, depth });',
+    },
+  ],
+  'directories are not opened through links': [
+    { file: `${local}/read-tree.ts`, find: 'O_RDONLY | O_DIRECTORY | O_NOFOLLOW', replace: 'O_RDONLY | O_DIRECTORY' },
+  ],
+  'a Source acts as its own account': [
+    {
+      file: 'runtime/client/account-clients.ts',
+      find: 'const client = clientWith(options, token);',
+      replace: 'const { client } = options;',
     },
   ],
   'a log has one name': [

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClusterParts } from '#controllers/cluster-parts.ts';
+import { noSources } from '#test/builders/source-tools.ts';
 import { hostObject, hostStatus, type HostFacts } from '#controllers/host/registration.ts';
 import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
 import { createStoreGuard } from '#controllers/host/store-guard.ts';
@@ -163,7 +164,7 @@ async function startProgram(starting: Starting): Promise<Running> {
     starting.program === 'leader'
       ? startManager<ClusterWorld>({
           ...common,
-          controllers: createClusterControllers(createClusterParts<ClusterWorld>()),
+          controllers: createClusterControllers(createClusterParts<ClusterWorld>(noSources)),
           world: (cache) => ({ client, cache }),
           identity: 'cluster',
         })

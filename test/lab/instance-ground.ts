@@ -1,13 +1,13 @@
 import type { Test } from 'tap';
 import { parse } from 'yaml';
 import { ApiError } from '#runtime/base/errors.ts';
-import type { Client, ResourceType } from '#runtime/client/client.ts';
+import type { Client } from '#runtime/client/client.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import type { Tenant as TenantResource } from '#schemas/index.ts';
 import { packages, type ApiGround, type SiteGround, type Tenant } from '#test/attacks/ground.ts';
 import { startInstance, until, type LabInstance } from './instance.ts';
-import { aDomain, declare, declareTenant, domainType, tenantType, verdictOf } from './tenants.ts';
+import { aDomain, declare, declareTenant, domainType, secretType, tenantType, verdictOf } from './tenants.ts';
 
 /** A whole instance with both tenants: their sites, its API, and what only an instance has. */
 export interface InstanceGround extends SiteGround, ApiGround {
@@ -15,8 +15,6 @@ export interface InstanceGround extends SiteGround, ApiGround {
   /** Has the package of a tenant allow these targets of proxies, and no others. */
   allowTargets(tenant: Tenant, targets: readonly { readonly cidr: string; readonly ports: string }[]): Promise<void>;
 }
-
-const secretType: ResourceType = { group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true };
 
 /** Starts an instance with both tenants; it ends with the test. */
 export async function openInstanceGround(t: Test): Promise<InstanceGround> {

@@ -13,6 +13,13 @@ import { conditionOf } from './widgets.ts';
 export const domainType = resourceTypeOf(domainKind);
 export const tenantType = resourceTypeOf(tenantKind);
 export const hostType = resourceTypeOf(hostKind);
+export const secretType: ResourceType = {
+  group: '',
+  version: 'v1',
+  resource: 'secrets',
+  kind: 'Secret',
+  namespaced: true,
+};
 export const packageType = resourceTypeOf(packageKind);
 
 /** A Kubernetes looks for new kinds to count every half minute. */

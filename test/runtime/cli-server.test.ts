@@ -130,6 +130,41 @@ t.test('what a later apply with the same inventory does not hold is pruned, and 
   t.match(await withFiles([site('b', 'two')], 'apply', '-f', 'DIR', '--prune'), { code: 1, err: /--inventory/ });
 });
 
+t.test('what somebody else has made anew since is not pruned', async (t) => {
+  const { withFiles, run } = await setUp(t);
+  const prune = ['apply', '-f', 'DIR', '--prune', '--inventory', 'one'] as const;
+  await withFiles([site('a', 'one'), site('b', 'two')], ...prune);
+  await run('delete', 'website', 'a');
+  await withFiles([site('a', 'mine')], 'apply', '-f', 'DIR', '--field-manager', 'somebody');
+  const answer = await withFiles([site('b', 'two')], ...prune);
+  t.match(answer, { code: 0, out: 'website.wcp.example/b unchanged\n', err: /website\.wcp\.example\/a is left/ });
+  t.equal((await run('get', 'web', 'a', '-o', 'jsonpath={.spec.host}')).out, 'mine');
+});
+
+t.test('a kind and an object of it may come in one go, and are pruned in the other order', async (t) => {
+  const { withFiles, run } = await setUp(t);
+  const definition = JSON.stringify(websiteDefinition())
+    .replaceAll('websites', 'shops')
+    .replaceAll('Website', 'Shop')
+    .replace('"shortNames":["web"],', '');
+  const shop = site('s', 'one').replace('kind: Website', 'kind: Shop');
+  const files = [shop, definition, site('a', 'one')];
+  const prune = ['apply', '-f', 'DIR', '--prune', '--inventory', 'all'] as const;
+  t.match(await withFiles(files, ...prune), {
+    code: 0,
+    out: /shops\.wcp\.example created\nshop\.wcp\.example\/s created/,
+  });
+  const answer = await withFiles([site('a', 'one')], ...prune);
+  t.match(answer, { code: 0, out: /shop\.wcp\.example\/s pruned\n.*shops\.wcp\.example pruned/ });
+  t.match(await run('get', 'websites', '-o', 'name'), { out: 'website.wcp.example/a\n' });
+});
+
+t.test('an object that is there twice is told with both places', async (t) => {
+  const { withFiles } = await setUp(t);
+  const answer = await withFiles([site('a', 'one'), site('a', 'two')], 'apply', '-f', 'DIR');
+  t.match(answer, { code: 1, err: /1\.yaml:1: Website default\/a: is in .*0\.yaml:1, too/ });
+});
+
 t.test('get prints the server’s columns, selects by label and field, and formats objects', async (t) => {
   const { withFiles, run } = await setUp(t);
   await withFiles([site('a', 'one'), site('b', 'two').replace('tier: web', 'tier: test')], 'apply', '-f', 'DIR');

@@ -1,10 +1,11 @@
 import t from 'tap';
-import { createRestMapper, objectName, type DiscoveredResource } from '#runtime/cli/api/rest-mapper.ts';
+import { createRestMapper, objectName } from '#runtime/cli/api/rest-mapper.ts';
+import type { DiscoveredResource } from '#runtime/client/discovery.ts';
 import { parseSelection } from '#runtime/cli/api/selection.ts';
 import { UsageError, type Io } from '#runtime/cli/io.ts';
-import { ManifestError } from '#runtime/cli/manifests/manifest.ts';
-import { inApplyOrder } from '#runtime/cli/manifests/order.ts';
-import { parseManifests } from '#runtime/cli/manifests/parse.ts';
+import { ManifestError } from '#runtime/manifests/manifest.ts';
+import { inApplyOrder } from '#runtime/manifests/order.ts';
+import { parseManifests } from '#runtime/manifests/parse.ts';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
 import { parseOutputFormat } from '#runtime/cli/output/printer.ts';
 import { formatTable, type Table } from '#runtime/cli/output/table.ts';

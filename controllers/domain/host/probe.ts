@@ -5,7 +5,7 @@ import type { Host } from '#runtime/host/host.ts';
 import type { ProbeResult } from '#runtime/manager/controller.ts';
 import type { FrontAnswer, HostParts, HostWorld } from '#controllers/parts.ts';
 import type { DomainHostInputs } from './inputs.ts';
-import { parseAddress } from './networks.ts';
+import { parseAddress } from '#runtime/base/networks.ts';
 
 const OK: ProbeResult = { ok: true, reason: 'Serving', message: 'The front answers as declared.' };
 

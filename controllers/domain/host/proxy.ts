@@ -1,4 +1,4 @@
-import { parseNetwork, contains, parseAddress } from './networks.ts';
+import { parseNetwork, contains, parseAddress } from '#runtime/base/networks.ts';
 import { domainDirectory } from '#schemas/meta/tenant-tree.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { ProxyTarget } from '#runtime/drivers/nginx/model.ts';

@@ -1,13 +1,6 @@
-import type { Client, ResourceType } from '#runtime/client/client.ts';
+import type { ResourceType } from '#runtime/client/client.ts';
+import { resourceOfKind, type DiscoveredResource } from '#runtime/client/discovery.ts';
 import { UsageError } from '#runtime/cli/io.ts';
-
-/** A resource as discovery tells of it. */
-export interface DiscoveredResource extends ResourceType {
-  readonly singular: string;
-  readonly shortNames: readonly string[];
-  readonly categories: readonly string[];
-  readonly verbs: readonly string[];
-}
 
 /** Finds resources by what people write: `dom`, `domain`, `domains`, `domains.hosting.wcp360.io`, `domains.v1alpha1.hosting.wcp360.io`, `Domain`. */
 export interface RestMapper {
@@ -17,52 +10,6 @@ export interface RestMapper {
   /** All resources of a category (`hosting`, `all`), or the one that goes by that word. */
   matching(word: string): readonly DiscoveredResource[];
   ofKind(apiVersion: string, kind: string): DiscoveredResource | undefined;
-}
-
-interface AggregatedDiscovery {
-  readonly items: readonly {
-    readonly metadata: { readonly name?: string };
-    readonly versions: readonly {
-      readonly version: string;
-      readonly resources?: readonly {
-        readonly resource: string;
-        readonly responseKind: { readonly kind: string };
-        readonly scope: 'Namespaced' | 'Cluster';
-        readonly singularResource?: string;
-        readonly shortNames?: readonly string[];
-        readonly categories?: readonly string[];
-        readonly verbs: readonly string[];
-      }[];
-    }[];
-  }[];
-}
-
-const acceptAggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
-
-/** Reads aggregated discovery of the core and all other groups: two requests. */
-export async function discover(client: Client, signal: AbortSignal): Promise<RestMapper> {
-  const answers = await Promise.all(
-    ['/api', '/apis'].map((path) => client.raw('GET', path, { headers: { accept: acceptAggregated }, signal })),
-  );
-  return createRestMapper(answers.flatMap((answer) => resourcesOf(JSON.parse(answer.body) as AggregatedDiscovery)));
-}
-
-function resourcesOf(discovery: AggregatedDiscovery): readonly DiscoveredResource[] {
-  return discovery.items.flatMap(({ metadata, versions }) =>
-    versions.flatMap(({ version, resources = [] }) =>
-      resources.map((found) => ({
-        group: metadata.name ?? '',
-        version,
-        resource: found.resource,
-        kind: found.responseKind.kind,
-        namespaced: found.scope === 'Namespaced',
-        singular: found.singularResource ?? found.responseKind.kind.toLowerCase(),
-        shortNames: found.shortNames ?? [],
-        categories: found.categories ?? [],
-        verbs: found.verbs,
-      })),
-    ),
-  );
 }
 
 /** A mapper over known resources; where a word is ambiguous the first (the core group, then the server's order) wins. */
@@ -88,21 +35,12 @@ export function createRestMapper(resources: readonly DiscoveredResource[]): Rest
       );
       return members.length > 0 && find(word) === undefined ? members : [named(word)];
     },
-    ofKind: (apiVersion, kind) =>
-      resources.find(
-        (resource) =>
-          resource.kind === kind && apiVersionOf(resource) === apiVersion && !resource.resource.includes('/'),
-      ),
+    ofKind: (apiVersion, kind) => resourceOfKind(resources, apiVersion, kind),
   };
 }
 
 function isQualifiedBy(resource: DiscoveredResource, qualifier: string): boolean {
   return qualifier === '' || qualifier === resource.group || qualifier === `${resource.version}.${resource.group}`;
-}
-
-/** `v1` or `hosting.wcp360.io/v1alpha1`. */
-export function apiVersionOf(type: ResourceType): string {
-  return type.group === '' ? type.version : `${type.group}/${type.version}`;
 }
 
 /** `domains.hosting.wcp360.io`, `secrets`: how kubectl names a resource in messages. */

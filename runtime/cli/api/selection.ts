@@ -1,5 +1,6 @@
 import { UsageError } from '#runtime/cli/io.ts';
-import type { DiscoveredResource, RestMapper } from './rest-mapper.ts';
+import type { DiscoveredResource } from '#runtime/client/discovery.ts';
+import type { RestMapper } from './rest-mapper.ts';
 
 /** What a command line points at: resources, and names within them (all when none are given). */
 export interface Selection {

@@ -1,4 +1,4 @@
-import { apiVersionOf } from '#runtime/cli/api/rest-mapper.ts';
+import { apiVersionOfType } from '#runtime/client/resource-type.ts';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
 import type { Session } from '#runtime/cli/session.ts';
 
@@ -25,7 +25,7 @@ export async function apiResources(session: Session, options: ApiResourcesOption
   const rows = shown.map((type) => [
     type.resource,
     type.shortNames.join(','),
-    apiVersionOf(type),
+    apiVersionOfType(type),
     String(type.namespaced),
     type.kind,
     ...(wide ? [type.verbs.join(','), type.categories.join(',')] : []),

@@ -5,7 +5,7 @@ import { objectName } from '#runtime/cli/api/rest-mapper.ts';
 import { ExitCode } from '#runtime/cli/io.ts';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
 import type { Table } from '#runtime/cli/output/table.ts';
-import { type Target } from '#runtime/cli/manifests/target.ts';
+import type { Target } from '#runtime/manifests/target.ts';
 import type { Session } from '#runtime/cli/session.ts';
 
 const pollMs = 150;

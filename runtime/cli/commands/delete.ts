@@ -1,12 +1,12 @@
 import { ApiError } from '#runtime/base/errors.ts';
 import { parseDurationFlag } from '#runtime/cli/duration-flag.ts';
 import type { Client } from '#runtime/client/client.ts';
-import { objectName, type DiscoveredResource } from '#runtime/cli/api/rest-mapper.ts';
+import type { DiscoveredResource } from '#runtime/client/discovery.ts';
+import { objectName } from '#runtime/cli/api/rest-mapper.ts';
 import { parseSelection } from '#runtime/cli/api/selection.ts';
 import { ExitCode, UsageError } from '#runtime/cli/io.ts';
 import { loadManifests } from '#runtime/cli/manifests/load.ts';
-import { inApplyOrder } from '#runtime/cli/manifests/order.ts';
-import { targetMaker } from '#runtime/cli/manifests/target.ts';
+import { sessionTargets } from '#runtime/cli/manifests/session-targets.ts';
 import type { Session } from '#runtime/cli/session.ts';
 import { listAll, notFound } from './get.ts';
 
@@ -82,10 +82,7 @@ async function selectDoomed(
     const manifests = await loadManifests(session.io, options.filename ?? [], {
       recursive: options.recursive ?? false,
     });
-    const targets = inApplyOrder(manifests)
-      .toReversed()
-      .map(await targetMaker(session));
-    return targets.map(({ type, object }) => ({
+    return (await sessionTargets(session, manifests)).toReversed().map(({ type, object }) => ({
       type,
       name: object.metadata.name,
       namespace: object.metadata.namespace,

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { humanDuration } from '#runtime/base/duration.ts';
-import type { DiscoveredResource } from '#runtime/cli/api/rest-mapper.ts';
+import type { DiscoveredResource } from '#runtime/client/discovery.ts';
 import { parseSelection } from '#runtime/cli/api/selection.ts';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
 import { formatLabels } from '#runtime/cli/output/table.ts';

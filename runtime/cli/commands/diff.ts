@@ -6,15 +6,15 @@ import type { Action } from '#runtime/plan/plan.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { ExitCode } from '#runtime/cli/io.ts';
 import { loadManifests } from '#runtime/cli/manifests/load.ts';
-import { inApplyOrder } from '#runtime/cli/manifests/order.ts';
-import { targetMaker, isNamespaceUnready, located, subjectOf, type Target } from '#runtime/cli/manifests/target.ts';
+import { sessionTargets } from '#runtime/cli/manifests/session-targets.ts';
+import { dryRunOne, liveOf } from '#runtime/manifests/apply.ts';
+import { subjectOf, type Target } from '#runtime/manifests/target.ts';
+import { writerOf, type WriterOptions } from './writer.ts';
 import type { Session } from '#runtime/cli/session.ts';
 
-export interface DiffOptions {
+export interface DiffOptions extends WriterOptions {
   readonly filename: readonly string[];
   readonly recursive?: boolean;
-  readonly fieldManager?: string;
-  readonly forceConflicts?: boolean;
   /** False: only the objects, without asking what hosts would do. */
   readonly hostActions?: boolean;
 }
@@ -31,11 +31,11 @@ const planPollMs = 50;
 /** `wcpctl diff`: what an apply would change in the objects, and what controllers and hosts would do about it. Exit code 1 when there is a difference. */
 export async function diff(session: Session, options: DiffOptions): Promise<void> {
   const manifests = await loadManifests(session.io, options.filename, { recursive: options.recursive ?? false });
-  const targets = inApplyOrder(manifests).map(await targetMaker(session));
+  const targets = await sessionTargets(session, manifests);
   const client = await session.client();
   let isDifferent = false;
   for (const target of targets) {
-    const text = await diffOne(session, client, target, options);
+    const text = await diffOne(session, client, { target, options });
     if (text === '') continue;
     isDifferent = true;
     session.io.out(text);
@@ -43,29 +43,18 @@ export async function diff(session: Session, options: DiffOptions): Promise<void
   if (isDifferent) throw new ExitCode(1);
 }
 
-async function diffOne(session: Session, client: Client, target: Target, options: DiffOptions): Promise<string> {
-  const { type, object } = target;
-  const before = await client.get(type, { name: object.metadata.name, namespace: object.metadata.namespace });
-  const after = await dryRun(client, target, options);
+async function diffOne(
+  session: Session,
+  client: Client,
+  { target, options }: { readonly target: Target; readonly options: DiffOptions },
+): Promise<string> {
+  const before = await liveOf(client, target);
+  const after = await dryRunOne(client, target, writerOf(options));
   if (after === undefined)
-    return `${subjectOf(target)}: created, in a namespace that these files bring; what hosts would do can be told once it exists.\n`;
+    return `${subjectOf(target)}: created, in a namespace or of a kind that these files bring; what hosts would do can be told once it exists.\n`;
   const changes = objectDiff(subjectOf(target), before, after);
   const plans = options.hostActions === false ? '' : await plansFor(session, client, { target, after });
   return `${changes}${plans}`;
-}
-
-async function dryRun(client: Client, target: Target, options: DiffOptions): Promise<KubeObject | undefined> {
-  try {
-    return await client.apply(target.type, target.object, {
-      fieldManager: options.fieldManager ?? 'wcpctl',
-      force: options.forceConflicts ?? false,
-      fieldValidation: 'Strict',
-      dryRun: true,
-    });
-  } catch (err) {
-    if (isNamespaceUnready(err)) return undefined;
-    throw located(err, target);
-  }
 }
 
 function objectDiff(subject: string, before: KubeObject | undefined, after: KubeObject): string {

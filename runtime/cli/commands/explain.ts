@@ -1,5 +1,6 @@
 import type { Schema } from '#schemas/meta/schema.ts';
-import { apiVersionOf, type DiscoveredResource } from '#runtime/cli/api/rest-mapper.ts';
+import type { DiscoveredResource } from '#runtime/client/discovery.ts';
+import { apiVersionOfType } from '#runtime/client/resource-type.ts';
 import { UsageError } from '#runtime/cli/io.ts';
 import type { Session } from '#runtime/cli/session.ts';
 
@@ -55,7 +56,7 @@ export async function explain(session: Session, path: string, options: ExplainOp
 }
 
 async function readDocument(session: Session, type: DiscoveredResource): Promise<OpenApiDocument> {
-  const path = type.group === '' ? `/openapi/v3/api/${type.version}` : `/openapi/v3/apis/${apiVersionOf(type)}`;
+  const path = type.group === '' ? `/openapi/v3/api/${type.version}` : `/openapi/v3/apis/${apiVersionOfType(type)}`;
   const answer = await (await session.client()).raw('GET', path, { signal: session.io.signal });
   return JSON.parse(answer.body) as OpenApiDocument;
 }

@@ -1,7 +1,9 @@
 import type { KubeList, KubeObject } from '#schemas/meta/object.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import type { Client, ListOptions } from '#runtime/client/client.ts';
-import { apiVersionOf, objectName, type DiscoveredResource } from '#runtime/cli/api/rest-mapper.ts';
+import type { DiscoveredResource } from '#runtime/client/discovery.ts';
+import { apiVersionOfType } from '#runtime/client/resource-type.ts';
+import { objectName } from '#runtime/cli/api/rest-mapper.ts';
 import { parseSelection, type Selection } from '#runtime/cli/api/selection.ts';
 import { ExitCode, UsageError } from '#runtime/cli/io.ts';
 import { loadManifests } from '#runtime/cli/manifests/load.ts';
@@ -71,7 +73,7 @@ function isList(selections: readonly Selection[]): boolean {
 function nameIn(selections: readonly Selection[]): (object: KubeObject) => string {
   return (object) => {
     const type = selections.find(
-      ({ type: each }) => each.kind === object.kind && apiVersionOf(each) === object.apiVersion,
+      ({ type: each }) => each.kind === object.kind && apiVersionOfType(each) === object.apiVersion,
     )?.type;
     return type === undefined
       ? `${object.kind.toLowerCase()}/${object.metadata.name}`
@@ -122,7 +124,7 @@ export async function listAll(
   let next: string | undefined;
   do {
     const page: KubeList = await client.list(type, { ...options, continue: next });
-    for (const item of page.items) items.push({ ...item, apiVersion: apiVersionOf(type), kind: type.kind });
+    for (const item of page.items) items.push({ ...item, apiVersion: apiVersionOfType(type), kind: type.kind });
     next = page.metadata.continue === '' ? undefined : page.metadata.continue;
   } while (next !== undefined);
   return items;

@@ -1,18 +1,18 @@
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { objectName, type RestMapper } from '#runtime/cli/api/rest-mapper.ts';
+import { objectName } from '#runtime/cli/api/rest-mapper.ts';
 import { UsageError } from '#runtime/cli/io.ts';
-import { type Target } from '#runtime/cli/manifests/target.ts';
 import type { Session } from '#runtime/cli/session.ts';
+import { formatEntry, inventoryOf, surplusOf, type InventoryEntry } from '#runtime/manifests/inventory.ts';
+import { pruneOne } from '#runtime/manifests/prune.ts';
+import type { Target } from '#runtime/manifests/target.ts';
 
 const configMaps = { group: '', version: 'v1', resource: 'configmaps', kind: 'ConfigMap', namespaced: true } as const;
 const inventoryLabel = 'app.kubernetes.io/managed-by';
 
-/** Which object an earlier apply made; the uid keeps us from deleting a namesake that somebody else made since. */
-interface InventoryEntry {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly namespace?: string;
-  readonly name: string;
+interface PruneCommand {
+  readonly isDryRun: boolean;
+  readonly fieldManager: string;
+  readonly inventory?: string;
 }
 
 /**
@@ -22,73 +22,52 @@ interface InventoryEntry {
 export async function pruneByInventory(
   session: Session,
   targets: readonly Target[],
-  options: { readonly isDryRun: boolean; readonly inventory?: string },
+  command: PruneCommand,
 ): Promise<void> {
-  const name = options.inventory;
+  const name = command.inventory;
   if (name === undefined)
     throw new UsageError('--prune needs --inventory NAME: the list of what was applied is kept under that name');
   const client = await session.client();
-  const mapper = await session.mapper();
   const namespace = await session.namespace();
-  const stored = await client.get(configMaps, { name, namespace });
-  const wanted = targets.map(({ object }) => entryOf(object));
-  const gone = entriesOf(stored).filter((entry) => !wanted.some((other) => keyOf(other) === keyOf(entry)));
-  const kept: InventoryEntry[] = [];
-  for (const entry of gone) {
-    const isPruned = await pruneOne(session, mapper, entry, options.isDryRun);
-    if (!isPruned) kept.push(entry);
+  const stored = entriesOf(await client.get(configMaps, { name, namespace }));
+  const wanted = inventoryOf(targets);
+  const kept: string[] = [];
+  for (const entry of surplusOf(stored, wanted)) {
+    if (!(await prune(session, entry, command))) kept.push(formatEntry(entry));
   }
-  if (options.isDryRun) return;
+  if (command.isDryRun) return;
+  const labels = { [inventoryLabel]: 'wcpctl' };
+  const inventory = JSON.stringify([...wanted, ...kept]);
   await client.apply(
     configMaps,
-    {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name, namespace, labels: { [inventoryLabel]: 'wcpctl' } },
-      data: { inventory: JSON.stringify([...wanted, ...kept]) },
-    },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace, labels }, data: { inventory } },
     { fieldManager: 'wcpctl-inventory', force: true },
   );
 }
 
-async function pruneOne(
-  session: Session,
-  mapper: RestMapper,
-  entry: InventoryEntry,
-  dryRun: boolean,
-): Promise<boolean> {
-  const type = mapper.ofKind(entry.apiVersion, entry.kind);
-  if (type === undefined) return true;
-  const client = await session.client();
-  try {
-    const key = { name: entry.name, namespace: entry.namespace };
-    const live = await client.get(type, key);
-    await client.delete(type, key, { propagationPolicy: 'Background', dryRun });
-    if (live !== undefined)
-      session.io.out(`${objectName(type, entry.name)} pruned${dryRun ? ' (server dry run)' : ''}\n`);
-    return true;
-  } catch (err) {
-    session.io.err(
-      `${objectName(type, entry.name)} could not be pruned: ${err instanceof Error ? err.message : String(err)}\n`,
-    );
-    return false;
+/** Says what became of one object; false when it is to be tried again. */
+async function prune(session: Session, entry: InventoryEntry, command: PruneCommand): Promise<boolean> {
+  const { resources } = await session.mapper();
+  const { fieldManager, isDryRun } = command;
+  const result = await pruneOne(await session.client(), entry, { resources, fieldManager, dryRun: isDryRun });
+  const type = resources.find(({ group, kind }) => group === entry.group && kind === entry.kind);
+  const name = type === undefined ? formatEntry(entry) : objectName(type, entry.name);
+  switch (result.outcome) {
+    case 'pruned':
+      session.io.out(`${name} pruned${isDryRun ? ' (server dry run)' : ''}\n`);
+      return true;
+    case 'gone':
+      return true;
+    case 'left':
+      session.io.err(`${name} is left: somebody else has made or applied it since\n`);
+      return true;
+    case 'failed':
+      session.io.err(`${name} could not be pruned: ${result.message}\n`);
+      return false;
   }
 }
 
-function entryOf({ apiVersion, kind, metadata }: KubeObject): InventoryEntry {
-  return {
-    apiVersion,
-    kind,
-    ...(metadata.namespace !== undefined && { namespace: metadata.namespace }),
-    name: metadata.name,
-  };
-}
-
-function keyOf({ apiVersion, kind, namespace, name }: InventoryEntry): string {
-  return [apiVersion.split('/').slice(0, -1).join('/'), kind, namespace ?? '', name].join('|');
-}
-
-function entriesOf(configMap: KubeObject | undefined): readonly InventoryEntry[] {
+function entriesOf(configMap: KubeObject | undefined): readonly string[] {
   const text = (configMap?.['data'] as Readonly<Record<string, string>> | undefined)?.['inventory'];
-  return text === undefined ? [] : (JSON.parse(text) as readonly InventoryEntry[]);
+  return text === undefined ? [] : (JSON.parse(text) as readonly string[]);
 }

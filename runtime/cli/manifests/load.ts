@@ -3,10 +3,9 @@ import { get } from 'node:https';
 import { join, resolve } from 'node:path';
 import type { Io } from '#runtime/cli/io.ts';
 import { UsageError } from '#runtime/cli/io.ts';
-import { ManifestError, type Manifest, type ManifestFault } from './manifest.ts';
-import { parseManifests } from './parse.ts';
+import type { Manifest } from '#runtime/manifests/manifest.ts';
+import { isManifestFile, parseAll, type ManifestText } from '#runtime/manifests/parse.ts';
 
-const manifestFile = /\.(ya?ml|json)$/;
 const downloadTimeoutMs = 30_000;
 const downloadMaxBytes = 16 * 1024 * 1024;
 
@@ -18,27 +17,12 @@ export async function loadManifests(
 ): Promise<readonly Manifest[]> {
   if (paths.length === 0) throw new UsageError('must specify -f FILE, a directory, a URL, or - for standard input');
   const texts = (await Promise.all(paths.map((path) => readSource(io, path, options.recursive)))).flat();
-  const faults: ManifestFault[] = [];
-  const manifests = texts.flatMap(({ file, text }) => {
-    try {
-      return parseManifests(file, text);
-    } catch (err) {
-      if (!(err instanceof ManifestError)) throw err;
-      faults.push(...err.faults);
-      return [];
-    }
-  });
-  if (faults.length > 0) throw new ManifestError(faults);
+  const manifests = parseAll(texts);
   if (manifests.length === 0) throw new UsageError(`no objects found in ${paths.join(', ')}`);
   return manifests;
 }
 
-interface SourceText {
-  readonly file: string;
-  readonly text: string;
-}
-
-async function readSource(io: Io, path: string, recursive: boolean): Promise<readonly SourceText[]> {
+async function readSource(io: Io, path: string, recursive: boolean): Promise<readonly ManifestText[]> {
   if (path === '-') return [{ file: 'stdin', text: await io.readStdin() }];
   if (path.startsWith('https://')) return [{ file: path, text: await download(path) }];
   const absolute = resolve(io.workingDirectory, path);
@@ -47,7 +31,7 @@ async function readSource(io: Io, path: string, recursive: boolean): Promise<rea
   if (!facts.isDirectory()) return [{ file: path, text: await readFile(absolute, 'utf8') }];
   const entries = await readdir(absolute, { withFileTypes: true, recursive });
   const files = entries
-    .filter((entry) => entry.isFile() && manifestFile.test(entry.name))
+    .filter((entry) => entry.isFile() && isManifestFile(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .toSorted();
   return Promise.all(

@@ -6,7 +6,7 @@ import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
-import { discover, type RestMapper } from '#runtime/cli/api/rest-mapper.ts';
+import { discover, resourceOfKind, type DiscoveredResource } from '#runtime/client/discovery.ts';
 
 const fieldManager = 'wcp360-setup';
 const readyTimeoutMs = 60_000;
@@ -66,9 +66,9 @@ export async function applyDefinitions(
   }
 }
 
-function typeFinder(mapper: RestMapper): (object: KubeObject) => ResourceType {
+function typeFinder(resources: readonly DiscoveredResource[]): (object: KubeObject) => ResourceType {
   return (object) => {
-    const type = mapper.ofKind(object.apiVersion, object.kind);
+    const type = resourceOfKind(resources, object.apiVersion, object.kind);
     if (type === undefined) throw new HostError(`the server does not know ${object.kind} of ${object.apiVersion}`);
     return type;
   };

@@ -12,6 +12,8 @@ export interface Layout {
   readonly directory: string;
   readonly pki: string;
   readonly data: string;
+  /** Where repositories of Sources are fetched to. */
+  readonly work: string;
   readonly logs: string;
   readonly config: string;
   readonly programs: string;
@@ -32,6 +34,7 @@ export function layoutOf(directory: string): Layout {
     directory,
     pki: join(directory, 'pki'),
     data: join(directory, 'data'),
+    work: join(directory, 'data/work'),
     logs: join(directory, 'logs'),
     config: join(directory, 'config'),
     programs: join(directory, 'lib/programs'),

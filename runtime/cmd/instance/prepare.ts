@@ -37,6 +37,7 @@ export async function prepareDirectories(layout: Layout): Promise<void> {
     [layout.directory, 0o755, 0],
     [layout.data, 0o711, 0],
     [join(layout.data, 'etcd'), 0o700, programUid],
+    [layout.work, 0o700, programUid],
     [layout.logs, 0o755, 0],
     [layout.config, 0o711, 0],
     [dirname(layout.node), 0o755, 0],
@@ -125,10 +126,12 @@ function serverSettings(config: UpConfig): unknown {
 }
 
 function controllerSettings(config: UpConfig): unknown {
-  const { etcdServers, hostName, logLevel } = config;
+  const { etcdServers, hostName, logLevel, sourceNetworks } = config;
   const isOnlyOne = hasOwnServer(config) && etcdServers.length === 0;
   return {
     kubeconfig: kubeconfigOf(inside, 'controller'),
+    workDirectory: inside.work,
+    sourceNetworks,
     // On an etcd of its own an instance has one controller, and its supervisor never runs two.
     ...(isOnlyOne && { leaderElectionIdentity: hostName }),
     metricsListen: '',

@@ -43,6 +43,7 @@ function execaOptions(options: RunOptions, signal: AbortSignal) {
     extendEnv: false,
     input: options.input ?? '',
     timeout: options.timeoutMs,
+    encoding: options.encoding ?? 'utf8',
     maxBuffer: options.maxBytes ?? defaultMaxBytes,
     forceKillAfterDelay: killAfterMs,
     cancelSignal: signal,

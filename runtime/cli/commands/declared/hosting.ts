@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Declare } from './declare.ts';
+import { shared, type Declare } from './declare.ts';
 
 /** Commands that hosting needs and kubectl does not have. */
 export function hostingCommands(declare: Declare): readonly Command[] {
@@ -32,5 +32,24 @@ export function hostingCommands(declare: Declare): readonly Command[] {
           .option('--duration <duration>', 'life of its token', '24h')
           .option('--service-account <name>', 'account in the namespace of the tenant', 'default'),
       ),
+    sourceCommand(declare),
   ];
+}
+
+function sourceCommand(declare: Declare): Command {
+  const setSuspended = (verb: string, suspend: boolean): Command =>
+    declare(`${verb} <NAME>`, async (session, [name = '']) =>
+      (await import('../source.ts')).setSuspended(session, name, suspend),
+    );
+  return new Command('source')
+    .summary('look at a directory or a repository now, suspend, resume')
+    .addCommand(
+      declare('reconcile <NAME>', async (session, [name = ''], options) =>
+        (await import('../source.ts')).reconcileSource(session, name, options),
+      )
+        .summary('look at it now, and say what came of it')
+        .addOption(shared.timeout()),
+    )
+    .addCommand(setSuspended('suspend', true).summary('leave everything as it is, whatever is found there'))
+    .addCommand(setSuspended('resume', false).summary('go on'));
 }

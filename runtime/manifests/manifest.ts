@@ -19,12 +19,15 @@ export interface ManifestFault {
   readonly message: string;
 }
 
-/** All faults of all files at once: nothing was written. */
+/** All faults of all files at once, in the order of files and lines. */
 export class ManifestError extends Error {
   override readonly name = 'ManifestError';
   readonly faults: readonly ManifestFault[];
-  constructor(faults: readonly ManifestFault[]) {
-    super(faults.map(({ source, message }) => `${source.file}:${source.line}: ${message}`).join('\n'));
-    this.faults = faults;
+  constructor(faults: readonly ManifestFault[], options?: ErrorOptions) {
+    const inOrder = faults.toSorted(
+      (a, b) => a.source.file.localeCompare(b.source.file) || a.source.line - b.source.line,
+    );
+    super(inOrder.map(({ source, message }) => `${source.file}:${source.line}: ${message}`).join('\n'), options);
+    this.faults = inOrder;
   }
 }

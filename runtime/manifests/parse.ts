@@ -3,6 +3,33 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import { ManifestError, type Manifest, type ManifestFault } from './manifest.ts';
 
+/** A file of manifests, and what it is called in messages. */
+export interface ManifestText {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Whether a file in a directory holds manifests, by its name: what tells kustomize how to put them together does not. */
+export function isManifestFile(name: string): boolean {
+  return /\.(ya?ml|json)$/.test(name) && !/^kustomization\.ya?ml$/.test(name);
+}
+
+/** The objects of all texts in order. Throws ManifestError with every fault of every text. */
+export function parseAll(texts: readonly ManifestText[]): readonly Manifest[] {
+  const faults: ManifestFault[] = [];
+  const manifests = texts.flatMap(({ file, text }) => {
+    try {
+      return parseManifests(file, text);
+    } catch (err) {
+      if (!(err instanceof ManifestError)) throw err;
+      faults.push(...err.faults);
+      return [];
+    }
+  });
+  if (faults.length > 0) throw new ManifestError(faults);
+  return manifests;
+}
+
 /**
  * All objects of a YAML or JSON text; `kind: List` is taken apart, empty documents are skipped.
  * Throws ManifestError with every fault of the text: syntax, duplicate keys, a missing apiVersion, kind or name.

@@ -15,11 +15,13 @@ const first = [
   'Tenant',
 ];
 
+/** Place of a kind among all: what it needs has a lower one. */
+export function rankOf(kind: string): number {
+  const place = first.indexOf(kind);
+  return place === -1 ? first.length : place;
+}
+
 /** Definitions and namespaces before what lives in them; stable otherwise. */
 export function inApplyOrder(manifests: readonly Manifest[]): readonly Manifest[] {
-  const rank = ({ object }: Manifest): number => {
-    const place = first.indexOf(object.kind);
-    return place === -1 ? first.length : place;
-  };
-  return manifests.toSorted((a, b) => rank(a) - rank(b));
+  return manifests.toSorted((a, b) => rankOf(a.object.kind) - rankOf(b.object.kind));
 }
