@@ -16,6 +16,7 @@ export const eventStrategy: Strategy = {
   ttlSeconds: eventTtlSeconds,
   createOnUpdate: true,
   collected: false,
+  qualifiedFinalizers: false,
   validate: (event, old) => eventFaults(event, old, false),
 };
 
@@ -23,6 +24,7 @@ export const eventStrategy: Strategy = {
 export const newEventStrategy: Strategy = {
   ...eventStrategy,
   names: 'subdomain',
+  qualifiedFinalizers: true,
   faultsName: { group: '', resource: 'events', kind: 'Event' },
   validate: (event, old) =>
     eventFaults(newEventConversion.toStored(event), old && newEventConversion.toStored(old), true),

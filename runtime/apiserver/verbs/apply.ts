@@ -1,7 +1,7 @@
 import { ApiError } from '#runtime/base/errors.ts';
 import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
 import { parseYaml } from '#runtime/apiserver/codec/yaml.ts';
-import { badRequest, conflict, notFound, shown } from '#runtime/apiserver/http/api-errors.ts';
+import { badRequest, conflict, shown } from '#runtime/apiserver/http/api-errors.ts';
 import type { Answer } from '#runtime/apiserver/http/answer.ts';
 import { applyConfiguration } from '#runtime/apiserver/managed-fields/index.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
@@ -12,7 +12,6 @@ import { createObject } from './create-object.ts';
 import { writeRequestOf } from './create.ts';
 import { ignoredFields } from './field-managers.ts';
 import { objectAnswer, presentationOf } from './presentation.ts';
-import { parseRevision } from './list-options.ts';
 import { requireAllowed } from './require-allowed.ts';
 import { settleWrite } from './settle-write.ts';
 import { updateObject } from './update-object.ts';
@@ -74,21 +73,16 @@ function applyToLive(context: VerbContext, wish: Wish): Promise<Written> {
 async function applyNew(context: VerbContext, request: ApiRequest, wish: Wish): Promise<Written> {
   const { write, name, config } = wish;
   requireAllowed(context, { ...request.attributes, verb: 'create' });
-  const { uid = '', resourceVersion } = config.metadata;
+  const { uid = '' } = config.metadata;
   const merged = merge(context, wish, undefined);
   if (uid !== '') {
     const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
     throw conflict(write.resource.info, name, why);
   }
+  // Nobody asks which version was meant of what is not there.
   const object = accepted(write, name, merged);
-  const isNamed = (parseRevision(resourceVersion ?? null) ?? 0) !== 0;
   const { resourceVersion: _, ...metadata } = object.metadata;
-  const fresh = { ...object, metadata };
-  // Kubernetes does not ask custom kinds which version was meant of what is not there, and its store not at all when nothing is stored.
-  if (!isNamed || write.dryRun || write.resource.custom) return createObject(context, write, fresh, true);
-  // What else is wrong with it is told first.
-  await createObject(context, { ...write, dryRun: true }, fresh, true);
-  throw notFound(write.resource.info, name);
+  return createObject(context, write, { ...object, metadata }, true);
 }
 
 function merge(context: VerbContext, wish: Wish, live: KubeObject | undefined): KubeObject {

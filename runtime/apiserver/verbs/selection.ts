@@ -20,7 +20,7 @@ export interface Selection {
 /** Reads both selectors; 400 for what the kind does not support. */
 export function selectionOf(resource: Resource, namespace: string, options: ListOptions): Selection {
   const { custom, info } = resource;
-  const isPlaceless = custom && !info.namespaced;
+  const isPlaceless = !info.namespaced && (custom || info.kind === 'Namespace');
   const supported = (field: string): boolean =>
     Object.hasOwn(resource.fields, field) && !(isPlaceless && field === 'metadata.namespace');
   const labels = options.labelSelector === '' ? [] : parseLabelSelector(options.labelSelector);

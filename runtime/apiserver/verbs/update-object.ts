@@ -138,7 +138,7 @@ async function prepared(
   const request = admissionOf(write, { operation: 'update', name, object, oldObject: live.object });
   const mutated = await admitMutating(context.admission, request);
   requireValid(resource, mutated, live.object);
-  if (resource.custom && write.subresource === '')
+  if (resource.custom && write.subresource === '' && changed.managed !== true)
     for (const warning of finalizerWarnings(mutated.metadata)) write.warn(warning);
   await admitValidating(context.admission, mutated === object ? request : { ...request, object: mutated });
   return changed.managed === true ? mutated : trackChange(context, write, live.object, mutated);
