@@ -129,5 +129,5 @@ export interface Operations {
     resource: ResourceInfo,
     key: { readonly namespace: string; readonly name: string },
     options: DeleteRequest,
-  ): Promise<KubeObject | Status | undefined>;
+  ): Promise<KubeObject | Omit<Status, 'code'> | undefined>;
 }

@@ -15,12 +15,27 @@ export const NO_FIELD = '<nil>';
 /** ajv's errors about `root` in the words that a Kubernetes API server uses for custom resources (kube-openapi, validation/errors). */
 export function faultsOf(root: unknown, errors: readonly ErrorObject[], maxFaults: number): readonly LocatedFault[] {
   // Finding the nearest branch compares all with all; only what may be told at the end is worth that.
-  return withoutLosingBranches(errors.slice(0, maxFaults * 8))
+  return firstOfTexts(withoutLosingBranches(errors.slice(0, maxFaults * 8)))
     .slice(0, maxFaults)
     .map((error) => {
       const segments = segmentsOf(error.instancePath, root);
       return { fault: faultOf(fieldPath(segments), error), segments };
     });
+}
+
+/** What is asked of a text, in the order in which it is looked at; the first that fails is told. */
+const textKeywords = ['maxLength', 'minLength', 'pattern'];
+
+function firstOfTexts(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  const first = new Map<string, number>();
+  for (const { instancePath, keyword } of errors) {
+    const rank = textKeywords.indexOf(keyword);
+    if (rank !== -1) first.set(instancePath, Math.min(rank, first.get(instancePath) ?? rank));
+  }
+  return errors.filter(({ instancePath, keyword }) => {
+    const rank = textKeywords.indexOf(keyword);
+    return rank === -1 || rank === first.get(instancePath);
+  });
 }
 
 type Words = (path: string, error: ErrorObject) => FieldFault;

@@ -55,3 +55,18 @@ export function formatBytes(bytes: number): string {
 export function formatMillicores(millicores: number): string {
   return millicores % 1000 === 0 ? String(millicores / 1000) : `${String(millicores)}m`;
 }
+
+/**
+ * The one spelling that Kubernetes gives to an amount of whole units or thousandths: the largest suffix of its own family that loses nothing
+ * (`1024Mi` is `1Gi`, `2000m` is `2`). Undefined when it is not a quantity.
+ */
+export function canonicalQuantity(quantity: unknown): string | undefined {
+  if (typeof quantity !== 'string' && typeof quantity !== 'number') return undefined;
+  const milli = parseMilli(quantity);
+  if (milli === undefined) return undefined;
+  if (milli % 1000n !== 0n) return `${String(milli)}m`;
+  const units = milli / 1000n;
+  const suffixes = String(quantity).endsWith('i') ? ['Pi', 'Ti', 'Gi', 'Mi', 'Ki'] : ['P', 'T', 'G', 'M', 'k'];
+  const suffix = units === 0n ? undefined : suffixes.find((each) => units % (MULTIPLIERS[each] ?? 1n) === 0n);
+  return suffix === undefined ? String(units) : `${String(units / (MULTIPLIERS[suffix] ?? 1n))}${suffix}`;
+}

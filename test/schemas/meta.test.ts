@@ -3,7 +3,13 @@ import fc from 'fast-check';
 import { mergeConditions } from '#schemas/meta/conditions.ts';
 import { formatDuration, parseDurationMs, parseDurationSeconds } from '#schemas/meta/duration.ts';
 import { claimNameOf } from '#schemas/meta/names.ts';
-import { formatBytes, formatMillicores, parseMillicores, parseQuantity } from '#schemas/meta/quantity.ts';
+import {
+  canonicalQuantity,
+  formatBytes,
+  formatMillicores,
+  parseMillicores,
+  parseQuantity,
+} from '#schemas/meta/quantity.ts';
 import { matchesLabels, parseSelector, selectorOf } from '#schemas/meta/selectors.ts';
 
 void t.test('a quantity is the number that Kubernetes reads in it', async (t) => {
@@ -31,6 +37,22 @@ void t.test('what is no quantity has no number', async (t) => {
 void t.test('a number of bytes survives being written and read', async () => {
   fc.assert(fc.property(fc.nat(), (bytes) => parseQuantity(formatBytes(bytes)) === bytes));
   fc.assert(fc.property(fc.nat(), (milli) => parseMillicores(formatMillicores(milli)) === milli));
+});
+
+t.test('an amount has one spelling, which is that of Kubernetes', (t) => {
+  const cases = {
+    '1024Mi': '1Gi',
+    '2000m': '2',
+    '1500m': '1500m',
+    '0.5': '500m',
+    '3000': '3k',
+    '0': '0',
+    '7Ki': '7Ki',
+  };
+  for (const [text, spelled] of Object.entries(cases)) t.equal(canonicalQuantity(text), spelled, text);
+  t.equal(canonicalQuantity(30), '30');
+  t.equal(canonicalQuantity('much'), undefined);
+  t.end();
 });
 
 void t.test('a duration is the time that Go reads in it', async (t) => {

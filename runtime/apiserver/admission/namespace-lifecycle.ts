@@ -16,15 +16,16 @@ export function createNamespaceLifecyclePlugin(options: { readonly cache: WatchC
   const { cache } = options;
   return {
     name: 'NamespaceLifecycle',
-    validate: async (request) => {
-      if (isNamespace(request)) {
-        if (request.operation === 'delete' && immortal.has(request.name)) {
-          throw forbidden(request.resource, request.name, 'this namespace may not be deleted');
-        }
-        return;
-      }
-      if (request.operation !== 'create' || !request.resource.namespaced || request.subresource !== '') return;
-      await checkNamespace(cache, request);
+    // Before anything else is found wrong with the object.
+    mutate: async (request) => {
+      if (request.operation === 'create' && request.resource.namespaced && request.subresource === '')
+        await checkNamespace(cache, request);
+      return undefined;
+    },
+    validate: (request) => {
+      if (isNamespace(request) && request.operation === 'delete' && immortal.has(request.name))
+        throw forbidden(request.resource, request.name, 'this namespace may not be deleted');
+      return Promise.resolve();
     },
   };
 }

@@ -7,6 +7,7 @@ export const apiServiceStrategy: Strategy = {
   ...plainStrategy,
   status: true,
   unconditionalUpdate: false,
+  qualifiedFinalizers: false,
   validate: (service) => {
     const wanted = `${textAt(service, 'spec', 'version')}.${textAt(service, 'spec', 'group')}`;
     if (service.metadata.name === wanted) return [];

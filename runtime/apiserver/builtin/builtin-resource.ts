@@ -9,6 +9,7 @@ import { metadataFields } from '#runtime/apiserver/verbs/field-selector.ts';
 import { collectionOf } from '#runtime/storage/object-key.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import { roundTripObject } from './round-trip.ts';
 import { builtinSchemas } from './schemas/index.ts';
 
 /** One built-in kind, as a row of the table of built-in resources. */
@@ -41,7 +42,7 @@ export function builtinResource(row: BuiltinRow): Resource {
   const { group = '', version = 'v1', resource, kind, strategy = plainStrategy, storedAs } = row;
   const apiVersion = group === '' ? version : `${group}/${version}`;
   const schema = builtinSchemas[`${group === '' ? 'core' : group}/${version}/${kind}`] ?? anything;
-  const compiled = lazySchema(schema);
+  const compiled = structSchema(schema);
   return {
     info: infoOf(row, schema),
     apiVersion,
@@ -61,6 +62,18 @@ export function builtinResource(row: BuiltinRow): Resource {
     opening: openingOf(apiVersion, kind),
     views: new WeakMap(),
     ...(storedAs === undefined ? {} : { conversion: storedAs.conversion }),
+  };
+}
+
+/** The schema at work, with what Kubernetes makes of an object by reading it into a struct. */
+function structSchema(schema: Schema): ObjectSchema {
+  const compiled = lazySchema(schema);
+  return {
+    ...compiled,
+    prune: (object) => {
+      const { object: pruned, unknown } = compiled.prune(object);
+      return { object: roundTripObject(schema, pruned), unknown };
+    },
   };
 }
 

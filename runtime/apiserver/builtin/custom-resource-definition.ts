@@ -10,6 +10,7 @@ export const definitionStrategy: Strategy = {
   status: true,
   generation: true,
   unconditionalUpdate: false,
+  qualifiedFinalizers: false,
   prepareCreate: (draft) => {
     completeNames(draft);
     const storage = storageVersionOf(draft);

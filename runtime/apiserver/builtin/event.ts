@@ -1,45 +1,33 @@
-import { fault } from '#runtime/apiserver/http/api-errors.ts';
 import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { invalidValue } from '#runtime/apiserver/registry/names.ts';
+import { eventFaults } from './event-rules.ts';
 import { textAt, textReader } from './fields.ts';
+import { roundTripObject } from './round-trip.ts';
+import { eventSchemas } from './schemas/events.ts';
 
 /** Events are forgotten after an hour, as kube-apiserver does. */
 const eventTtlSeconds = 3_600;
 
-/** Events of both groups are one object, stored as core/v1 writes it. */
+/** Events of both groups are one object, stored as core/v1 writes it. Nothing depends on one, and a PUT makes what is not there. */
 export const eventStrategy: Strategy = {
   ...plainStrategy,
+  names: 'segment',
   ttlSeconds: eventTtlSeconds,
-  validate: (event) => {
-    const involved = textAt(event, 'involvedObject', 'namespace');
-    const namespace = event.metadata.namespace ?? '';
-    const matches = involved === namespace || (involved === '' && namespace === 'default');
-    return matches ? [] : [invalidValue('involvedObject.namespace', involved, 'does not match event.namespace')];
-  },
+  createOnUpdate: true,
+  collected: false,
+  qualifiedFinalizers: false,
+  validate: (event, old) => eventFaults(event, old, false),
 };
 
-/** The stricter rules of events.k8s.io/v1: when, what was done, and who reports must be told. */
+/** The stricter rules of events.k8s.io/v1, told in the words of core/v1 all the same. */
 export const newEventStrategy: Strategy = {
   ...eventStrategy,
-  validate: (event, old) => {
-    const place = textAt(event, 'regarding', 'namespace');
-    const namespace = event.metadata.namespace ?? '';
-    const matches = place === namespace || (place === '' && namespace === 'default');
-    const required = ['reportingController', 'reportingInstance', 'action', 'reason'];
-    return [
-      ...(matches ? [] : [invalidValue('regarding.namespace', place, 'does not match event.namespace')]),
-      ...(old !== undefined || event['eventTime'] !== undefined
-        ? []
-        : [fault('eventTime', 'FieldValueRequired', 'Required value')]),
-      ...(old !== undefined
-        ? []
-        : required
-            .filter((field) => textAt(event, field) === '')
-            .map((field) => fault(field, 'FieldValueRequired', 'Required value'))),
-    ];
-  },
+  names: 'subdomain',
+  qualifiedFinalizers: true,
+  faultsName: { group: '', resource: 'events', kind: 'Event' },
+  validate: (event, old) =>
+    eventFaults(newEventConversion.toStored(event), old && newEventConversion.toStored(old), true),
 };
 
 /** Names of the same thing: core/v1 on the left, events.k8s.io/v1 on the right. */
@@ -65,7 +53,11 @@ export const newEventConversion: NonNullable<Resource['conversion']> = {
 function converted(event: KubeObject, apiVersion: string, names: ReadonlyMap<string, string>): KubeObject {
   const { metadata, ...fields } = event;
   const entries = Object.entries(fields).map(([field, value]) => [names.get(field) ?? field, value] as const);
-  return { ...Object.fromEntries(entries), apiVersion, kind: 'Event', metadata };
+  const renamedEvent = { ...Object.fromEntries(entries), apiVersion, kind: 'Event', metadata };
+  return roundTripObject(
+    eventSchemas[apiVersion === 'v1' ? 'core/v1/Event' : 'events.k8s.io/v1/Event'] ?? {},
+    renamedEvent,
+  );
 }
 
 const involved = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const;

@@ -10,6 +10,7 @@ import { namespaceFields, namespaceStrategy } from './namespace.ts';
 import { resourceQuotaStrategy } from './resource-quota.ts';
 import { bindingStrategy, roleStrategy } from './role-based.ts';
 import { secretFields, secretStrategy } from './secret.ts';
+import { serviceAccountStrategy } from './service-account.ts';
 import { serviceStrategy } from './service.ts';
 
 const partVerbs: readonly Verb[] = ['get', 'patch', 'update'];
@@ -45,6 +46,7 @@ const coreRows: readonly BuiltinRow[] = [
     kind: 'ServiceAccount',
     namespaced: true,
     shortNames: ['sa'],
+    strategy: serviceAccountStrategy,
     subresources: [{ name: 'token', kind: 'TokenRequest', group: authentication, version: 'v1', verbs: createOnly }],
   },
   {

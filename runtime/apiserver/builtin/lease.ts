@@ -1,5 +1,6 @@
 import type { FieldFault } from '#runtime/base/errors.ts';
 import { invalidValue } from '#runtime/apiserver/registry/names.ts';
+import type { Draft } from '#runtime/apiserver/registry/draft.ts';
 import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
 import { recordAt } from './fields.ts';
 
@@ -7,6 +8,10 @@ import { recordAt } from './fields.ts';
 export const leaseStrategy: Strategy = {
   ...plainStrategy,
   unconditionalUpdate: false,
+  createOnUpdate: true,
+  qualifiedFinalizers: false,
+  completeCreate: withoutElection,
+  prepareUpdate: withoutElection,
   validate: (lease) => {
     const { leaseDurationSeconds: duration, leaseTransitions: transitions } = recordAt(lease, 'spec');
     const faults: FieldFault[] = [];
@@ -18,3 +23,9 @@ export const leaseStrategy: Strategy = {
     return faults;
   },
 };
+
+/** Leaders elect themselves here: nobody reads what is wanted of an election. */
+function withoutElection(draft: Draft): void {
+  const { strategy: _, preferredHolder: __, ...spec } = recordAt(draft, 'spec');
+  draft['spec'] = spec;
+}

@@ -1,4 +1,5 @@
-import { draftOf } from '#runtime/apiserver/registry/draft.ts';
+import { standardFinalizerFaults } from '#runtime/apiserver/registry/metadata-rules.ts';
+import { invalidValue, qualifiedNameProblems } from '#runtime/apiserver/registry/names.ts';
 import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
 import { recordAt, textReader } from './fields.ts';
 
@@ -16,9 +17,17 @@ export const namespaceStrategy: Strategy = {
   deletedAnswer: 'object',
   prepareCreate: (draft) => {
     draft.metadata.labels = { ...draft.metadata.labels, [nameLabel]: draft.metadata.name ?? '' };
-    draft['spec'] = { finalizers: [kubernetesFinalizer] };
     draft['status'] = { phase: 'Active' };
   },
+  completeCreate: (draft) => {
+    const given = finalizersOf(draft);
+    if (!given.includes(kubernetesFinalizer)) draft['spec'] = { finalizers: [...given, kubernetesFinalizer] };
+  },
+  validate: (namespace) =>
+    finalizersOf(namespace).flatMap((finalizer) => [
+      ...qualifiedNameProblems(String(finalizer)).map((problem) => invalidValue('spec.finalizers', finalizer, problem)),
+      ...standardFinalizerFaults(finalizer, 'spec.finalizers'),
+    ]),
   prepareUpdate: (draft, old) => {
     draft.metadata.labels = { ...draft.metadata.labels, [nameLabel]: old.metadata.name };
     draft['spec'] = old['spec'];
@@ -26,15 +35,16 @@ export const namespaceStrategy: Strategy = {
   markDeleted: (draft) => {
     draft['status'] = { ...recordAt(draft, 'status'), phase: 'Terminating' };
   },
-  isHeld: (object) => {
-    const { finalizers } = recordAt(object, 'spec');
-    return Array.isArray(finalizers) && finalizers.length > 0;
-  },
+  isHeld: (object) => finalizersOf(object).length > 0,
   prepareFinalize: (draft, asked) => {
-    const { finalizers } = recordAt(draftOf(asked), 'spec');
-    draft['spec'] =
-      Array.isArray(finalizers) && finalizers.length > 0 ? { finalizers: finalizers as readonly unknown[] } : {};
+    const finalizers = finalizersOf(asked);
+    draft['spec'] = finalizers.length > 0 ? { finalizers } : {};
   },
 };
+
+function finalizersOf(object: Readonly<Record<string, unknown>>): readonly unknown[] {
+  const { finalizers } = recordAt(object, 'spec');
+  return Array.isArray(finalizers) ? finalizers : [];
+}
 
 export const namespaceFields = { 'status.phase': textReader('status', 'phase'), name: textReader('metadata', 'name') };

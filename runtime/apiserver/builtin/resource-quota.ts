@@ -8,6 +8,9 @@ const quantity = /^\d+(?:\.\d+)?(?:[numkMGTPE]|[KMGTPE]i|[eE][-+]?\d+)?$/u;
 export const resourceQuotaStrategy: Strategy = {
   ...plainStrategy,
   status: true,
+  prepareCreate: (draft) => {
+    draft['status'] = {};
+  },
   validate: (quota) =>
     Object.entries(recordAt(recordAt(quota, 'spec'), 'hard'))
       .filter(([, value]) => !quantity.test(String(value)))

@@ -1,7 +1,7 @@
 import type { FieldFault } from '#runtime/base/errors.ts';
 import { isEqual, isRecord } from '#runtime/base/json.ts';
 import { fault, shown } from '#runtime/apiserver/http/api-errors.ts';
-import { invalidValue } from '#runtime/apiserver/registry/names.ts';
+import { invalidValue, labelSelectorFaults } from '#runtime/apiserver/registry/names.ts';
 import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { recordAt } from './fields.ts';
@@ -10,14 +10,33 @@ import { recordAt } from './fields.ts';
 export const roleStrategy: Strategy = {
   ...plainStrategy,
   names: 'segment',
-  validate: (role) =>
-    listAt(role, 'rules').flatMap((rule, index) => ruleFaults(rule, `rules[${index}]`, role.kind === 'Role')),
+  createOnUpdate: true,
+  validate: (role) => [
+    ...listAt(role, 'rules').flatMap((rule, index) => ruleFaults(rule, `rules[${index}]`, role.kind === 'Role')),
+    ...aggregationFaults(role),
+  ],
 };
+
+function aggregationFaults(role: KubeObject): readonly FieldFault[] {
+  const { aggregationRule } = role;
+  if (!isRecord(aggregationRule)) return [];
+  const selectors = Array.isArray(aggregationRule['clusterRoleSelectors'])
+    ? aggregationRule['clusterRoleSelectors']
+    : [];
+  const field = 'aggregationRule.clusterRoleSelectors';
+  if (selectors.length === 0)
+    return [needed(field, 'at least one clusterRoleSelector required if aggregationRule is non-nil')];
+  return selectors.filter(isRecord).flatMap((selector, index) => {
+    const faults = labelSelectorFaults(selector, `${field}[${index}]`);
+    return faults.length === 0 ? [] : [...faults, invalidValue(`${field}[${index}]`, null, 'invalid label selector.')];
+  });
+}
 
 /** RoleBinding and ClusterRoleBinding: whom it binds may change, to what never. */
 export const bindingStrategy: Strategy = {
   ...plainStrategy,
   names: 'segment',
+  createOnUpdate: true,
   prepareCreate: (draft) => {
     const role = recordAt(draft, 'roleRef');
     if (role['apiGroup'] === undefined || role['apiGroup'] === '') draft['roleRef'] = { ...role, apiGroup: rbacGroup };
@@ -70,7 +89,7 @@ function ruleFaults(rule: Readonly<Record<string, unknown>>, at: string, namespa
           'namespaced rules cannot apply to non-resource URLs',
         ),
       );
-    if (!isEmptyList(rule['apiGroups']) || !isEmptyList(rule['resources'])) {
+    if (['apiGroups', 'resources', 'resourceNames'].some((field) => !isEmptyList(rule[field]))) {
       faults.push(
         invalidValue(
           `${at}.nonResourceURLs`,
@@ -105,7 +124,10 @@ function subjectFaults(subject: Fields, at: string, namespaced: boolean): readon
   const nameless =
     typeof name !== 'string' || name === '' ? [fault(`${at}.name`, 'FieldValueRequired', 'Required value')] : [];
   if (kind === 'ServiceAccount') return [...nameless, ...accountFaults(subject, at, namespaced)];
-  if (kind === 'User' || kind === 'Group') return nameless;
+  if (kind === 'User' || kind === 'Group') {
+    const { apiGroup } = subject;
+    return [...nameless, ...(apiGroup === rbacGroup ? [] : [notSupported(`${at}.apiGroup`, apiGroup, [rbacGroup])])];
+  }
   return [...nameless, notSupported(`${at}.kind`, kind, ['ServiceAccount', 'User', 'Group'])];
 }
 

@@ -1,3 +1,4 @@
+import { stringifyYaml } from '#runtime/apiserver/codec/yaml.ts';
 import type { RawResponse } from './exchange.ts';
 
 /** JSON of a list, in parts: the items are written between the ends, with commas, without being joined before. */
@@ -27,6 +28,11 @@ export const jsonType = 'application/json';
 export function jsonAnswer(status: number, value: unknown, headers?: Readonly<Record<string, string>>): Answer {
   const body = Buffer.from(`${JSON.stringify(value)}\n`);
   return { status, contentType: jsonType, body, ...(headers === undefined ? {} : { headers }) };
+}
+
+export function yamlAnswer(status: number, value: unknown, headers?: Readonly<Record<string, string>>): Answer {
+  const body = Buffer.from(stringifyYaml(value));
+  return { status, contentType: 'application/yaml', body, ...(headers === undefined ? {} : { headers }) };
 }
 
 export function textAnswer(status: number, text: string): Answer {

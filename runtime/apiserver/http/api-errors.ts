@@ -21,13 +21,21 @@ export function notFound(resource: NamedResource, name: string): ApiError {
   return new ApiError(404, 'NotFound', `${qualified(resource)} "${name}" not found`, detailsOf(resource, name));
 }
 
-export function alreadyExists(resource: NamedResource, name: string): ApiError {
+/** `why` stands before it. */
+export function alreadyExists(resource: NamedResource, name: string, why = ''): ApiError {
   return new ApiError(
     409,
     'AlreadyExists',
-    `${qualified(resource)} "${name}" already exists`,
+    `${why}${qualified(resource)} "${name}" already exists`,
     detailsOf(resource, name),
   );
+}
+
+/** The same where the server was to find a name; it may find one on another try. */
+export function notGenerated(resource: NamedResource, name: string): ApiError {
+  const why = 'the server was not able to generate a unique name for the object';
+  const message = `${qualified(resource)} "${name}" already exists, ${why}`;
+  return new ApiError(409, 'AlreadyExists', message, { ...detailsOf(resource, name), retryAfterSeconds: 1 });
 }
 
 /** `why` is what follows the resource and name; the usual one says that somebody else was faster. */
@@ -121,14 +129,14 @@ function failure(error: ApiError): Status {
 function detailsIn(error: ApiError): NonNullable<Status['details']> {
   const { name, group, kind, uid, causes, retryAfterSeconds } = error.details;
   const all = {
-    name: name === '' ? undefined : name,
+    name,
     group,
     kind,
     uid,
     causes: causes?.map(causeOf),
     retryAfterSeconds,
   };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== ''));
 }
 
 function causeOf(found: FieldFault): NonNullable<NonNullable<Status['details']>['causes']>[number] {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '#runtime/base/clock.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import { forbiddenRequest } from '#runtime/apiserver/auth/forbidden.ts';
+import { negotiateAccept, plainOffers, yamlType } from '#runtime/apiserver/codec/media-type.ts';
 import type { Impersonator } from '#runtime/apiserver/auth/impersonation.ts';
 import type {
   Authenticator,
@@ -11,7 +12,7 @@ import type {
   UserInfo,
 } from '#runtime/apiserver/operations.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
-import { jsonAnswer, type Answer, type Stream } from './answer.ts';
+import { jsonAnswer, yamlAnswer, type Answer, type Stream } from './answer.ts';
 import { statusOf } from './api-errors.ts';
 import { auditLine, type AuditSink, type AuditStage } from './audit.ts';
 import type { Exchange } from './exchange.ts';
@@ -149,11 +150,9 @@ function failed(options: ServeOptions, passage: Passage, err: unknown): Answer {
   const status = statusOf(err);
   if (!(err instanceof ApiError)) options.log.error({ err, auditId: passage.auditId }, 'request failed');
   const retryAfter = status.details?.retryAfterSeconds;
-  const answer = jsonAnswer(
-    status.code,
-    status,
-    retryAfter === undefined ? undefined : { 'Retry-After': String(retryAfter) },
-  );
+  const headers = retryAfter === undefined ? undefined : { 'Retry-After': String(retryAfter) };
+  const isYaml = negotiateAccept(passage.exchange.headers.accept, plainOffers)?.type === yamlType;
+  const answer = (isYaml ? yamlAnswer : jsonAnswer)(status.code, status, headers);
   reasons.set(answer, status.reason ?? '');
   return answer;
 }

@@ -76,8 +76,10 @@ export function applyConfiguration(application: Application): KubeObject {
   const merged = pruneObject(mergeObject(live, config, root), root, { last: last?.set, owned });
   const after = moveOwnership(others, merged, work);
   const result = withLastApplied(merged, application.config, work.manager);
+  // Who merely comes to share what is there has done nothing at any time.
+  const next = result === live ? { ...own, time: last?.time } : own;
   const isUnchanged = result === live && isSameSet(last?.set, own.set) && last?.apiVersion === own.apiVersion;
-  return withManagers(result, [...after, isUnchanged ? last : own], live);
+  return withManagers(result, [...after, isUnchanged ? last : next], live);
 }
 
 function withManagers(result: KubeObject, managers: readonly Manager[], live: KubeObject | undefined): KubeObject {
@@ -100,13 +102,13 @@ function checkConfig({ config, apiVersion, schema }: Application): void {
   }
   const faults = configFaults(config, rootSchemaOf(schema));
   if (faults.length === 0) return;
-  const { namespace = '', name } = config.metadata;
+  const { namespace = '', name = '' } = config.metadata as { readonly namespace?: string; readonly name?: string };
   const detail = faults.length === 1 ? faults[0] : `errors:\n${faults.map((fault) => `  ${fault}`).join('\n')}`;
   // A plain error in Kubernetes, and therefore 500 with an empty reason.
   throw new ApiError(
     500,
     '',
-    `failed to create typed patch object (${namespace}/${name}; ${apiVersion}, Kind=${config.kind}): ${detail}`,
+    `failed to create typed patch object (${namespace}/${name}; ${apiVersion.includes('/') ? '' : '/'}${apiVersion}, Kind=${config.kind}): ${detail}`,
   );
 }
 

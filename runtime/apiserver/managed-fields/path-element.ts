@@ -1,5 +1,6 @@
 import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
 import { stringifyJson } from '#runtime/apiserver/codec/json.ts';
+import { isHeld } from '#runtime/apiserver/builtin/schemas/held.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 
 /**
@@ -19,17 +20,13 @@ function keyElement(
   list: Schema,
 ): string | undefined {
   let text = '';
+  // A key that is missing beside others is no part of the element.
   for (const key of keys.length === 1 ? keys : keys.toSorted()) {
     const value = keyValue(item, key, list);
-    if (value === undefined) return undefined;
+    if (value === undefined) continue;
     text += `${text === '' ? '' : ','}${stringifyJson(key)}:${stringifyJson(value)}`;
   }
-  return `k:{${text}}`;
-}
-
-/** The key of a list of type `map` that an item lacks. */
-export function missingKey(item: Readonly<Record<string, unknown>>, list: Schema): string | undefined {
-  return list['x-kubernetes-list-map-keys']?.find((key) => keyValue(item, key, list) === undefined);
+  return text === '' ? undefined : `k:{${text}}`;
 }
 
 /** A path as Kubernetes prints it: `.spec.ports[port=80,protocol="TCP"].name`, `.metadata.finalizers[="a"]`. */
@@ -68,7 +65,8 @@ function canonicalKey(keys: unknown): string | undefined {
 }
 
 function keyValue(item: Readonly<Record<string, unknown>>, key: string, list: Schema): unknown {
-  return item[key] ?? list.items?.properties?.[key]?.default;
+  const schema = list.items?.properties?.[key];
+  return item[key] ?? schema?.default ?? (schema !== undefined && isHeld('always', schema) ? '' : undefined);
 }
 
 /** Numbers that keep their text are objects, too; null, lists and maps cannot be items of a set. */

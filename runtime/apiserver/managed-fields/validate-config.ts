@@ -1,6 +1,6 @@
 import { isExactNumber, isMap } from '#runtime/apiserver/codec/exact-number.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
-import { itemElement, missingKey, printElement } from './path-element.ts';
+import { itemElement, printElement } from './path-element.ts';
 import { fieldSchema, isKeyedList, untyped } from './typed.ts';
 
 const maxFaults = 20;
@@ -47,7 +47,7 @@ function checkList(items: readonly unknown[], schema: Schema, check: Check): voi
     const element = isKeyedList(schema) ? itemElement(item, schema) : `i:${index}`;
     if (element === undefined) {
       check.faults.push(`${check.path}: element ${index}: ${itemFault(item, schema)}`);
-      continue;
+      return;
     }
     if (seen.has(element)) check.faults.push(`${check.path}: duplicate entries for key ${printElement(element)}`);
     seen.add(element);
@@ -57,13 +57,14 @@ function checkList(items: readonly unknown[], schema: Schema, check: Check): voi
 
 function itemFault(item: unknown, schema: Schema): string {
   if (schema['x-kubernetes-list-type'] === 'set') {
+    if (Array.isArray(item)) return 'not supported: associative list with lists as elements';
     return item === null
       ? "associative list without keys has an element that's an explicit null"
       : "associative list without keys has an element that's a map type";
   }
   if (!isMap(item)) return 'associative list with keys may not have non-map elements';
-  const key = JSON.stringify(missingKey(item, schema) ?? '');
-  return `associative list with keys has an element that omits key field ${key} (and doesn't have default value)`;
+  const keys = (schema['x-kubernetes-list-map-keys'] ?? []).map((key) => JSON.stringify(key)).join(' ');
+  return `associative list with keys has an element that omits all key fields [${keys}] (and doesn't have default values for any key fields)`;
 }
 
 interface Expectation {
@@ -90,5 +91,6 @@ function expectation(schema: Schema): Expectation | undefined {
 function typeName(value: unknown): string {
   if (isNumber(value)) return 'number';
   if (Array.isArray(value)) return 'list';
+  if (typeof value === 'boolean') return 'bool';
   return typeof value === 'object' ? 'map' : typeof value;
 }

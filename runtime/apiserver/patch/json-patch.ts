@@ -37,6 +37,7 @@ interface Operation {
  * Throws ApiError 400 for something that is no patch, 413 for too many operations or too much copying, 422 for an operation that does not apply.
  */
 export function applyJsonPatch(document: unknown, operations: unknown): unknown {
+  if (operations === null) return document;
   if (!Array.isArray(operations)) throw badPatch('a JSON patch is a list of operations');
   if (operations.length > maxOperations) {
     throw tooLarge(`The allowed maximum operations in a JSON patch is ${maxOperations}, got ${operations.length}`);
@@ -67,7 +68,7 @@ function carryOut(work: Work, operation: Operation): void {
     case 'move':
       return move(work, operation);
     case 'copy':
-      return add(work, operation, copyOf(work, read(work, op, from)));
+      return add(work, operation, copyOf(work, readOrNull(work, op, from)));
     case 'test':
       return test(work, operation);
     default:
@@ -78,6 +79,13 @@ function carryOut(work: Work, operation: Operation): void {
 function valueOf(operation: Operation): unknown {
   if (!operation.hasValue) throw unprocessable(`${operation.op} operation failed to decode value: ${missing}`);
   return operation.value;
+}
+
+/** A missing field is copied as null, as Kubernetes' library does. */
+function readOrNull(work: Work, op: string, path: string): unknown {
+  const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+  const container = path === '' ? undefined : read(work, op, parent);
+  return isMap(container) ? (readForTest(work, path) ?? null) : read(work, op, path);
 }
 
 function move(work: Work, operation: Operation): void {
@@ -139,8 +147,7 @@ function replace(work: Work, path: string, value: unknown): void {
       throw unprocessable(`replace operation does not apply: doc is missing key: ${path}: ${missing}`);
     container[index] = value;
   } else {
-    if (!Object.hasOwn(container, key))
-      throw unprocessable(`replace operation does not apply: doc is missing key: ${path}: ${missing}`);
+    // What is not there is added, as by Kubernetes' library.
     setField(container, key, value);
   }
 }

@@ -53,7 +53,8 @@ function mergeLists(
   if (schema?.['x-kubernetes-list-type'] === 'set') return mergeSets(original, patch);
   const mergeKey = mergeKeyOf(schema);
   if (mergeKey === undefined) return patch;
-  return mergeKeyedLists(original, patch, { mergeKey, merge: (a, b) => mergeMaps(a, b, schema?.items) });
+  const items = mergeKeyedLists(original, patch, { mergeKey, merge: (a, b) => mergeMaps(a, b, schema?.items) });
+  return orderLike(items, { order: patch, before: original, mergeKey });
 }
 
 /** The field that tells the items of a list apart; undefined for lists that are not merged item by item. */

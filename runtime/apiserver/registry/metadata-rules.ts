@@ -1,14 +1,18 @@
 import type { FieldFault } from '#runtime/base/errors.ts';
-import { isRecord } from '#runtime/base/json.ts';
+import { isEqual, isRecord } from '#runtime/base/json.ts';
 import { fault } from '#runtime/apiserver/http/api-errors.ts';
 import type { KubeObject, ObjectMeta, OwnerReference } from '#schemas/meta/object.ts';
+import { isTime, timeProblem } from '#runtime/apiserver/codec/times.ts';
 import { invalidValue, labelFaults, nameProblems, qualifiedNameProblems } from './names.ts';
-import type { NameRule } from './strategy.ts';
+import type { NameRule, Strategy } from './strategy.ts';
 
 const maxAnnotationBytes = 256 * 1024;
 
 /** Faults of an object's metadata, whatever its kind (API conventions, "Metadata"). */
-export function metadataFaults(metadata: ObjectMeta, names: NameRule): readonly FieldFault[] {
+export function metadataFaults(
+  metadata: ObjectMeta,
+  { names, qualifiedFinalizers }: Pick<Strategy, 'names' | 'qualifiedFinalizers'>,
+): readonly FieldFault[] {
   const { name, labels, annotations, ownerReferences, finalizers } = metadata;
   return [
     ...nameFaults(name, names),
@@ -16,6 +20,9 @@ export function metadataFaults(metadata: ObjectMeta, names: NameRule): readonly 
     ...(annotations === undefined ? [] : annotationFaults(annotations)),
     ...(ownerReferences === undefined ? [] : ownerFaults(ownerReferences)),
     ...(finalizers ?? []).flatMap((finalizer) => finalizerFaults(finalizer)),
+    ...(finalizers ?? []).flatMap((finalizer, index) =>
+      qualifiedFinalizers ? standardFinalizerFaults(finalizer, `metadata.finalizers[${index}]`) : [],
+    ),
   ];
 }
 
@@ -43,20 +50,25 @@ function annotationFaults(annotations: Readonly<Record<string, string>>): readon
 }
 
 function ownerFaults(owners: readonly OwnerReference[]): readonly FieldFault[] {
-  const faults: FieldFault[] = [];
-  let controllers = 0;
-  for (const [index, owner] of owners.entries()) {
-    const at = `metadata.ownerReferences[${index}]`;
-    for (const part of ['apiVersion', 'kind', 'name', 'uid'] as const) {
-      if (typeof owner[part] !== 'string' || owner[part] === '')
-        faults.push(invalidValue(`${at}.${part}`, owner[part] ?? '', `${part} must not be empty`));
-    }
-    if (owner.controller === true) controllers += 1;
-  }
-  if (controllers > 1) {
-    faults.push(invalidValue('metadata.ownerReferences', owners, 'Only one reference can have Controller set to true'));
-  }
-  return faults;
+  const field = 'metadata.ownerReferences';
+  const controllers = owners.filter(({ controller }) => controller === true).length;
+  return [
+    ...owners.flatMap((owner) => ownerPartFaults(owner, field)),
+    ...(controllers > 1 ? [invalidValue(field, owners, 'Only one reference can have Controller set to true')] : []),
+  ];
+}
+
+const apiVersionPattern = /^(?:[^/]*\/)?[^/]+$/u;
+
+function ownerPartFaults(owner: Partial<OwnerReference>, field: string): readonly FieldFault[] {
+  const { apiVersion = '' } = owner;
+  const isVersion = apiVersionPattern.test(apiVersion);
+  return [
+    ...(isVersion ? [] : [invalidValue(`${field}.apiVersion`, apiVersion, 'version must not be empty')]),
+    ...(['kind', 'name', 'uid'] as const)
+      .filter((part) => typeof owner[part] !== 'string' || owner[part] === '')
+      .map((part) => invalidValue(`${field}.${part}`, owner[part] ?? '', 'must not be empty')),
+  ];
 }
 
 const builtInFinalizers = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);
@@ -66,24 +78,33 @@ function finalizerFaults(finalizer: unknown): readonly FieldFault[] {
   return qualifiedNameProblems(finalizer).map((problem) => invalidValue('metadata.finalizers', finalizer, problem));
 }
 
-/** What is worth telling although it is allowed: finalizers without a domain, owners named twice. */
-export function metadataWarnings(metadata: ObjectMeta): readonly string[] {
-  const { finalizers, ownerReferences } = metadata;
-  const unqualified = (finalizers ?? []).filter(
-    (finalizer) => !finalizer.includes('/') && !builtInFinalizers.has(finalizer),
-  );
-  const uids = (ownerReferences ?? []).map((owner) => owner.uid);
+/** A finalizer without a domain belongs to Kubernetes, or is refused. */
+export function standardFinalizerFaults(finalizer: unknown, field: string): readonly FieldFault[] {
+  if (typeof finalizer !== 'string' || finalizer.includes('/') || builtInFinalizers.has(finalizer)) return [];
+  return [invalidValue(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
+}
+
+/** What is worth telling although it is allowed: finalizers of custom objects without a domain, owners named twice. */
+export function metadataWarnings(metadata: ObjectMeta, { custom }: { readonly custom: boolean }): readonly string[] {
+  const uids = (metadata.ownerReferences ?? []).map((owner) => owner.uid);
   const repeated = uids.filter((uid, index) => uids.indexOf(uid) !== index);
   return [
-    ...unqualified.map(
-      (finalizer) =>
-        `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers`,
-    ),
+    ...(custom ? finalizerWarnings(metadata) : []),
     ...[...new Set(repeated)].map(
       (uid) =>
         `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {${uid}}`,
     ),
   ];
+}
+
+/** A name of one's own keeps a finalizer apart from those of others. */
+export function finalizerWarnings({ finalizers = [] }: ObjectMeta): readonly string[] {
+  return finalizers
+    .filter((finalizer) => !finalizer.includes('/') && !builtInFinalizers.has(finalizer))
+    .map(
+      (finalizer) =>
+        `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers`,
+    );
 }
 
 /** Owners without those named before by the same uid. */
@@ -93,9 +114,13 @@ export function uniqueOwners(owners: readonly OwnerReference[]): readonly OwnerR
   return unique.length === owners.length ? owners : unique;
 }
 
+const immutableFields = ['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const;
+
 /** What an update may not change. */
 export function metadataUpdateFaults(object: KubeObject, old: KubeObject): readonly FieldFault[] {
-  const faults: FieldFault[] = [];
+  const faults: FieldFault[] = immutableFields
+    .filter((field) => !isEqual(object.metadata[field], old.metadata[field]))
+    .map((field) => invalidValue(`metadata.${field}`, object.metadata[field], 'field is immutable'));
   if (old.metadata.deletionTimestamp === undefined) return faults;
   const before = new Set(old.metadata.finalizers);
   const added = (object.metadata.finalizers ?? []).filter((finalizer) => !before.has(finalizer));
@@ -109,13 +134,17 @@ export function metadataUpdateFaults(object: KubeObject, old: KubeObject): reado
 
 const texts = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'deletionTimestamp'] as const;
 
+const times = ['creationTimestamp', 'deletionTimestamp'] as const;
+
 const lists = ['finalizers', 'ownerReferences', 'managedFields'] as const;
 
 /** What in metadata has a type that no schema checks and that metadata cannot have; undefined when all is well. */
 export function metadataTypeProblem(metadata: unknown): string | undefined {
-  if (!isRecord(metadata)) return 'metadata: must be an object';
+  if (!isRecord(metadata)) return 'json: cannot unmarshal metadata: must be an object';
   const text = texts.find((field) => isPresent(metadata[field]) && typeof metadata[field] !== 'string');
   if (text !== undefined) return `metadata.${text}: must be a string`;
+  const time = times.find((field) => typeof metadata[field] === 'string' && !isTime(metadata[field]));
+  if (time !== undefined) return timeProblem(String(metadata[time]), false);
   const list = lists.find((field) => isPresent(metadata[field]) && !Array.isArray(metadata[field]));
   if (list !== undefined) return `metadata.${list}: must be a list`;
   const owners: unknown = metadata['ownerReferences'];

@@ -62,11 +62,60 @@ export function labelFaults(labels: Readonly<Record<string, unknown>>, field: st
   for (const [key, value] of Object.entries(labels)) {
     if (!isPlain(key)) faults.push(...qualifiedNameProblems(key).map((problem) => invalidValue(field, key, problem)));
     if (typeof value !== 'string') faults.push(invalidValue(field, value, 'must be a string'));
-    else if (value.length > maxLabelLength)
-      faults.push(invalidValue(field, value, `must be no more than ${maxLabelLength} bytes`));
-    else if (value !== '' && !qualifiedPart.test(value)) faults.push(invalidValue(field, value, valueText));
+    else faults.push(...labelValueProblems(value).map((problem) => invalidValue(field, value, problem)));
   }
   return faults;
+}
+
+/** What is wrong with the value of a label; empty when nothing is. */
+export function labelValueProblems(value: string): readonly string[] {
+  return [
+    ...(value.length > maxLabelLength ? [`must be no more than ${maxLabelLength} bytes`] : []),
+    ...(value === '' || qualifiedPart.test(value) ? [] : [valueText]),
+  ];
+}
+
+/** Faults of a selector of objects by their labels (`matchLabels`, `matchExpressions`). */
+export function labelSelectorFaults(selector: Readonly<Record<string, unknown>>, field: string): readonly FieldFault[] {
+  const { matchLabels = {}, matchExpressions = [] } = selector as {
+    readonly matchLabels?: Readonly<Record<string, unknown>>;
+    readonly matchExpressions?: readonly Requirement[];
+  };
+  return [
+    ...labelFaults(matchLabels, `${field}.matchLabels`),
+    ...matchExpressions.flatMap((one, index) => requirementFaults(one, `${field}.matchExpressions[${index}]`)),
+  ];
+}
+
+interface Requirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[];
+}
+
+function requirementFaults({ key, operator, values = [] }: Requirement, field: string): readonly FieldFault[] {
+  return [
+    ...operatorFaults(operator, values, field),
+    ...qualifiedNameProblems(key).map((problem) => invalidValue(`${field}.key`, key, problem)),
+    ...values.flatMap((value, index) =>
+      labelValueProblems(value).map((problem) => invalidValue(`${field}.values[${index}]`, value, problem)),
+    ),
+  ];
+}
+
+function operatorFaults(operator: string, values: readonly string[], field: string): readonly FieldFault[] {
+  const needed = "Required value: must be specified when `operator` is 'In' or 'NotIn'";
+  const unwanted = "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      return values.length > 0 ? [] : [fault(`${field}.values`, 'FieldValueRequired', needed)];
+    case 'Exists':
+    case 'DoesNotExist':
+      return values.length === 0 ? [] : [fault(`${field}.values`, 'FieldValueForbidden', unwanted)];
+    default:
+      return [invalidValue(`${field}.operator`, operator, 'not a valid selector operator')];
+  }
 }
 
 /** The usual key without a prefix, told apart quickly. */

@@ -1,4 +1,5 @@
 import type { FieldFault } from '#runtime/base/errors.ts';
+import type { NamedResource } from '#runtime/apiserver/http/api-errors.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Draft } from './draft.ts';
 
@@ -18,13 +19,23 @@ export interface Strategy {
   readonly generation: boolean;
   /** A PUT without resourceVersion replaces whatever is there; otherwise it is refused. */
   readonly unconditionalUpdate: boolean;
+  /** A PUT makes the object when it is not there. */
+  readonly createOnUpdate: boolean;
+  /** Finalizers without a domain are refused, but for those of Kubernetes; custom kinds warn of them. */
+  readonly qualifiedFinalizers: boolean;
+  /** Dependents are looked after when the object goes; a deletion's policy means nothing otherwise. */
+  readonly collected: boolean;
   /** What DELETE answers with once the object is gone. */
   readonly deletedAnswer: 'status' | 'object';
   /** Objects are forgotten after this time. */
   readonly ttlSeconds?: number;
   readonly prepareCreate?: (draft: Draft) => void;
+  /** What the server adds to a new object in the end, so that its creator does not own it. */
+  readonly completeCreate?: (draft: Draft) => void;
   readonly prepareUpdate?: (draft: Draft, old: KubeObject) => void;
   readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly FieldFault[];
+  /** Of which kind faults tell, when it is not the one that was asked for. */
+  readonly faultsName?: NamedResource;
   /** Extra changes when a deletion is only marked. */
   readonly markDeleted?: (draft: Draft) => void;
   /** Something beside `metadata.finalizers` keeps a deleted object. */
@@ -39,5 +50,8 @@ export const plainStrategy: Strategy = {
   status: false,
   generation: false,
   unconditionalUpdate: true,
+  createOnUpdate: false,
+  qualifiedFinalizers: true,
+  collected: true,
   deletedAnswer: 'status',
 };

@@ -1,5 +1,5 @@
 import { canonicalJson, isRecord } from '#runtime/base/json.ts';
-import { duplicate } from '#runtime/validation/faults.ts';
+import { duplicate, invalid } from '#runtime/validation/faults.ts';
 import type { LocatedFault } from '#runtime/validation/fault-words.ts';
 import { fieldPath, partOf, type FieldSegments } from '#runtime/validation/field-path.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
@@ -16,6 +16,8 @@ interface Identity {
   textOf(item: unknown): string;
   /** As it stands in the fault. */
   printed(item: unknown): unknown;
+  /** Only objects have keys. */
+  readonly isMap: boolean;
 }
 
 const MAX_FAULTS = 50;
@@ -63,11 +65,15 @@ function nodeOf(schema: Schema): ListNode | undefined {
 function identityOf(schema: Schema): Identity | undefined {
   if (schema['x-kubernetes-list-type'] === 'set') {
     // A prefix keeps a text apart from the JSON of anything else.
-    return { textOf: (item) => (typeof item === 'string' ? `"${item}` : canonicalJson(item)), printed: (item) => item };
+    return {
+      textOf: (item) => (typeof item === 'string' ? `"${item}` : canonicalJson(item)),
+      printed: (item) => item,
+      isMap: false,
+    };
   }
   const textOf = mapKeyOf(schema);
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  return textOf === undefined ? undefined : { textOf, printed: (item) => keysOf(item, keys) };
+  return textOf === undefined ? undefined : { textOf, printed: (item) => keysOf(item, keys), isMap: true };
 }
 
 function keysOf(item: unknown, keys: readonly string[]): Readonly<Record<string, unknown>> {
@@ -91,7 +97,7 @@ function visit(value: unknown, node: ListNode, segments: FieldSegments, faults: 
 
 function visitList(list: readonly unknown[], node: ListNode, segments: FieldSegments, faults: LocatedFault[]): void {
   const { identity, items } = node;
-  if (identity !== undefined && list.length > 1) findDuplicates(list, identity, segments, faults);
+  if (identity !== undefined && (list.length > 1 || identity.isMap)) findDuplicates(list, identity, segments, faults);
   if (items === undefined) return;
   for (const [index, item] of list.entries()) visit(item, items, [...segments, index], faults);
 }
@@ -104,6 +110,11 @@ function findDuplicates(
 ): void {
   const seen = new Set<string>();
   for (const [index, item] of list.entries()) {
+    if (identity.isMap && !isRecord(item)) {
+      const why = 'must be an object for an array of list-type map';
+      faults.push({ fault: invalid(fieldPath([...segments, index]), item, why), segments });
+      continue;
+    }
     const key = identity.textOf(item);
     if (seen.has(key) && faults.length < MAX_FAULTS) {
       // The place is the list: only a change of it makes a duplicate new.

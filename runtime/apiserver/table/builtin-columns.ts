@@ -1,10 +1,12 @@
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { ageColumn, column, createdAtColumn, nameColumn, type TableColumn } from './column.ts';
+import { ageColumn as dateColumn, column, createdAtColumn, nameColumn, type TableColumn } from './column.ts';
 import { countOf, fieldText, itemsOf, nested, textOf } from './fields.ts';
 import { eventColumns } from './event-columns.ts';
 import { serviceColumns } from './service-columns.ts';
 
 const WIDE = { priority: 1 } as const;
+/** Kubernetes calls the age of a built-in kind a text, and that of a custom one a date. */
+const ageColumn: TableColumn = { ...dateColumn, definition: { ...dateColumn.definition, type: 'string' } };
 
 /** What kubectl shows of the built-in kinds, by group and resource. Others have a name and an age. */
 export const BUILTIN_COLUMNS: Readonly<Record<string, readonly TableColumn[]>> = {
@@ -18,23 +20,18 @@ export const BUILTIN_COLUMNS: Readonly<Record<string, readonly TableColumn[]>> =
   '/secrets': [
     nameColumn,
     column({ name: 'Type', description: 'What the secret is for.' }, (object) => fieldText(object, 'type')),
-    column({ name: 'Data', description: 'Number of keys.' }, (object) => String(countOf(object['data']))),
+    column({ name: 'Data', description: 'Number of keys.' }, (object) => countOf(object['data'])),
     ageColumn,
   ],
   '/configmaps': [
     nameColumn,
-    column({ name: 'Data', description: 'Number of keys.' }, (object) =>
-      String(countOf(object['data']) + countOf(object['binaryData'])),
+    column(
+      { name: 'Data', description: 'Number of keys.' },
+      (object) => countOf(object['data']) + countOf(object['binaryData']),
     ),
     ageColumn,
   ],
-  '/serviceaccounts': [
-    nameColumn,
-    column({ name: 'Secrets', description: 'Number of secrets that the account lists.' }, (object) =>
-      String(countOf(object['secrets'])),
-    ),
-    ageColumn,
-  ],
+  '/serviceaccounts': [nameColumn, ageColumn],
   '/events': eventColumns,
   'events.k8s.io/events': eventColumns,
   '/services': serviceColumns,
@@ -65,7 +62,7 @@ export const BUILTIN_COLUMNS: Readonly<Record<string, readonly TableColumn[]>> =
 };
 
 function usage(object: KubeObject, limits: boolean): string {
-  const hard = nested(object, 'status', 'hard') ?? nested(object, 'spec', 'hard');
+  const hard = nested(object, 'status', 'hard');
   if (typeof hard !== 'object' || hard === null) return '';
   return Object.keys(hard)
     .toSorted()

@@ -1,6 +1,6 @@
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { age, column, nameColumn, type TableColumn } from './column.ts';
-import { fieldText, nested, textOf } from './fields.ts';
+import { fieldText, nested } from './fields.ts';
 
 const WIDE = { priority: 1 } as const;
 
@@ -48,9 +48,9 @@ function source(event: KubeObject): string {
   );
 }
 
-function count(event: KubeObject): string {
+function count(event: KubeObject): number {
   const counted = nested(event, 'series', 'count') ?? event['count'] ?? event['deprecatedCount'];
-  return textOf(counted) || '1';
+  return typeof counted === 'number' && counted > 0 ? counted : 1;
 }
 
 function firstSeen(event: KubeObject): string {

@@ -5,6 +5,8 @@ import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import { metadataTypeProblem } from '#runtime/apiserver/registry/metadata-rules.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { jsonTypeOf } from './delete-options.ts';
+import { unrecognizedBody } from './decode-body.ts';
 import type { WriteRequest } from './write-request.ts';
 
 /** Metadata fields that exist; others are unknown fields like any other. */
@@ -46,31 +48,67 @@ export function acceptObject(
   const metadata = value['metadata'] ?? {};
   requireKind(resource, value);
   const problem = metadataTypeProblem(metadata);
-  if (problem !== undefined || !isRecord(metadata))
-    throw unreadable(resource, `json: cannot unmarshal into ObjectMeta: ${problem ?? ''}`);
+  if (problem !== undefined || !isRecord(metadata)) throw unreadable(resource, problem ?? '');
   const { object, unknown } = withPlainMetadata(resource, value, metadata);
-  requirePlace(resource, object, from.target);
-  const pruned = resource.schema.prune(object);
-  reportFields(write, [...unknown, ...pruned.unknown], from.duplicates);
+  const pruned = readable(resource, object);
   const wrongType = resource.typeProblem(pruned.object);
   if (wrongType !== undefined) throw unreadable(resource, wrongType);
+  reportFields(write, [...unknown, ...pruned.unknown], from.duplicates);
+  requirePlace(resource, object, from.target);
+  if (resource.custom) requireOwnKind(resource, value);
   return resource.schema.applyDefaults(pruned.object);
 }
 
-function requireKind(resource: Resource, value: Readonly<Record<string, unknown>>): void {
-  const { apiVersion, kind } = value;
-  if (typeof kind !== 'string' || kind === '') {
-    throw badRequest(`Object 'Kind' is missing in '${JSON.stringify(value).slice(0, 200)}'`);
+function readable(resource: Resource, object: KubeObject): ReturnType<Resource['schema']['prune']> {
+  try {
+    return resource.schema.prune(object);
+  } catch (err) {
+    throw err instanceof ApiError ? unreadable(resource, err.message) : err;
   }
-  if (typeof apiVersion !== 'string' || apiVersion === '') throw badRequest("Object 'apiVersion' is missing");
+}
+
+/** Built-in kinds need not say what they are: the URL does. */
+function requireKind(resource: Resource, value: Readonly<Record<string, unknown>>): void {
+  for (const field of ['kind', 'apiVersion']) {
+    const given = value[field] ?? '';
+    if (typeof given !== 'string') throw mistypedKind(resource, value, field);
+  }
+  const own = resource.custom
+    ? { apiVersion: '', kind: '' }
+    : { apiVersion: resource.apiVersion, kind: resource.info.kind };
+  const apiVersion = textOr(value['apiVersion'], own.apiVersion);
+  const kind = textOr(value['kind'], own.kind);
+  if (kind === '') throw unrecognized(resource, value);
   if (apiVersion !== resource.apiVersion) {
     throw badRequest(
       `the API version in the data (${apiVersion}) does not match the expected API version (${resource.apiVersion})`,
     );
   }
-  if (kind !== resource.info.kind) {
+  if (kind !== resource.info.kind && !resource.custom) {
     throw badRequest(`the kind in the data (${kind}) does not match the expected kind (${resource.info.kind})`);
   }
+}
+
+/** A custom object of another kind is valid JSON of its group, and refused for what it is. */
+function requireOwnKind({ info }: Resource, value: Readonly<Record<string, unknown>>): void {
+  const { kind, metadata } = value;
+  if (typeof kind !== 'string' || kind === info.kind) return;
+  const name = isRecord(metadata) ? textOr(metadata['name'], '') : '';
+  throw invalid({ ...info, kind }, name, [invalidValue('kind', kind, `must be ${info.kind}`)]);
+}
+
+function mistypedKind({ info }: Resource, value: Readonly<Record<string, unknown>>, field: string): ApiError {
+  const why = `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonTypeOf(value[field])} into Go struct field .${field} of type string`;
+  return unrecognizedBody(info.kind, Buffer.from(JSON.stringify(value)), why);
+}
+
+function textOr(value: unknown, fallback: string): string {
+  return typeof value === 'string' && value !== '' ? value : fallback;
+}
+
+function unrecognized({ info }: Resource, value: Readonly<Record<string, unknown>>): ApiError {
+  const text = JSON.stringify(value);
+  return unrecognizedBody(info.kind, Buffer.from(text), `Object 'Kind' is missing in '${text}'`);
 }
 
 function withPlainMetadata(
@@ -102,11 +140,17 @@ function isEmpty(value: unknown): boolean {
 
 function requirePlace(resource: Resource, object: KubeObject, target: Target): void {
   const { name = '', namespace = '' } = object.metadata as { readonly name?: string; readonly namespace?: string };
+  requireNamespace(resource, namespace, target);
+  if (target.name !== '' && name === '') {
+    throw badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
+  }
   if (target.name !== '' && name !== target.name) {
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
   }
-  if (namespace === '') return;
-  if (!resource.info.namespaced) throw badRequest('namespace is not allowed on this type');
+}
+
+function requireNamespace(resource: Resource, namespace: string, target: Target): void {
+  if (namespace === '' || !resource.info.namespaced) return;
   if (namespace !== target.namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
@@ -132,10 +176,13 @@ export function unreadable(resource: Resource, why: string): ApiError {
   return badRequest(`${kind} in version ${shown(resource.info.version)} cannot be handled as a ${kind}: ${why}`);
 }
 
-/** The same faults in the result of a patch, which are 422 there. */
-export function asPatchFault(resource: Resource, name: string, error: unknown): unknown {
-  if (!(error instanceof ApiError) || error.status !== 400 || !error.message.includes('cannot be handled as a'))
-    return error;
+/** What makes a body no object of its kind makes the result of a patch a fault of the patch, which is 422 and names no object. */
+export function asPatchFault(error: unknown): unknown {
+  const isUnreadable =
+    error instanceof ApiError &&
+    error.status === 400 &&
+    /cannot be handled as a|is unrecognized|does not match the expected/u.test(error.message);
+  if (!isUnreadable) return error;
   const why = error.message.slice(error.message.indexOf(': ') + 2);
-  return invalid(resource.info, name, [invalidValue('patch', 'patch', why)]);
+  return invalid({ group: '', resource: '', kind: '' }, '', [invalidValue('patch', 'patch', why)]);
 }

@@ -1,19 +1,18 @@
 import { ApiError } from '#runtime/base/errors.ts';
 import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
 import { parseYaml } from '#runtime/apiserver/codec/yaml.ts';
-import { forbiddenRequest } from '#runtime/apiserver/auth/forbidden.ts';
-import { badRequest, conflict, notFound, shown } from '#runtime/apiserver/http/api-errors.ts';
+import { badRequest, conflict, shown } from '#runtime/apiserver/http/api-errors.ts';
 import type { Answer } from '#runtime/apiserver/http/answer.ts';
 import { applyConfiguration } from '#runtime/apiserver/managed-fields/index.ts';
-import { metadataTypeProblem } from '#runtime/apiserver/registry/metadata-rules.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { acceptObject, unreadable } from './accept-object.ts';
+import { acceptObject } from './accept-object.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { createObject } from './create-object.ts';
 import { writeRequestOf } from './create.ts';
 import { ignoredFields } from './field-managers.ts';
 import { objectAnswer, presentationOf } from './presentation.ts';
+import { requireAllowed } from './require-allowed.ts';
 import { settleWrite } from './settle-write.ts';
 import { updateObject } from './update-object.ts';
 import { parseWriteOptions } from './write-options.ts';
@@ -73,25 +72,23 @@ function applyToLive(context: VerbContext, wish: Wish): Promise<Written> {
 
 async function applyNew(context: VerbContext, request: ApiRequest, wish: Wish): Promise<Written> {
   const { write, name, config } = wish;
-  const attributes = { ...request.attributes, verb: 'create' };
-  const decision = context.authorizer.authorize(attributes);
-  if (!decision.allowed) throw forbiddenRequest(attributes, decision.reason);
-  const { uid, resourceVersion } = config.metadata;
-  if (uid !== undefined && uid !== '') {
-    throw conflict(
-      write.resource.info,
-      name,
-      `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
-    );
+  requireAllowed(context, { ...request.attributes, verb: 'create' });
+  const { uid = '' } = config.metadata;
+  const merged = merge(context, wish, undefined);
+  if (uid !== '') {
+    const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+    throw conflict(write.resource.info, name, why);
   }
-  if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== '0')
-    throw notFound(write.resource.info, name);
-  return createObject(context, write, accepted(write, name, merge(context, wish, undefined)), true);
+  // Nobody asks which version was meant of what is not there.
+  const object = accepted(write, name, merged);
+  const { resourceVersion: _, ...metadata } = object.metadata;
+  return createObject(context, write, { ...object, metadata }, true);
 }
 
-function merge(context: VerbContext, { write, config, force }: Wish, live: KubeObject | undefined): KubeObject {
+function merge(context: VerbContext, wish: Wish, live: KubeObject | undefined): KubeObject {
+  const { write, name, config, force } = wish;
   const { resource, manager, subresource } = write;
-  return applyConfiguration({
+  const merged = applyConfiguration({
     live,
     config,
     manager,
@@ -102,6 +99,8 @@ function merge(context: VerbContext, { write, config, force }: Wish, live: KubeO
     now: context.clock.now(),
     ignored: ignoredFields(write),
   });
+  requireSamePlace(write, name, config.metadata);
+  return merged;
 }
 
 /** What does not fit the schema was refused while merging, so nothing is left to be told. */
@@ -117,16 +116,13 @@ function configOf(
   write: WriteRequest,
   from: { readonly name: string; readonly text: string },
 ): KubeObject {
-  const { value, duplicates } = parseYaml(from.text);
+  const { value: parsed, duplicates } = parseYaml(from.text);
+  const value = parsed ?? {};
   if (!isMap(value)) throw badRequest('error decoding YAML: the configuration is not an object');
-  reportDuplicates(write, duplicates);
-  const { metadata = {} } = value;
+  const metadata = value['metadata'] ?? {};
   const { apiVersion, kind } = typeOf(resource, value);
-  const problem = metadataTypeProblem(metadata);
-  if (problem !== undefined || !isMap(metadata)) throw unreadable(resource, problem ?? 'metadata: must be an object');
-  requireSamePlace(write, from.name, metadata);
-  const place = write.namespace === '' ? {} : { namespace: write.namespace };
-  return { ...value, apiVersion, kind, metadata: { ...metadata, name: from.name, ...place } };
+  reportDuplicates(write, duplicates);
+  return { ...value, apiVersion, kind, metadata: metadata as unknown as KubeObject['metadata'] };
 }
 
 function typeOf(
@@ -135,19 +131,41 @@ function typeOf(
 ): { readonly apiVersion: string; readonly kind: string } {
   const { apiVersion, kind } = value;
   if (typeof apiVersion !== 'string' || apiVersion === '' || typeof kind !== 'string' || kind === '') {
-    throw badRequest('invalid object type: /, Kind=');
+    throw unknownType(apiVersion, kind);
   }
-  if (kind === resource.info.kind) return { apiVersion, kind };
-  throw badRequest(`the kind in the data (${kind}) does not match the expected kind (${resource.info.kind})`);
+  const isOfGroup = resource.custom && groupOf(apiVersion) === resource.info.group;
+  if (kind === resource.info.kind && (isOfGroup || apiVersion === resource.apiVersion)) return { apiVersion, kind };
+  throw unknownType(apiVersion, kind);
 }
 
-function requireSamePlace(write: WriteRequest, name: string, metadata: Readonly<Record<string, unknown>>): void {
-  const { name: theirs, namespace } = metadata;
-  if (typeof theirs === 'string' && theirs !== '' && theirs !== name) {
-    throw badRequest(`the name of the object (${theirs}) does not match the name on the URL (${name})`);
-  }
-  if (typeof namespace === 'string' && namespace !== '' && namespace !== write.namespace) {
+function groupOf(apiVersion: string): string {
+  return apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
+}
+
+function unknownType(apiVersion: unknown, kind: unknown): ApiError {
+  const group = shownText(apiVersion);
+  return badRequest(`invalid object type: ${group.includes('/') ? '' : '/'}${group}, Kind=${shownText(kind)}`);
+}
+
+function shownText(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function requireSamePlace(write: WriteRequest, name: string, metadata: KubeObject['metadata']): void {
+  const { name: theirs = '', namespace } = metadata as { readonly name?: string; readonly namespace?: string };
+  if (
+    typeof namespace === 'string' &&
+    namespace !== '' &&
+    write.resource.info.namespaced &&
+    namespace !== write.namespace
+  ) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+  if (metadata.name === '') {
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (theirs !== '' && theirs !== name) {
+    throw badRequest(`the name of the object (${theirs}) does not match the name on the URL (${name})`);
   }
 }
 

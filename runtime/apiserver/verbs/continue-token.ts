@@ -26,7 +26,9 @@ export function decodeContinue(text: string): ContinueToken {
     typeof start !== 'string' ||
     !start.endsWith('\u0000')
   ) {
-    throw badRequest('continue key is not valid: encoded start key or version is not supported');
+    throw badRequest(
+      'invalid continue token: continue key is not valid: encoded start key or version is not supported',
+    );
   }
   return { revision: rv, after: start.slice(0, -1) };
 }
@@ -36,7 +38,9 @@ function parse(text: string): Readonly<Record<string, unknown>> {
     const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
     if (isRecord(value)) return value;
   } catch (err) {
-    throw badRequest(`continue key is not valid: ${err instanceof Error ? err.message : 'not JSON'}`);
+    throw badRequest(
+      `invalid continue token: continue key is not valid: ${err instanceof Error ? err.message : 'not JSON'}`,
+    );
   }
-  throw badRequest('continue key is not valid: not an object');
+  throw badRequest('invalid continue token: continue key is not valid: not an object');
 }

@@ -1,9 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { BugError } from '#runtime/base/errors.ts';
+import { BugError, type ApiError } from '#runtime/base/errors.ts';
 import { rfc3339 } from '#runtime/base/clock.ts';
-import { alreadyExists, forbidden, invalid } from '#runtime/apiserver/http/api-errors.ts';
+import { alreadyExists, badRequest, forbidden, invalid, notGenerated } from '#runtime/apiserver/http/api-errors.ts';
 import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
-import { metadataFaults, metadataWarnings, uniqueOwners } from '#runtime/apiserver/registry/metadata-rules.ts';
+import {
+  metadataFaults,
+  metadataUpdateFaults,
+  metadataWarnings,
+  uniqueOwners,
+} from '#runtime/apiserver/registry/metadata-rules.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { toStored, wireOf } from '#runtime/apiserver/registry/view.ts';
 import { encodeStored, wireBytes } from '#runtime/storage/object-codec.ts';
@@ -31,18 +36,38 @@ export async function createObject(
 ): Promise<Written> {
   const { info, terminating } = write.resource;
   const { name, generateName } = decoded.metadata;
+  const isGenerated = !isGiven(name) && isGiven(generateName);
   if (terminating) throw forbidden(info, name, 'create not allowed while custom resource definition is terminating');
-  const tries = isGiven(name) || !isGiven(generateName) ? 1 : generateTries;
+  const tries = isGenerated ? generateTries : 1;
   let tried = '';
   for (let attempt = 0; attempt < tries; attempt += 1) {
-    const draft = prepareCreate(context, write, decoded);
-    const object = await admitted(context, write, finished(draft));
+    const object = await admitted(context, write, finished(prepareCreate(context, write, decoded)));
+    tellOf(write, decoded);
     const tracked = managed ? object : trackChange(context, write, undefined, object);
-    const written = await commitNew(context, write, tracked);
+    const written = await commitNew(context, write, completed(write.resource, tracked));
     if (written !== undefined) return written;
     tried = object.metadata.name;
   }
-  throw alreadyExists(info, tried);
+  throw isGiven(generateName) ? notGenerated(info, tried) : taken(context, write, tried);
+}
+
+/** What is wrong or worth telling of an object that is valid. */
+function tellOf(write: WriteRequest, { metadata }: KubeObject): void {
+  if (!write.dryRun) requireUnversioned(metadata);
+  for (const warning of metadataWarnings(metadata, write.resource)) write.warn(warning);
+}
+
+function taken(context: VerbContext, { resource: { info }, namespace }: WriteRequest, name: string): ApiError {
+  const other = context.cache.get(info.collection, namespace, name)?.object;
+  const isGoing = other?.metadata.deletionTimestamp !== undefined;
+  return alreadyExists(info, name, isGoing ? 'object is being deleted: ' : '');
+}
+
+function completed({ strategy }: Resource, object: KubeObject): KubeObject {
+  if (strategy.completeCreate === undefined) return object;
+  const draft = draftOf(object);
+  strategy.completeCreate(draft);
+  return finished(draft);
 }
 
 function isGiven(text: string | undefined): boolean {
@@ -59,13 +84,12 @@ function prepareCreate(context: VerbContext, write: WriteRequest, decoded: KubeO
   metadata.namespace = write.namespace === '' ? undefined : write.namespace;
   metadata.uid = randomUUID();
   metadata.creationTimestamp = rfc3339(context.clock.now());
-  metadata.generation = strategy.generation ? 1 : undefined;
+  if (strategy.generation) metadata.generation = 1;
   metadata.resourceVersion = undefined;
   metadata.deletionTimestamp = undefined;
   metadata.deletionGracePeriodSeconds = undefined;
   if (strategy.status) delete draft['status'];
   strategy.prepareCreate?.(draft);
-  for (const warning of metadataWarnings(finished(draft).metadata)) write.warn(warning);
   if (metadata.ownerReferences !== undefined) metadata.ownerReferences = uniqueOwners(metadata.ownerReferences);
   return draft;
 }
@@ -85,15 +109,21 @@ async function admitted(context: VerbContext, write: WriteRequest, object: KubeO
   return defaulted;
 }
 
+function requireUnversioned({ resourceVersion }: KubeObject['metadata']): void {
+  if (resourceVersion !== undefined && /^0*[1-9]\d*$/u.test(resourceVersion))
+    throw badRequest('resourceVersion should not be set on objects to be created');
+}
+
 /** Throws 422 with every fault of metadata, schema and kind. */
 export function requireValid(resource: Resource, object: KubeObject, old?: KubeObject): void {
   const { strategy, schema } = resource;
   const faults = [
-    ...metadataFaults(object.metadata, strategy.names),
+    ...metadataFaults(object.metadata, strategy),
+    ...(old === undefined ? [] : metadataUpdateFaults(object, old)),
     ...schema.validate(object, old),
     ...(strategy.validate?.(object, old) ?? []),
   ];
-  if (faults.length > 0) throw invalid(resource.info, object.metadata.name, faults);
+  if (faults.length > 0) throw invalid(strategy.faultsName ?? resource.info, object.metadata.name, faults);
 }
 
 /** Undefined when the name is taken. */

@@ -18,8 +18,29 @@ export async function decodeBody(request: ApiRequest, findDuplicates: boolean): 
   const type = parseContentType(request.headers['content-type'])?.type ?? jsonType;
   const body = await request.body();
   const { value, duplicates } = parseAs(type, body, findDuplicates);
+  if (value === null) return { value: {}, duplicates };
   if (!isMap(value)) throw badRequest("couldn't get version/kind; json parse error: the body is not an object");
   return { value, duplicates };
+}
+
+/** The same for an object of a kind, whose name is told with what is wrong. */
+export async function decodeObject(request: ApiRequest, kind: string, findDuplicates: boolean): Promise<DecodedBody> {
+  const body = await request.body();
+  try {
+    return await decodeBody({ ...request, body: () => Promise.resolve(body) }, findDuplicates);
+  } catch (err) {
+    const isUnread = err instanceof ApiError && err.message.startsWith("couldn't get version/kind");
+    throw isUnread ? unrecognizedBody(kind, body, err.message) : err;
+  }
+}
+
+const shownBytes = 30;
+
+/** 400 that shows how the body begins: an object as text, anything else in hexadecimal. */
+export function unrecognizedBody(kind: string, body: Buffer, why: string): ApiError {
+  const start = body.subarray(0, shownBytes).toString(body.toString('latin1', 0, 1) === '{' ? 'utf8' : 'hex');
+  const summary = body.length === 0 ? '<empty>' : body.length > shownBytes ? `${start} ...` : start;
+  return badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summary})`);
 }
 
 function parseAs(type: string, body: Buffer, findDuplicates: boolean): ParsedText {

@@ -1,6 +1,6 @@
 import { rfc3339 } from '#runtime/base/clock.ts';
 import type { ApiError } from '#runtime/base/errors.ts';
-import { conflict, notFound } from '#runtime/apiserver/http/api-errors.ts';
+import { conflict, notFound, type NamedResource } from '#runtime/apiserver/http/api-errors.ts';
 import type { DeleteRequest } from '#runtime/apiserver/operations.ts';
 import { draftOf, finished } from '#runtime/apiserver/registry/draft.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
@@ -99,7 +99,8 @@ function marked(resource: Resource, live: KubeObject, options: DeleteRequest, no
   // An object that is held by nothing any more (a finalizer was stripped in the store) is not kept.
   if (isMarked && isHeld(resource, live)) return live;
   const draft = draftOf(live);
-  const finalizers = finalizersFor(options.propagationPolicy, live.metadata.finalizers ?? []);
+  const policy = resource.strategy.collected ? options.propagationPolicy : undefined;
+  const finalizers = finalizersFor(policy, live.metadata.finalizers ?? []);
   draft.metadata.finalizers = finalizers.length === 0 ? undefined : finalizers;
   if (!isMarked) {
     draft.metadata.deletionTimestamp = rfc3339(nowMs);
@@ -134,15 +135,21 @@ function requirePreconditions(resource: Resource, name: string, options: DeleteR
   const meta = live.object.metadata;
   if (uid !== undefined && uid !== meta.uid) {
     throw conflict(
-      resource.info,
+      kindOf(resource),
       name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${meta.uid ?? ''}`,
+      `the UID in the precondition (${uid}) does not match the UID in record (${meta.uid ?? ''}). The object might have been deleted and then recreated`,
     );
   }
   if (resourceVersion !== undefined && resourceVersion !== String(live.revision)) {
-    const why = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${live.revision}`;
-    throw conflict(resource.info, name, why);
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${live.revision}). The object might have been modified`;
+    throw conflict(kindOf(resource), name, why);
   }
+}
+
+/** Kubernetes names the kind here, where it names the resource elsewhere. */
+function kindOf({ strategy, info }: Resource): NamedResource {
+  const named = strategy.faultsName ?? info;
+  return { ...named, resource: named.kind };
 }
 
 function alreadyGoing(resource: Resource, name: string): ApiError {
@@ -154,7 +161,7 @@ function alreadyGoing(resource: Resource, name: string): ApiError {
 }
 
 /** What the wire answers for a deletion: the object while it stays (and for kinds that say so), else a Status that names what went. */
-export function deletionAnswer(resource: Resource, deleted: Deleted): KubeObject | Status {
+export function deletionAnswer(resource: Resource, deleted: Deleted): KubeObject | Omit<Status, 'code'> {
   if (!deleted.gone || resource.strategy.deletedAnswer === 'object') return deleted.object;
   const { group, resource: kind } = resource.info;
   const { name, uid } = deleted.object.metadata;
@@ -164,6 +171,5 @@ export function deletionAnswer(resource: Resource, deleted: Deleted): KubeObject
     metadata: {},
     status: 'Success',
     details: { name, ...(group === '' ? {} : { group }), kind, ...(uid === undefined ? {} : { uid }) },
-    code: 200,
   };
 }

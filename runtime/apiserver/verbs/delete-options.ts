@@ -5,15 +5,16 @@ import { isTrue } from '#runtime/apiserver/http/request-attributes.ts';
 import type { DeleteRequest } from '#runtime/apiserver/operations.ts';
 import type { ApiRequest } from './context.ts';
 import { decodeBody } from './decode-body.ts';
+import { integerParameter } from './list-options.ts';
 import { dryRunFaults } from './write-options.ts';
 
-/** What a deletion asks for, from its body (JSON, YAML or protobuf) and its query; the body counts more. */
+/** What a deletion asks for, from its body (JSON, YAML or protobuf) or else from its query. */
 export async function parseDeleteOptions(request: ApiRequest): Promise<DeleteRequest & { readonly dryRun: boolean }> {
-  const value = await optionsBody(request);
-  const { query } = request;
-  const policy = textOf(value['propagationPolicy'], 'propagationPolicy') ?? query.get('propagationPolicy') ?? undefined;
-  const orphan = booleanOf(value['orphanDependents'] ?? orphanQuery(query));
-  const dryRun = [...listOf(value['dryRun']), ...query.getAll('dryRun')];
+  const value = (await optionsBody(request)) ?? optionsQuery(request.query);
+  const policy = textOf(value['propagationPolicy'], 'propagationPolicy');
+  const orphan = booleanOf(value['orphanDependents']);
+  const dryRun = listOf(value['dryRun']);
+  requireInteger(value['gracePeriodSeconds'], 'gracePeriodSeconds');
   const faults = [...dryRunFaults(dryRun), ...policyFaults(policy, orphan)];
   if (faults.length > 0)
     throw invalid({ group: 'meta.k8s.io', resource: 'deleteoptions', kind: 'DeleteOptions' }, '', faults);
@@ -48,9 +49,9 @@ function policyOf(policy: string | undefined, orphan: boolean | undefined): Poli
   return orphan === undefined ? undefined : orphan ? 'Orphan' : 'Background';
 }
 
-async function optionsBody(request: ApiRequest): Promise<Readonly<Record<string, unknown>>> {
+async function optionsBody(request: ApiRequest): Promise<Readonly<Record<string, unknown>> | undefined> {
   const body = await request.body();
-  if (body.length === 0) return {};
+  if (body.length === 0) return undefined;
   const { value } = await decodeBody({ ...request, body: () => Promise.resolve(body) }, false);
   const { kind } = value;
   if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions')
@@ -58,9 +59,14 @@ async function optionsBody(request: ApiRequest): Promise<Readonly<Record<string,
   return value;
 }
 
-function orphanQuery(query: URLSearchParams): boolean | undefined {
-  const value = query.get('orphanDependents');
-  return value === null ? undefined : isTrue(value);
+function optionsQuery(query: URLSearchParams): Readonly<Record<string, unknown>> {
+  const orphan = query.get('orphanDependents');
+  return {
+    propagationPolicy: query.get('propagationPolicy'),
+    orphanDependents: orphan === null ? undefined : isTrue(orphan),
+    gracePeriodSeconds: integerParameter(query, 'gracePeriodSeconds'),
+    dryRun: query.getAll('dryRun'),
+  };
 }
 
 function preconditionsOf(value: unknown): DeleteRequest['preconditions'] {
@@ -72,22 +78,34 @@ function preconditionsOf(value: unknown): DeleteRequest['preconditions'] {
 
 function textOf(value: unknown, field: string): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value !== 'string') throw mistyped(field, 'a string');
+  if (typeof value !== 'string') throw mistyped(field, 'string', value);
   return value;
 }
 
 function booleanOf(value: unknown): boolean | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'boolean') throw mistyped('orphanDependents', 'a boolean');
+  if (typeof value !== 'boolean') throw mistyped('orphanDependents', 'bool', value);
   return value;
+}
+
+function requireInteger(value: unknown, field: string): void {
+  if (value !== undefined && value !== null && !Number.isInteger(value)) throw mistyped(field, 'int64', value);
 }
 
 function listOf(value: unknown): readonly string[] {
   if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw mistyped('dryRun', 'a list');
+  if (!Array.isArray(value)) throw mistyped('dryRun', '[]string', value);
   return value.map(String);
 }
 
-function mistyped(field: string, type: string): ApiError {
-  return badRequest(`DeleteOptions: ${field} must be ${type}`);
+function mistyped(field: string, type: string, value: unknown): ApiError {
+  return badRequest(
+    `json: cannot unmarshal ${jsonTypeOf(value)} into Go struct field DeleteOptions.${field} of type ${type}`,
+  );
+}
+
+/** What Go calls the type of a JSON value. */
+export function jsonTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
 }

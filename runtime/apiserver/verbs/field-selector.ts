@@ -16,11 +16,24 @@ export const metadataFields: Readonly<Record<string, FieldReader>> = {
   'metadata.namespace': (object) => object.metadata.namespace ?? '',
 };
 
-/** Reads a field selector (`a=b,c!=d`); a backslash escapes `,`, `=` and itself. 400 for what is none and for fields outside `supported`. */
-export function parseFieldSelector(text: string, supported: (field: string) => boolean): readonly FieldRequirement[] {
-  return splitUnescaped(text)
+/** Reads a field selector (`a=b,c!=d`); a backslash escapes `,`, `=` and itself. 400 for what is none and for fields outside `supported`; `hasOwn`: whether the kind has fields beside its metadata. */
+export function parseFieldSelector(
+  text: string,
+  { supported, hasOwn = true }: { readonly supported: (field: string) => boolean; readonly hasOwn?: boolean },
+): readonly FieldRequirement[] {
+  const requirements = splitUnescaped(text)
     .filter((term) => term !== '')
-    .map((term) => parseTerm(term, text, supported));
+    .toSorted()
+    .map((term) => parseTerm(term, text))
+    .filter(({ field, value }) => field !== '' || value !== '');
+  const unknown = requirements.find(({ field }) => !supported(field));
+  if (unknown === undefined) return requirements;
+  const { field } = unknown;
+  throw badRequest(
+    hasOwn
+      ? `field label not supported: ${field}`
+      : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+  );
 }
 
 export function matchesFields(
@@ -46,17 +59,20 @@ export function selectedName(text: string): string {
   return '';
 }
 
-function parseTerm(term: string, text: string, supported: (field: string) => boolean): FieldRequirement {
-  const match = /^((?:\\.|[^=!\\])*)(!=|==|=)(.*)$/u.exec(term);
-  if (match === null) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
-  const field = match[1] ?? '';
-  if (!supported(field)) throw badRequest(`field label not supported: ${field}`);
-  return { field, value: unescape(match[3] ?? '', text), equal: match[2] !== '!=' };
+function parseTerm(term: string, text: string): FieldRequirement {
+  const [, field = '', operator, value = ''] = /^([^=!]*|[^=]*?)(!=|==|=)(.*)$/u.exec(term) ?? [];
+  if (operator === undefined) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
+  return { field, value: unescape(value), equal: operator !== '!=' };
 }
 
-function unescape(value: string, text: string): string {
-  if (/(?<!\\)(?:\\\\)*=/u.test(value)) throw badRequest(`invalid selector: '${text}'; unescaped '=' in a value`);
-  return value.includes('\\') ? value.replaceAll(/\\(.)/gu, '$1') : value;
+/** A backslash stands before a comma, an equals sign or another backslash, and neither of the first two without one. */
+function unescape(value: string): string {
+  const [bad] = /\\(?![\\,=]).?/su.exec(value.replaceAll(/\\[\\,=]/gu, '')) ?? [];
+  if (bad !== undefined) throw badRequest(`invalid field selector: invalid escape sequence: ${bad}`);
+  const [bare] = /[,=]/u.exec(value.replaceAll(/\\./gsu, '')) ?? [];
+  if (bare !== undefined)
+    throw badRequest(`invalid field selector: unescaped character in value: ${String(bare.codePointAt(0))}`);
+  return value.replaceAll(/\\(.)/gsu, '$1');
 }
 
 function splitUnescaped(text: string): readonly string[] {

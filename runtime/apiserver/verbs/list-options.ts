@@ -1,5 +1,7 @@
 import type { FieldFault } from '#runtime/base/errors.ts';
-import { fault, invalidOptions, shown } from '#runtime/apiserver/http/api-errors.ts';
+import { badRequest, fault, invalidOptions, shown } from '#runtime/apiserver/http/api-errors.ts';
+import { parseFieldSelector } from './field-selector.ts';
+import { parseLabelSelector } from './label-selector.ts';
 import { isTrue } from '#runtime/apiserver/http/request-attributes.ts';
 
 /** The query of a list, watch or deletecollection, checked. */
@@ -19,44 +21,72 @@ export interface ListOptions {
 
 /** Reads and checks the options in the way of the Kubernetes API: 422 with one cause per fault. */
 export function parseListOptions(query: URLSearchParams, watch: boolean): ListOptions {
-  const resourceVersion = parseRevision(query.get('resourceVersion'));
-  const sendInitialEvents = query.get('sendInitialEvents');
-  const faults = [
-    ...matchFaults(query, watch, sendInitialEvents !== null),
-    ...(watch ? [] : initialEventFaults(sendInitialEvents)),
-  ];
-  if (faults.length > 0) throw invalidOptions(faults);
-  const match = query.get('resourceVersionMatch');
+  const limit = integerParameter(query, 'limit') ?? 0;
+  const timeoutSeconds = integerParameter(query, 'timeoutSeconds') ?? 0;
+  const { sendInitialEvents, ...selectors } = checkedTogether(query, watch);
+  const match = query.get(matchField);
   return {
-    resourceVersion,
+    resourceVersion: parseRevision(query.get('resourceVersion')),
     match: match === 'Exact' || match === 'NotOlderThan' ? match : undefined,
-    limit: wholeNumber(query.get('limit'), 'limit') ?? 0,
+    limit: Math.max(limit, 0),
     continue: query.get('continue') ?? '',
-    labelSelector: query.get('labelSelector') ?? '',
-    fieldSelector: query.get('fieldSelector') ?? '',
+    ...selectors,
     allowBookmarks: isTrue(query.get('allowWatchBookmarks')),
-    sendInitialEvents: sendInitialEvents === null ? undefined : isTrue(sendInitialEvents),
-    timeoutSeconds: wholeNumber(query.get('timeoutSeconds'), 'timeoutSeconds'),
+    sendInitialEvents,
+    timeoutSeconds: timeoutSeconds > 0 ? timeoutSeconds : undefined,
   };
 }
 
 const matchField = 'resourceVersionMatch';
 
+/** What is checked against each other: 422 with all faults. */
+function checkedTogether(
+  query: URLSearchParams,
+  watch: boolean,
+): Pick<ListOptions, 'labelSelector' | 'fieldSelector' | 'sendInitialEvents'> {
+  const sendInitialEvents = query.get('sendInitialEvents');
+  const faults = [
+    ...matchFaults(query, watch, sendInitialEvents !== null),
+    ...(watch ? [] : initialEventFaults(sendInitialEvents)),
+  ];
+  const selectors = {
+    labelSelector: query.get('labelSelector') ?? '',
+    fieldSelector: query.get('fieldSelector') ?? '',
+  };
+  if (faults.length > 0 || !isRevision(query.get('resourceVersion'))) requireReadable(selectors);
+  if (faults.length > 0) throw invalidOptions(faults);
+  return { ...selectors, sendInitialEvents: sendInitialEvents === null ? undefined : isTrue(sendInitialEvents) };
+}
+
+/** Kubernetes reads selectors before it checks what they stand beside. */
+function requireReadable({ labelSelector, fieldSelector }: Pick<ListOptions, 'labelSelector' | 'fieldSelector'>): void {
+  parseLabelSelector(labelSelector);
+  parseFieldSelector(fieldSelector, { supported: () => true });
+}
+
+function isRevision(value: string | null): boolean {
+  return /^\d*$/u.test(value ?? '');
+}
+
 function matchFaults(query: URLSearchParams, watch: boolean, initialEvents: boolean): readonly FieldFault[] {
   const match = query.get(matchField) ?? '';
   if (watch) return watchMatchFaults(match, initialEvents);
   if (match === '') return [];
-  if (match === 'Exact' || match === 'NotOlderThan') return listMatchFaults(query, match);
   const message = `Unsupported value: ${shown(match)}: supported values: "Exact", "NotOlderThan", ""`;
-  return [fault(matchField, 'FieldValueNotSupported', message)];
+  const isKnown = match === 'Exact' || match === 'NotOlderThan';
+  return [...listMatchFaults(query, match), ...(isKnown ? [] : [fault(matchField, 'FieldValueNotSupported', message)])];
 }
 
 function watchMatchFaults(match: string, initialEvents: boolean): readonly FieldFault[] {
-  if (initialEvents && match !== 'NotOlderThan') {
-    return [forbids(matchField, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')];
-  }
-  if (initialEvents || match === '') return [];
-  return [forbids(matchField, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')];
+  const needed = initialEvents && match !== 'NotOlderThan';
+  const unsupported = `Unsupported value: ${shown(match)}: supported values: "NotOlderThan"`;
+  return [
+    ...(needed ? [forbids(matchField, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')] : []),
+    ...(initialEvents || match === ''
+      ? []
+      : [forbids(matchField, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')]),
+    ...(match === '' || match === 'NotOlderThan' ? [] : [fault(matchField, 'FieldValueNotSupported', unsupported)]),
+  ];
 }
 
 function listMatchFaults(query: URLSearchParams, match: string): readonly FieldFault[] {
@@ -82,17 +112,15 @@ export function parseRevision(value: string | null): number | undefined {
   if (value === null || value === '') return undefined;
   const revision = /^\d{1,16}$/u.test(value) ? Number(value) : Number.NaN;
   if (Number.isSafeInteger(revision)) return revision;
-  throw invalidOptions([
-    fault(
-      'resourceVersion',
-      'FieldValueInvalid',
-      `Invalid value: ${shown(value)}: strconv.ParseUint: parsing ${shown(value)}: invalid syntax`,
-    ),
-  ]);
+  throw badRequest(
+    `invalid resource version: resourceVersion: Invalid value: ${shown(value)}: strconv.ParseUint: parsing ${shown(value)}: invalid syntax`,
+  );
 }
 
-function wholeNumber(value: string | null, field: string): number | undefined {
+/** A parameter that is a number; 400 when its text is none. */
+export function integerParameter(query: URLSearchParams, name: string): number | undefined {
+  const value = query.get(name);
   if (value === null || value === '') return undefined;
-  if (/^\d{1,12}$/u.test(value)) return Number(value);
-  throw invalidOptions([fault(field, 'FieldValueInvalid', `Invalid value: ${shown(value)}: must be a whole number`)]);
+  if (/^[-+]?\d{1,12}$/u.test(value)) return Number(value);
+  throw badRequest(`strconv.ParseInt: parsing ${shown(value)}: invalid syntax`);
 }

@@ -27,10 +27,11 @@ interface ListMeta {
   readonly remainingItemCount?: number;
 }
 
-function listMetaOf(page: Page): ListMeta {
+/** Custom resources have a `continue` always, as Kubernetes gives them one. */
+function listMetaOf(page: Page, always: boolean): ListMeta {
   return {
+    ...(page.continue === '' && !always ? {} : { continue: page.continue }),
     resourceVersion: String(page.revision),
-    ...(page.continue === '' ? {} : { continue: page.continue }),
     ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
   };
 }
@@ -39,7 +40,7 @@ const tail = Buffer.from(']}\n');
 
 function bytesAnswer(resource: Resource, page: Page): Answer {
   const { apiVersion, info } = resource;
-  const opening = JSON.stringify({ kind: info.listKind, apiVersion, metadata: listMetaOf(page) });
+  const opening = JSON.stringify({ kind: info.listKind, apiVersion, metadata: listMetaOf(page, resource.custom) });
   const head = Buffer.from(`${opening.slice(0, -1)},"items":[`);
   const items = page.objects.map((cached) => viewOf(resource, cached).bytes);
   return { status: 200, contentType: jsonType, body: { head, items, tail } };
@@ -47,7 +48,7 @@ function bytesAnswer(resource: Resource, page: Page): Answer {
 
 /** A list as a value, in the kind that was asked for. */
 export function listValue(resource: Resource, page: Page, how: Presentation, nowMs: number): unknown {
-  const metadata = listMetaOf(page);
+  const metadata = listMetaOf(page, resource.custom && how.kind === 'plain');
   const objects = page.objects.map((cached: CachedObject) => viewOf(resource, cached).object);
   switch (how.kind) {
     case 'plain':

@@ -1,6 +1,6 @@
 import { ApiError } from '#runtime/base/errors.ts';
 import { isRecord } from '#runtime/base/json.ts';
-import { parseJson } from '#runtime/apiserver/codec/json.ts';
+import { parseJson, type ParsedText } from '#runtime/apiserver/codec/json.ts';
 import type { Answer } from '#runtime/apiserver/http/answer.ts';
 import { badRequest, invalid, methodNotAllowed } from '#runtime/apiserver/http/api-errors.ts';
 import { applyJsonPatch } from '#runtime/apiserver/patch/json-patch.ts';
@@ -36,15 +36,30 @@ export async function patch(context: VerbContext, request: ApiRequest, resource:
   const how = presentationOf(request, 'write');
   const write = writeRequestOf(request, resource, 'patch');
   const { name } = request.attributes;
-  const { value, duplicates } = parseJson((await request.body()).toString('utf8'), {
-    findDuplicates: write.fieldValidation !== 'Ignore',
+  const text = (await request.body()).toString('utf8');
+  const parsed = onDemand(() => parsePatch(text, write.fieldValidation !== 'Ignore'));
+  const written = await updateObject(context, write, name, (live) => {
+    const { value, duplicates } = parsed();
+    return { object: acceptPatched(write, changeOf(type, value, resource)(live), { live, duplicates }) };
   });
-  const change = changeOf(type, value, resource);
-  const written = await updateObject(context, write, name, (live) => ({
-    object: acceptPatched(write, change(live), { live, duplicates }),
-  }));
   await settleWrite(context, write, written);
   return objectAnswer(resource, written, how, { status: 200, nowMs: context.clock.now() });
+}
+
+/** What is wrong with a patch is told of an object that is there. */
+function parsePatch(text: string, findDuplicates: boolean): ParsedText {
+  try {
+    return parseJson(text, { findDuplicates });
+  } catch (err) {
+    throw err instanceof ApiError
+      ? badRequest(err.message.replace(/^.*json parse error/u, 'error decoding patch'))
+      : err;
+  }
+}
+
+function onDemand<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 /** Patch types are compared as they stand, without their parameters. */
@@ -67,13 +82,18 @@ function changeOf(
     case 'merge':
       return (live) => applyMergePatch(live, mapOf(value));
     case 'strategic':
-      return (live) => applyStrategicMergePatch(live, mapOf(value), resource.info.schema);
+      return (live) => {
+        const { apiVersion, kind } = live;
+        const patched = applyStrategicMergePatch(live, mapOf(value), resource.info.schema);
+        // A struct has no field for what it is.
+        return typeof patched['kind'] === 'string' ? { ...patched, apiVersion, kind } : patched;
+      };
   }
 }
 
 function mapOf(value: unknown): Readonly<Record<string, unknown>> {
   if (isRecord(value)) return value;
-  throw badRequest('the patch is not an object');
+  throw badRequest('Invalid JSON Patch');
 }
 
 /** The outcome of a patch as an object of the resource; what is wrong with it is a fault of the patch (422). */
@@ -86,10 +106,15 @@ function acceptPatched(
   const { name } = of.live.metadata;
   if (!isRecord(patched))
     throw invalid(resource.info, name, [invalidValue('patch', 'patch', 'the result is not an object')]);
+  const { apiVersion } = patched;
+  if (resource.custom && typeof apiVersion === 'string' && apiVersion !== resource.apiVersion) {
+    const { kind } = resource.info;
+    const fault = invalidValue('apiVersion', apiVersion, `must be ${resource.apiVersion}`);
+    throw invalid({ group: '', resource: '', kind }, name, [fault]);
+  }
   try {
     return acceptObject(write, patched, { duplicates: of.duplicates, target: { namespace: write.namespace, name } });
   } catch (err) {
-    const fault = asPatchFault(resource, name, err);
-    throw fault instanceof ApiError ? fault : err;
+    throw asPatchFault(err);
   }
 }

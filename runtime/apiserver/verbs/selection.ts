@@ -19,9 +19,18 @@ export interface Selection {
 
 /** Reads both selectors; 400 for what the kind does not support. */
 export function selectionOf(resource: Resource, namespace: string, options: ListOptions): Selection {
-  const supported = (field: string): boolean => Object.hasOwn(resource.fields, field);
+  const { custom, info } = resource;
+  const isPlaceless = !info.namespaced && (custom || info.kind === 'Namespace');
+  const supported = (field: string): boolean =>
+    Object.hasOwn(resource.fields, field) && !(isPlaceless && field === 'metadata.namespace');
   const labels = options.labelSelector === '' ? [] : parseLabelSelector(options.labelSelector);
-  const fields = options.fieldSelector === '' ? [] : parseFieldSelector(options.fieldSelector, supported);
+  const fields =
+    options.fieldSelector === ''
+      ? []
+      : parseFieldSelector(options.fieldSelector, {
+          supported,
+          hasOwn: resource.custom || Object.keys(resource.fields).length > 2,
+        });
   const place = resource.info.namespaced ? namespace : '';
   return { resource, namespace: place, labels, fields, everything: labels.length + fields.length === 0 };
 }

@@ -1,8 +1,8 @@
 import { isEqual } from '#runtime/base/json.ts';
 import { ApiError } from '#runtime/base/errors.ts';
-import { conflict, invalid, notFound } from '#runtime/apiserver/http/api-errors.ts';
+import { conflict, notFound } from '#runtime/apiserver/http/api-errors.ts';
 import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
-import { metadataUpdateFaults, uniqueOwners } from '#runtime/apiserver/registry/metadata-rules.ts';
+import { finalizerWarnings, uniqueOwners } from '#runtime/apiserver/registry/metadata-rules.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { toStored, wireOf } from '#runtime/apiserver/registry/view.ts';
 import { encodeStored } from '#runtime/storage/object-codec.ts';
@@ -12,11 +12,14 @@ import { admitMutating, admitValidating } from './admit.ts';
 import type { VerbContext } from './context.ts';
 import { requireValid, writtenAt } from './create-object.ts';
 import { isUnchanged, trackChange } from './field-managers.ts';
+import { parseRevision } from './list-options.ts';
 import { liveFromEntry, liveOf, type Live } from './live-object.ts';
 import { admissionOf, type WriteRequest, type Written } from './write-request.ts';
 
-/** What a write makes of the live object: `managed` when its managedFields are final already (apply); undefined leaves it as it is. */
-export type Change = (live: KubeObject) => { readonly object: KubeObject; readonly managed?: boolean } | undefined;
+/** What a write makes of the live object: `managed` when its managedFields are final already (apply), `whole` when the client sent it all (PUT); undefined leaves it as it is. */
+export type Change = (
+  live: KubeObject,
+) => { readonly object: KubeObject; readonly managed?: boolean; readonly whole?: boolean } | undefined;
 
 /** Comparisons lost in a row before the writer is told of a conflict. */
 const maxTries = 100;
@@ -124,7 +127,7 @@ async function prepared(
   changed: NonNullable<ReturnType<Change>>,
 ): Promise<KubeObject> {
   const { resource } = write;
-  requireSameObject(resource, changed.object, live);
+  requireSameObject(resource, changed, live);
   const draft = draftOf(changed.object);
   restoreSystemFields(draft, live.object);
   const { ownerReferences } = draft.metadata;
@@ -134,39 +137,33 @@ async function prepared(
   const object = finished(scoped);
   const request = admissionOf(write, { operation: 'update', name, object, oldObject: live.object });
   const mutated = await admitMutating(context.admission, request);
-  const faults = metadataUpdateFaults(mutated, live.object);
-  if (faults.length > 0) throw invalid(resource.info, name, faults);
   requireValid(resource, mutated, live.object);
+  if (resource.custom && write.subresource === '' && changed.managed !== true)
+    for (const warning of finalizerWarnings(mutated.metadata)) write.warn(warning);
   await admitValidating(context.admission, mutated === object ? request : { ...request, object: mutated });
   return changed.managed === true ? mutated : trackChange(context, write, live.object, mutated);
 }
 
-/** uid and resourceVersion that a client sent are conditions. */
-function requireSameObject(resource: Resource, candidate: KubeObject, live: Live): void {
-  const { uid, resourceVersion, name } = candidate.metadata;
-  if (uid !== undefined && uid !== '' && uid !== live.object.metadata.uid) {
+/** The resourceVersion that a client sent is a condition, and so is the uid of an object that is sent as a whole. */
+function requireSameObject(resource: Resource, changed: NonNullable<ReturnType<Change>>, live: Live): void {
+  const { uid, resourceVersion, name } = changed.object.metadata;
+  if (changed.whole === true && uid !== undefined && uid !== '' && uid !== live.object.metadata.uid) {
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.object.metadata.uid ?? ''}`;
     throw conflict(resource.info, name, why);
   }
-  if (
-    resourceVersion !== undefined &&
-    resourceVersion !== '' &&
-    resourceVersion !== '0' &&
-    resourceVersion !== String(live.revision)
-  ) {
-    throw conflict(resource.info, name);
-  }
+  const revision = parseRevision(resourceVersion ?? null) ?? 0;
+  if (revision !== 0 && revision !== live.revision) throw conflict(resource.info, name);
 }
 
 function restoreSystemFields(draft: Draft, live: KubeObject): void {
   const { metadata } = draft;
   metadata.name = live.metadata.name;
   metadata.namespace = live.metadata.namespace;
-  metadata.uid = live.metadata.uid;
+  if (metadata.uid === undefined || metadata.uid === '') metadata.uid = live.metadata.uid;
   metadata.creationTimestamp = live.metadata.creationTimestamp;
   metadata.generation = live.metadata.generation;
-  metadata.deletionTimestamp = live.metadata.deletionTimestamp;
-  metadata.deletionGracePeriodSeconds = live.metadata.deletionGracePeriodSeconds;
+  if (live.metadata.deletionTimestamp !== undefined) metadata.deletionTimestamp = live.metadata.deletionTimestamp;
+  metadata.deletionGracePeriodSeconds ??= live.metadata.deletionGracePeriodSeconds;
   metadata.resourceVersion = live.metadata.resourceVersion;
 }
 

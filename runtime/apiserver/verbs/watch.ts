@@ -58,7 +58,7 @@ function startOf(
   const { cache } = context;
   const { resourceVersion, sendInitialEvents } = options;
   const wantsState = sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
-  if (!wantsState) return { after: resourceVersion ?? cache.revision, initial: [] };
+  if (!wantsState) return { after: resourceVersion || cache.revision, initial: [] };
   return { after: cache.revision, initial: initialLines(context, selection, how, [...candidates(cache, selection)]) };
 }
 
@@ -95,7 +95,6 @@ function renderingOf(context: VerbContext, resource: Resource, how: Presentation
 function bookmarkLine(resource: Resource, how: Presentation, revision: number, initialEnd: boolean): Buffer {
   const metadata = {
     resourceVersion: String(revision),
-    creationTimestamp: null,
     ...(initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
   };
   if (how.kind === 'table')

@@ -1,5 +1,6 @@
 import type { ApiError, FieldFault } from '#runtime/base/errors.ts';
 import { fault, invalid, shown } from '#runtime/apiserver/http/api-errors.ts';
+import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import { isTrue } from '#runtime/apiserver/http/request-attributes.ts';
 import type { ApiRequest } from './context.ts';
 
@@ -23,9 +24,9 @@ export function parseWriteOptions(request: ApiRequest, verb: 'create' | 'update'
   const force = query.get('force');
   const validation = query.get('fieldValidation') ?? '';
   const faults = [
-    ...dryRunFaults(query.getAll('dryRun')),
-    ...managerFaults(manager, verb === 'apply'),
     ...(force === null || verb === 'apply' ? [] : [forceFault]),
+    ...managerFaults(manager, verb === 'apply'),
+    ...dryRunFaults(query.getAll('dryRun')),
     ...validationFaults(validation),
   ];
   if (faults.length > 0) throw optionsInvalid(verb, faults);
@@ -45,11 +46,8 @@ function isValidation(value: string): value is FieldValidation {
 
 /** `All` is the only stage of a dry run there is. */
 export function dryRunFaults(values: readonly string[]): readonly FieldFault[] {
-  return values
-    .filter((value) => value !== 'All' && value !== '')
-    .map((value) =>
-      fault('dryRun', 'FieldValueNotSupported', `Unsupported value: ${shown(value)}: supported values: "All"`),
-    );
+  if (values.every((value) => value === 'All')) return [];
+  return [fault('dryRun', 'FieldValueNotSupported', `Unsupported value: ${shown(values)}: supported values: "All"`)];
 }
 
 function managerFaults(manager: string, needed: boolean): readonly FieldFault[] {
@@ -58,15 +56,11 @@ function managerFaults(manager: string, needed: boolean): readonly FieldFault[] 
   if (manager.length > maxManagerLength) {
     return [fault('fieldManager', 'FieldValueTooLong', `Too long: may not be more than ${maxManagerLength} bytes`)];
   }
-  return /^\P{C}+$/u.test(manager)
-    ? []
-    : [
-        fault(
-          'fieldManager',
-          'FieldValueInvalid',
-          `Invalid value: ${shown(manager)}: should only contain printable characters`,
-        ),
-      ];
+  const [unprintable] = /\p{C}/u.exec(manager) ?? [];
+  if (unprintable === undefined) return [];
+  const code = (unprintable.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  const position = Buffer.byteLength(manager.slice(0, manager.indexOf(unprintable)));
+  return [invalidValue('fieldManager', manager, `invalid character U+${code} (at position ${position})`)];
 }
 
 function validationFaults(value: string): readonly FieldFault[] {

@@ -66,7 +66,7 @@ t.test('pages of a list come from one revision, whatever is written between them
     Array.from({ length: 25 }, (_, index) => `p${String(index).padStart(2, '0')}`),
   );
   t.equal(third.body.metadata.resourceVersion, first.body.metadata.resourceVersion);
-  t.equal(third.body.metadata.continue, undefined);
+  t.equal(third.body.metadata.continue, '');
   const exact = await lab.request(
     'GET',
     `${path}?resourceVersionMatch=Exact&resourceVersion=${first.body.metadata.resourceVersion}`,
@@ -75,7 +75,7 @@ t.test('pages of a list come from one revision, whatever is written between them
   t.ok(names(exact).includes('p12'));
   t.match(await lab.request('GET', `${path}?continue=nonsense`), {
     status: 400,
-    body: { message: /^continue key is not valid/ },
+    body: { message: /^invalid continue token: continue key is not valid/ },
   });
 });
 
@@ -105,8 +105,12 @@ t.test('the query of a list is checked', async (t) => {
       /sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/,
     ],
     ['watch=true&resourceVersionMatch=NotOlderThan', 422, /forbidden for watch unless sendInitialEvents is provided/],
-    ['resourceVersion=abc', 422, /Invalid value: "abc"/],
-    ['labelSelector=a%20b', 400, /unable to parse requirement/],
+    ['resourceVersion=abc', 400, /Invalid value: "abc"/],
+    ['labelSelector=a%20b', 400, /^unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt$/],
+    ['labelSelector=a%20in%20(b', 400, /^unable to parse requirement: found '', expected: ',' or '\)'$/],
+    ['labelSelector=a%3Eb', 400, /for 'Gt', 'Lt' operators, the value must be an integer$/],
+    ['fieldSelector=metadata.name%3Da%3Db', 400, /^invalid field selector: unescaped character in value: 61$/],
+    ['limit=x', 400, /^strconv.ParseInt: parsing "x": invalid syntax$/],
     ['fieldSelector=spec.nothing%3Dx', 400, /^field label not supported: spec.nothing$/],
   ];
   for (const [query, status, message] of cases) {

@@ -89,6 +89,7 @@ export async function openWorld(store: Store = openMemoryStore()): Promise<World
     return info;
   };
   const admit = async (request: AdmissionRequest): Promise<void> => {
+    for (const plugin of plugins) await plugin.mutate?.(request);
     for (const plugin of plugins) await plugin.validate?.(request);
   };
   const verbs = createVerbs(store, admit);

@@ -64,6 +64,15 @@ t.test('a JSON patch does what RFC 6902 says and leaves its arguments alone', (t
       patch: [{ op: 'replace', path: '/l/0', value: { x: 1 } }],
       result: { l: [{ x: 1 }] },
     },
+    {
+      why: 'what is not there is replaced and copied, as by the library of Kubernetes',
+      document: {},
+      patch: [
+        { op: 'replace', path: '/a', value: 1 },
+        { op: 'copy', from: '/b', path: '/c' },
+      ],
+      result: { a: 1, c: null },
+    },
     { why: 'replace all', document: { l: [1] }, patch: [{ op: 'replace', path: '', value: 5 }], result: 5 },
     {
       why: 'move',
@@ -126,10 +135,6 @@ t.test('an operation that does not apply is 422 in the words of Kubernetes', (t)
       "error in remove for path: '/b': Unable to remove nonexistent key: b: missing value",
     ],
     [{ op: 'remove', path: '/x/y' }, 'remove operation does not apply: doc is missing path: "/x/y": missing value'],
-    [
-      { op: 'replace', path: '/b', value: 1 },
-      'replace operation does not apply: doc is missing key: /b: missing value',
-    ],
     [{ op: 'add', path: '/x/y', value: 1 }, 'add operation does not apply: doc is missing path: "/x/y": missing value'],
     [{ op: 'add', path: '/a/y', value: 1 }, 'add operation does not apply: doc is missing path: "/a/y": missing value'],
     [
@@ -145,10 +150,6 @@ t.test('an operation that does not apply is 422 in the words of Kubernetes', (t)
       "error in add for path: '/l/-1': Unable to access invalid index: -1: invalid index referenced",
     ],
     [{ op: 'test', path: '/a', value: 2 }, 'testing value /a failed: test failed'],
-    [
-      { op: 'copy', from: '/b', path: '/c' },
-      'copy operation does not apply: doc is missing from path: "/b": missing value',
-    ],
     [{ op: 'add', path: '/c' }, 'add operation failed to decode value: missing value'],
     [{ op: 'add', path: 'c', value: 1 }, 'add operation does not apply: doc is missing path: "c": missing value'],
     [{ op: 'frob', path: '/c' }, 'Unexpected kind: frob'],

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { roundTripObject } from '#runtime/apiserver/builtin/round-trip.ts';
+import { builtinSchemas } from '#runtime/apiserver/builtin/schemas/index.ts';
 import { compileSchema } from '#runtime/apiserver/schema/structural.ts';
 import type { FieldFault } from '#runtime/base/errors.ts';
 import type { Schema, ValidationRule } from '#schemas/meta/schema.ts';
@@ -470,4 +472,29 @@ t.test('hostile rules and values end in bounded time', async (t) => {
     t.ok(performance.now() - start < 2_000, `${rule} took ${Math.round(performance.now() - start)} ms`);
     t.equal(faults.length, 1, rule);
   }
+});
+
+t.test('a built-in object is written as Kubernetes writes a struct', (t) => {
+  const written = (kind: string, fields: object): unknown => {
+    const schema = builtinSchemas[kind] ?? {};
+    const { apiVersion: _, kind: __, metadata: ___, ...rest } = roundTripObject(schema, fields as never);
+    return rest;
+  };
+  t.same(written('core/v1/ConfigMap', { data: {}, immutable: false }), { immutable: false }, 'a pointer is kept');
+  t.same(written('core/v1/ResourceQuota', { spec: { hard: { cpu: '2000m' } } }), {
+    spec: { hard: { cpu: '2' } },
+    status: {},
+  });
+  t.same(written('rbac.authorization.k8s.io/v1/Role', { rules: [] }), { rules: null }, 'a list that is always there');
+  t.same(written('coordination.k8s.io/v1/Lease', { spec: { renewTime: '2020-01-01T01:00:00.000001+01:00' } }), {
+    spec: { renewTime: '2020-01-01T00:00:00.000001Z' },
+  });
+  t.same(written('core/v1/Secret', { data: 'text' }), { data: 'text' }, 'another type is for validation to refuse');
+  const faults: readonly (readonly [string, object, RegExp])[] = [
+    ['core/v1/Secret', { data: { a: 'a.b' } }, /^illegal base64 data at input byte 1$/],
+    ['coordination.k8s.io/v1/Lease', { spec: { renewTime: '2020-01-01T00:00:00Z' } }, /cannot parse "Z" as ".000000"$/],
+    ['core/v1/ResourceQuota', { spec: { hard: { cpu: 'much' } } }, /^quantities must match/],
+  ];
+  for (const [kind, fields, message] of faults) t.throws(() => written(kind, fields), { message });
+  t.end();
 });

@@ -261,8 +261,8 @@ t.test('a configuration that does not fit the schema is a plain 500', (t) => {
     [{ spec: { tls: [] } }, '.spec.tls: expected map, got list'],
     [{ spec: { plain: {} } }, '.spec.plain: expected list, got map'],
     [
-      { spec: { ports: [{ name: 'x' }] } },
-      '.spec.ports: element 0: associative list with keys has an element that omits key field "port" (and doesn\'t have default value)',
+      { spec: { headers: [{ value: 'x' }] } },
+      '.spec.headers: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn\'t have default values for any key fields)',
     ],
     [{ spec: { ports: ['x'] } }, '.spec.ports: element 0: associative list with keys may not have non-map elements'],
     [

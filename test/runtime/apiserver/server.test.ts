@@ -123,7 +123,11 @@ t.test('bodies that do not fit the URL are refused in the words of Kubernetes', 
     { ...aWebsite('x'), apiVersion: 'wcp.example/v2' },
     /^the API version in the data \(wcp.example\/v2\) does not match the expected API version/,
   );
-  await refused({ ...aWebsite('x'), kind: 'Other' }, /kind/);
+  await refused(
+    { ...aWebsite('x'), kind: 'Other' },
+    /^Other\.wcp\.example "x" is invalid: kind: .*must be Website$/,
+    422,
+  );
   await refused(
     aWebsite('x', 'h', { namespace: 'other' }),
     /^the namespace of the provided object does not match the namespace sent on the request$/,
@@ -302,7 +306,7 @@ t.test('server-side apply creates, merges, tells conflicts and writes nothing tw
     status: 500,
     body: { message: /\.spec\.nonsense: field not declared in schema/ },
   });
-  const yaml = 'apiVersion: wcp.example/v1\nkind: Website\nspec:\n  host: yes.example\n';
+  const yaml = 'apiVersion: wcp.example/v1\nkind: Website\nmetadata: {name: from-yaml}\nspec:\n  host: yes.example\n';
   t.match(await lab.request('PATCH', `${sites}/from-yaml?fieldManager=y`, { body: yaml, headers: applyType }), {
     status: 201,
     body: { spec: { host: 'yes.example' } },

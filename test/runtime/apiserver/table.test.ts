@@ -101,7 +101,6 @@ t.test('built-in kinds show what kubectl shows of them', async (t) => {
   t.match(rowOf('', 'namespaces', anObject({ status: { phase: 'Active' } })), { Status: 'Active', Age: '5m' });
   t.match(rowOf('', 'secrets', anObject({ type: 'Opaque', data: { a: '', b: '' } })), { Type: 'Opaque', Data: '2' });
   t.match(rowOf('', 'configmaps', anObject({ data: { a: '' }, binaryData: { b: '' } })), { Data: '2' });
-  t.match(rowOf('', 'serviceaccounts', anObject()), { Secrets: '0' });
   t.match(rowOf('coordination.k8s.io', 'leases', anObject({ spec: { holderIdentity: 'me' } })), { Holder: 'me' });
   t.match(
     rowOf(

@@ -1,4 +1,5 @@
 import type { Schema } from '#schemas/meta/schema.ts';
+import { held } from './held.ts';
 import {
   conditions,
   flag,
@@ -7,6 +8,7 @@ import {
   kindSchema,
   list,
   listBy,
+  microTime,
   reference,
   strings,
   text,
@@ -14,10 +16,10 @@ import {
 } from './shapes.ts';
 
 /** An amount such as `10`, `500m` or `2Gi`. */
-const quantity: Schema = {
+const quantity = held('quantity', {
   'x-kubernetes-int-or-string': true,
   description: 'An amount such as `10`, `500m` or `2Gi`.',
-};
+});
 
 const amounts = (description: string): Schema => ({ type: 'object', description, additionalProperties: quantity });
 
@@ -27,63 +29,89 @@ const bytes = (description: string): Schema => ({
   additionalProperties: { type: 'string', format: 'byte' },
 });
 
-const namespace = kindSchema('A space for names: objects of one tenant or purpose live in it, and go with it.', {
-  spec: group('What is asked of the namespace.', {
-    finalizers: list('Who must finish before an empty namespace goes.'),
-  }),
-  status: group('What is known of the namespace.', {
-    phase: text('Active, or Terminating once its deletion has begun.'),
-    conditions: conditions('What keeps a deletion from finishing.'),
-  }),
-});
-
-const secret = kindSchema('Secret values such as passwords and keys, encrypted where they are stored.', {
-  type: text('What the values are meant for; it cannot be changed.'),
-  data: bytes('The values, each as base64.'),
-  stringData: strings('Values as plain text, for writing only: they are taken over into data.'),
-  immutable: flag('Whether the values can no longer be changed.'),
-});
-
-const configMap = kindSchema('Settings that are no secrets, for programs to read.', {
-  data: strings('Values as text.'),
-  binaryData: bytes('Values that are no text, each as base64.'),
-  immutable: flag('Whether the values can no longer be changed.'),
-});
-
-const serviceAccount = kindSchema('An identity for a program, which gets tokens for it.', {
-  secrets: listBy(['name'], 'Secrets that the account may use.', { ...reference('A Secret.'), required: ['name'] }),
-  imagePullSecrets: list(
-    'Secrets for image registries.',
-    whole(group('A Secret of the namespace.', { name: text('Name of the Secret.') })),
-  ),
-  automountServiceAccountToken: flag('Whether programs get a token without asking.'),
-});
-
-const scopeSelector = whole(
-  group('What counts against the quota.', {
-    matchExpressions: list(
-      'Requirements; all must hold.',
-      group(
-        'One requirement.',
-        {
-          scopeName: text('The scope.'),
-          operator: text('In, NotIn, Exists or DoesNotExist.'),
-          values: list('Its values.'),
-        },
-        ['scopeName', 'operator'],
-      ),
+const namespace = held(
+  'struct',
+  kindSchema('A space for names: objects of one tenant or purpose live in it, and go with it.', {
+    spec: held(
+      'always',
+      group('What is asked of the namespace.', {
+        finalizers: list('Who must finish before an empty namespace goes.'),
+      }),
+    ),
+    status: held(
+      'always',
+      group('What is known of the namespace.', {
+        phase: text('Active, or Terminating once its deletion has begun.'),
+        conditions: conditions('What keeps a deletion from finishing.', false),
+      }),
     ),
   }),
 );
 
-const resourceQuota = kindSchema('Limits on what a namespace may hold, such as `count/domains.hosting.wcp360.io`.', {
-  spec: group('The limits.', {
-    hard: amounts('Limit for each resource.'),
-    scopes: list('Restricts what is counted.'),
-    scopeSelector,
+const secret = held(
+  'struct',
+  kindSchema('Secret values such as passwords and keys, encrypted where they are stored.', {
+    type: text('What the values are meant for; it cannot be changed.'),
+    data: bytes('The values, each as base64.'),
+    stringData: strings('Values as plain text, for writing only: they are taken over into data.'),
+    immutable: held('pointer', flag('Whether the values can no longer be changed.')),
   }),
-  status: group('What is used.', { hard: amounts('Limits in force.'), used: amounts('What is used now.') }),
-});
+);
+
+const configMap = held(
+  'struct',
+  kindSchema('Settings that are no secrets, for programs to read.', {
+    data: strings('Values as text.'),
+    binaryData: bytes('Values that are no text, each as base64.'),
+    immutable: held('pointer', flag('Whether the values can no longer be changed.')),
+  }),
+);
+
+const serviceAccount = held(
+  'struct',
+  kindSchema('An identity for a program, which gets tokens for it.', {
+    secrets: listBy(['name'], 'Secrets that the account may use.', reference('A Secret.')),
+    imagePullSecrets: list(
+      'Secrets for image registries.',
+      whole(group('A Secret of the namespace.', { name: text('Name of the Secret.') })),
+    ),
+    automountServiceAccountToken: held('pointer', flag('Whether programs get a token without asking.')),
+  }),
+);
+
+const scopeSelector = held(
+  'pointer',
+  whole(
+    group('What counts against the quota.', {
+      matchExpressions: list(
+        'Requirements; all must hold.',
+        group('One requirement.', {
+          scopeName: held('always', text('The scope.')),
+          operator: held('always', text('In, NotIn, Exists or DoesNotExist.')),
+          values: list('Its values.'),
+        }),
+      ),
+    }),
+  ),
+);
+
+const resourceQuota = held(
+  'struct',
+  kindSchema('Limits on what a namespace may hold, such as `count/domains.hosting.wcp360.io`.', {
+    spec: held(
+      'always',
+      group('The limits.', {
+        hard: amounts('Limit for each resource.'),
+        scopes: list('Restricts what is counted.'),
+        scopeSelector,
+      }),
+    ),
+    status: held(
+      'always',
+      group('What is used.', { hard: amounts('Limits in force.'), used: amounts('What is used now.') }),
+    ),
+  }),
+);
 
 const servicePort = group(
   'A port of the service.',
@@ -138,27 +166,23 @@ const service = kindSchema(
   },
 );
 
-const lease = kindSchema('A claim that one holder renews in time; whoever holds it leads.', {
-  spec: group('The claim.', {
-    holderIdentity: text('Who holds it.'),
-    leaseDurationSeconds: integer('Seconds without renewal after which others may take it.'),
-    acquireTime: {
-      type: 'string',
-      format: 'date-time',
-      nullable: true,
-      description: 'When it was taken, with microseconds.',
-    },
-    renewTime: {
-      type: 'string',
-      format: 'date-time',
-      nullable: true,
-      description: 'When it was last renewed, with microseconds.',
-    },
-    leaseTransitions: integer('How often the holder changed.'),
-    strategy: text('How the leader is chosen.'),
-    preferredHolder: text('Who shall take it over.'),
+const lease = held(
+  'struct',
+  kindSchema('A claim that one holder renews in time; whoever holds it leads.', {
+    spec: held(
+      'always',
+      group('The claim.', {
+        holderIdentity: held('pointer', text('Who holds it.')),
+        leaseDurationSeconds: held('pointer', integer('Seconds without renewal after which others may take it.')),
+        acquireTime: held('pointer', microTime('When it was taken, with microseconds.')),
+        renewTime: held('pointer', microTime('When it was last renewed, with microseconds.')),
+        leaseTransitions: held('pointer', integer('How often the holder changed.')),
+        strategy: held('pointer', text('How the leader is chosen.')),
+        preferredHolder: held('pointer', text('Who shall take it over.')),
+      }),
+    ),
   }),
-});
+);
 
 const scale = kindSchema('How many replicas of an object are wanted, and are there.', {
   spec: group('What is wanted.', { replicas: integer('Number of replicas wanted.') }),

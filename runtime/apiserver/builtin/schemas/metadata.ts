@@ -1,4 +1,5 @@
 import type { Schema } from '#schemas/meta/schema.ts';
+import { held } from './held.ts';
 
 const stringMap = { type: 'object', additionalProperties: { type: 'string' } } as const;
 
@@ -52,7 +53,7 @@ export const metadataSchema: Schema = {
           apiVersion: { type: 'string', description: 'API version of the owner.' },
           kind: { type: 'string', description: 'Kind of the owner.' },
           name: { type: 'string', description: 'Name of the owner.' },
-          uid: { type: 'string', description: 'Uid of the owner.' },
+          uid: held('always', { type: 'string', description: 'Uid of the owner.' }),
           controller: {
             type: 'boolean',
             description: 'Whether the owner is the one controller that manages this object.',

@@ -1,4 +1,5 @@
 import type { Schema } from '#schemas/meta/schema.ts';
+import { held } from './held.ts';
 import { timeSchema } from './metadata.ts';
 
 /** Parts of an object beside apiVersion, kind and metadata. */
@@ -44,6 +45,11 @@ export function time(description: string): Schema {
   return { ...timeSchema, nullable: true, description };
 }
 
+/** The same with microseconds. */
+export function microTime(description: string): Schema {
+  return held('micro', time(description));
+}
+
 /** An object with these fields, merged field by field. */
 export function group(description: string, properties: Fields, required: readonly string[] = []): Schema {
   return { type: 'object', description, properties, ...(required.length === 0 ? {} : { required }) };
@@ -70,17 +76,19 @@ export function listBy(keys: readonly string[], description: string, items: Sche
 }
 
 /** The conditions of a status, by type. */
-export function conditions(description = 'What is known of the state, by type.'): Schema {
+export function conditions(description = 'What is known of the state, by type.', isObserved = true): Schema {
   const condition = group(
     'One aspect of the state.',
     {
-      type: text('What is told about.'),
+      type: held('always', text('What is told about.')),
       status: word('Whether it is so.', 'True', 'False', 'Unknown'),
-      observedGeneration: {
-        type: 'integer',
-        format: 'int64',
-        description: 'Generation of the object that was looked at.',
-      },
+      ...(isObserved && {
+        observedGeneration: {
+          type: 'integer',
+          format: 'int64',
+          description: 'Generation of the object that was looked at.',
+        },
+      }),
       lastTransitionTime: time('When the status last changed.'),
       reason: text('Why, in one CamelCase word.'),
       message: text('Why, in a sentence.'),
@@ -113,8 +121,8 @@ export const labelSelector: Schema = whole(
       type: 'object',
       required: ['key', 'operator'],
       properties: {
-        key: text('The label.'),
-        operator: text('In, NotIn, Exists or DoesNotExist.'),
+        key: held('always', text('The label.')),
+        operator: held('always', text('In, NotIn, Exists or DoesNotExist.')),
         values: list('Values for In and NotIn.'),
       },
     }),
