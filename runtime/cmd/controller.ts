@@ -5,13 +5,12 @@ import { createClusterControllers } from '#controllers/index.ts';
 import { placedPreview } from '#controllers/domain/placed-preview.ts';
 import type { ClusterWorld } from '#controllers/parts.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
-import { createClient } from '#runtime/client/https-client.ts';
-import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { controllerConfig } from '#runtime/config/programs.ts';
 import { startManager } from '#runtime/manager/manager.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { connect } from './connect.ts';
 import type { ProgramArgs } from './flags.ts';
 import { resyncOnSignal } from './resync-on-signal.ts';
 import { serveMetrics } from './serve-metrics.ts';
@@ -25,7 +24,8 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
   const signal = terminated();
   const log = createLogger({ name: 'controller', level: config.logLevel });
   const metrics = createMetrics({ processMetrics: true });
-  const client = createClient({ ...(await loadKubeconfig({ path: config.kubeconfig })), userAgent: 'wcpd-controller' });
+  const client = await connect(config.kubeconfig, 'wcpd-controller');
+  const health = await serveMetrics(config.metricsListen, metrics, signal);
   const manager = startManager<ClusterWorld>({
     client,
     controllers: createClusterControllers(createClusterParts<ClusterWorld>()),
@@ -41,8 +41,9 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     },
     planRequests: { kind: planRequestKind, leads: true, systemNamespace, place: placedPreview },
   });
+  // A replica that does not lead is ready, too: it takes over with full caches.
+  health.readyAfter(manager.synced);
   resyncOnSignal(() => manager.resync(), signal);
-  await serveMetrics(config.metricsListen, metrics, signal);
   await manager.ended;
   await client.close();
   return 0;
