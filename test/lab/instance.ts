@@ -55,6 +55,8 @@ export interface InstanceOptions {
   readonly flags?: readonly string[];
   /** An empty directory to use; a fresh one in memory otherwise. */
   readonly directory?: string;
+  /** The server to use, which is stopped with the instance; one of the kind that this process tests otherwise. */
+  readonly kubernetes?: LabKubernetes;
 }
 
 /** Bundles the programs if no test of these sources did, prepares a directory and resolves when the instance runs. */
@@ -68,7 +70,7 @@ export async function startInstance(options: InstanceOptions = {}): Promise<LabI
     etcdClient: await freePort(),
     etcdPeer: await freePort(),
   };
-  const kubernetes = testServer === 'kubernetes' ? await startKubernetes() : undefined;
+  const kubernetes = options.kubernetes ?? (testServer === 'kubernetes' ? await startKubernetes() : undefined);
   const instance = openInstance({ directory, ports, flags: options.flags ?? [], kubernetes });
   const started = await instance.up();
   if (started.exitCode !== 0) {
