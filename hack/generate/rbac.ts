@@ -9,96 +9,95 @@ interface Rule {
   readonly resourceNames?: readonly string[];
 }
 
-const READ = ['get', 'list', 'watch'] as const;
+/** How a cache is kept. */
+const FOLLOW = ['list', 'watch'] as const;
+const READ = ['get', ...FOLLOW] as const;
 const APPLY = ['create', 'patch'] as const;
 const WRITE = ['create', 'update', 'patch', 'delete'] as const;
 /** Kinds that nobody declares. */
 const MADE_BY_CONTROLLERS: readonly string[] = ['hostnameclaims', 'planrequests', 'retaineddata', 'uidclaims'];
 /** Names of accounts that Sources may act as wherever they are. */
 const SOURCE_ACCOUNTS = ['default', 'source'] as const;
+/** Whose status the leader writes. */
+const WITH_STATUS_OF_LEADER = [
+  'domains',
+  'hostnameclaims',
+  'packages',
+  'planrequests',
+  'sources',
+  'tenants',
+  'uidclaims',
+];
 const RBAC = 'rbac.authorization.k8s.io';
 
-/** Roles by file name, least privilege per program. The server needs none: it is what asks. */
+/** Roles by file name, least privilege per program: test/cluster/rbac.test.ts proves that each right is used. The server needs none: it is what asks. */
 export function rbacManifests(kinds: readonly FoundKind[]): ReadonlyMap<string, readonly object[]> {
   const plurals = kinds.map(({ kind }) => kind.plural);
-  const ofTenants = kinds.filter(({ kind }) => kind.scope === 'Namespaced');
-  const namespaced = ofTenants.map(({ kind }) => kind.plural);
-  const hosted = ofTenants.filter(isForHosts).map(({ kind }) => kind.plural);
+  const namespaced = kinds.filter(({ kind }) => kind.scope === 'Namespaced').map(({ kind }) => kind.plural);
   return new Map([
     ['controller.yaml', controllerRoles(plurals)],
-    ['agent.yaml', agentRoles(plurals, hosted)],
+    ['agent.yaml', agentRoles()],
     ['platform.yaml', platformRoles(plurals)],
     ['tenant.yaml', tenantRoles(namespaced)],
   ]);
 }
 
-/** What runs on a host or is asked of one: an agent that could change a Source could do all that its account may. */
-function isForHosts({ kind }: FoundKind): boolean {
-  return kind.selectableFields?.includes('.status.host') === true || kind.plural === 'planrequests';
-}
-
 function controllerRoles(plurals: readonly string[]): readonly object[] {
   return [
     clusterRole('wcp360-controller', 'What the leader does for all tenants.', [
-      ours(plurals, READ),
-      ours(plurals, ['patch', 'update']),
-      ours(
-        plurals.map((plural) => `${plural}/status`),
-        ['get', 'patch'],
-      ),
-      ours(['hostnameclaims', 'uidclaims'], ['create', 'delete']),
+      ours(plurals, FOLLOW),
+      ours(['domains', 'sources', 'tenants'], ['patch']),
+      ours(['hostnameclaims'], [...APPLY, 'delete']),
+      ours(['uidclaims'], ['create', 'delete']),
       ours(['planrequests'], ['delete']),
+      ours(WITH_STATUS_OF_LEADER.map(statusOf), ['patch']),
       // Owner references that hold their owner back need this where that is enforced.
-      ours(['tenants/finalizers', 'domains/finalizers'], ['update']),
+      ours(['tenants/finalizers'], ['update']),
       { apiGroups: [''], resources: ['namespaces', 'resourcequotas'], verbs: [...READ, ...APPLY, 'delete'] },
       // Metadata only, to see a rotation; `get` so that it may pass on the right to read the very Secrets that a Domain names.
       { apiGroups: [''], resources: ['secrets'], verbs: READ },
       { apiGroups: [RBAC], resources: ['roles', 'rolebindings'], verbs: [...READ, ...APPLY, 'delete'] },
-      {
-        apiGroups: [RBAC],
-        resources: ['clusterroles'],
-        verbs: ['bind'],
-        resourceNames: ['wcp360-tenant-owner', 'wcp360-agent-tenant'],
-      },
+      // What an owner may do the controller may not; what an agent may do there it may.
+      { apiGroups: [RBAC], resources: ['clusterroles'], verbs: ['bind'], resourceNames: ['wcp360-tenant-owner'] },
       // Sources act as an account of their own. Other names are for an administrator to allow, namespace by namespace.
       { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'], resourceNames: SOURCE_ACCOUNTS },
       events(),
     ]),
-    { ...role('wcp360-controller', 'wcp360-system'), rules: [leases()] },
+    {
+      ...role('wcp360-controller', 'wcp360-system'),
+      rules: [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update'] }],
+    },
     ...bindings('wcp360-controller', 'controller'),
   ];
 }
 
-function agentRoles(plurals: readonly string[], hosted: readonly string[]): readonly object[] {
+function agentRoles(): readonly object[] {
   return [
     clusterRole(
       'wcp360-agent',
       'What every agent may do everywhere: read, and speak of its own host and of what it keeps.',
       [
-        ours(plurals, READ),
-        ours(['hosts'], APPLY),
-        ours(['hosts/status', 'tenants/status', 'retaineddata/status'], ['get', 'patch']),
+        ours(['domains', 'hosts', 'planrequests', 'retaineddata', 'tenants'], FOLLOW),
+        ours(['hosts'], ['get', ...APPLY]),
+        ours(['retaineddata'], ['get', ...APPLY, 'delete']),
         ours(['tenants'], ['patch']),
-        ours(['retaineddata'], [...APPLY, 'delete']),
-        { apiGroups: [''], resources: ['namespaces'], verbs: READ },
+        ours(['hosts', 'retaineddata', 'tenants'].map(statusOf), ['patch']),
         events(),
       ],
     ),
     clusterRole(
       'wcp360-agent-tenant',
       'What the agent of a tenant’s host may do in the tenant’s namespace; bound there by placement.',
-      [
-        ours(hosted, ['patch']),
-        ours(
-          hosted.map((plural) => `${plural}/status`),
-          ['get', 'patch'],
-        ),
-      ],
+      [ours(['domains'], ['patch']), ours(['domains', 'planrequests'].map(statusOf), ['patch'])],
     ),
-    // Plans for objects without a namespace are asked for in the system's.
     {
       ...role('wcp360-agent', 'wcp360-system'),
-      rules: [leases(), ours(['planrequests/status'], ['get', 'patch'])],
+      rules: [
+        // Plans for objects without a namespace are asked for in the system's.
+        ours(['planrequests/status'], ['patch']),
+        // Its uid tells one store from another.
+        { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
+      ],
     },
   ];
 }
@@ -128,10 +127,7 @@ function tenantRoles(namespaced: readonly string[]): readonly object[] {
   return [
     clusterRole('wcp360-tenant-owner', 'What owners may do in their tenant’s namespace.', [
       ours(namespaced, [...READ, 'create', 'update', 'patch', 'delete', 'deletecollection']),
-      ours(
-        namespaced.map((plural) => `${plural}/status`),
-        ['get'],
-      ),
+      ours(namespaced.map(statusOf), ['get']),
       { ...own, verbs: [...READ, 'create', 'update', 'patch', 'delete', 'deletecollection'] },
       seen,
       happened,
@@ -148,12 +144,12 @@ function ours(resources: readonly string[], verbs: readonly string[]): Rule {
   return { apiGroups: [GROUP], resources, verbs };
 }
 
-function events(): Rule {
-  return { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] };
+function statusOf(plural: string): string {
+  return `${plural}/status`;
 }
 
-function leases(): Rule {
-  return { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update', 'patch'] };
+function events(): Rule {
+  return { apiGroups: [''], resources: ['events'], verbs: APPLY };
 }
 
 function clusterRole(name: string, description: string, rules: readonly Rule[]): object {

@@ -70,6 +70,9 @@ export function createClient(options: ClientOptions): Client {
   return client;
 }
 
+/** Servers written in Go say null for a list of nothing where they leave it to the language. */
+type Nullable<L extends KubeList<KubeObject>> = Omit<L, 'items'> & { readonly items: L['items'] | null };
+
 function readVerbs(wire: Wire): Pick<Client, 'get' | 'list' | 'watch'> {
   return {
     get: async <T extends KubeObject>(type: ResourceType, key: ObjectKey, signal?: AbortSignal) => {
@@ -79,7 +82,8 @@ function readVerbs(wire: Wire): Pick<Client, 'get' | 'list' | 'watch'> {
     list: async <T extends KubeObject>(type: ResourceType, options: ListOptions = {}) => {
       const path = collectionPathOf(type, options.namespace) + listQuery(options);
       const request = { method: 'GET', path, headers: acceptOf(options), signal: options.signal };
-      return parseAnswer<KubeList<T>>(await send(wire, request));
+      const list = parseAnswer<Nullable<KubeList<T>>>(await send(wire, request));
+      return { ...list, items: list.items ?? [] };
     },
     watch: (type, options) => watchEvents(wire, type, options),
   };

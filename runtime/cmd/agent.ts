@@ -8,8 +8,6 @@ import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts'
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
-import { createClient } from '#runtime/client/https-client.ts';
-import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { agentConfig, type AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
@@ -28,6 +26,7 @@ import { joinCluster } from './agent/join.ts';
 import { keepHouse } from './agent/keep-house.ts';
 import { prepareHost } from './agent/prepare-host.ts';
 import { secretReader } from './agent/secret-reader.ts';
+import { connect } from './connect.ts';
 import type { ProgramArgs } from './flags.ts';
 import { resyncOnSignal } from './resync-on-signal.ts';
 import { serveMetrics } from './serve-metrics.ts';
@@ -48,7 +47,8 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   const signal = terminated();
   const log = createLogger({ name: 'agent', level: config.logLevel });
   const metrics = createMetrics({ processMetrics: true });
-  const client = createClient({ ...(await loadKubeconfig({ path: config.kubeconfig })), userAgent: 'wcpd-agent' });
+  const client = await connect(config.kubeconfig, 'wcpd-agent');
+  const health = await serveMetrics(config.metricsListen, metrics, signal);
   const services = config.serviceManager === 'systemd' ? 'systemd' : 'supervisor';
   const host = openLocalHost({ root: config.root, services, log });
   await prepareHost(host, signal);
@@ -81,8 +81,8 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   });
   const telling = { client, host, hostName: config.hostName, cache: manager.cache, clock: systemClock, log, signal };
   void manager.synced.then(async () => await tellUids(telling)).catch(() => undefined);
+  health.readyAfter(manager.synced);
   resyncOnSignal(() => manager.resync(), signal);
-  await serveMetrics(config.metricsListen, metrics, signal);
   await keepHouse({ host, log, signal });
   await manager.ended;
   await client.close();

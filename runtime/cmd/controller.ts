@@ -9,13 +9,13 @@ import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { createAccountClients } from '#runtime/client/account-clients.ts';
 import { createClient } from '#runtime/client/https-client.ts';
-import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { controllerConfig } from '#runtime/config/programs.ts';
 import { openWorkspace } from '#runtime/host/local/open-workspace.ts';
 import { startManager } from '#runtime/manager/manager.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { connectionTo } from './connect.ts';
 import type { ProgramArgs } from './flags.ts';
 import { resyncOnSignal } from './resync-on-signal.ts';
 import { serveMetrics } from './serve-metrics.ts';
@@ -29,7 +29,7 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
   const signal = terminated();
   const log = createLogger({ name: 'controller', level: config.logLevel });
   const metrics = createMetrics({ processMetrics: true });
-  const connection = await loadKubeconfig({ path: config.kubeconfig });
+  const connection = await connectionTo(config.kubeconfig);
   const client = createClient({ ...connection, userAgent: 'wcpd-controller' });
   const accounts = createAccountClients({ ...connection, client, userAgent: 'wcpd-source', clock: systemClock });
   const tools: SourceTools = {
@@ -38,6 +38,7 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     accounts,
     clock: systemClock,
   };
+  const health = await serveMetrics(config.metricsListen, metrics, signal);
   const manager = startManager<ClusterWorld>({
     client,
     controllers: createClusterControllers(createClusterParts<ClusterWorld>(tools)),
@@ -53,8 +54,9 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     },
     planRequests: { kind: planRequestKind, leads: true, systemNamespace, place: placedPreview },
   });
+  // A replica that does not lead is ready, too: it takes over with full caches.
+  health.readyAfter(manager.synced);
   resyncOnSignal(() => manager.resync(), signal);
-  await serveMetrics(config.metricsListen, metrics, signal);
   await manager.ended;
   await client.close();
   return 0;

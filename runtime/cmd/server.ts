@@ -8,6 +8,7 @@ import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createAuditFile } from './audit-file.ts';
 import type { ProgramArgs } from './flags.ts';
+import { addressOf } from './listen-address.ts';
 import { terminated, untilAborted } from './terminated.ts';
 
 /** `wcpd server`: the API server on etcd, until it is asked to end. */
@@ -53,9 +54,4 @@ async function etcdTls(
   if (ca === undefined || cert === undefined || key === undefined) return {};
   const [caPem, certPem, keyPem] = await Promise.all([readFile(ca), readFile(cert), readFile(key)]);
   return { tls: { ca: caPem, cert: certPem, key: keyPem } };
-}
-
-function addressOf(listen: string): { readonly host: string; readonly port: number } {
-  const split = listen.lastIndexOf(':');
-  return { host: listen.slice(0, split).replaceAll(/[[\]]/g, ''), port: Number(listen.slice(split + 1)) };
 }

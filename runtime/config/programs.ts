@@ -29,6 +29,11 @@ const kubeconfig = {
   description: 'Kubeconfig file of the API server to work with: ours or any Kubernetes cluster that has our CRDs.',
 } as const;
 
+const kubeconfigOrPod = {
+  ...kubeconfig,
+  description: `${kubeconfig.description} In a pod, its own account counts when absent.`,
+} as const;
+
 const hostName = {
   type: 'string',
   pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
@@ -114,9 +119,8 @@ export const serverConfig = {
 export const controllerConfig = {
   type: 'object',
   description: 'The cluster controllers, of which one replica leads.',
-  required: ['kubeconfig'],
   properties: {
-    kubeconfig,
+    kubeconfig: kubeconfigOrPod,
     workDirectory: {
       type: 'string',
       pattern: '^/',
@@ -147,9 +151,9 @@ export const controllerConfig = {
 export const agentConfig = {
   type: 'object',
   description: 'The agent of one host.',
-  required: ['kubeconfig', 'hostName'],
+  required: ['hostName'],
   properties: {
-    kubeconfig,
+    kubeconfig: kubeconfigOrPod,
     hostName,
     root: {
       type: 'string',

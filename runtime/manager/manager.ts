@@ -62,6 +62,8 @@ export interface Manager {
 
 const defaultResyncMs = 36_000_000;
 const resyncJitter = 0.1;
+/** Under client-go's name. */
+const leadsMetric = { name: 'leader_election_master_status', help: 'Whether this replica leads.', labels: ['name'] };
 
 /** Starts informers at once, and controllers when all caches have synced and this process leads. */
 export function startManager<W>(options: ManagerOptions<W>): Manager {
@@ -172,9 +174,13 @@ async function runToEnd<W>(
     if (options.leaderElection === undefined) await lead(signal);
     else {
       const election = { ...options.leaderElection, client: options.client, log: options.log, clock, signal };
+      const leads = options.metrics.gauge(leadsMetric);
+      const ofLease = { name: election.name };
+      leads.set(ofLease, 0);
       await runWithLeadership(election, async (leadership) => {
+        leads.set(ofLease, 1);
         run.leadership.hold(leadership);
-        await lead(leadership.signal);
+        await lead(leadership.signal).finally(() => leads.set(ofLease, 0));
       });
     }
   } catch (err) {

@@ -1,15 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { buildPrograms } from '#hack/build.ts';
 import { mountPoint } from '#runtime/cmd/instance/layout.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { isAlive, type ProcessIdentity } from '#runtime/host/local/supervisor/process-table.ts';
+import { builtPrograms } from './built-programs.ts';
 import { freePort } from './free-port.ts';
 import { startKubernetes, type LabKubernetes } from './kubernetes.ts';
 import { memoryDirectory } from './memory-directory.ts';
@@ -17,9 +15,6 @@ import { run, type Ended } from './run.ts';
 import { tenantFiles, type TenantFiles } from './tenant-files.ts';
 import { testServer } from './test-servers.ts';
 import { visit, type Visit, type VisitOptions } from './visit.ts';
-
-const checkout = join(import.meta.dirname, '../..');
-const unusedForMs = 3_600_000;
 
 export interface RunOptions {
   readonly input?: string;
@@ -60,6 +55,8 @@ export interface InstanceOptions {
   readonly flags?: readonly string[];
   /** An empty directory to use; a fresh one in memory otherwise. */
   readonly directory?: string;
+  /** The server to use, which is stopped with the instance; one of the kind that this process tests otherwise. */
+  readonly kubernetes?: LabKubernetes;
 }
 
 /** Bundles the programs if no test of these sources did, prepares a directory and resolves when the instance runs. */
@@ -73,7 +70,7 @@ export async function startInstance(options: InstanceOptions = {}): Promise<LabI
     etcdClient: await freePort(),
     etcdPeer: await freePort(),
   };
-  const kubernetes = testServer === 'kubernetes' ? await startKubernetes() : undefined;
+  const kubernetes = options.kubernetes ?? (testServer === 'kubernetes' ? await startKubernetes() : undefined);
   const instance = openInstance({ directory, ports, flags: options.flags ?? [], kubernetes });
   const started = await instance.up();
   if (started.exitCode !== 0) {
@@ -185,47 +182,4 @@ export async function until<T>(look: () => T | Promise<T>, what: string, timeout
     }
   }
   throw new Error(`waited in vain for ${what}`, { cause: last });
-}
-
-/** The bundle of the sources as they are now: made by the first test that asks, found by the others. */
-async function builtPrograms(): Promise<string> {
-  const cache = join(tmpdir(), 'wcp360-programs');
-  const built = join(cache, await fingerprint());
-  if (await isThere(built)) {
-    await utimes(built, new Date(), new Date());
-    return built;
-  }
-  await mkdir(cache, { recursive: true });
-  await dropUnused(cache);
-  const fresh = await mkdtemp(join(cache, 'building-'));
-  await buildPrograms(fresh);
-  await chmod(fresh, 0o755);
-  // Another test may have been faster; what it put there is the same.
-  await rename(fresh, built).catch(() => rm(fresh, { recursive: true, force: true }));
-  return built;
-}
-
-async function fingerprint(): Promise<string> {
-  const hash = createHash('sha256').update(checkout);
-  for (const folder of ['runtime', 'controllers', 'schemas', 'manifests', 'hack/build.ts', 'package-lock.json']) {
-    const path = join(checkout, folder);
-    const inside = (await stat(path)).isDirectory() ? (await readdir(path, { recursive: true })).toSorted() : [''];
-    for (const name of inside) {
-      const facts = await stat(join(path, name)).catch(() => undefined);
-      if (facts?.isFile() === true) hash.update(`${folder}/${name} ${facts.size} ${facts.mtimeMs}\n`);
-    }
-  }
-  return hash.digest('hex').slice(0, 16);
-}
-
-async function dropUnused(cache: string): Promise<void> {
-  for (const name of await readdir(cache)) {
-    const facts = await stat(join(cache, name)).catch(() => undefined);
-    if (facts !== undefined && Date.now() - facts.mtimeMs > unusedForMs)
-      await rm(join(cache, name), { recursive: true, force: true });
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }

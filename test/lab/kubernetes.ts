@@ -29,8 +29,13 @@ export interface LabKubernetes extends LabApi {
   stop(): Promise<void>;
 }
 
+export interface KubernetesOptions {
+  /** For the API server, on top of its own and instead of them. */
+  readonly flags?: Readonly<Record<string, string>>;
+}
+
 /** Starts one and resolves when it is ready and its default namespace has an account. Rejects where no programs are at hand: ask `kubernetesDirectory` first. */
-export async function startKubernetes(): Promise<LabKubernetes> {
+export async function startKubernetes({ flags = {} }: KubernetesOptions = {}): Promise<LabKubernetes> {
   const programs = kubernetesDirectory();
   if (programs === undefined) throw new Error('there is no Kubernetes here; hack/kubernetes.ts builds one');
   const directory = await mkdtemp(join(await memoryDirectory(), 'wcp360-kubernetes-'));
@@ -49,7 +54,7 @@ export async function startKubernetes(): Promise<LabKubernetes> {
   const admin = await authority.client('admin', ['system:masters']);
   const port = await freePort();
   const api = await connectLab({ url: `https://127.0.0.1:${port}`, authority, admin, directory });
-  start('kube-apiserver', await serverFlags({ directory, authority, port, etcd: etcd.endpoint }));
+  start('kube-apiserver', { ...(await serverFlags({ directory, authority, port, etcd: etcd.endpoint })), ...flags });
   await untilReady(api);
   start('kube-controller-manager', await managerFlags(directory, api));
   await untilThere(api, '/api/v1/namespaces/default/serviceaccounts/default');
@@ -96,6 +101,7 @@ async function serverFlags({
     'tls-private-key-file': await place('server.key', own.key),
     'client-ca-file': ca,
     'authorization-mode': 'RBAC',
+    'enable-admission-plugins': 'OwnerReferencesPermissionEnforcement',
     'service-account-issuer': 'https://kubernetes.default.svc',
     'service-account-key-file': await place('service-account.pub', keys.publicKey),
     'service-account-signing-key-file': await place('service-account.key', keys.privateKey),

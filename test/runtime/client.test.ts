@@ -138,6 +138,12 @@ t.test('a list comes in pages that are of one revision, and a watch goes on from
   await t.rejects(watching, { message: 'enough' });
 });
 
+t.test('a list of nothing is empty, also where a server says null', async (t) => {
+  const answer = { apiVersion: 'meta.k8s.io/v1', kind: 'PartialObjectMetadataList', metadata: {}, items: null };
+  const client = await oddServer(t, (_request, response) => void response.end(JSON.stringify(answer)));
+  t.same((await client.list(configMapType, { as: 'PartialObjectMetadata' })).items, []);
+});
+
 t.test('an overloaded server is asked again when it says so, with any verb, and not otherwise', async (t) => {
   const client = await oddServer(t, (_request, response, count) => {
     if (count < 3) status(response, 429, { reason: 'TooManyRequests' }, { 'retry-after': '0' });

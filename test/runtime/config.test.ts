@@ -386,9 +386,9 @@ t.test('flags win over the environment, that over the file, that over defaults',
 t.test('a faulty setting is named with where it came from', (t) =>
   withDirectory(async (directory) => {
     const file = join(directory, 'c.yaml');
-    await t.rejects(loadConfig(controllerConfig, {}), {
+    await t.rejects(loadConfig(agentConfig, {}), {
       code: 'WCP_INVALID',
-      message: /kubeconfig.*--kubeconfig or WCPD_KUBECONFIG/,
+      message: /hostName.*--host-name or WCPD_HOST_NAME/,
     });
     await t.rejects(loadConfig(agentConfig, { flags: { kubeconfig: 'k', hostName: 'a', frontHttpPort: '65536' } }), {
       message: /frontHttpPort.*\(from --front-http-port\)/,

@@ -291,6 +291,14 @@ void t.test('what the cache has shown and shows no longer is gone, whatever was 
   overlay.deleted('new', key, { uid: 'u-1', object: leaving });
   t.same([...overlay.over('new', new Map()).keys()], [key], 'nor when it is deleted before it was shown');
 
+  overlay.applied('respelled', key, { ...written, respelled: child('5'), isNew: true });
+  t.equal(
+    overlay.over('respelled', new Map([[key, child('5')]])).get(key),
+    written.object,
+    'its spelling is remembered',
+  );
+  t.same([...overlay.over('respelled', new Map()).keys()], [], 'and that it was shown: somebody deleted it');
+
   overlay.applied('changed', key, { ...written, isNew: false });
   t.equal(overlay.over('changed', new Map([[key, child('4')]])).get(key), written.object);
   t.same([...overlay.over('changed', new Map()).keys()], [], 'somebody deleted it');

@@ -13,7 +13,8 @@ export function effectiveOf(tenant: Tenant, pack: Package, suspendedFor: string 
   const limits = canonicalLimits({ ...pack.spec.limits, ...tenant.spec.limits });
   return {
     packageName: pack.metadata.name,
-    limits,
+    // A map that loses its last key to an apply is null on a Kubernetes, which the schema refuses.
+    ...(Object.keys(limits).length > 0 && { limits }),
     php: { ...pack.spec.php, memory: canonicalBytes(pack.spec.php.memory) },
     proxyTargets: pack.spec.proxyTargets,
     suspended: suspendedFor !== undefined,

@@ -54,7 +54,10 @@ export function createOverlay(): Overlay {
         const shown = cached.get(key);
         if (isCaughtUp(shown, entry, respelled)) entries.delete(key);
         else if (entry.object === undefined) children.delete(key);
-        else children.set(key, entry.object);
+        else {
+          children.set(key, entry.object);
+          if (shown?.metadata.uid === entry.uid) entries.set(key, { ...entry, wasShown: true });
+        }
       }
       if (entries.size === 0) owners.delete(owner);
       return children;

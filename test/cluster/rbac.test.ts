@@ -1,0 +1,315 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { Client, ResourceType } from '#runtime/client/client.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { planRequestKind, retainedDataKind, uidClaimKind } from '#schemas/index.ts';
+import { roleBindingKind } from '#schemas/meta/builtin.ts';
+import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import type { Condition, KubeObject } from '#schemas/meta/object.ts';
+import { startAuthorizer, type Asked, type LabAuthorizer } from '#test/lab/authorizer.ts';
+import { allows, grantsOf, textOf, withoutRight, type Grant, type Right } from '#test/lab/grants.ts';
+import { startInstance, until, type LabInstance } from '#test/lab/instance.ts';
+import { startKubernetes } from '#test/lab/kubernetes.ts';
+import { kubernetesDirectory, noKubernetes } from '#test/lab/kubernetes-programs.ts';
+import {
+  aDomain,
+  declare,
+  declareSite,
+  declareTenant,
+  domainType,
+  packageType,
+  tenantType,
+} from '#test/lab/tenants.ts';
+
+// Least privilege, by both halves: whatever a program is refused shows in what it does, and whatever it may do it is seen to need.
+
+const skip = kubernetesDirectory() === undefined ? noKubernetes : false;
+const tenant = 'acme';
+const apiVersion = 'hosting.wcp360.io/v1alpha1';
+const keptType = resourceTypeOf(retainedDataKind);
+const requestType = resourceTypeOf(planRequestKind);
+const uidType = resourceTypeOf(uidClaimKind);
+const bindingType = resourceTypeOf(roleBindingKind);
+const secretType: ResourceType = { group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true };
+const eventType: ResourceType = { group: '', version: 'v1', resource: 'events', kind: 'Event', namespaced: true };
+const patienceMs = 60_000;
+const staff: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'staff', namespace: tenant },
+  data: { auth: btoa('a:b') },
+};
+/** Closes a site to all whom the Secret does not name. */
+const access = { basicAuth: { realm: 'Staff', secretRef: { name: 'staff' } } };
+
+interface Lab {
+  readonly authorizer: LabAuthorizer;
+  readonly instance: LabInstance;
+  readonly client: Client;
+}
+
+/** Controller and agent as they really run, with their own accounts, on a Kubernetes whose every question of authorisation is noted. */
+async function startLab(t: Test): Promise<Lab> {
+  const authorizer = await startAuthorizer();
+  // Not every Kubernetes streams the objects that are there to whoever begins to watch: caches are filled by `list` then.
+  const kubernetes = await startKubernetes({ flags: { ...authorizer.flags, 'feature-gates': 'WatchList=false' } });
+  const instance = await startInstance({ kubernetes });
+  t.teardown(async () => {
+    await instance.stop();
+    await authorizer.stop();
+  });
+  return { authorizer, instance, client: await instance.client() };
+}
+
+/** Everything that leader and agent ever do for a tenant. */
+async function wholeLife(lab: Lab): Promise<void> {
+  const { client, instance } = lab;
+  await declareTenant(client, tenant, { limits: { domains: 10 } });
+  await client.create(secretType, staff);
+  await declareSite(client, aDomain(tenant, 'shop', { access }));
+  await declareSite(client, aDomain(tenant, 'shop'));
+  await declareSite(client, aDomain(tenant, 'app', { php: {} }));
+  await askForPlans(lab);
+  await disturb(lab);
+  await deleteDomain(client, 'shop');
+  await declareSite(client, aDomain(tenant, 'shop'));
+  await until(async () => (await client.list(keptType)).items.length === 0, 'the files to be back');
+  await deleteDomain(client, 'shop');
+  await purge(client);
+  await instance.wcpctl(['tenant', 'suspend', tenant, '--reason', 'Billing']);
+  // Nothing is counted any more, so the quota goes.
+  await declare(client, packageType, {
+    apiVersion,
+    kind: 'Package',
+    metadata: { name: tenant },
+    spec: { limits: { memory: '1Gi' } },
+  });
+  await until(
+    async () => !limitsOf(await client.get(tenantType, { name: tenant })).includes('domains'),
+    'the limit to go',
+  );
+  await deleteDomain(client, 'app');
+  await client.delete(tenantType, { name: tenant });
+  await until(
+    async () => (await client.get(tenantType, { name: tenant })) === undefined,
+    'the tenant to go',
+    patienceMs,
+  );
+  // The last that carries its user id goes with what is kept.
+  await purge(client);
+  await until(async () => (await client.list(uidType)).items.length === 0, 'its user id to be free');
+}
+
+function limitsOf(object: KubeObject | undefined): readonly string[] {
+  const { effective } = (object?.['status'] ?? {}) as { readonly effective?: { readonly limits?: object } };
+  return Object.keys(effective?.limits ?? {});
+}
+
+async function deleteDomain(client: Client, name: string): Promise<void> {
+  await client.delete(domainType, { namespace: tenant, name });
+  await until(async () => (await client.get(domainType, { namespace: tenant, name })) === undefined, `${name} to go`);
+}
+
+async function purge(client: Client): Promise<void> {
+  for (const { metadata } of (await client.list(keptType)).items)
+    await client.delete(keptType, { name: metadata.name });
+  await until(async () => (await client.list(keptType)).items.length === 0, 'what is kept to go');
+}
+
+/** Of a Domain and of a Tenant, by people; and one request that nobody takes back. */
+async function askForPlans({ client, instance }: Lab): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'wcp360-rbac-'));
+  const spec = { packageRef: { name: tenant }, limits: { domains: 5 } };
+  const changed = [
+    aDomain(tenant, 'shop', { aliases: ['other.acme.test'] }),
+    { apiVersion, kind: 'Tenant', metadata: { name: tenant }, spec },
+  ];
+  for (const object of changed) {
+    const path = join(directory, 'changed.yaml');
+    await writeFile(path, JSON.stringify(object));
+    const { exitCode, stderr } = await instance.wcpctl(['diff', '-f', path]);
+    if (exitCode !== 1) throw new Error(`wcpctl diff: ${stderr}`);
+  }
+  await rm(directory, { recursive: true });
+  const key = { namespace: tenant, name: 'left' };
+  const object = await client.get(domainType, { namespace: tenant, name: 'app' });
+  await client.create(requestType, {
+    apiVersion,
+    kind: 'PlanRequest',
+    metadata: key,
+    spec: { timeToLive: '1s', object },
+  } as KubeObject);
+  await until(async () => (await client.get(requestType, key)) === undefined, 'the request to expire');
+}
+
+/** By hand, twice the same: what is put right is told as an event, and the second time as the same event. */
+async function disturb({ client, instance }: Lab): Promise<void> {
+  const record = join(instance.directory, 'front/sites/shop.acme.test');
+  const key = { namespace: tenant, name: 'wcp360-owners' };
+  const uid = async (): Promise<string | undefined> => (await client.get(bindingType, key))?.metadata.uid;
+  for (const _ of ['once', 'twice']) {
+    await rm(record);
+    await until(async () => await stat(record), 'the record to be back');
+    const before = await uid();
+    await client.delete(bindingType, key);
+    await until(async () => ![undefined, before].includes(await uid()), 'the binding to be back');
+  }
+  const isRepeated = async (about: string): Promise<boolean> => {
+    const events = (await client.list(eventType)).items as readonly (KubeObject & EventFields)[];
+    return events.some(({ message, count = 0 }) => message?.includes(about) === true && count > 1);
+  };
+  await until(async () => await isRepeated('shop.acme.test'), 'the agent to tell');
+  await until(async () => await isRepeated(key.name), 'the leader to tell');
+}
+
+interface EventFields {
+  readonly message?: string;
+  readonly count?: number;
+}
+
+/** Who asks, and what the roles of manifests/ give them in this life. */
+function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
+  return {
+    controller: [
+      ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-controller' }, ''),
+      ...grantsOf({ kind: 'Role', name: 'wcp360-controller' }, SYSTEM_NAMESPACE),
+    ],
+    'agent-local': [
+      ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-agent' }, ''),
+      ...grantsOf({ kind: 'Role', name: 'wcp360-agent' }, SYSTEM_NAMESPACE),
+      ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-agent-tenant' }, tenant),
+      // What the leader gives the agent with a Domain that names a Secret.
+      { role: 'wcp360-domain-shop', namespace: tenant, group: '', resource: 'secrets', verb: 'get', name: 'staff' },
+    ],
+  };
+}
+
+/** What a server asks first, to let an administrator off the comparison of rights that comes then. */
+function isShortCut({ verb, resource }: Asked): boolean {
+  return verb === 'escalate' || verb === 'bind' || resource === '*/finalizers';
+}
+
+void t.test(
+  'programs use every right that they have, and are refused nothing that they ask for',
+  { skip },
+  async (t) => {
+    const lab = await startLab(t);
+    await wholeLife(lab);
+    for (const [name, grants] of Object.entries(grantsByAccount())) {
+      const user = `system:serviceaccount:${SYSTEM_NAMESPACE}:${name}`;
+      const asked = lab.authorizer.asked().filter((each) => each.user === user);
+      t.ok(asked.length > 20, `${name} asked for ${asked.length} things`);
+      const isNeeded = (grant: Grant): boolean =>
+        asked.some((each) => allows(grant, each) && !grants.some((other) => other !== grant && allows(other, each)));
+      // `get` of a Secret is what the leader hands on, and never does: the next test shows that it cannot without.
+      const unused = grants.filter((grant) => !isNeeded(grant)).map(textOf);
+      t.same(unused, name === 'controller' ? ['get secrets'] : [], `${name}: what it never needed`);
+      const refused = asked.filter((each) => !isShortCut(each) && !grants.some((grant) => allows(grant, each)));
+      t.same(refused.map(textOf), [], `${name}: what it was refused`);
+    }
+  },
+);
+
+/** A right that an account loses, and what cannot be done then. */
+interface Loss {
+  readonly account: string;
+  readonly right: Right;
+  /** Begins something; resolves with whose conditions tell of it. */
+  readonly begin: (lab: Lab) => Promise<Subject>;
+  readonly says: RegExp;
+}
+
+interface Subject {
+  readonly type: ResourceType;
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+const owner = 'wcp360-tenant-owner';
+const groups = { ours: 'hosting.wcp360.io', rbac: 'rbac.authorization.k8s.io' };
+
+async function beginTenant({ client }: Lab, name: string): Promise<Subject> {
+  await declare(client, tenantType, {
+    apiVersion,
+    kind: 'Tenant',
+    metadata: { name },
+    spec: { packageRef: { name: tenant } },
+  });
+  return { type: tenantType, name };
+}
+
+async function beginDomain({ client }: Lab, name: string, spec: Readonly<Record<string, unknown>> = {}) {
+  await declare(client, domainType, aDomain(tenant, name, spec));
+  return { type: domainType, namespace: tenant, name };
+}
+
+const losses: readonly Loss[] = [
+  {
+    account: 'controller',
+    right: { role: 'wcp360-controller', verb: 'create', group: groups.ours, resource: 'hostnameclaims', name: '' },
+    begin: async (lab) => await beginDomain(lab, 'claimed'),
+    says: /hostnameclaims/,
+  },
+  {
+    account: 'controller',
+    right: { role: 'wcp360-controller', verb: 'get', group: '', resource: 'secrets', name: '' },
+    begin: async (lab) => await beginDomain(lab, 'closed', { access }),
+    says: /not currently held/,
+  },
+  {
+    account: 'controller',
+    right: { role: 'wcp360-controller', verb: 'bind', group: groups.rbac, resource: 'clusterroles', name: owner },
+    begin: async (lab) => await beginTenant(lab, 'owned'),
+    says: /not currently held/,
+  },
+  {
+    account: 'controller',
+    right: { role: 'wcp360-controller', verb: 'update', group: groups.ours, resource: 'tenants/finalizers', name: '' },
+    begin: async (lab) => await beginTenant(lab, 'held'),
+    says: /blockOwnerDeletion/,
+  },
+  {
+    account: 'agent-local',
+    right: { role: 'wcp360-agent', verb: 'create', group: groups.ours, resource: 'retaineddata', name: '' },
+    begin: async ({ client }) => {
+      await client.delete(domainType, { namespace: tenant, name: 'kept' });
+      return { type: domainType, namespace: tenant, name: 'kept' };
+    },
+    says: /retaineddata/,
+  },
+];
+
+void t.test(
+  'without a right its program does not get on, says so, and gets on when it has it again',
+  { skip },
+  async (t) => {
+    const lab = await startLab(t);
+    const { client } = lab;
+    await declareTenant(client, tenant, { limits: { memory: '1Gi' } });
+    await client.create(secretType, staff);
+    await declareSite(client, aDomain(tenant, 'kept'));
+    const conditionsOf = async ({ type, ...key }: Subject): Promise<readonly Condition[]> => {
+      const { status } = ((await client.get(type, key)) ?? { status: { conditions: [over] } }) as Conditioned;
+      return status?.conditions ?? [];
+    };
+    for (const { account, right, begin, says } of losses) {
+      const giveBack = await withoutRight(client, account, right);
+      const subject = await begin(lab);
+      const isTold = async () => (await conditionsOf(subject)).some(({ message }) => says.test(message ?? ''));
+      await t.resolves(until(isTold, String(says)), `${textOf(right)} is missed`);
+      await giveBack();
+      const isOver = async () =>
+        (await conditionsOf(subject)).some(({ type, status }) => type === 'Ready' && status === 'True');
+      await t.resolves(until(isOver, 'the end', patienceMs), 'and needed for this alone');
+    }
+  },
+);
+
+interface Conditioned {
+  readonly status?: { readonly conditions?: readonly Condition[] };
+}
+
+/** Of an object that is to go, once it has gone. */
+const over: Condition = { type: 'Ready', status: 'True', reason: 'Gone', message: '', lastTransitionTime: '' };
