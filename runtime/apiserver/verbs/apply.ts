@@ -12,6 +12,7 @@ import { createObject } from './create-object.ts';
 import { writeRequestOf } from './create.ts';
 import { ignoredFields } from './field-managers.ts';
 import { objectAnswer, presentationOf } from './presentation.ts';
+import { parseRevision } from './list-options.ts';
 import { requireAllowed } from './require-allowed.ts';
 import { settleWrite } from './settle-write.ts';
 import { updateObject } from './update-object.ts';
@@ -79,8 +80,9 @@ async function applyNew(context: VerbContext, request: ApiRequest, wish: Wish): 
     const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
     throw conflict(write.resource.info, name, why);
   }
-  // Nobody asks which version was meant of what is not there.
   const object = accepted(write, name, merged);
+  // It has to be a version; nobody asks which one was meant of what is not there.
+  parseRevision(config.metadata.resourceVersion ?? null);
   const { resourceVersion: _, ...metadata } = object.metadata;
   return createObject(context, write, { ...object, metadata }, true);
 }

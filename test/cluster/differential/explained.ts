@@ -77,6 +77,11 @@ export const explanations: readonly Explanation[] = [
     matches: isMessage(/^the server rejected our request due to an error in our request$/u, /./u),
   },
   {
+    reason:
+      'Of several fields that do not fit a schema we tell all; kube-apiserver tells those that it comes to, in an order of chance.',
+    matches: isMessage(/^failed to create typed patch object/u, /^failed to create typed patch object/u),
+  },
+  {
     reason: 'An empty `details` says nothing.',
     matches: ({ difference: { path, theirs, ours } }) =>
       /(?:^|\.)details$/u.test(path) && JSON.stringify(theirs) === '{}' && ours === undefined,
