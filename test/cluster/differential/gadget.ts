@@ -98,7 +98,6 @@ export const gadgetRow = {
   resource: 'gadgets',
   custom: true,
   schema,
-  subresources: ['status', 'scale'],
   example: {
     spec: {
       replicas: 2,

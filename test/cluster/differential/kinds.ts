@@ -19,7 +19,6 @@ export interface ComparedKind {
   readonly schema: Schema;
   /** What makes a valid object beside its metadata. */
   readonly example: Fields;
-  readonly subresources: readonly string[];
   /** A controller writes to its objects at times of its own, so that none of the stream's is ever stored. */
   readonly isWrittenByOthers: boolean;
 }
@@ -66,7 +65,6 @@ const rows: readonly Row[] = [
     apiVersion: 'v1',
     resource: 'resourcequotas',
     example: { spec: { hard: { 'count/configmaps': '20', secrets: 30 } } },
-    subresources: ['status'],
     isWrittenByOthers: true,
   },
   {
@@ -75,7 +73,6 @@ const rows: readonly Row[] = [
     resource: 'namespaces',
     namespaced: false,
     example: {},
-    subresources: ['status', 'finalize'],
     isWrittenByOthers: true,
   },
   {
@@ -116,7 +113,6 @@ function ownRow(definition: KindDefinition, example: Fields): Row {
     custom: true,
     schema: rootSchemaOf(definition),
     example,
-    subresources: ['status'],
   };
 }
 
@@ -128,7 +124,6 @@ export const comparedKinds: readonly ComparedKind[] = rows.map((row) => {
   return {
     namespaced: true,
     custom: false,
-    subresources: [],
     isWrittenByOthers: false,
     ...row,
     schema: { ...schema, properties: { ...schema.properties, metadata: metadataSchema } },

@@ -149,10 +149,8 @@ class Player {
     };
   }
 
-  #pathOf({ kind, name, subresource, namespace = '{namespace}', query }: StreamRequest): string {
-    const parts = [collectionPath(kind, namespace ?? undefined), name, subresource].filter(
-      (part) => part !== undefined,
-    );
+  #pathOf({ kind, name, namespace = '{namespace}', query }: StreamRequest): string {
+    const parts = [collectionPath(kind, namespace ?? undefined), name].filter((part) => part !== undefined);
     const filled = Object.entries(query).map(([key, value]) => [key, this.#filledText(value, keyOf(kind, name))]);
     const search = new URLSearchParams(Object.fromEntries(filled) as Record<string, string>);
     const path = this.#filledText(parts.join('/'), '');

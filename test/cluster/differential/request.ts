@@ -9,7 +9,6 @@ export interface StreamRequest {
   readonly kind: ComparedKind;
   /** Absent: the collection. */
   readonly name?: string;
-  readonly subresource?: string;
   /** Where; the stream's own namespace when absent, no namespace when null. */
   readonly namespace?: string | null;
   readonly query: Readonly<Record<string, string>>;

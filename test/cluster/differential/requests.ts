@@ -141,14 +141,7 @@ function gets(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
     name: namesOf(kind),
     query: queryOf({ resourceVersion: ['0', '{now}', '{list}', 'x', '-1'], pretty: ['true'] }),
     headers: accepts,
-    ...partOf(kind),
   });
-}
-
-/** The object itself in most cases, else something below it. */
-function partOf({ subresources }: ComparedKind): { readonly subresource?: fc.Arbitrary<string> } {
-  void subresources;
-  return {};
 }
 
 const labelSelectors = ['a=1', 'a==2', 'a!=1', 'a in (1,2)', 'a notin (2)', 'a', '!a', 'a=1,!b', 'x.io/y=z'];
@@ -200,7 +193,6 @@ function updates(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
     query: writeQuery(kind),
     headers: accepts,
     body: mostlyObjects(bodies),
-    ...partOf(kind),
   });
 }
 
@@ -218,7 +210,6 @@ function mergePatches(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
       )
       .map((type) => ({ 'content-type': type })),
     body: mostlyObjects(fewChanges(kind, 1).map((changes): Body => ({ value: changed({}, changes) }))),
-    ...partOf(kind),
   });
 }
 
@@ -237,7 +228,6 @@ function jsonPatches(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
     query: writeQuery(kind),
     headers: fc.constant({ 'content-type': 'application/json-patch+json' }),
     body: mostlyObjects(fc.array(step, { minLength: 0, maxLength: 2 }).map((value): Body => ({ value }))),
-    ...partOf(kind),
   });
 }
 
