@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -22,6 +22,7 @@ import {
   packageType,
   tenantType,
 } from '#test/lab/tenants.ts';
+import { declareSource, sourceSays, sourceType } from '#test/lab/sources.ts';
 
 // Least privilege, by both halves: whatever a program is refused shows in what it does, and whatever it may do it is seen to need.
 
@@ -77,6 +78,7 @@ async function wholeLife(lab: Lab): Promise<void> {
   await declareSite(client, aDomain(tenant, 'shop'));
   await until(async () => (await client.list(keptType)).items.length === 0, 'the files to be back');
   await deleteDomain(client, 'shop');
+  await readSources(client);
   await purge(client);
   await instance.wcpctl(['tenant', 'suspend', tenant, '--reason', 'Billing']);
   // Nothing is counted any more, so the quota goes.
@@ -142,6 +144,26 @@ async function askForPlans({ client, instance }: Lab): Promise<void> {
     spec: { timeToLive: '1s', object },
   } as KubeObject);
   await until(async () => (await client.get(requestType, key)) === undefined, 'the request to expire');
+}
+
+/** A directory, as either of the accounts that Sources may act as everywhere; the second may do nothing. */
+async function readSources(client: Client): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'wcp360-rbac-'));
+  await chmod(directory, 0o755);
+  await writeFile(join(directory, 'site.yaml'), JSON.stringify(aDomain(tenant, 'declared')), { mode: 0o644 });
+  for (const [serviceAccountName, reason] of [
+    ['source', 'Applied'],
+    ['default', 'ManifestsInvalid'],
+  ] as const) {
+    const name = `as-${serviceAccountName}`;
+    await declareSource(client, { name }, { directory: { path: directory }, serviceAccountName, prune: false });
+    await sourceSays(client, { name }, { reason });
+    const key = { namespace: SYSTEM_NAMESPACE, name };
+    await client.delete(sourceType, key);
+    await until(async () => (await client.get(sourceType, key)) === undefined, `${name} to go`);
+  }
+  await deleteDomain(client, 'declared');
+  await rm(directory, { recursive: true });
 }
 
 /** By hand, twice the same: what is put right is told as an event, and the second time as the same event. */

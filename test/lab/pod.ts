@@ -24,7 +24,7 @@ export interface Container {
 /** The pods that a Deployment or a DaemonSet makes: of one container each. */
 export interface PodSpec {
   readonly containers: readonly [Container];
-  readonly volumes?: readonly { readonly name: string; readonly hostPath: { readonly path: string } }[];
+  readonly volumes?: readonly { readonly name: string; readonly hostPath?: { readonly path: string } }[];
   readonly securityContext?: { readonly runAsUser?: number; readonly runAsGroup?: number };
 }
 
@@ -154,6 +154,7 @@ function volumeMounts({ containers: [container], volumes = [] }: PodSpec, node: 
   return (container.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly }) => {
     const volume = volumes.find((each) => each.name === name);
     if (volume === undefined) throw new Error(`the pod has no volume ${name}`);
+    if (volume.hostPath === undefined) return ['--perms', '1777', '--tmpfs', mountPath];
     return [readOnly === true ? '--ro-bind' : '--bind', join(node, volume.hostPath.path), mountPath];
   });
 }
