@@ -3,7 +3,7 @@ import type { Client } from '#runtime/client/client.ts';
 import type { Writer } from './apply.ts';
 import { ManifestError, type ManifestFault } from './manifest.ts';
 import { isNamespaceUnready, isNotServed, located } from './refusal.ts';
-import type { Target } from './target.ts';
+import { subjectOf, type Target } from './target.ts';
 
 /** How many checks are under way at once. */
 const concurrency = 8;
@@ -11,12 +11,12 @@ const concurrency = 8;
 const standInNamespace = 'default';
 
 /**
- * Has the server check every document by a dry run, so that nothing is written when one of them is wrong.
+ * Has the server check every document by a dry run, so that nothing is written when one of them is wrong, or is there twice.
  * An object whose namespace does not exist yet is checked in a stand-in namespace; where one may not write there, and where its kind comes with the same
  * files, its check is left to the write. Throws ManifestError with the faults of all documents; what is no answer of the server is thrown as it is.
  */
 export async function checkAll(client: Client, targets: readonly Target[], writer: Writer): Promise<void> {
-  const faults: ManifestFault[] = [];
+  const faults: ManifestFault[] = [...twinsAmong(targets)];
   const queue = [...targets];
   const worker = async (): Promise<void> => {
     for (let target = queue.shift(); target !== undefined; target = queue.shift())
@@ -24,6 +24,17 @@ export async function checkAll(client: Client, targets: readonly Target[], write
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
   if (faults.length > 0) throw new ManifestError(faults);
+}
+
+/** Objects that are there twice: which of them counts would be chance. */
+function twinsAmong(targets: readonly Target[]): readonly ManifestFault[] {
+  const objects = Map.groupBy(targets, (target) => `${target.type.group} ${subjectOf(target)}`);
+  return [...objects.values()].flatMap(([first, ...others]) =>
+    others.map((other) => {
+      const { file, line } = first?.manifest.source ?? other.manifest.source;
+      return { source: other.manifest.source, message: `${subjectOf(other)}: is in ${file}:${line}, too` };
+    }),
+  );
 }
 
 async function faultsOf(client: Client, target: Target, writer: Writer): Promise<readonly ManifestFault[]> {

@@ -19,8 +19,8 @@ export interface TargetWorld {
 
 /**
  * Gives each manifest its resource and, where it is namespaced and names none, the namespace; in the order in which they are to be applied.
- * A kind that the server does not know yet counts when the same manifests define it. ManifestError with every kind that nobody knows, every object without
- * a name, and every object that is there twice.
+ * A kind that the server does not know yet counts when the same manifests define it. ManifestError with every kind that nobody knows and every object without
+ * a name.
  */
 export function targetsOf(manifests: readonly Manifest[], { resources, namespace }: TargetWorld): readonly Target[] {
   const known = [...resources, ...manifests.flatMap(definedBy)];
@@ -36,7 +36,6 @@ export function targetsOf(manifests: readonly Manifest[], { resources, namespace
     const placed = type.namespaced && metadata.namespace === undefined ? { ...metadata, namespace } : metadata;
     return [{ manifest, type, object: { ...manifest.object, metadata: placed } }];
   });
-  faults.push(...twinsAmong(targets));
   if (faults.length > 0) throw new ManifestError(faults);
   return targets;
 }
@@ -45,16 +44,6 @@ function faultOf({ object }: Manifest, type: DiscoveredResource | undefined): st
   const { apiVersion, kind, metadata } = object;
   if (type === undefined) return `no matches for kind "${kind}" in version "${apiVersion}"; see wcpctl api-resources`;
   return metadata.name === undefined ? `${kind}: metadata.name: Required value: what is applied has a name` : undefined;
-}
-
-function twinsAmong(targets: readonly Target[]): readonly ManifestFault[] {
-  const objects = Map.groupBy(targets, (target) => `${target.type.group} ${subjectOf(target)}`);
-  return [...objects.values()].flatMap(([first, ...others]) =>
-    others.map((other) => {
-      const { file, line } = first?.manifest.source ?? other.manifest.source;
-      return { source: other.manifest.source, message: `${subjectOf(other)}: is in ${file}:${line}, too` };
-    }),
-  );
 }
 
 /** The resources that a CustomResourceDefinition will make the server serve; as far as it can be read. */
