@@ -20,7 +20,7 @@ import { kubernetesDirectory, noKubernetes } from '#test/lab/kubernetes-programs
 import { memoryDirectory } from '#test/lab/memory-directory.ts';
 import { chart, helmed, kustomized, manifests, modes, packagingProgram } from '#test/lab/packaging.ts';
 import { monitoringKinds, noPackaging, packagingDirectory } from '#test/lab/packaging-programs.ts';
-import { commandOf, podSpecOf, startPod, type LabPod } from '#test/lab/pod.ts';
+import { commandOf, podAddress, podSpecOf, startPod, type LabPod } from '#test/lab/pod.ts';
 import { run } from '#test/lab/run.ts';
 import { tenantFiles } from '#test/lab/tenant-files.ts';
 import { aDomain, declareSite, declareStaticSite, declareTenant } from '#test/lab/tenants.ts';
@@ -241,7 +241,7 @@ void t.test(
   async (t) => {
     const lab = await startLab(t);
     const objects = await install(lab, 'operator');
-    const addresses = ['127.36.0.1', '127.36.0.2'];
+    const addresses = [podAddress(), podAddress()];
     const pods = await Promise.all(addresses.map(async (address) => await startController(lab, objects, address)));
     t.teardown(async () => await Promise.all(pods.map(async (pod) => await pod.stop())));
     const ask = async (address: string, path: string): Promise<Response> =>
@@ -285,7 +285,7 @@ async function prepareNode(lab: Lab, name: string): Promise<string> {
   const node = await mkdtemp(join(await memoryDirectory(), 'wcp360-node-'));
   const settings = join(node, 'etc/wcp360');
   for (const path of [settings, join(node, 'srv/wcp360')]) await mkdir(path, { recursive: true });
-  await chmod(join(node, 'srv/wcp360'), 0o711);
+  for (const path of [node, join(node, 'srv/wcp360')]) await chmod(path, 0o711);
   const guide = await readFile(join(import.meta.dirname, '../../docs/guides/kubernetes.md'), 'utf8');
   const kubeconfig = /```yaml\n(apiVersion: v1\nkind: Config\n[^`]*)```/.exec(guide)?.[1] ?? '';
   await writeFile(join(settings, 'agent.kubeconfig'), kubeconfig.replace('https://API:6443', kubernetes.url));
@@ -299,9 +299,9 @@ void t.test('an agent as in its pod, beside a controller as in its own, serves s
   const lab = await startLab(t);
   const { client } = lab;
   const objects = await install(lab, 'operator');
-  const [node, address, port] = [await prepareNode(lab, 'web1'), '127.36.0.3', await freePort()];
+  const [node, address, port] = [await prepareNode(lab, 'web1'), podAddress(), await freePort()];
   const pods = [
-    await startController(lab, objects, '127.36.0.4'),
+    await startController(lab, objects, podAddress()),
     await startPod({
       spec: podSpecOf(theOnly(objects, 'DaemonSet')),
       fields: { 'spec.nodeName': 'web1', 'status.podIP': address },

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { builtPrograms } from './built-programs.ts';
@@ -52,6 +54,11 @@ export function commandOf(
   return { argv: [...container.command, ...container.args].map(expanded), env };
 }
 
+/** An address of its own, as a pod has, on loopback: programs of two runs at once have the same ports. */
+export function podAddress(): string {
+  return ['127', ...Array.from({ length: 3 }, () => 1 + Math.floor(Math.random() * 254))].join('.');
+}
+
 export interface PodOptions {
   readonly spec: PodSpec;
   readonly fields: PodFields;
@@ -80,7 +87,7 @@ export async function startPod(options: PodOptions): Promise<LabPod> {
   const { argv, env } = commandOf(spec, fields);
   const directory = await mkdtemp(join(tmpdir(), 'wcp360-pod-'));
   const mounts = [
-    ...['--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', '--unshare-pid'],
+    ...['--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', '--unshare-pid', '--as-pid-1'],
     ...['/usr/local/lib', '/run', '/srv', '/tmp'].flatMap((path) => ['--tmpfs', path]),
     ...(await refilled('/etc')),
     ...(await programMounts()),
@@ -88,17 +95,17 @@ export async function startPod(options: PodOptions): Promise<LabPod> {
     ...volumeMounts(spec, node),
   ];
   const server = account === undefined ? {} : serverVariables(account.url);
-  const child = spawn('/usr/bin/bwrap', [...mounts, ...rightsOf(spec), ...argv], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = spawn('/usr/bin/bwrap', ['--info-fd', '3', ...mounts, ...rightsOf(spec), ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...env, ...options.env, ...server, PATH: '/usr/sbin:/usr/bin' },
-    // bubblewrap waits for the program, and hands no signal on to it.
-    detached: true,
   });
   let log = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (log += part.toString()));
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (part: Buffer) => (log += part.toString()));
   const ended = new Promise((resolve) => child.on('close', resolve));
+  const pid = await firstProcess(child.stdio[3] as Readable);
+  // bubblewrap waits for the first process of the container, and hands no signal on to it.
   const end = (signal: NodeJS.Signals): void => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal);
+    if (child.exitCode === null && child.signalCode === null) process.kill(pid, signal);
   };
   const onExit = (): void => end('SIGKILL');
   process.on('exit', onExit);
@@ -111,6 +118,12 @@ export async function startPod(options: PodOptions): Promise<LabPod> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** With which all others of the container end. */
+async function firstProcess(info: Readable): Promise<number> {
+  const { 'child-pid': pid } = JSON.parse(await text(info)) as { readonly 'child-pid': number };
+  return pid;
 }
 
 /** Where an installation has them, and so the image. */
@@ -160,7 +173,9 @@ function volumeMounts({ containers: [container], volumes = [] }: PodSpec, node: 
 }
 
 function rightsOf({ containers: [container], securityContext = {} }: PodSpec): readonly string[] {
-  if (container.securityContext?.privileged === true) return ['--cap-add', 'ALL', '--'];
+  // The /proc of bubblewrap is masked, as that of a container is that is not privileged.
+  if (container.securityContext?.privileged === true)
+    return ['--cap-add', 'ALL', '--', 'unshare', '--mount-proc', '--'];
   const { runAsUser = 0, runAsGroup = 0 } = securityContext;
   const user = [`--reuid=${runAsUser}`, `--regid=${runAsGroup}`, '--clear-groups'];
   return ['--', 'setpriv', ...user, '--no-new-privs', '--bounding-set=-all', '--'];
