@@ -9,7 +9,7 @@ import { startLabServer } from '#test/lab/api-server.ts';
 import type { LabAnswer } from '#test/lab/lab-api.ts';
 
 const store = openMemoryStore();
-// History before the server began is history that its cache does not have.
+// What the store forgot before the server began is history that its cache does not have.
 await store.commit({
   if: [],
   put: [
@@ -21,6 +21,7 @@ await store.commit({
 });
 for (let count = 0; count < 5; count += 1)
   await store.commit({ if: [], put: [{ key: '/elsewhere', value: Buffer.from(String(count)) }] });
+await store.compact(await store.currentRevision());
 const lab = await startLabServer({ store });
 t.teardown(async () => {
   await lab.stop();
