@@ -1,4 +1,4 @@
-import { readFile, rename, symlink } from 'node:fs/promises';
+import { rename, symlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { serving } from '#test/lab/serving.ts';
 import { sendRaw, type Visit } from '#test/lab/visit.ts';
 import type { TenantHost } from '#test/lab/tenant-host.ts';
 import type { Attack } from './attack.ts';
-import { canary, soon, type SiteGround, type Tenant } from './ground.ts';
+import { canary, soon, textSoFar, type SiteGround, type Tenant } from './ground.ts';
 
 type SiteAttack = Attack<SiteGround>;
 type Against = SiteAttack['against'];
@@ -399,7 +399,7 @@ const strings: readonly SiteAttack[] = [
       const authorization = `Basic ${Buffer.from('x\n192.0.2.1 forged:pw').toString('base64')}`;
       await ground.http('files.alpha.test', '/index.html', { headers: { authorization } });
       const path = join(ground.directory, 'tenants/alpha/logs/files.access.log');
-      const line = await soon(async () => /^.*forged.*$/m.exec(await readFile(path, 'utf8'))?.[0]);
+      const line = await soon(async () => /^.*forged.*$/m.exec(textSoFar(path))?.[0]);
       return line?.startsWith('192.0.2.1') === true ? line : undefined;
     },
   },

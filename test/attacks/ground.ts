@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '#runtime/client/client.ts';
 import type { TenantFiles } from '#test/lab/tenant-files.ts';
@@ -62,6 +63,11 @@ export async function soon<T>(look: () => Promise<T | undefined>): Promise<T | u
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** What stands in a file; nothing as long as nobody wrote it. */
+export function textSoFar(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
 let scripts = 0;

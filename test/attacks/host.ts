@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import type { Host } from '#runtime/host/host.ts';
-import { canary, soon } from './ground.ts';
+import { canary, soon, textSoFar } from './ground.ts';
 import type { Attack } from './attack.ts';
 
 type HostAttack = Attack<HostGround>;
@@ -53,7 +53,7 @@ async function saidBy({ host, own }: HostGround, script: string, logPath = `${ow
   const command = ['/bin/sh', '-c', `${script}; echo ${lastWord}; exec sleep 60`];
   const unit = { name: 'attack', command, uid, gid: uid, logPath, restart: 'never' } as const;
   const isStarted = await unlessRefused(host.services.start(unit, never).then(() => true));
-  if (isStarted === true) await soon(async () => readFileSync(logPath, 'utf8').includes(lastWord) || undefined);
+  if (isStarted === true) await soon(async () => textSoFar(logPath).includes(lastWord) || undefined);
   await host.services.stop('attack', never);
   return readFileSync(logPath, 'utf8');
 }

@@ -1,10 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Site, SiteServe } from '#runtime/drivers/nginx/index.ts';
 import { serving } from '#test/lab/serving.ts';
 import type { FrontLab } from '#test/runtime/drivers/front-lab.ts';
 import type { Attack } from './attack.ts';
-import { soon } from './ground.ts';
+import { soon, textSoFar } from './ground.ts';
 
 type RecordAttack = Attack<FrontLab>;
 
@@ -21,10 +20,6 @@ async function neighbours(lab: FrontLab, record: Partial<Site>): Promise<string 
   lab.file('public/index.html', 'page of zoo', 'zoo');
   const body = await visited(lab, record);
   return body === 'page of zoo' ? body : undefined;
-}
-
-function tells(path: string, word: string): boolean {
-  return existsSync(path) && readFileSync(path, 'utf8').includes(word);
 }
 
 const base = ({ root }: FrontLab, tenant: string): string => `${root}/tenants/${tenant}/domains/shop`;
@@ -64,7 +59,7 @@ export const recordAttacks: readonly RecordAttack[] = [
       );
       await visited(lab, { accessLog: elsewhere }, '/told-where');
       // The other one tells of requests that came before, too.
-      const log = await soon(async () => [elsewhere, other].find((path) => tells(path, '/told-where')));
+      const log = await soon(async () => [elsewhere, other].find((path) => textSoFar(path).includes('/told-where')));
       return log === elsewhere ? log : undefined;
     },
   },
