@@ -8,8 +8,14 @@ import type { SourceTools } from './source/tools.ts';
 import { createTurns } from './source/turns.ts';
 import { createUidsDriver } from './uid-claim/uids-driver.ts';
 
+/** Four heartbeats of an agent, as Kubernetes waits for a node. */
+const defaultHostGraceMs = 40_000;
+
 /** What cluster controllers need of each other. One value for all of them: drivers that are shared keep one snapshot. */
-export function createClusterParts<W extends ClusterWorld>(tools: SourceTools): ClusterParts<W> {
+export function createClusterParts<W extends ClusterWorld>(
+  tools: SourceTools,
+  { hostGraceMs = defaultHostGraceMs }: { readonly hostGraceMs?: number | undefined } = {},
+): ClusterParts<W> {
   const turns = createTurns();
   return {
     disposal: (kind) => createDisposalDriver<W>(kind),
@@ -20,5 +26,7 @@ export function createClusterParts<W extends ClusterWorld>(tools: SourceTools): 
     sources: createSourcesDriver<W>(tools, turns),
     areSourcesCrowded: turns.isCrowded,
     now: () => tools.clock.now(),
+    uptimeMs: () => performance.now(),
+    hostGraceMs,
   };
 }

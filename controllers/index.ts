@@ -3,6 +3,7 @@ import type { AnyController } from '#runtime/manager/controller.ts';
 import type { ClusterParts, ClusterWorld, HostParts, HostWorld } from './parts.ts';
 import { createDomainClusterController } from './domain/cluster.ts';
 import { createDomainHostController } from './domain/host.ts';
+import { createHostClusterController } from './host/cluster.ts';
 import { createHostnameClaimClusterController } from './hostname-claim/cluster.ts';
 import { createPackageClusterController } from './package/cluster.ts';
 import { createRetainedDataHostController } from './retained-data/host.ts';
@@ -15,6 +16,7 @@ import { createUidClaimClusterController } from './uid-claim/cluster.ts';
 export function createClusterControllers<W extends ClusterWorld>(parts: ClusterParts<W>): readonly AnyController<W>[] {
   return [
     createDomainClusterController(parts),
+    createHostClusterController(parts),
     createHostnameClaimClusterController(parts),
     createPackageClusterController(parts),
     createSourceClusterController(parts),

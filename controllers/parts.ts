@@ -56,6 +56,10 @@ export interface ClusterParts<W> {
   readonly areSourcesCrowded: (namespace: string) => boolean;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Milliseconds by a clock that nobody can set. */
+  readonly uptimeMs: () => number;
+  /** An agent that was not heard of for so long is silent. */
+  readonly hostGraceMs: number;
 }
 
 /** What the front serves for a hostname at the moment. */

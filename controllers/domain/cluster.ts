@@ -1,16 +1,21 @@
-import { roleBindingKind, roleKind, secretKind } from '#schemas/meta/builtin.ts';
+import { clusterRoleKind, roleBindingKind, roleKind, secretKind } from '#schemas/meta/builtin.ts';
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
+import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
+import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { defineController, type Watch } from '#runtime/manager/controller.ts';
+import { defineController, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
+import { hostOfRole } from '#controllers/host-rights.ts';
+import { domainsByKeepingHost, leavingDomainsOn } from '#controllers/kept-data.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
-import { desiredClaims, desiredRights } from './cluster/desired.ts';
+import { createDepartureDriver } from './cluster/departure-driver.ts';
+import { desiredClaims, desiredKept, desiredRights } from './cluster/desired.ts';
 import { gatherDomainCluster, isPlaceable } from './cluster/gather.ts';
 import type { DomainClusterInputs } from './cluster/inputs.ts';
 import { domainClusterStatus } from './cluster/status.ts';
@@ -22,6 +27,10 @@ export type DomainClusterDrivers<W> = {
   readonly claims: DriverOf<ReadonlyMap<string, string>, W>;
   /** Role and RoleBinding for the Secrets that the Domain refers to. */
   readonly objects: DriverOf<Children, W>;
+  /** RetainedData: what tells of the files that a deleted Domain leaves. It stays when the Domain goes. */
+  readonly kept: DriverOf<Children, W>;
+  /** Whether the host is done with a deleted Domain. */
+  readonly departure: DriverOf<boolean, W>;
 };
 
 const BY_HOSTNAME = 'hostname';
@@ -38,6 +47,14 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
       fieldManager: 'wcp360-domain-rights',
       kinds: [roleKind, roleBindingKind],
     }),
+    kept: createObjectsDriver({
+      name: 'domain-kept',
+      fieldManager: 'wcp360-domain-kept',
+      kinds: [retainedDataKind],
+      // It goes when the host has handed the files back, or purged them.
+      leavesUnwanted: true,
+    }),
+    departure: createDepartureDriver(),
   };
   return defineController<typeof domainKind, W, DomainClusterDrivers<W>, DomainClusterInputs>({
     name: 'domain.cluster',
@@ -54,24 +71,42 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
         index: { name: BY_ANCESTOR, valuesOf: (domain) => [...new Set(hostnamesOf(domain).flatMap(ancestorsOf))] },
       },
       { kind: domainKind, index: { name: BY_SECRET, valuesOf: secretKeysOf } },
+      domainsByKeepingHost,
     ],
     gather: (domain, cache) => gatherDomainCluster(domain, cache, judgeHostname),
     desired: (domain, inputs) => ({
       claims: desiredClaims(inputs),
       objects: childrenOf(desiredRights(domain, inputs)),
+      kept: drivers.kept.nothing,
+      departure: false,
     }),
-    // The names stay the tenant's until nothing serves them any more: the next owner must not find the former one's site.
-    afterDeletion: (domain) =>
-      domain.status?.host !== undefined && domain.metadata.finalizers?.includes(FINALIZERS.host) === true
-        ? { pending: { reason: 'Deleting', message: 'The host takes the site down first.' } }
-        : { claims: drivers.claims.nothing, objects: drivers.objects.nothing },
+    afterDeletion: (domain, inputs) => afterDeletion(domain, inputs),
     status: domainClusterStatus,
   });
+}
+
+/** The names stay the tenant's, and the agent its rights, until nothing serves them any more: the next owner must not find the former one's site. */
+function afterDeletion<W>(
+  domain: Domain,
+  inputs: DomainClusterInputs | undefined,
+): Desired<DomainClusterDrivers<W>> | Pending {
+  const isOnHost = domain.status?.host !== undefined && domain.metadata.finalizers?.includes(FINALIZERS.host) === true;
+  if (!isOnHost) return { claims: new Map(), objects: new Map(), kept: new Map(), departure: false };
+  if (inputs === undefined || inputs.isHostLost) {
+    return { pending: { reason: 'Deleting', message: 'The host takes the site down first.' } };
+  }
+  return {
+    claims: desiredClaims(inputs),
+    objects: childrenOf(desiredRights(domain, inputs)),
+    kept: childrenOf(desiredKept(domain, inputs)),
+    departure: true,
+  };
 }
 
 function watchesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']): readonly Watch[] {
   return [
     { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(domainKind, tenant.metadata.name)) },
+    { kind: hostKind, keysOf: (host, cache) => keysOf(strandedOn(host as Host, cache)) },
     {
       kind: hostnameClaimKind,
       keysOf: (claim, cache) => {
@@ -79,8 +114,17 @@ function watchesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']): readonly Wa
         return concernedBy(claim as HostnameClaim, ancestorsOf(hostname), cache);
       },
     },
+    {
+      kind: clusterRoleKind,
+      keysOf: ({ metadata }, cache) => keysOf(leavingDomainsOn(hostOfRole(metadata.name) ?? '', cache)),
+    },
     { kind: secretKind, keysOf: (secret, cache) => keysOf(cache.byIndex(domainKind, BY_SECRET, secretKeyOf(secret))) },
   ];
+}
+
+/** Domains of a host that is lost. */
+function strandedOn({ metadata, spec }: Host, cache: Cache): readonly Domain[] {
+  return spec.lost ? cache.list(domainKind).filter(({ status }) => status?.host === metadata.name) : [];
 }
 
 function secretKeyOf(secret: KubeObject): string {

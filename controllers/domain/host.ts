@@ -9,15 +9,13 @@ import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
+import { keptByObject } from '#controllers/kept-data.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
-import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
-import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { desiredPools, desiredTree, treeAfterDeletion } from './host/desired.ts';
 import { gatherDomain } from './host/gather.ts';
 import type { DomainHostInputs } from './host/inputs.ts';
-import { createNotedDriver } from './host/noted-driver.ts';
+import { createKeptDriver, inCharge, noKeeping, type Keeping } from './host/kept-driver.ts';
 import { probeDomain } from './host/probe.ts';
-import { retainedDataOf } from './host/retained.ts';
 import { desiredSites } from './host/sites.ts';
 import { domainHostStatus } from './host/status.ts';
 
@@ -26,21 +24,14 @@ export type DomainHostDrivers<W> = {
   readonly tree: DriverOf<Tree, W>;
   readonly phpFpm: DriverOf<PhpPools, W>;
   readonly nginx: DriverOf<SiteTable, W>;
-  /** RetainedData: stands before anything is taken down, goes once the files are back in place. */
-  readonly kept: DriverOf<Children, W>;
-  /** Whether the RetainedData has taken the files over. */
-  readonly noted: DriverOf<boolean, W>;
+  /** RetainedData: takes the files over before the Domain goes, and goes itself once they are back in place. */
+  readonly kept: DriverOf<Keeping, W>;
 };
 
 /** A Domain on the host that it is placed on: its directory, its PHP, its records in the front. */
 export function createDomainHostController<W extends HostWorld>(parts: HostParts<W>) {
   const { hostName, tree, phpFpm, nginx, probeSite } = parts;
-  const kept = createObjectsDriver<'domain-kept', W>({
-    name: 'domain-kept',
-    fieldManager: 'wcp360-domain-kept',
-    kinds: [retainedDataKind],
-  });
-  const drivers: DomainHostDrivers<W> = { tree, phpFpm, nginx, kept, noted: createNotedDriver() };
+  const drivers: DomainHostDrivers<W> = { tree, phpFpm, nginx, kept: createKeptDriver() };
   return defineController<typeof domainKind, W, DomainHostDrivers<W>, DomainHostInputs>({
     name: 'domain.host',
     kind: domainKind,
@@ -48,16 +39,16 @@ export function createDomainHostController<W extends HostWorld>(parts: HostParts
     finalizerSetBy: 'placement',
     drivers,
     watches: domainHostWatches,
+    indexes: [keptByObject],
     concerns: (domain) => domain.status?.host === hostName,
     gather: (domain, cache) => gatherDomain(hostName, domain, cache),
     desired: (domain, inputs) => ({
       tree: desiredTree(domain, inputs),
       phpFpm: desiredPools(domain, inputs),
       nginx: desiredSites(domain, inputs),
-      kept: kept.nothing,
-      noted: false,
+      kept: noKeeping,
     }),
-    afterDeletion: (domain, inputs) => afterDeletion(hostName, domain, inputs),
+    afterDeletion: (domain, inputs) => afterDeletion(domain, inputs),
     driftPolicy: (domain) => domain.spec.drift,
     status: domainHostStatus,
     probe: (domain, inputs, world, signal) => probeDomain(domain, inputs, { world, probeSite, signal }),
@@ -82,9 +73,11 @@ function domainKeyOf(changed: KubeObject): readonly ObjectKey[] {
   return objectRef.kind === 'Domain' ? [{ namespace: objectRef.namespace, name: objectRef.name }] : [];
 }
 
-/** Nothing is taken down before it is known whose the files are: a tenant that is gone for a moment costs nobody their data. */
+/**
+ * Nothing is taken down before it is known whose the files are: a tenant that is gone for a moment costs nobody their data. A site stops at once; its files
+ * are moved when there is an object that tells of them.
+ */
 function afterDeletion<W>(
-  hostName: string,
   domain: Domain,
   inputs: DomainHostInputs | undefined,
 ): Desired<DomainHostDrivers<W>> | Pending {
@@ -95,10 +88,9 @@ function afterDeletion<W>(
   }
   const isRetained = domain.spec.deletionPolicy === 'Retain';
   return {
-    tree: treeAfterDeletion(domain),
+    tree: isRetained && !inputs.isNoted ? desiredTree(domain, inputs) : treeAfterDeletion(domain),
     phpFpm: new Map(),
     nginx: new Map(),
-    noted: isRetained,
-    kept: childrenOf(isRetained ? [retainedDataOf(domain, hostName, inputs.accountId)] : []),
+    kept: isRetained ? inCharge : noKeeping,
   };
 }

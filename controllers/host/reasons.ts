@@ -1,6 +1,12 @@
 /** Every reason that a Host's condition may carry. */
 export const HOST_REASONS = {
   Serving: 'The agent works and the web front is there.',
+  NotJoined: 'No agent has joined under this name yet.',
+  AgentSilent:
+    'Nothing was heard of the agent for longer than the grace. What the host serves goes on, new tenants go elsewhere, and nothing is deleted.',
+  Lost: 'A person declared the machine gone for good (spec.lost); its tenants are placed elsewhere.',
+  TenantsLeft: 'The Host is being deleted and waits for tenants that are still on it.',
+  ApplyFailed: 'The rights of the agent could not be written; it is tried again.',
   FrontMissing: 'The web front is not installed.',
   LimitsEnforced: 'Limits of processor time, memory and processes hold.',
   LimitsNotEnforced: 'The host runs its daemons in a way that enforces no limits (a private instance or a container).',

@@ -2,6 +2,7 @@ import { apiVersionOf } from '#schemas/meta/kind.ts';
 import { isAccountUid } from '#schemas/meta/names.ts';
 import { mergeConditions, type ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { formatBytes } from '#schemas/meta/quantity.ts';
 import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import type { HostCapabilities } from '#runtime/host/host.ts';
 
@@ -20,23 +21,27 @@ export interface HostFacts {
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 
-/** The Host object that an agent applies when it joins: nothing of `spec`, which belongs to people. */
-export function hostObject(facts: HostFacts): KubeObject {
-  return { apiVersion: apiVersionOf(hostKind), kind: hostKind.kind, metadata: { name: facts.name }, spec: {} };
+/** What a status is applied to: nothing of `spec`, which belongs to people. */
+export function hostReference(name: string): KubeObject {
+  return { apiVersion: apiVersionOf(hostKind), kind: hostKind.kind, metadata: { name } };
 }
 
 /** The status that the agent applies whenever its facts change; equal facts give an equal status. `now` is RFC 3339. */
 export function hostStatus(facts: HostFacts, present: Host | undefined, now: string): NonNullable<Host['status']> {
   const { capabilities, services } = facts;
-  const { front, nginxVersion, phpVersions, takenUids } = capabilities;
-  const stated = [readyOf(capabilities), limitsOf(services.limitsEnforced)].map((condition) => ({
+  const { front, nginxVersion, phpVersions, size, takenUids } = capabilities;
+  const stated = [servingOf(capabilities), limitsOf(services.limitsEnforced)].map((condition) => ({
     ...condition,
     observedGeneration: present?.metadata.generation ?? 1,
   }));
   return {
-    observedGeneration: present?.metadata.generation ?? 1,
     agentVersion: facts.agentVersion,
     root: facts.root,
+    capacity: {
+      cpu: String(size.processors),
+      memory: formatBytes(size.memoryBytes),
+      storage: formatBytes(size.storageBytes),
+    },
     capabilities: {
       phpVersions: [...phpVersions],
       ...(nginxVersion === undefined ? {} : { nginxVersion }),
@@ -51,10 +56,10 @@ export function hostStatus(facts: HostFacts, present: Host | undefined, now: str
   };
 }
 
-function readyOf(capabilities: HostCapabilities): Statement {
+function servingOf(capabilities: HostCapabilities): Statement {
   return capabilities.nginxVersion === undefined
-    ? { type: 'Ready', status: 'False', reason: 'FrontMissing', message: 'nginx is not installed on this host.' }
-    : { type: 'Ready', status: 'True', reason: 'Serving', message: 'The agent works and the web front is there.' };
+    ? { type: 'Serving', status: 'False', reason: 'FrontMissing', message: 'nginx is not installed on this host.' }
+    : { type: 'Serving', status: 'True', reason: 'Serving', message: 'The web front is there.' };
 }
 
 function limitsOf(isEnforced: boolean): Statement {

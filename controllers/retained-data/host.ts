@@ -7,6 +7,7 @@ import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Outcome, type StatusPatch } from '#runtime/manager/controller.ts';
+import { keptByObject, keptForObject } from '#controllers/kept-data.ts';
 import type { DriverOf, Fate, HostParts } from '#controllers/parts.ts';
 
 /** In the order of creation. */
@@ -15,9 +16,6 @@ export type RetainedDataDrivers<W> = {
   /** Deletes the object itself when its time is over. */
   readonly disposal: DriverOf<Fate, W>;
 };
-
-/** RetainedData by the object that it belonged to. */
-const BY_OBJECT = 'object';
 
 /** What becomes of kept data. */
 export interface RetainedDataInputs {
@@ -36,7 +34,7 @@ export function createRetainedDataHostController<W>({ hostName, tree, disposal, 
     finalizer: FINALIZERS.host,
     finalizerSetBy: 'loop',
     drivers,
-    indexes: [{ kind: retainedDataKind, index: { name: BY_OBJECT, valuesOf: objectsOf } }],
+    indexes: [keptByObject],
     watches: [{ kind: domainKind, keysOf: keptOf }],
     concerns: (kept) => kept.spec.host === hostName,
     gather: (kept, cache) => ({ object: objectOf(kept, cache), isExpired: expiryMsOf(kept) <= now() }),
@@ -70,14 +68,9 @@ function expiryMsOf(kept: RetainedData): number {
   return kept.spec.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(kept.spec.expiresAt);
 }
 
-function objectsOf(kept: KubeObject): readonly string[] {
-  const { kind, namespace, name } = (kept as RetainedData).spec.objectRef;
-  return [`${kind}/${namespace}/${name}`];
-}
-
 function keptOf(domain: KubeObject, cache: Cache): readonly ObjectKey[] {
-  const object = `Domain/${domain.metadata.namespace ?? ''}/${domain.metadata.name}`;
-  return cache.byIndex(retainedDataKind, BY_OBJECT, object).map((kept) => ({ name: kept.metadata.name }));
+  const { namespace = '', name } = domain.metadata;
+  return keptForObject({ kind: 'Domain', namespace, name }, cache).map((kept) => ({ name: kept.metadata.name }));
 }
 
 function retainedDataStatus(

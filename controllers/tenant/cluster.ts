@@ -1,8 +1,9 @@
-import { namespaceKind, resourceQuotaKind, roleBindingKind } from '#schemas/meta/builtin.ts';
+import { clusterRoleKind, namespaceKind, resourceQuotaKind, roleBindingKind } from '#schemas/meta/builtin.ts';
+import { isTrue } from '#schemas/meta/conditions.ts';
 import { FINALIZERS, LABELS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
-import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { packageKind } from '#schemas/v1alpha1/package.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import { uidClaimKind, type UIDClaim } from '#schemas/v1alpha1/uid-claim.ts';
@@ -10,6 +11,7 @@ import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, type Watch } from '#runtime/manager/controller.ts';
 import { heldBy, heldUidIndexes, heldUnder } from '#controllers/held-uids.ts';
+import { hostOfRole, TENANTS_BY_HOST, tenantsByHost } from '#controllers/host-rights.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
@@ -17,7 +19,6 @@ import { childrenAfterDeletion, desiredChildren } from './cluster/desired.ts';
 import { gatherTenantCluster, isPlaceable } from './cluster/gather.ts';
 import type { TenantClusterInputs } from './cluster/inputs.ts';
 import { BY_PARENT } from './cluster/parent.ts';
-import { tenantsByHost } from './cluster/placement.ts';
 import { tenantClusterStatus } from './cluster/status.ts';
 
 /** What a Tenant is made of in the API. */
@@ -26,6 +27,11 @@ export type TenantClusterDrivers<W> = {
   /** Namespace, ResourceQuota, RoleBindings. */
   readonly objects: DriverOf<Children, W>;
 };
+
+/** Tenants without a host, by the one that was chosen, and all of them. No host has these names. */
+const BY_NEXT_HOST = 'nextHost';
+const UNPLACED = '*';
+const NO_HOST = '';
 
 const CHILD_KINDS = [namespaceKind, resourceQuotaKind, roleBindingKind] as const;
 
@@ -44,7 +50,8 @@ export function createTenantClusterController<W extends ClusterWorld>({ uids }: 
     drivers,
     watches: tenantClusterWatches,
     indexes: [
-      { kind: tenantKind, index: tenantsByHost },
+      tenantsByHost,
+      { kind: tenantKind, index: { name: BY_NEXT_HOST, valuesOf: nextHostsOf } },
       { kind: tenantKind, index: { name: BY_PARENT, valuesOf: parentNameOf } },
       ...heldUidIndexes,
     ],
@@ -59,6 +66,18 @@ export function createTenantClusterController<W extends ClusterWorld>({ uids }: 
     }),
     status: tenantClusterStatus,
   });
+}
+
+/** Of a host that is there for nobody, or was not until now: its tenants say so, and go elsewhere when it is lost. */
+function stranded({ metadata, spec, status }: Host, cache: Cache): readonly Tenant[] {
+  const isThere = !spec.lost && isTrue(status?.conditions, 'Ready');
+  return isThere ? [] : cache.byIndex(tenantKind, TENANTS_BY_HOST, metadata.name);
+}
+
+/** Where a tenant goes that is nowhere yet. */
+function nextHostsOf(tenant: KubeObject): readonly string[] {
+  const { host, nextHost } = (tenant as Tenant).status ?? {};
+  return host === undefined ? [UNPLACED, ...(nextHost === undefined ? [] : [nextHost])] : [];
 }
 
 function parentNameOf(tenant: KubeObject): readonly string[] {
@@ -77,9 +96,16 @@ const tenantClusterWatches: readonly Watch[] = [
   {
     kind: hostKind,
     keysOf: (host, cache) => [
-      ...keysOf(cache.list(tenantKind).filter((tenant) => tenant.status?.host === undefined)),
+      ...keysOf(cache.byIndex(tenantKind, BY_NEXT_HOST, UNPLACED)),
+      ...keysOf(stranded(host as Host, cache)),
       ...heldBy(host).map(({ tenant }) => ({ name: tenant })),
     ],
+  },
+  // The host that was chosen has been given what it needs.
+  {
+    kind: clusterRoleKind,
+    keysOf: ({ metadata }, cache) =>
+      keysOf(cache.byIndex(tenantKind, BY_NEXT_HOST, hostOfRole(metadata.name) ?? NO_HOST)),
   },
   { kind: domainKind, keysOf: (domain, cache) => leavingTenantOf(domain, cache) },
 ];

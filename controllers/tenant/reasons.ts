@@ -2,7 +2,9 @@
 export const TENANT_REASONS = {
   Ready: 'The tenant has its namespace, its user id and its place on a host.',
   Accepted: 'Package, limits and namespace are the tenant’s.',
-  Placed: 'A host is chosen.',
+  Placed: 'The tenant has a host.',
+  Placing: 'A host is chosen, and its agent is being given what it needs.',
+  HostSilent: 'Nothing is heard of the agent of the tenant’s host.',
   PackageNotFound: 'The package named does not exist.',
   NoDefaultPackage: 'No package is named, and none is the default.',
   ParentNotFound: 'The reseller named does not exist.',
@@ -11,7 +13,7 @@ export const TENANT_REASONS = {
   NamespaceTaken: 'A namespace of this name exists and does not carry the tenant’s label.',
   NamespaceTerminating: 'The namespace is being deleted; it is made again afterwards.',
   NoHost:
-    'No host takes the tenant: all are out of service, lack the labels asked for, or use its name for an account of their own.',
+    'No host takes the tenant: all are out of service or full, lack the labels asked for, or use its name or number for an account of their own.',
   UidsExhausted: 'No user id is free.',
   QuotaPending: 'The server is counting what is in the namespace, and takes nothing new meanwhile.',
   UidClaiming: 'A user id is being claimed, or exchanged for the one that the tenant’s files carry.',

@@ -22,6 +22,7 @@ const SOURCE_ACCOUNTS = ['default', 'source'] as const;
 const WITH_STATUS_OF_LEADER = [
   'domains',
   'hostnameclaims',
+  'hosts',
   'packages',
   'planrequests',
   'sources',
@@ -29,6 +30,9 @@ const WITH_STATUS_OF_LEADER = [
   'uidclaims',
 ];
 const RBAC = 'rbac.authorization.k8s.io';
+const RBAC_KINDS = ['clusterrolebindings', 'clusterroles', 'rolebindings', 'roles'];
+/** Of roles that every agent has, cluster-wide and in single namespaces. */
+const AGENT = 'wcp360-agent';
 
 /** Roles by file name, least privilege per program: test/cluster/rbac.test.ts proves that each right is used. The server needs none: it is what asks. */
 export function rbacManifests(kinds: readonly FoundKind[]): ReadonlyMap<string, readonly object[]> {
@@ -48,6 +52,7 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
       ours(plurals, FOLLOW),
       ours(['domains', 'sources', 'tenants'], ['patch']),
       ours(['hostnameclaims'], [...APPLY, 'delete']),
+      ours(['retaineddata'], ['get', ...APPLY]),
       ours(['uidclaims'], ['create', 'delete']),
       ours(['planrequests'], ['delete']),
       ours(WITH_STATUS_OF_LEADER.map(statusOf), ['patch']),
@@ -56,42 +61,49 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
       { apiGroups: [''], resources: ['namespaces', 'resourcequotas'], verbs: [...READ, ...APPLY, 'delete'] },
       // Metadata only, to see a rotation; `get` so that it may pass on the right to read the very Secrets that a Domain names.
       { apiGroups: [''], resources: ['secrets'], verbs: READ },
-      { apiGroups: [RBAC], resources: ['roles', 'rolebindings'], verbs: [...READ, ...APPLY, 'delete'] },
-      // What an owner may do the controller may not; what an agent may do there it may.
-      { apiGroups: [RBAC], resources: ['clusterroles'], verbs: ['bind'], resourceNames: ['wcp360-tenant-owner'] },
+      { apiGroups: [RBAC], resources: RBAC_KINDS, verbs: [...READ, ...APPLY, 'delete'] },
+      // What an owner may do, and every agent, the controller may not; what it gives to one agent alone it may itself.
+      {
+        apiGroups: [RBAC],
+        resources: ['clusterroles'],
+        verbs: ['bind'],
+        resourceNames: ['wcp360-tenant-owner', AGENT],
+      },
+      { apiGroups: [RBAC], resources: ['roles'], verbs: ['bind'], resourceNames: [AGENT] },
+      ours(['hosts'], ['get', 'patch']),
+      ours(['retaineddata'], ['delete']),
+      ours(['retaineddata/status'], ['patch']),
       // Sources act as an account of their own. Other names are for an administrator to allow, namespace by namespace.
       { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'], resourceNames: SOURCE_ACCOUNTS },
       events(),
     ]),
     {
       ...role('wcp360-controller', 'wcp360-system'),
-      rules: [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update'] }],
+      rules: [
+        {
+          apiGroups: ['coordination.k8s.io'],
+          resources: ['leases'],
+          verbs: [...READ, 'create', 'update', 'patch', 'delete'],
+        },
+      ],
     },
     ...bindings('wcp360-controller', 'controller'),
   ];
 }
 
+/** What is an agent's own (its host, its tenants, what it keeps) the leader gives to each. */
 function agentRoles(): readonly object[] {
   return [
-    clusterRole(
-      'wcp360-agent',
-      'What every agent may do everywhere: read, and speak of its own host and of what it keeps.',
-      [
-        ours(['domains', 'hosts', 'planrequests', 'retaineddata', 'tenants'], FOLLOW),
-        ours(['hosts'], ['get', ...APPLY]),
-        ours(['retaineddata'], ['get', ...APPLY, 'delete']),
-        ours(['tenants'], ['patch']),
-        ours(['hosts', 'retaineddata', 'tenants'].map(statusOf), ['patch']),
-        events(),
-      ],
-    ),
+    clusterRole(AGENT, 'What every agent may do everywhere: read.', [
+      ours(['domains', 'hosts', 'planrequests', 'retaineddata', 'tenants'], FOLLOW),
+    ]),
     clusterRole(
       'wcp360-agent-tenant',
       'What the agent of a tenant’s host may do in the tenant’s namespace; bound there by placement.',
-      [ours(['domains'], ['patch']), ours(['domains', 'planrequests'].map(statusOf), ['patch'])],
+      [ours(['domains'], ['patch']), ours(['domains', 'planrequests'].map(statusOf), ['patch']), events()],
     ),
     {
-      ...role('wcp360-agent', 'wcp360-system'),
+      ...role(AGENT, 'wcp360-system'),
       rules: [
         // Plans for objects without a namespace are asked for in the system's.
         ours(['planrequests/status'], ['patch']),
@@ -99,6 +111,8 @@ function agentRoles(): readonly object[] {
         { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
       ],
     },
+    // Events of objects without a namespace stand there.
+    { ...role(AGENT, 'default'), rules: [events()] },
   ];
 }
 

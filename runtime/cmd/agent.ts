@@ -5,7 +5,10 @@ import type { HostWorld } from '#controllers/parts.ts';
 import { createStoreGuard } from '#controllers/host/store-guard.ts';
 import { tellUids } from '#controllers/host/uid-teller.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
+import { hostLeaseOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
+import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { loadConfig } from '#runtime/config/load.ts';
@@ -18,13 +21,16 @@ import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import { openLocalHost, type LocalHost } from '#runtime/host/local/open-local-host.ts';
 import { createEventRecorder } from '#runtime/manager/event-recorder.ts';
-import { startManager } from '#runtime/manager/manager.ts';
+import { startHeartbeat, type Heartbeat } from '#runtime/manager/heartbeat.ts';
+import { kindId } from '#runtime/manager/informer-cache.ts';
+import { startManager, type ManagerOptions } from '#runtime/manager/manager.ts';
 import type { RemovalGuard } from '#runtime/manager/removal-guard.ts';
 import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
-import { joinCluster } from './agent/join.ts';
 import { keepHouse } from './agent/keep-house.ts';
+import { machineIdentity } from './agent/machine-identity.ts';
 import { prepareHost } from './agent/prepare-host.ts';
+import { registerHost, type Registration } from './agent/register.ts';
 import { secretReader } from './agent/secret-reader.ts';
 import { connect } from './connect.ts';
 import type { ProgramArgs } from './flags.ts';
@@ -56,12 +62,13 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   const secrets = secretReader(client);
   await startWaker({ host, secrets, log, idleMs: phpIdleMs }, signal);
   await startFront(host, front, signal);
-  await joinCluster({ client, host, hostName: config.hostName, log, signal });
+  const { hostName } = config;
+  const heartbeat = await join({ client, host, hostName, log, signal });
   const manager = startManager<AgentWorld>({
     client,
-    removals: await storeGuard({ client, host, log, signal }, config.hostName),
+    removals: await storeGuard({ client, host, log, signal }, hostName),
     controllers: createHostControllers<AgentWorld>({
-      hostName: config.hostName,
+      hostName,
       accounts: accountsDriver,
       slices: slicesDriver,
       tree: treeDriver,
@@ -75,19 +82,39 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
     log,
     metrics,
     signal,
-    identity: `host/${config.hostName}`,
-    hostSelector: { host: config.hostName },
-    planRequests: { kind: planRequestKind, leads: false, systemNamespace: 'wcp360-system', place: placedPreview },
+    identity: `host/${hostName}`,
+    hostSelector: { host: hostName },
+    scopes: scopesOf(hostName),
+    planRequests: { kind: planRequestKind, leads: false, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
   });
-  const telling = { client, host, hostName: config.hostName, cache: manager.cache, clock: systemClock, log, signal };
+  const telling = { client, host, hostName, cache: manager.cache, clock: systemClock, log, signal };
   void manager.synced.then(async () => await tellUids(telling)).catch(() => undefined);
   health.readyAfter(manager.synced);
   resyncOnSignal(() => manager.resync(), signal);
   await keepHouse({ host, log, signal });
-  await manager.ended;
+  // Who finds another machine under the name stops at once; the services go on.
+  await Promise.race([manager.ended, heartbeat.ended.then(async () => await manager.ended)]);
   await client.close();
   host.close();
   return 0;
+}
+
+/** Nothing is done, or said, in the name of a host before it is this machine's alone. */
+async function join(registration: Registration): Promise<Heartbeat> {
+  const { client, host, hostName, log, signal } = registration;
+  const identity = await machineIdentity(host, signal);
+  const lease = { namespace: SYSTEM_NAMESPACE, name: hostLeaseOf(hostName), identity };
+  const heartbeat = await startHeartbeat({ client, ...lease, clock: systemClock, log, signal });
+  await registerHost(registration);
+  return heartbeat;
+}
+
+/** Of other hosts nothing is of interest here. */
+function scopesOf(hostName: string): NonNullable<ManagerOptions<AgentWorld>['scopes']> {
+  return {
+    [kindId(hostKind)]: { fieldSelector: `metadata.name=${hostName}` },
+    [kindId(retainedDataKind)]: { fieldSelector: `spec.host=${hostName}` },
+  };
 }
 
 /** Looked at before the first action: what is here must not be taken down for a store that was attached by mistake. */

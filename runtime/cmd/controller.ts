@@ -5,6 +5,9 @@ import { createClusterControllers } from '#controllers/index.ts';
 import { placedPreview } from '#controllers/domain/placed-preview.ts';
 import type { ClusterWorld } from '#controllers/parts.ts';
 import type { SourceTools } from '#controllers/source/tools.ts';
+import { leaseKind } from '#schemas/meta/builtin.ts';
+import { parseDurationMs } from '#schemas/meta/duration.ts';
+import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { createAccountClients } from '#runtime/client/account-clients.ts';
@@ -12,6 +15,7 @@ import { createClient } from '#runtime/client/https-client.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { controllerConfig } from '#runtime/config/programs.ts';
 import { openWorkspace } from '#runtime/host/local/open-workspace.ts';
+import { kindId } from '#runtime/manager/informer-cache.ts';
 import { startManager } from '#runtime/manager/manager.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
@@ -20,8 +24,6 @@ import type { ProgramArgs } from './flags.ts';
 import { resyncOnSignal } from './resync-on-signal.ts';
 import { serveMetrics } from './serve-metrics.ts';
 import { terminated } from './terminated.ts';
-
-const systemNamespace = 'wcp360-system';
 
 /** `wcpd controller`: the cluster side of all controllers, of which one replica leads. */
 export async function runController({ sources }: ProgramArgs): Promise<number> {
@@ -41,7 +43,9 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
   const health = await serveMetrics(config.metricsListen, metrics, signal);
   const manager = startManager<ClusterWorld>({
     client,
-    controllers: createClusterControllers(createClusterParts<ClusterWorld>(tools)),
+    controllers: createClusterControllers(
+      createClusterParts<ClusterWorld>(tools, { hostGraceMs: parseDurationMs(config.hostGracePeriod) }),
+    ),
     world: (cache) => ({ client, cache }),
     log,
     metrics,
@@ -52,7 +56,9 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
       name: config.leaderElectionName,
       identity: config.leaderElectionIdentity ?? `${hostname()}_${randomUUID()}`,
     },
-    planRequests: { kind: planRequestKind, leads: true, systemNamespace, place: placedPreview },
+    // Of the many Leases that a Kubernetes has only those of hosts are of interest.
+    scopes: { [kindId(leaseKind)]: { namespace: SYSTEM_NAMESPACE } },
+    planRequests: { kind: planRequestKind, leads: true, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
   });
   // A replica that does not lead is ready, too: it takes over with full caches.
   health.readyAfter(manager.synced);

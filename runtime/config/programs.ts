@@ -142,6 +142,12 @@ export const controllerConfig = {
       description:
         'Who holds the Lease; its own for each process when absent. With a fixed one a process that is started again after a crash leads at once, so it is only for a supervisor that never runs two.',
     },
+    hostGracePeriod: {
+      type: 'string',
+      pattern: PATTERNS.duration,
+      default: '40s',
+      description: 'A host whose agent was not heard of for so long is called silent. Agents tell every ten seconds.',
+    },
     metricsListen: metricsListen(9361),
     logLevel,
   },

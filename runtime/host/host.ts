@@ -232,6 +232,8 @@ export interface HostCapabilities {
   readonly nginxVersion: string | undefined;
   /** Uids and account names that the host has on its own (getent passwd). */
   readonly takenUids: ReadonlySet<number>;
+  /** How large the machine is; `storageBytes` is the file system that the root is on. */
+  readonly size: { readonly processors: number; readonly memoryBytes: number; readonly storageBytes: number };
   /** uid and gid under which the web front's workers run. */
   readonly front: { readonly user: string; readonly uid: number; readonly gid: number };
 }

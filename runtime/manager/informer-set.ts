@@ -32,8 +32,15 @@ export interface InformerSetOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly hostSelector?: HostSelector | undefined;
-  /** Field selectors of single kinds, by `kindId`, for readers that may not see all (`metadata.name=web1`). */
-  readonly fieldSelectors?: Readonly<Record<string, string>> | undefined;
+  /** By `kindId`: of which kinds only a part is of interest, or may be seen. */
+  readonly scopes?: Readonly<Record<string, Scope>> | undefined;
+}
+
+/** The part of a kind's objects that is read. */
+export interface Scope {
+  /** `metadata.name=web1` */
+  readonly fieldSelector?: string;
+  readonly namespace?: string;
 }
 
 interface Member {
@@ -48,7 +55,7 @@ export function createInformerSet(options: InformerSetOptions): InformerSet {
     const id = kindId(kind);
     const known = members.get(id);
     if (known !== undefined) return known;
-    const informers = selectorsOf(kind, options).map((fieldSelector) =>
+    const informers = scopesOf(kind, options).map((scope) =>
       createInformer({
         client: options.client,
         type: resourceTypeOf(kind),
@@ -56,7 +63,7 @@ export function createInformerSet(options: InformerSetOptions): InformerSet {
         clock: options.clock,
         keepsManager: isOurManager,
         metadataOnly: kindId(kind) === '/secrets',
-        ...(fieldSelector === undefined ? {} : { fieldSelector }),
+        ...scope,
       }),
     );
     const member = { informers, indexes: new Map<string, CacheIndex>() };
@@ -89,12 +96,12 @@ function isOurManager(manager: string): boolean {
   return manager.startsWith('wcp360-');
 }
 
-/** One informer per selector; `undefined` stands for all objects. */
-function selectorsOf(kind: KindDefinition, options: InformerSetOptions): readonly (string | undefined)[] {
-  const own = options.fieldSelectors?.[kindId(kind)];
+/** One informer per scope; an empty one stands for all objects. */
+function scopesOf(kind: KindDefinition, options: InformerSetOptions): readonly Scope[] {
+  const own = options.scopes?.[kindId(kind)];
   if (own !== undefined) return [own];
   const host = options.hostSelector?.host;
-  if (host === undefined) return [undefined];
+  if (host === undefined) return [{}];
   const placed = ['.status.host', '.status.nextHost'].filter((path) => kind.selectableFields?.includes(path) === true);
-  return placed.length === 0 ? [undefined] : placed.map((path) => `${path.slice(1)}=${host}`);
+  return placed.length === 0 ? [{}] : placed.map((path) => ({ fieldSelector: `${path.slice(1)}=${host}` }));
 }

@@ -9,7 +9,7 @@ import type { AnyController } from './controller.ts';
 import { createControllerRunner, type ControllerRunner } from './controller-runner.ts';
 import { createDriverRuntimes } from './driver-runtime.ts';
 import { createEventRecorder } from './event-recorder.ts';
-import { createInformerSet, type HostSelector, type InformerSet } from './informer-set.ts';
+import { createInformerSet, type HostSelector, type InformerSet, type InformerSetOptions } from './informer-set.ts';
 import { runWithLeadership, type LeaderElectionOptions, type Leadership } from './leader-election.ts';
 import { answerPlanRequests, type PlanRequestOptions } from './plan-requests.ts';
 import { createOrphanSweep } from './orphans.ts';
@@ -34,7 +34,8 @@ export interface ManagerOptions<W> {
   >;
   /** For agents: kinds with `.status.host` are only seen where they are placed on this host, or on their way to it. */
   readonly hostSelector?: HostSelector;
-  readonly fieldSelectors?: Readonly<Record<string, string>>;
+  /** Kinds of which only a part is read. */
+  readonly scopes?: InformerSetOptions['scopes'];
   /** Answers `wcpctl diff`. */
   readonly planRequests?: Pick<PlanRequestOptions, 'kind' | 'leads' | 'systemNamespace' | 'place'>;
   /** For agents: asked before anything is taken down. With it, what is served here for objects that are gone is found and ended. */
@@ -75,7 +76,7 @@ export function startManager<W>(options: ManagerOptions<W>): Manager {
     log,
     clock,
     hostSelector: options.hostSelector,
-    fieldSelectors: options.fieldSelectors,
+    scopes: options.scopes,
   });
   const leadership = createLeadershipHolder();
   const runners = createRunners(options, { informers, signal, clock, fence: leadership.fence });

@@ -63,3 +63,34 @@ export const roleBindingKind = defineKind({
   singular: 'rolebinding',
   scope: 'Namespaced',
 });
+
+export const clusterRoleKind = defineKind({
+  ...builtin,
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'ClusterRole',
+  plural: 'clusterroles',
+  singular: 'clusterrole',
+  scope: 'Cluster',
+});
+
+export const clusterRoleBindingKind = defineKind({
+  ...builtin,
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'ClusterRoleBinding',
+  plural: 'clusterrolebindings',
+  singular: 'clusterrolebinding',
+  scope: 'Cluster',
+});
+
+/** That somebody holds something, and lives. */
+export const leaseKind = defineKind({
+  ...builtin,
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  kind: 'Lease',
+  plural: 'leases',
+  singular: 'lease',
+  scope: 'Namespaced',
+});

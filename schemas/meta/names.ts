@@ -46,3 +46,8 @@ export function sliceOf(uid: number): string {
 export function agentAccountOf(host: string): string {
   return `agent-${host}`;
 }
+
+/** The Lease, in the system namespace, that the agent of a host renews as long as it lives. */
+export function hostLeaseOf(host: string): string {
+  return `host-${host}`;
+}

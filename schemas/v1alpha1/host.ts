@@ -1,4 +1,13 @@
-import { conditionsField, LENGTHS, nameField, observedGenerationField, textField } from '#schemas/meta/fragments.ts';
+import {
+  bytesField,
+  conditionsField,
+  countField,
+  cpuField,
+  LENGTHS,
+  nameField,
+  observedGenerationField,
+  textField,
+} from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import { phpVersionField } from './limits.ts';
@@ -21,6 +30,22 @@ export const hostKind = defineKind({
     description: 'What people decide about the host.',
     properties: {
       unschedulable: { type: 'boolean', description: 'Take no new tenants; those that are here stay.', default: false },
+      lost: {
+        type: 'boolean',
+        description:
+          'The machine is gone for good: its tenants are placed elsewhere, without what only it held, and nobody waits for its agent.',
+        default: false,
+      },
+      capacity: {
+        type: 'object',
+        description: 'What the limits of all its tenants together may come to; what is absent is not bounded.',
+        properties: {
+          tenants: countField('Tenants.'),
+          cpu: cpuField('Processor time; more than the machine has is sold more than once.'),
+          memory: bytesField('Memory.'),
+          storage: bytesField('Disk space.'),
+        },
+      },
       addresses: {
         type: 'array',
         description: 'Addresses under which visitors reach the host.',
@@ -52,6 +77,15 @@ export const hostKind = defineKind({
         type: 'string',
         description: 'Directory below which everything of tenants lies.',
         maxLength: LENGTHS.message,
+      },
+      capacity: {
+        type: 'object',
+        description: 'How large the machine is.',
+        properties: {
+          cpu: cpuField('Processors.'),
+          memory: bytesField('Memory.'),
+          storage: bytesField('The file system that tenants are on.'),
+        },
       },
       capabilities: {
         type: 'object',

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { planRequestKind, retainedDataKind, uidClaimKind } from '#schemas/index.ts';
+import { hostKind, planRequestKind, retainedDataKind, uidClaimKind } from '#schemas/index.ts';
 import { roleBindingKind } from '#schemas/meta/builtin.ts';
-import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { ANNOTATIONS, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { startAuthorizer, type Asked, type LabAuthorizer } from '#test/lab/authorizer.ts';
 import { allows, grantsOf, textOf, withoutRight, type Grant, type Right } from '#test/lab/grants.ts';
@@ -29,6 +29,7 @@ import { declareSource, sourceSays, sourceType } from '#test/lab/sources.ts';
 const skip = kubernetesDirectory() === undefined ? noKubernetes : false;
 const tenant = 'acme';
 const apiVersion = 'hosting.wcp360.io/v1alpha1';
+const hostType = resourceTypeOf(hostKind);
 const keptType = resourceTypeOf(retainedDataKind);
 const requestType = resourceTypeOf(planRequestKind);
 const uidType = resourceTypeOf(uidClaimKind);
@@ -79,6 +80,7 @@ async function wholeLife(lab: Lab): Promise<void> {
   await until(async () => (await client.list(keptType)).items.length === 0, 'the files to be back');
   await deleteDomain(client, 'shop');
   await readSources(client);
+  await comeAndGo(client);
   await purge(client);
   await instance.wcpctl(['tenant', 'suspend', tenant, '--reason', 'Billing']);
   // Nothing is counted any more, so the quota goes.
@@ -166,14 +168,28 @@ async function readSources(client: Client): Promise<void> {
   await rm(directory, { recursive: true });
 }
 
+/** A host that nobody joins. */
+async function comeAndGo(client: Client): Promise<void> {
+  const key = { name: 'brief' };
+  await client.create(hostType, { apiVersion, kind: 'Host', metadata: key, spec: {} } as KubeObject);
+  await until(async () => (await client.get(hostType, key))?.['status'], 'the host to be judged');
+  await client.delete(hostType, key);
+  await until(async () => (await client.get(hostType, key)) === undefined, 'the host to go');
+}
+
 /** By hand, twice the same: what is put right is told as an event, and the second time as the same event. */
 async function disturb({ client, instance }: Lab): Promise<void> {
   const record = join(instance.directory, 'front/sites/shop.acme.test');
   const key = { namespace: tenant, name: 'wcp360-owners' };
   const uid = async (): Promise<string | undefined> => (await client.get(bindingType, key))?.metadata.uid;
-  for (const _ of ['once', 'twice']) {
+  const directory = join(instance.directory, 'tenants', tenant, 'tmp');
+  for (const requestedAt of ['once', 'twice']) {
     await rm(record);
     await until(async () => await stat(record), 'the record to be back');
+    await rm(directory, { recursive: true });
+    const body = { metadata: { annotations: { [ANNOTATIONS.requestedAt]: requestedAt } } };
+    await client.patch(tenantType, { name: tenant }, { type: 'merge', body });
+    await until(async () => await stat(directory), 'the directory to be back');
     const before = await uid();
     await client.delete(bindingType, key);
     await until(async () => ![undefined, before].includes(await uid()), 'the binding to be back');
@@ -183,6 +199,7 @@ async function disturb({ client, instance }: Lab): Promise<void> {
     return events.some(({ message, count = 0 }) => message?.includes(about) === true && count > 1);
   };
   await until(async () => await isRepeated('shop.acme.test'), 'the agent to tell');
+  await until(async () => await isRepeated(`tenants/${tenant}/tmp`), 'the agent to tell of the tenant');
   await until(async () => await isRepeated(key.name), 'the leader to tell');
 }
 
@@ -201,11 +218,33 @@ function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
     'agent-local': [
       ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-agent' }, ''),
       ...grantsOf({ kind: 'Role', name: 'wcp360-agent' }, SYSTEM_NAMESPACE),
+      ...grantsOf({ kind: 'Role', name: 'wcp360-agent' }, 'default'),
       ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-agent-tenant' }, tenant),
+      ...grantsOfHost(),
       // What the leader gives the agent with a Domain that names a Secret.
       { role: 'wcp360-domain-shop', namespace: tenant, group: '', resource: 'secrets', verb: 'get', name: 'staff' },
     ],
   };
+}
+
+/** What the leader gives the agent of a host, by the names that it is about; those of kept data are different each time. */
+function grantsOfHost(): readonly Grant[] {
+  const right = (
+    resource: string,
+    name: string,
+    verbs: readonly string[],
+    group: string = groups.ours,
+    namespace = '',
+  ) => verbs.map((verb) => ({ role: 'wcp360-host:local', namespace, group, resource, verb, name }));
+  return [
+    ...right('leases', 'host-local', ['get', 'update'], 'coordination.k8s.io', SYSTEM_NAMESPACE),
+    ...right('hosts', 'local', ['get']),
+    ...right('hosts/status', 'local', ['patch']),
+    ...right('tenants', tenant, ['patch']),
+    ...right('tenants/status', tenant, ['patch']),
+    ...right('retaineddata', '', ['patch', 'delete']),
+    ...right('retaineddata/status', '', ['patch']),
+  ];
 }
 
 /** What a server asks first, to let an administrator off the comparison of rights that comes then. */
@@ -225,14 +264,21 @@ void t.test(
       t.ok(asked.length > 20, `${name} asked for ${asked.length} things`);
       const isNeeded = (grant: Grant): boolean =>
         asked.some((each) => allows(grant, each) && !grants.some((other) => other !== grant && allows(other, each)));
-      // `get` of a Secret is what the leader hands on, and never does: the next test shows that it cannot without.
+      // What the leader only hands on to agents: the next test shows that it cannot without.
       const unused = grants.filter((grant) => !isNeeded(grant)).map(textOf);
-      t.same(unused, name === 'controller' ? ['get secrets'] : [], `${name}: what it never needed`);
+      t.same(unused, name === 'controller' ? handedOn : [], `${name}: what it never needed`);
       const refused = asked.filter((each) => !isShortCut(each) && !grants.some((grant) => allows(grant, each)));
       t.same(refused.map(textOf), [], `${name}: what it was refused`);
     }
   },
 );
+
+const handedOn = [
+  'get secrets',
+  'get hosts.hosting.wcp360.io',
+  'delete retaineddata.hosting.wcp360.io',
+  'patch retaineddata/status.hosting.wcp360.io',
+];
 
 /** A right that an account loses, and what cannot be done then. */
 interface Loss {
@@ -293,13 +339,10 @@ const losses: readonly Loss[] = [
     says: /blockOwnerDeletion/,
   },
   {
-    account: 'agent-local',
-    right: { role: 'wcp360-agent', verb: 'create', group: groups.ours, resource: 'retaineddata', name: '' },
-    begin: async ({ client }) => {
-      await client.delete(domainType, { namespace: tenant, name: 'kept' });
-      return { type: domainType, namespace: tenant, name: 'kept' };
-    },
-    says: /retaineddata/,
+    account: 'controller',
+    right: { role: 'wcp360-controller', verb: 'patch', group: groups.rbac, resource: 'clusterroles', name: '' },
+    begin: async (lab) => await beginTenant(lab, 'given'),
+    says: /cannot patch resource/,
   },
 ];
 
@@ -311,7 +354,6 @@ void t.test(
     const { client } = lab;
     await declareTenant(client, tenant, { limits: { memory: '1Gi' } });
     await client.create(secretType, staff);
-    await declareSite(client, aDomain(tenant, 'kept'));
     const conditionsOf = async ({ type, ...key }: Subject): Promise<readonly Condition[]> => {
       const { status } = ((await client.get(type, key)) ?? { status: { conditions: [over] } }) as Conditioned;
       return status?.conditions ?? [];

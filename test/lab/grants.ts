@@ -33,7 +33,7 @@ export function grantsOf(
   role: Pick<KubeObject, 'kind'> & { readonly name: string },
   namespace: string,
 ): readonly Grant[] {
-  return rulesOf(role).flatMap(({ apiGroups, resources, verbs, resourceNames = [''] }) =>
+  return rulesOf(role, namespace).flatMap(({ apiGroups, resources, verbs, resourceNames = [''] }) =>
     apiGroups.flatMap((group) =>
       resources.flatMap((resource) =>
         verbs.flatMap((verb) =>
@@ -44,11 +44,12 @@ export function grantsOf(
   );
 }
 
-function rulesOf({ kind, name }: Parameters<typeof grantsOf>[0]): readonly Rule[] {
+function rulesOf({ kind, name }: Parameters<typeof grantsOf>[0], namespace: string): readonly Rule[] {
   const found = ['controller', 'agent']
     .flatMap((file) => [...parseAllDocuments(readFileSync(join(manifests, `rbac/${file}.yaml`), 'utf8'))])
     .map((document) => document.toJS() as KubeObject & { readonly rules?: readonly Rule[] })
-    .find((object) => object.kind === kind && object.metadata.name === name);
+    .filter((object) => object.kind === kind && object.metadata.name === name)
+    .find(({ metadata }) => metadata.namespace === undefined || metadata.namespace === namespace);
   if (found?.rules === undefined) throw new Error(`there is no ${kind} ${name}`);
   return found.rules;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClusterParts } from '#controllers/cluster-parts.ts';
 import { noSources } from '#test/builders/source-tools.ts';
-import { hostObject, hostStatus, type HostFacts } from '#controllers/host/registration.ts';
+import { hostReference, hostStatus, type HostFacts } from '#controllers/host/registration.ts';
 import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
 import { createStoreGuard } from '#controllers/host/store-guard.ts';
 import { tellUids } from '#controllers/host/uid-teller.ts';
@@ -19,13 +19,14 @@ import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-h
 import type { ServiceUnit } from '#runtime/host/host.ts';
 import type { MemoryNode } from '#runtime/host/memory/memory-tree.ts';
 import type { EventText } from '#runtime/manager/event-recorder.ts';
+import { startHeartbeat } from '#runtime/manager/heartbeat.ts';
 import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { hostKind, kinds } from '#schemas/index.ts';
 import { namespaceKind } from '#schemas/meta/builtin.ts';
 import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
-import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { hostLeaseOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { startLabServer, type LabServer } from './api-server.ts';
 import type { LabApi } from './lab-api.ts';
@@ -172,8 +173,7 @@ async function startProgram(starting: Starting): Promise<Running> {
   await Promise.race([manager.synced, mortal.died]);
   const { cache } = manager;
   const host = starting.machine.seenBy(mortal);
-  const telling =
-    starting.program === 'agent' ? tellUids({ ...common, host, hostName, cache, clock: systemClock, lookMs: 50 }) : [];
+  const telling = starting.program === 'agent' ? agentTells(starting, { ...common, host, cache }) : undefined;
   return {
     manager,
     mortal,
@@ -183,6 +183,17 @@ async function startProgram(starting: Starting): Promise<Running> {
       await telling;
     },
   };
+}
+
+/** That the machine lives, which no fault keeps from its leader, and which user ids it holds. */
+async function agentTells(
+  { client }: Starting,
+  parts: Omit<Parameters<typeof tellUids>[0], 'hostName' | 'clock' | 'lookMs'>,
+): Promise<void> {
+  const common = { ...parts, clock: systemClock };
+  const lease = { namespace: SYSTEM_NAMESPACE, name: hostLeaseOf(hostName), identity: 'machine' };
+  const living = startHeartbeat({ ...common, ...lease, client, log: silentLogger }).then(({ ended }) => ended);
+  await Promise.all([tellUids({ ...common, hostName, lookMs: 50 }), living.catch(() => undefined)]);
 }
 
 async function agentOptions(
@@ -246,9 +257,9 @@ async function registerHost(client: Client, machine: MemoryHost): Promise<void> 
     takenNames: ['www-data'],
   };
   const type = resourceTypeOf(hostKind);
-  await client.apply(type, hostObject(facts), { fieldManager: 'agent' });
+  await client.apply(type, { ...hostReference(hostName), spec: {} }, { fieldManager: 'agent' });
   const status = hostStatus(facts, undefined, '2026-01-01T00:00:00Z');
-  await client.apply(type, { ...hostObject(facts), status }, { fieldManager: 'agent', subresource: 'status' });
+  await client.apply(type, { ...hostReference(hostName), status }, { fieldManager: 'agent', subresource: 'status' });
 }
 
 /** Neither events nor what the server itself sets up. */

@@ -3,6 +3,7 @@ import { apiVersionOf } from '#schemas/meta/kind.ts';
 import { agentAccountOf, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
+import { retainedDataOf } from '#controllers/kept-data.ts';
 import type { DomainClusterInputs } from './inputs.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
@@ -30,6 +31,11 @@ export function desiredRights(domain: Domain, inputs: DomainClusterInputs): read
       subjects: [subject],
     },
   ];
+}
+
+/** What tells of the files of a deleted Domain, once the agent of their host may look after it. */
+export function desiredKept(domain: Domain, { keeping }: DomainClusterInputs): readonly KubeObject[] {
+  return keeping?.isGranted === true ? [retainedDataOf(domain, keeping.host, keeping.accountId)] : [];
 }
 
 function rightsMetadata(domain: Domain, tenant: string): KubeObject['metadata'] {

@@ -1,11 +1,14 @@
 import { secretKind } from '#schemas/meta/builtin.ts';
 import { isTrue } from '#schemas/meta/conditions.ts';
 import { claimNameOf } from '#schemas/meta/names.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { hostnameClaimKind } from '#schemas/v1alpha1/hostname-claim.ts';
-import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
+import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending } from '#runtime/manager/controller.ts';
+import { isGranted } from '#controllers/host-rights.ts';
+import { keepingHostOf, retainedNameOf } from '#controllers/kept-data.ts';
 import type { JudgeHostname } from '#controllers/parts.ts';
 import { namesOf } from '#controllers/domain/names.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
@@ -26,6 +29,7 @@ export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHo
   const { host, nextHost } = tenant.status ?? {};
   return {
     tenant: namespace,
+    ...keepingOf(domain, tenant, cache),
     names: namesOf(domain).map(({ hostname }) => nameState(hostname, namespace, cache, judge)),
     ...(host === undefined ? {} : { host }),
     ...(nextHost === undefined ? {} : { nextHost }),
@@ -34,6 +38,19 @@ export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHo
       resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',
     })),
   };
+}
+
+type Keeping = Pick<DomainClusterInputs, 'isHostLost' | 'keeping'>;
+
+/** On a lost host there is nothing to keep. */
+function keepingOf(domain: Domain, tenant: Tenant, cache: Cache): Keeping {
+  const isHostLost = cache.get(hostKind, { name: domain.status?.host ?? '' })?.spec.lost === true;
+  const host = keepingHostOf(domain);
+  const accountId = tenant.status?.uid;
+  if (isHostLost || host === undefined || accountId === undefined) return { isHostLost };
+  const { namespace = '', name, uid = '' } = domain.metadata;
+  const retaineddata = retainedNameOf(namespace, name, uid);
+  return { isHostLost, keeping: { host, accountId, isGranted: isGranted(host, { retaineddata }, cache) } };
 }
 
 /** Whether the Domain can be given to the tenant's host as soon as its names are bound. */

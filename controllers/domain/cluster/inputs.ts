@@ -5,6 +5,15 @@ export interface DomainClusterInputs {
   /** The host of the tenant, once it has one. */
   readonly host?: string;
   readonly nextHost?: string;
+  /** The host that the Domain is on was declared lost: nobody waits for it. */
+  readonly isHostLost: boolean;
+  /** Where, and under which user id, the files of a deleted Domain are to be kept. */
+  readonly keeping?: {
+    readonly host: string;
+    readonly accountId: number;
+    /** Whether the host's agent may look after what tells of them. */
+    readonly isGranted: boolean;
+  };
   /** Secrets referred to; the resourceVersion is empty while one is not there. */
   readonly secrets: readonly { readonly name: string; readonly resourceVersion: string }[];
 }

@@ -49,7 +49,8 @@ function boundNames(inputs: DomainClusterInputs): readonly string[] {
 
 function hostOf(domain: Domain, inputs: DomainClusterInputs | undefined): string | undefined {
   const present = domain.status?.host;
-  if (inputs === undefined || present !== undefined) return inputs?.host ?? present;
+  if (inputs === undefined) return present;
+  if (present !== undefined) return inputs.host ?? (inputs.isHostLost ? undefined : present);
   return inputs.names.some((name) => name.state === 'Bound') ? inputs.host : undefined;
 }
 

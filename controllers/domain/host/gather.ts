@@ -1,4 +1,5 @@
 import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
+import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import { findCondition } from '#schemas/meta/conditions.ts';
@@ -7,6 +8,7 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { Pending, Refused } from '#runtime/manager/controller.ts';
 import { namesOf } from '#controllers/domain/names.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
+import { retainedNameOf } from '#controllers/kept-data.ts';
 import type { DomainHostInputs, PhpInputs, Problem } from './inputs.ts';
 import { phpInputsOf } from './php.ts';
 import { proxyTargetOf } from './proxy.ts';
@@ -17,7 +19,7 @@ export function gatherDomain(hostName: string, domain: Domain, cache: Cache): Do
   const around = surroundingsOf(hostName, domain, cache);
   if ('pending' in around) return around;
   const suspendedFor = suspensionOf(domain, around);
-  const base = baseInputs(domain, around);
+  const base = { ...baseInputs(domain, around), isNoted: isNoted(domain, cache) };
   // A suspension holds whatever else is wrong with the site, and a deletion needs none of what follows.
   if (suspendedFor !== undefined) return { ...base, suspendedFor };
   if (domain.metadata.deletionTimestamp !== undefined) return base;
@@ -50,7 +52,11 @@ function hostStatusOf(name: string, cache: Cache): NonNullable<Host['status']> {
   return cache.get(hostKind, { name })?.status ?? {};
 }
 
-function baseInputs(domain: Domain, around: Surroundings): DomainHostInputs {
+function isNoted({ metadata: { namespace = '', name, uid = '' } }: Domain, cache: Cache): boolean {
+  return cache.get(retainedDataKind, { name: retainedNameOf(namespace, name, uid) }) !== undefined;
+}
+
+function baseInputs(domain: Domain, around: Surroundings): Omit<DomainHostInputs, 'isNoted'> {
   const bound = new Set(domain.status?.hostnames ?? []);
   const names = namesOf(domain).filter((name) => bound.has(name.hostname));
   const unclaimed = unclaimedOf(domain, bound);

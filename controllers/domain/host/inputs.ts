@@ -21,6 +21,8 @@ export interface DomainHostInputs {
   readonly proxy?: ProxyTarget;
   /** The site can not be served as written, but must not go on as it was. */
   readonly problem?: Problem;
+  /** Whether there is an object that tells of the files, should the Domain be deleted. */
+  readonly isNoted: boolean;
   /** Names → resourceVersions of the Secrets referred to. */
   readonly secretVersions: Readonly<Record<string, string>>;
 }

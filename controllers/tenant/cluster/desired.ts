@@ -15,7 +15,7 @@ const COUNTED = ['domains', 'databases', 'mailboxes'] as const;
 
 /** The host that a tenant is on, or goes to now: not before it has its user id, without which a host can do nothing for it. */
 export function placeOf(tenant: Tenant, inputs: TenantClusterInputs): string | undefined {
-  return inputs.uid.isClaimed ? inputs.host : tenant.status?.host;
+  return inputs.uid.isClaimed || inputs.host === tenant.status?.host ? inputs.host : undefined;
 }
 
 /** Everything in the API that a tenant is made of. */
@@ -93,8 +93,9 @@ function ownersBinding(tenant: Tenant): KubeObject {
   };
 }
 
+/** For the host that was chosen, too: it stays the same when that becomes the tenant's. */
 function agentBindings(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
-  const host = placeOf(tenant, inputs);
+  const host = inputs.host ?? inputs.nextHost;
   if (host === undefined) return [];
   const binding = inNamespace(roleBindingKind, tenant, 'wcp360-agent');
   return [

@@ -8,7 +8,7 @@ import { isPending, isRefused, type Pending, type Refused } from '#runtime/manag
 import { effectiveOf } from './effective.ts';
 import { TENANT_QUOTA, type Effective, type TenantClusterInputs } from './inputs.ts';
 import { exceededLimit, parentsOf } from './parent.ts';
-import { chooseHost } from './placement.ts';
+import { lastPlaceOf, placementOf } from './placement.ts';
 import { suspensionOf } from './suspension.ts';
 import { uidOf } from './uids.ts';
 
@@ -26,12 +26,12 @@ export function gatherTenantCluster(tenant: Tenant, cache: Cache): TenantCluster
   if (overdrawn !== undefined) return overdrawn;
   const uid = uidOf(tenant, cache);
   if (isPending(uid)) return uid;
-  return { ...namespace, effective, uid, ...placementOf(tenant, cache) };
+  return { ...namespace, effective, uid, ...placementOf(tenant, effective, cache) };
 }
 
 /** Whether there is a host that takes the tenant. */
 export function isPlaceable(inputs: TenantClusterInputs | Pending | Refused): boolean {
-  return !isPending(inputs) && !isRefused(inputs) && inputs.host !== undefined;
+  return !isPending(inputs) && !isRefused(inputs) && inputs.unplaced === undefined;
 }
 
 function overdrawnParent(
@@ -53,7 +53,7 @@ function leavingInputs(tenant: Tenant, cache: Cache): TenantClusterInputs {
     ...occupationOf(tenant, cache),
     effective,
     uid: isPending(uid) ? { number: 0, isClaimed: false } : uid,
-    ...(tenant.status?.host === undefined ? {} : placementOf(tenant, cache)),
+    ...lastPlaceOf(tenant, cache),
   };
 }
 
@@ -123,9 +123,4 @@ function ageOf(pack: Package): string {
 
 function compareTexts(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
-}
-
-function placementOf(tenant: Tenant, cache: Cache): Pick<TenantClusterInputs, 'host' | 'unplaced'> {
-  const host = chooseHost(tenant, cache);
-  return host === undefined ? { unplaced: 'No host takes this tenant at the moment.' } : { host };
 }

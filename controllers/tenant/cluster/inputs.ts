@@ -11,6 +11,10 @@ export interface TenantClusterInputs {
   /** The user id that the tenant has claimed, or the one to claim next. */
   readonly uid: { readonly number: number; readonly isClaimed: boolean };
   readonly host?: string;
+  /** The host that was chosen, and is not the tenant's yet. */
+  readonly nextHost?: string;
+  /** Whether nothing is heard of the host's agent. */
+  readonly isHostSilent?: boolean;
   /** Why there is no host. */
   readonly unplaced?: string;
   /** True while objects of ours are left in the namespace: the agent needs its rights until they are gone. */

@@ -24,13 +24,16 @@ export function tenantClusterStatus(
   return { fields, conditions: fields.host === undefined ? [{ ...placed, type: 'Ready' }, ...own] : own };
 }
 
-type Fields = Pick<NonNullable<Tenant['status']>, 'host' | 'uid' | 'effective'>;
+type Fields = Pick<NonNullable<Tenant['status']>, 'host' | 'nextHost' | 'uid' | 'effective'>;
 
 function gatheredFields(tenant: Tenant, inputs: TenantClusterInputs): Fields {
-  const host = placeOf(tenant, inputs) ?? tenant.status?.host;
+  const host = placeOf(tenant, inputs);
+  // What is chosen stays chosen, also while the host has to wait for the user id.
+  const nextHost = inputs.nextHost ?? (host === undefined ? inputs.host : undefined);
   const uid = inputs.uid.isClaimed ? inputs.uid.number : tenant.status?.uid;
   return {
     ...(host === undefined ? {} : { host }),
+    ...(nextHost === undefined ? {} : { nextHost }),
     ...(uid === undefined ? {} : { uid }),
     effective: inputs.effective,
   };
@@ -38,11 +41,12 @@ function gatheredFields(tenant: Tenant, inputs: TenantClusterInputs): Fields {
 
 /** While nothing can be said (a package was removed, a limit is exceeded), what held goes on to hold; a suspension holds all the same. */
 function heldFields(tenant: Tenant): Fields {
-  const { host, uid, effective } = tenant.status ?? {};
+  const { host, nextHost, uid, effective } = tenant.status ?? {};
   const suspendedFor = suspensionOf(tenant, []);
   const held = suspendedFor === undefined ? effective : { ...effective, suspended: true, suspendedFor };
   return {
     ...(host === undefined ? {} : { host }),
+    ...(nextHost === undefined ? {} : { nextHost }),
     ...(uid === undefined ? {} : { uid }),
     ...(held === undefined ? {} : { effective: held }),
   };
@@ -70,8 +74,21 @@ function acceptedOf(inputs: TenantClusterInputs | undefined, outcome: Outcome): 
 }
 
 function placedOf(host: string | undefined, accepted: Statement, inputs: TenantClusterInputs | undefined): Statement {
+  if (host !== undefined && inputs?.isHostSilent === true) {
+    const message = `Runs on host ${host}, of whose agent nothing is heard; what is served there goes on as far as the machine lives.`;
+    return { type: 'Placed', status: 'Unknown', reason: 'HostSilent', message };
+  }
   if (host !== undefined) return { type: 'Placed', status: 'True', reason: 'Placed', message: `Runs on host ${host}.` };
   if (accepted.status === 'False') return { ...accepted, type: 'Placed' };
+  const nextHost = inputs?.nextHost;
+  if (nextHost !== undefined) {
+    return {
+      type: 'Placed',
+      status: 'False',
+      reason: 'Placing',
+      message: `Host ${nextHost} is being given the tenant.`,
+    };
+  }
   return {
     type: 'Placed',
     status: 'False',

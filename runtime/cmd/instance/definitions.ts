@@ -4,6 +4,7 @@ import { parseAllDocuments } from 'yaml';
 import { agentAccountOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { systemClock } from '#runtime/base/clock.ts';
+import { hostReference } from '#controllers/host/registration.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { discover, resourceOfKind, type DiscoveredResource } from '#runtime/client/discovery.ts';
@@ -56,12 +57,12 @@ export async function applyDefinitions(
   );
   await Promise.all(definitions.map((object) => awaitEstablished(client, object.metadata.name, signal)));
   const typeOf = typeFinder(await discover(client, signal));
-  for (const object of namespacesFirst(first)) {
+  for (const object of namespacesFirst([...first, ...hostObjects(options.hostName)])) {
     const { name, namespace } = object.metadata;
     const isThere = (await client.get(typeOf(object), { name, namespace }, signal)) !== undefined;
     if (!isThere) await client.apply(typeOf(object), object, { fieldManager, signal });
   }
-  for (const object of [...roles, ...hostAccount(options.hostName)]) {
+  for (const object of roles) {
     await client.apply(typeOf(object), object, { fieldManager, force: true, signal });
   }
 }
@@ -102,23 +103,12 @@ async function awaitEstablished(client: Client, name: string, signal: AbortSigna
   }
 }
 
-/** The account of a host's agent and its rights; in the namespaces of its tenants placement gives it more. */
-function hostAccount(hostName: string): readonly KubeObject[] {
+/** A host and the account of its agent; what that may do the leader says. */
+function hostObjects(hostName: string): readonly KubeObject[] {
   const name = agentAccountOf(hostName);
   const labels = { 'app.kubernetes.io/part-of': 'wcp360' };
-  const apiVersion = 'rbac.authorization.k8s.io/v1';
-  const subjects = [{ kind: 'ServiceAccount', name, namespace: SYSTEM_NAMESPACE }];
-  const roleRef = (kind: string): unknown => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name: 'wcp360-agent' });
-  const namespaced = { name, namespace: SYSTEM_NAMESPACE, labels };
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: namespaced },
-    {
-      apiVersion,
-      kind: 'ClusterRoleBinding',
-      metadata: { name: `wcp360-${name}`, labels },
-      roleRef: roleRef('ClusterRole'),
-      subjects,
-    },
-    { apiVersion, kind: 'RoleBinding', metadata: namespaced, roleRef: roleRef('Role'), subjects },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: SYSTEM_NAMESPACE, labels } },
+    { ...hostReference(hostName), spec: {} },
   ];
 }

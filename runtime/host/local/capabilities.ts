@@ -1,4 +1,6 @@
 import { readdirSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
 import { HostError } from '#runtime/base/errors.ts';
 import type { HostCapabilities } from '#runtime/host/host.ts';
 import { runProgram } from './run-program.ts';
@@ -6,8 +8,11 @@ import { runProgram } from './run-program.ts';
 const getent = '/usr/bin/getent';
 const nginx = '/usr/sbin/nginx';
 
-/** Looks at what this machine has: two `getent` calls and one `nginx -v`. */
-export async function detectCapabilities(frontUser: string, signal: AbortSignal): Promise<HostCapabilities> {
+/** Looks at what this machine has: one `getent`, one `nginx -v`, and the file system of `root`. */
+export async function detectCapabilities(
+  { root, frontUser }: { readonly root: string; readonly frontUser: string },
+  signal: AbortSignal,
+): Promise<HostCapabilities> {
   const accounts = await runProgram([getent, 'passwd'], { timeoutMs: 10_000 }, signal);
   const rows = accounts.stdout.split('\n').map((line) => line.split(':'));
   const front = rows.find((row) => row[0] === frontUser);
@@ -16,8 +21,14 @@ export async function detectCapabilities(frontUser: string, signal: AbortSignal)
     phpVersions: phpVersions(),
     nginxVersion: await nginxVersion(signal),
     takenUids: new Set(rows.filter((row) => row.length > 2).map((row) => Number(row[2]))),
+    size: await sizeOf(root),
     front: { user: frontUser, uid: Number(front[2]), gid: Number(front[3]) },
   };
+}
+
+async function sizeOf(root: string): Promise<HostCapabilities['size']> {
+  const { blocks, bsize } = await statfs(root);
+  return { processors: availableParallelism(), memoryBytes: totalmem(), storageBytes: blocks * bsize };
 }
 
 function phpVersions(): readonly string[] {

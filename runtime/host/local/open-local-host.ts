@@ -137,7 +137,7 @@ function processes(
     resolve: resolveName,
     listenUnix: (path, ownership, onLine, signal) => listenUnix({ roots, path, ownership }, onLine, signal),
     capabilities: async (signal) => {
-      known ??= detectCapabilities(frontUser, signal).catch((err: unknown) => {
+      known ??= detectCapabilities({ root: roots[0], frontUser }, signal).catch((err: unknown) => {
         known = undefined;
         throw err;
       });

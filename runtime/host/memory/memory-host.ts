@@ -146,6 +146,7 @@ function readers({ tree, options }: Machine) {
       phpVersions: ['8.2'],
       nginxVersion: '1.22.1',
       takenUids: new Set([0, 33]),
+      size: { processors: 4, memoryBytes: 8 * 2 ** 30, storageBytes: 100 * 2 ** 30 },
       front: { user: 'www-data', uid: 33, gid: 33 },
       ...options.capabilities,
     }),

@@ -24,6 +24,8 @@ export interface ObjectsDriverOptions<Name extends string> {
   readonly fieldManager: string;
   /** Kinds of the children; their changes reach the owner by the controller's watches. */
   readonly kinds: readonly KindDefinition[];
+  /** What is not wanted any more stays, for somebody else to end. Unless given it is deleted. */
+  readonly leavesUnwanted?: boolean;
   /** Whether an object that stands in the place of a child, and is not ours, may be taken over. Unless given: when it carries the same tenant label. */
   readonly adopts?: (live: KubeObject, manifest: KubeObject) => boolean;
 }
@@ -59,7 +61,7 @@ export function createObjectsDriver<Name extends string, W extends ObjectsWorld 
       return owner === undefined ? [] : [owner];
     },
   };
-  const planner: ObjectsPlanner<Name> = { name, fieldManager, appliedTo: (live) => overlay.appliedTo(live) };
+  const planner: ObjectsPlanner<Name> = { ...options, appliedTo: (live) => overlay.appliedTo(live) };
   const acting = { ...options, overlay, serially: createSerializer() };
   return {
     name,
@@ -71,7 +73,8 @@ export function createObjectsDriver<Name extends string, W extends ObjectsWorld 
     advance: (cache) => cache,
     of: (owner, cache) => overlay.over(ownerId(owner), cachedChildren(kinds, index.name, { owner, cache })),
     plan: (owner, desired, observed) => planObjects(planner, owner, { desired, observed }),
-    waitsFor: (_owner, desired, observed) => waitedFor(desired, observed),
+    waitsFor: (_owner, desired, observed) =>
+      options.leavesUnwanted === true ? undefined : waitedFor(desired, observed),
     apply: async (action, world, signal) => await applyAction(acting, action, { client: world.client, signal }),
     settle: () => Promise.resolve(),
   };

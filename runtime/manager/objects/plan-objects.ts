@@ -10,6 +10,7 @@ import { childKeyOf, groupOf, marked, type Children, type ObjectsAction } from '
 export interface ObjectsPlanner<Name extends string> {
   readonly name: Name;
   readonly fieldManager: string;
+  readonly leavesUnwanted?: boolean;
   /** What was applied last when that gave this very object: servers may spell values differently. */
   readonly appliedTo: (live: KubeObject) => KubeObject | undefined;
 }
@@ -22,7 +23,7 @@ export interface ObjectsPlanner<Name extends string> {
  * | yes    | no          | apply-object (missing)                   |
  * | yes    | differs     | apply-object (differs)                   |
  * | yes    | as wanted   | –                                        |
- * | no     | yes         | delete-object, unless it is on its way   |
+ * | no     | yes         | delete-object, unless it is on its way or left to others |
  */
 export function planObjects<Name extends string>(
   planner: ObjectsPlanner<Name>,
@@ -31,6 +32,7 @@ export function planObjects<Name extends string>(
 ): readonly ObjectsAction<Name>[] {
   const { desired, observed } = states;
   const wanted = [...desired.values()].flatMap((manifest) => planOne(planner, owner, { manifest, observed }));
+  if (planner.leavesUnwanted === true) return wanted;
   const unwanted = [...observed]
     .filter(([key, live]) => !desired.has(key) && live.metadata.deletionTimestamp === undefined)
     .toReversed()

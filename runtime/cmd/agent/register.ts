@@ -1,14 +1,14 @@
 import { backoffMs } from '#runtime/base/backoff.ts';
 import { rfc3339, systemClock } from '#runtime/base/clock.ts';
 import { Wcp360Error } from '#runtime/base/errors.ts';
-import { hostObject, hostStatus } from '#controllers/host/registration.ts';
+import { hostReference, hostStatus } from '#controllers/host/registration.ts';
 import { hostKind, type Host as HostResource } from '#schemas/v1alpha1/host.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 
-export interface Joining {
+export interface Registration {
   readonly client: Client;
   readonly host: Host;
   readonly hostName: string;
@@ -21,15 +21,12 @@ const patience = { firstMs: 100, maxMs: 2_000, factor: 2, jitterRatio: 0.2 };
 const agentVersion = '0.1.0';
 const type = resourceTypeOf(hostKind);
 
-/**
- * Makes the Host object of this machine, or brings its status in line with what the machine has. A server that does not answer yet is waited for:
- * what the host serves goes on meanwhile.
- */
-export async function joinCluster(joining: Joining): Promise<void> {
-  const { log, signal } = joining;
+/** Tells in the Host object what this machine has. A server that does not answer yet is waited for: what the host serves goes on meanwhile. */
+export async function registerHost(registration: Registration): Promise<void> {
+  const { log, signal } = registration;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await join(joining);
+      await register(registration);
       return;
     } catch (err) {
       if (signal.aborted || !(err instanceof Wcp360Error) || err.retry !== 'backoff') throw err;
@@ -40,7 +37,7 @@ export async function joinCluster(joining: Joining): Promise<void> {
   }
 }
 
-async function join({ client, host, hostName, signal }: Joining): Promise<void> {
+async function register({ client, host, hostName, signal }: Registration): Promise<void> {
   const facts = {
     name: hostName,
     root: host.root,
@@ -50,12 +47,8 @@ async function join({ client, host, hostName, signal }: Joining): Promise<void> 
     hasAccounts: false,
     takenNames: [],
   };
-  const object = hostObject(facts);
-  const present = (await client.apply(type, object, { fieldManager, force: true, signal })) as unknown as HostResource;
+  const present = await client.get<HostResource>(type, { name: hostName }, signal);
   const status = hostStatus(facts, present, rfc3339(Date.now()));
-  await client.apply(
-    type,
-    { ...object, spec: undefined, status },
-    { fieldManager, force: true, subresource: 'status', signal },
-  );
+  const object = { ...hostReference(hostName), status };
+  await client.apply(type, object, { fieldManager, force: true, subresource: 'status', signal });
 }

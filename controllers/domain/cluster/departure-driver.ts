@@ -1,0 +1,26 @@
+import { FINALIZERS } from '#schemas/meta/names.ts';
+import { domainKind } from '#schemas/v1alpha1/domain.ts';
+import type { Driver } from '#runtime/drivers/driver.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import type { Action } from '#runtime/plan/plan.ts';
+
+interface World {
+  readonly cache: Cache;
+}
+
+/** Lets a deleted Domain go only when its host is done with it. Changes nothing: it only waits. True: to be waited for, or done. */
+export function createDepartureDriver<W extends World>(): Driver<'departure', Cache, boolean, Action<'departure'>, W> {
+  return {
+    name: 'departure',
+    nothing: false,
+    normalize: (desired) => desired,
+    observe: (world) => Promise.resolve(world.cache),
+    advance: (snapshot) => snapshot,
+    of: ({ namespace, name }, cache) =>
+      cache.get(domainKind, { namespace, name })?.metadata.finalizers?.includes(FINALIZERS.host) !== true,
+    plan: () => [],
+    waitsFor: (_owner, desired, observed) => (desired && !observed ? 'The host takes the site down first.' : undefined),
+    apply: () => Promise.resolve(),
+    settle: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,84 @@
+import {
+  clusterRoleBindingKind,
+  clusterRoleKind,
+  leaseKind,
+  roleBindingKind,
+  roleKind,
+} from '#schemas/meta/builtin.ts';
+import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
+import { agentAccountOf, GROUP, hostLeaseOf, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import type { Host } from '#schemas/v1alpha1/host.ts';
+import { hostRoleOf, type HostCharges } from '#controllers/host-rights.ts';
+
+const RBAC = 'rbac.authorization.k8s.io';
+/** Roles of manifests/rbac with what every agent may do, by the namespace that they hold in. */
+const AGENT_ROLE = 'wcp360-agent';
+/** Events of objects without a namespace are told there (Kubernetes convention). */
+const EVENTS_NAMESPACE = 'default';
+
+/** The kinds of what stands in the API for a host. */
+export const HOST_CHILD_KINDS = [
+  leaseKind,
+  roleKind,
+  clusterRoleKind,
+  roleBindingKind,
+  clusterRoleBindingKind,
+] as const;
+
+/** The Lease that the agent renews, and its rights: what every agent has, and what is this one's own. */
+export function desiredChildren(host: Host, charges: HostCharges): readonly KubeObject[] {
+  if (host.spec.lost) return [];
+  const { name } = host.metadata;
+  const own = hostRoleOf(name);
+  const shared = `${AGENT_ROLE}:${name}`;
+  const toAgent = { subjects: [{ kind: 'ServiceAccount', name: agentAccountOf(name), namespace: SYSTEM_NAMESPACE }] };
+  return [
+    object(leaseKind, { name: hostLeaseOf(name), namespace: SYSTEM_NAMESPACE }, {}),
+    object(roleKind, { name: own, namespace: SYSTEM_NAMESPACE }, { rules: leaseRules(name) }),
+    object(clusterRoleKind, { name: own }, { rules: ownRules(name, charges) }),
+    object(roleBindingKind, { name: own, namespace: SYSTEM_NAMESPACE }, { ...toAgent, roleRef: refTo('Role', own) }),
+    object(clusterRoleBindingKind, { name: own }, { ...toAgent, roleRef: refTo('ClusterRole', own) }),
+    ...[SYSTEM_NAMESPACE, EVENTS_NAMESPACE].map((namespace) =>
+      object(roleBindingKind, { name: shared, namespace }, { ...toAgent, roleRef: refTo('Role', AGENT_ROLE) }),
+    ),
+    // The last one: whoever may read all has everything else by now.
+    object(clusterRoleBindingKind, { name: shared }, { ...toAgent, roleRef: refTo('ClusterRole', AGENT_ROLE) }),
+  ];
+}
+
+function leaseRules(host: string): readonly object[] {
+  const resourceNames = [hostLeaseOf(host)];
+  return [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames, verbs: ['get', 'update'] }];
+}
+
+/** One kind of object a rule, so that a name never counts for a kind that it was not meant for. */
+function ownRules(host: string, { tenants, retaineddata }: HostCharges): readonly object[] {
+  return [
+    ...rulesFor('hosts', [host], ['get']),
+    ...rulesFor('tenants', tenants, ['patch']),
+    ...rulesFor('retaineddata', retaineddata, ['patch', 'delete']),
+  ];
+}
+
+/** The object itself and its status. Without a name there is no rule: an empty list would name all. */
+function rulesFor(plural: string, resourceNames: readonly string[], verbs: readonly string[]): readonly object[] {
+  if (resourceNames.length === 0) return [];
+  return [
+    { apiGroups: [GROUP], resources: [plural], resourceNames, verbs },
+    { apiGroups: [GROUP], resources: [`${plural}/status`], resourceNames, verbs: ['patch'] },
+  ];
+}
+
+function refTo(kind: 'Role' | 'ClusterRole', name: string): object {
+  return { apiGroup: RBAC, kind, name };
+}
+
+function object(
+  kind: KindDefinition,
+  place: { readonly name: string; readonly namespace?: string },
+  body: object,
+): KubeObject {
+  const metadata = { ...place, labels: { [LABELS.managedBy]: MANAGED_BY } };
+  return { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, ...body };
+}

@@ -1,0 +1,37 @@
+import { findCondition, type ConditionStatement } from '#schemas/meta/conditions.ts';
+import type { Host, hostKind } from '#schemas/v1alpha1/host.ts';
+import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
+import type { HostClusterInputs } from './inputs.ts';
+
+type Statement = Omit<ConditionStatement, 'observedGeneration'>;
+
+/** What the leader says: whether the host can be counted on, which its agent cannot tell once it is gone. */
+export function hostClusterStatus(
+  host: Host,
+  { inputs, outcome }: { readonly inputs: HostClusterInputs | undefined; readonly outcome: Outcome },
+): StatusPatch<typeof hostKind> {
+  return { fields: {}, conditions: [{ type: 'Ready', ...readiness(host, inputs?.agent ?? 'Absent', outcome) }] };
+}
+
+function readiness(host: Host, agent: HostClusterInputs['agent'], outcome: Outcome): Omit<Statement, 'type'> {
+  const { name } = host.metadata;
+  if (outcome.phase === 'pending') return { status: 'False', reason: outcome.reason, message: outcome.message };
+  if (outcome.phase === 'failed') return { status: 'False', reason: 'ApplyFailed', message: outcome.message };
+  if (host.spec.lost) {
+    return {
+      status: 'False',
+      reason: 'Lost',
+      message: 'The host was declared lost; its tenants are placed elsewhere.',
+    };
+  }
+  if (agent === 'Silent') {
+    const message = `Nothing is heard of the agent. What host ${name} serves goes on as far as the machine lives; nothing is deleted. If it is gone for good: wcpctl host lost ${name}`;
+    return { status: 'Unknown', reason: 'AgentSilent', message };
+  }
+  const serving = findCondition(host.status?.conditions, 'Serving');
+  if (agent === 'Absent' || serving === undefined) {
+    return { status: 'False', reason: 'NotJoined', message: `No agent has joined as host ${name} yet.` };
+  }
+  if (serving.status !== 'True') return { status: 'False', reason: serving.reason, message: serving.message };
+  return { status: 'True', reason: 'Serving', message: 'The agent works and the web front is there.' };
+}
