@@ -229,21 +229,26 @@ function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
 
 /** What the leader gives the agent of a host, by the names that it is about; those of kept data are different each time. */
 function grantsOfHost(): readonly Grant[] {
-  const right = (
-    resource: string,
-    name: string,
-    verbs: readonly string[],
-    group: string = groups.ours,
-    namespace = '',
-  ) => verbs.map((verb) => ({ role: 'wcp360-host:local', namespace, group, resource, verb, name }));
+  const role = 'wcp360-host:local';
+  const lease = {
+    role,
+    namespace: SYSTEM_NAMESPACE,
+    group: 'coordination.k8s.io',
+    resource: 'leases',
+    name: 'host-local',
+  };
+  const right = (resource: string, verb: string, name = ''): Grant => {
+    return { role, namespace: '', group: groups.ours, resource, verb, name };
+  };
   return [
-    ...right('leases', 'host-local', ['get', 'update'], 'coordination.k8s.io', SYSTEM_NAMESPACE),
-    ...right('hosts', 'local', ['get']),
-    ...right('hosts/status', 'local', ['patch']),
-    ...right('tenants', tenant, ['patch']),
-    ...right('tenants/status', tenant, ['patch']),
-    ...right('retaineddata', '', ['patch', 'delete']),
-    ...right('retaineddata/status', '', ['patch']),
+    { ...lease, verb: 'get' },
+    { ...lease, verb: 'update' },
+    right('hosts', 'get', 'local'),
+    right('hosts/status', 'patch', 'local'),
+    right('tenants', 'patch', tenant),
+    right('tenants/status', 'patch', tenant),
+    ...['patch', 'delete'].map((verb) => right('retaineddata', verb)),
+    right('retaineddata/status', 'patch'),
   ];
 }
 
