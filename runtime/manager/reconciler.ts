@@ -199,7 +199,8 @@ async function writeStatus<W>(
   const said = { inputs, observed, outcome, probes, now };
   const patch = controller.status(resource, said) as StatusPatch<KindDefinition> | undefined;
   if (patch === undefined) return;
-  const status = statusBody({ kind: controller.kind as KindDefinition, object, patch, outcome, now });
+  const fieldManager = fieldManagerOf(controller.name);
+  const status = statusBody({ kind: controller.kind as KindDefinition, object, patch, outcome, fieldManager, now });
   if (Object.keys(status).length === 0) return;
   if (await loop.statuses.write(object, status, told.signal)) loop.metrics.statusWritten();
 }

@@ -3,6 +3,7 @@ import { isRecord } from '#runtime/base/json.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import type { Outcome, StatusPatch } from './controller.ts';
+import { halfHeldConditions } from './half-held.ts';
 
 /** What a controller said about an object, and what the loop knows. */
 export interface StatusSource {
@@ -10,6 +11,8 @@ export interface StatusSource {
   readonly object: KubeObject;
   readonly patch: StatusPatch<KindDefinition>;
   readonly outcome: Outcome;
+  /** Who writes. */
+  readonly fieldManager: string;
   /** RFC 3339. */
   readonly now: string;
 }
@@ -23,7 +26,8 @@ export const requestedAtAnnotation = ANNOTATIONS.requestedAt;
  * The status to apply: the controller's fields and conditions, completed. `lastTransitionTime` moves only with a condition's status.
  * Who writes `Ready` speaks for the whole object, and so also writes `observedGeneration`, the answer to a request, and the
  * kstatus conditions `Reconciling` and `Stalled`, which are there only while true (abnormal-true).
- * Fields that the kind's schema does not declare are left out. Pure.
+ * A condition that is handed over to another writer is repeated until that one has said something. Fields that the kind's schema does not declare are
+ * left out. Pure.
  */
 export function statusBody(source: StatusSource): Readonly<Record<string, unknown>> {
   const { object, patch, now } = source;
@@ -37,11 +41,21 @@ export function statusBody(source: StatusSource): Readonly<Record<string, unknow
     const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : now;
     return { ...condition, lastTransitionTime, ...observed };
   };
+  const all = [...conditions.map(complete), ...handedOver(source, live, conditions)];
   return {
     ...patch.fields,
     ...(speaksForAll ? wholeObjectFields(source) : {}),
-    ...(conditions.length === 0 ? {} : { conditions: conditions.map(complete) }),
+    ...(all.length === 0 ? {} : { conditions: all }),
   };
+}
+
+function handedOver(
+  { object, fieldManager }: StatusSource,
+  live: ReadonlyMap<string, Condition>,
+  said: readonly NewCondition[],
+): readonly Condition[] {
+  const types = halfHeldConditions(object, fieldManager).difference(new Set(said.map(({ type }) => type)));
+  return [...types].map((type) => live.get(type)).filter((condition) => condition !== undefined);
 }
 
 function wholeObjectFields({ kind, object }: StatusSource): Readonly<Record<string, unknown>> {

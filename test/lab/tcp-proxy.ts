@@ -13,8 +13,8 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** Listens on a free port and forwards to `target` on loopback. */
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
+/** Listens on a free port, of loopback unless said, and forwards to `target` on loopback. */
+export async function startTcpProxy(target: number, address = '127.0.0.1'): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let count = 0;
   let frozen = false;
@@ -38,10 +38,10 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const destroyAll = (): void => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  const listening = server.address();
   return {
-    port: typeof address === 'object' && address !== null ? address.port : 0,
+    port: typeof listening === 'object' && listening !== null ? listening.port : 0,
     connections: () => count,
     cut: destroyAll,
     freeze: () => (frozen = true),

@@ -13,12 +13,14 @@ export interface VisitOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
   readonly localAddress?: string;
+  /** The front is on loopback unless said. */
+  readonly host?: string;
 }
 
 const timeoutMs = 20_000;
 const silenceMs = 5_000;
 
-/** One request to a front on loopback, on a connection of its own; the path is sent as it is. Rejects when nobody listens or the connection breaks. */
+/** One request to a front, on a connection of its own; the path is sent as it is. Rejects when nobody listens or the connection breaks. */
 export async function visit(port: number, hostname: string, path = '/', options: VisitOptions = {}): Promise<Visit> {
   const { body, headers, method = 'GET', ...more } = options;
   return await new Promise((resolve, reject) => {

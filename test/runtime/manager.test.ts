@@ -107,6 +107,49 @@ t.test('what is declared is made, told, and then left alone', async (t) => {
   t.equal(shop.looks, looked, 'and asks the world nothing');
 });
 
+t.test(
+  'a condition goes from a writer that died to another and on to a third, and is whole at every moment',
+  async (t) => {
+    const { client, start, settled, patch, widget } = await setUp(t);
+    /** Says who speaks, and speaks itself while its label stands on the widget. */
+    const speaker = (name: string) =>
+      ({
+        name: `widget.${name}`,
+        status: ({ metadata: { labels = {} } }: KubeObject) => {
+          const { speaker: spoken = 'nobody' } = labels;
+          const said = { status: 'True', reason: spoken, message: `${spoken} speaks.` };
+          const types = spoken === name ? [`By-${name}`, 'Ready'] : [`By-${name}`];
+          return { fields: {}, conditions: types.map((type) => ({ type, ...said })) };
+        },
+      }) as Partial<WidgetController>;
+    const lets = async (name: string): Promise<unknown> =>
+      await patch('one', { metadata: { labels: { speaker: name } } });
+    const host = await start(speaker('host'));
+    await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+    await lets('host');
+    await settled('one', 'host');
+    await host.close();
+    await start(speaker('cluster'));
+    await lets('cluster');
+    await settled('one', 'cluster');
+    await lets('host');
+    const isWritten = async () => conditionOf(await widget('one'), 'By-cluster')?.['reason'] === 'host';
+    await eventually(isWritten, 'what else it says to be written');
+    t.match(
+      conditionOf(await widget('one'), 'Ready'),
+      { status: 'True', reason: 'cluster' },
+      'repeated while nobody takes it over',
+    );
+    await start(speaker('host'));
+    await settled('one', 'host');
+    await lets('nobody');
+    await eventually(
+      async () => conditionOf(await widget('one'), 'Ready') === undefined,
+      'and gone once nobody says it',
+    );
+  },
+);
+
 t.test('a change makes first and takes away last; a deletion goes backwards and lets go at the end', async (t) => {
   const { client, shop, start, settled, patch, widget } = await setUp(t);
   await start();

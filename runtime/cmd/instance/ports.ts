@@ -1,8 +1,12 @@
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { systemClock } from '#runtime/base/clock.ts';
 import { RefusedError } from '#runtime/base/errors.ts';
 import type { UpConfig } from '#runtime/config/programs.ts';
 import { hasOwnServer } from './layout.ts';
+
+const looks = 20;
+const lookMs = 100;
 
 /** The ports of an instance, the service that listens on each, and the flag that changes it. */
 export function portsOf(
@@ -32,12 +36,21 @@ export async function checkPorts(config: UpConfig, running: ReadonlySet<string>)
   for (const { port, service, flag } of portsOf(config)) {
     if (running.has(service)) continue;
     const addresses = service === 'nginx' ? loopbackAddresses() : ['127.0.0.1'];
-    const isFree = await Promise.all(addresses.map((address) => canListen(address, port)));
-    if (isFree.every(Boolean)) continue;
+    if (await isSoonFree(port, addresses)) continue;
     throw new RefusedError(
       'PortTaken',
       `port ${port} (${service}) is taken by another program; stop it, or choose another port with ${flag}`,
     );
+  }
+}
+
+/** A service of ours that was just killed may still be letting go of its port. */
+async function isSoonFree(port: number, addresses: readonly string[]): Promise<boolean> {
+  for (let look = 1; ; look += 1) {
+    const isFree = await Promise.all(addresses.map((address) => canListen(address, port)));
+    if (isFree.every(Boolean)) return true;
+    if (look === looks) return false;
+    await systemClock.sleep(lookMs);
   }
 }
 
