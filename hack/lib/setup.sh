@@ -10,9 +10,13 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 node_bin="$top/node_modules/node/bin/node"
 runtime_packages=(etcd-server nginx libnginx-mod-http-lua lua-cjson php8.2-fpm bubblewrap ca-certificates curl iproute2 util-linux git openssh-client gnupg libnss-wrapper)
 test_packages=(etcd-client unzip jq wrk systemd openssh-server)
+image_tools=(buildah mmdebstrap)
 # What the scripts of packages ask before they start a service; the word tells that it is ours.
 policy=/usr/sbin/policy-rc.d
 policy_word=wcp360-installs-packages
+
+# Where an installation and an image have the programs.
+library_path=/usr/local/lib/wcp360
 
 say() { printf '  %-22s %s\n' "$1" "$2"; }
 fail() { # fail WHAT HOW-TO-GO-ON
@@ -171,4 +175,11 @@ build_programs() {
 # program_runs PID-FILE: the quick start's example program runs under that process id.
 program_runs() {
   [ -f "$1" ] && tr '\0' ' ' 2>/dev/null <"/proc/$(cat "$1")/cmdline" | grep -q lib/quickstart/server.mjs
+}
+
+# place_wrapper PROGRAM DIRECTORY: a command that runs the program where it is installed. grpc-js names an address as the TLS server name, which Node
+# deprecates.
+place_wrapper() {
+  printf '#!/bin/sh\nexec %s/node --disable-warning=DEP0123 %s/programs/%s.mjs "$@"\n' "$library_path" "$library_path" "$1" >"$2/$1"
+  chmod 0755 "$2/$1"
 }

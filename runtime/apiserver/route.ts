@@ -6,14 +6,18 @@ import { answerHealth, type HealthCheck } from './http/health.ts';
 import { readBody } from './http/read-body.ts';
 import type { Admitted } from './http/serve.ts';
 import { serverVersion } from './http/server-version.ts';
+import { answerSnapshot, snapshotPath } from './http/snapshot.ts';
 import { createOpenApi } from './openapi/openapi.ts';
 import type { ApiRequest, VerbContext } from './verbs/context.ts';
 import { routeResource, type Reviews } from './verbs/route.ts';
 import { ApiError, HostError } from '#runtime/base/errors.ts';
+import type { Store } from '#runtime/storage/store.ts';
 import type { Metrics } from '#runtime/telemetry/metrics.ts';
 
 export interface RouteOptions {
   readonly context: VerbContext;
+  /** The store beneath the encryption. */
+  readonly atRest: Store;
   readonly reviews: Reviews;
   readonly tokens: TokenIssuer;
   readonly metrics: Metrics;
@@ -39,6 +43,8 @@ export function createRoute(options: RouteOptions): (request: Admitted) => Promi
       return routeResource(context, apiRequestOf(request), { attributes, reviews });
     }
     const { segments, query } = target;
+    if (target.path === snapshotPath && exchange.method === 'GET')
+      return answerSnapshot({ ...context, atRest: options.atRest });
     const health = await answerHealth(checks, segments, query);
     const answer =
       health ?? documents({ segments, query, headers: exchange.headers }) ?? (await plainAnswer(options, target.path));

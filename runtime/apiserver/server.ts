@@ -150,7 +150,8 @@ function buildParts(options: ApiServerOptions, signal: AbortSignal): Parts {
   const served = { address: '' };
   const state = { bootstrapped: false };
   const reviews = createReviewHandlers({ authorizer, tokens, cache });
-  const route = createRoute({ context, reviews, tokens, metrics, served, isReady: () => state.bootstrapped });
+  const isReady = (): boolean => state.bootstrapped;
+  const route = createRoute({ context, atRest: options.store, reviews, tokens, metrics, served, isReady });
   metrics.gauge({ name: 'apiserver_watchers', help: 'Watches that receive events.', read: () => hub.watchers });
   return { context, operations, tokens, flow, metrics, route, served, state, closeCache: () => cache.close() };
 }

@@ -1,3 +1,5 @@
+import type { SnapshotSummary } from '#runtime/snapshot/format.ts';
+
 /** All that wcpctl knows of the process around it; the composition root fills it from the real one. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -9,10 +11,19 @@ export interface Io {
   readStdin(): Promise<string>;
   /** Runs an interactive program on the terminal; its exit code. */
   runInteractive(argv: readonly string[]): Promise<number>;
+  /** Puts a snapshot into a store without a server, the one thing for which there is none to ask yet. */
+  restore(request: RestoreRequest): Promise<SnapshotSummary>;
   /** Stdin is a terminal: a person can be asked. */
   readonly isInteractive: boolean;
   /** Aborts on the first interrupt. */
   readonly signal: AbortSignal;
+}
+
+/** Absolute paths. */
+export interface RestoreRequest {
+  readonly snapshot: string;
+  /** Settings of the server that will use the store; those of an installed one when absent. */
+  readonly config: string | undefined;
 }
 
 /** What went wrong with the words on the command line, and how to go on. */

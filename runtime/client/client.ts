@@ -89,6 +89,8 @@ export interface Client {
   delete(type: ResourceType, key: ObjectKey, options?: DeleteOptions): Promise<KubeObject | undefined>;
   /** Any path, for discovery, OpenAPI and health; the body as text. */
   raw(method: string, path: string, options?: RawOptions): Promise<RawAnswer>;
+  /** The body of a GET of any path as it comes; HostError when it breaks off. */
+  stream(path: string, signal?: AbortSignal): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }
 

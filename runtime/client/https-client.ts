@@ -16,6 +16,7 @@ import { send, type Wire } from './exchanges.ts';
 import { acceptOf, listQuery, writeQuery } from './query.ts';
 import { collectionPathOf, keyOf, pathOf } from './resource-type.ts';
 import { statusError } from './status-error.ts';
+import { streamBody } from './stream-body.ts';
 import { createTransport, type WireAnswer } from './transport.ts';
 import { watchEvents } from './watch-events.ts';
 
@@ -62,6 +63,7 @@ export function createClient(options: ClientOptions): Client {
     },
     delete: async (type, key, remove = {}) => await deleteObject(wire, type, { key, ...remove }),
     raw: async (method, path, raw = {}) => await rawCall(wire, { method, path, ...raw }),
+    stream: (path, signal) => streamBody(wire, { method: 'GET', path, signal, timeoutMs: wire.timeoutMs }),
     close: () => {
       wire.transport.close();
       return Promise.resolve();

@@ -2,11 +2,13 @@ import { readFile } from 'node:fs/promises';
 
 import { startApiServer } from '#runtime/apiserver/server.ts';
 import { loadConfig } from '#runtime/config/load.ts';
-import { serverConfig, type ServerConfig } from '#runtime/config/programs.ts';
+import { serverConfig } from '#runtime/config/programs.ts';
 import { parseKeyFile } from '#runtime/storage/encryption/encryption-keys.ts';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
+import { storeToServe } from '#runtime/storage/store-record.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createAuditFile } from './audit-file.ts';
+import { etcdOptions } from './etcd-options.ts';
 import type { ProgramArgs } from './flags.ts';
 import { addressOf } from './listen-address.ts';
 import { terminated, untilAborted } from './terminated.ts';
@@ -16,7 +18,7 @@ export async function runServer({ sources }: ProgramArgs): Promise<number> {
   const config = await loadConfig(serverConfig, sources);
   const signal = terminated();
   const log = createLogger({ name: 'server', level: config.logLevel });
-  const store = await openEtcdStore({ endpoints: config.etcdServers, ...(await etcdTls(config)) });
+  const store = await storeToServe(await openEtcdStore(await etcdOptions(config)));
   const server = await startApiServer({
     store,
     listen: addressOf(config.listen),
@@ -45,13 +47,4 @@ export async function runServer({ sources }: ProgramArgs): Promise<number> {
   await server.close();
   await store.close();
   return 0;
-}
-
-async function etcdTls(
-  config: ServerConfig,
-): Promise<{ readonly tls?: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer } }> {
-  const { etcdCaFile: ca, etcdCertFile: cert, etcdKeyFile: key } = config;
-  if (ca === undefined || cert === undefined || key === undefined) return {};
-  const [caPem, certPem, keyPem] = await Promise.all([readFile(ca), readFile(cert), readFile(key)]);
-  return { tls: { ca: caPem, cert: certPem, key: keyPem } };
 }

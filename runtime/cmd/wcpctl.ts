@@ -22,5 +22,10 @@ process.exitCode = await runCli(process.argv.slice(2), {
         .on('error', reject)
         .on('close', (code) => resolve(code ?? 1));
     }),
+  restore: async (request) =>
+    (await import('./restore.ts')).restoreFromFile(request, {
+      environment: process.env,
+      signal: interrupted.signal,
+    }),
   signal: interrupted.signal,
 });

@@ -115,6 +115,13 @@ export const serverConfig = {
   },
 } as const satisfies ProgramConfig;
 
+/** `wcpctl snapshot restore`: settings of a server, of which it needs the way to the store and the keys of Secrets. */
+export const restoreConfig = {
+  ...serverConfig,
+  description: 'Restores a snapshot into the store of a server that is not running.',
+  required: ['etcdServers'],
+} as const satisfies ProgramConfig;
+
 /** `wcpd controller` */
 export const controllerConfig = {
   type: 'object',
@@ -270,7 +277,7 @@ export const downConfig = {
   properties: { directory: upConfig.properties.directory },
 } as const satisfies ProgramConfig;
 
-export type ServerConfig = TypeOf<typeof serverConfig>;
+export type RestoreConfig = TypeOf<typeof restoreConfig>;
 export type AgentConfig = TypeOf<typeof agentConfig>;
 export type PrepareConfig = TypeOf<typeof prepareConfig>;
 export type UpConfig = TypeOf<typeof upConfig>;

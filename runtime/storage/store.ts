@@ -36,6 +36,8 @@ export interface Entry {
   readonly value: Buffer;
   /** Revision of the last change of this key. */
   readonly revision: number;
+  /** Was put with a time to live, and goes by itself. */
+  readonly expires: boolean;
 }
 
 export interface RangeOptions {

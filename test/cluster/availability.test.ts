@@ -8,7 +8,7 @@ import type { LabAnswer, LabApi, LabRequest } from '#test/lab/lab-api.ts';
 import { replicasOn } from '#test/lab/replicas.ts';
 
 const etcd = await startEtcdCluster();
-const replicas = await replicasOn(etcd, 2);
+const replicas = await replicasOn({ ...etcd, tls: etcd.tls.client }, 2);
 const apis = replicas.map(({ api }) => api);
 t.teardown(async () => {
   for (const { api, server, controller } of replicas) {

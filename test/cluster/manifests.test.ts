@@ -1,23 +1,22 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { discover, resourceOfKind } from '#runtime/client/discovery.ts';
 import type { Client } from '#runtime/client/client.ts';
-import { requestToken } from '#runtime/client/request-token.ts';
 import { parseProgramArgs } from '#runtime/cmd/flags.ts';
 import { programs } from '#runtime/cmd/programs.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { optionsOf } from '#runtime/config/options.ts';
-import { agentAccountOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { until } from '#test/lab/instance.ts';
 import { openKubectl } from '#test/lab/kubectl.ts';
 import { startKubernetes, type LabKubernetes } from '#test/lab/kubernetes.ts';
 import { kubernetesDirectory, noKubernetes } from '#test/lab/kubernetes-programs.ts';
-import { memoryDirectory } from '#test/lab/memory-directory.ts';
+import { accountOf, prepareNode } from '#test/lab/node.ts';
 import { chart, helmed, kustomized, manifests, modes, packagingProgram } from '#test/lab/packaging.ts';
 import { monitoringKinds, noPackaging, packagingDirectory } from '#test/lab/packaging-programs.ts';
 import { commandOf, podAddress, podSpecOf, startPod, type LabPod } from '#test/lab/pod.ts';
@@ -31,7 +30,6 @@ const skip =
   packagingDirectory() === undefined ? noPackaging : kubernetesDirectory() === undefined ? noKubernetes : false;
 const never = new AbortController().signal;
 const establishMs = 500;
-const hour = { expirationSeconds: 3_600 };
 
 interface Lab {
   readonly kubernetes: LabKubernetes;
@@ -89,12 +87,9 @@ async function install({ kubernetes }: Lab, mode: (typeof modes)[number]): Promi
 
 async function startController(lab: Lab, objects: readonly KubeObject[], address: string): Promise<LabPod> {
   const { client, kubernetes } = lab;
-  const { token } = await requestToken(client, { namespace: SYSTEM_NAMESPACE, name: 'controller' }, hour);
-  return await startPod({
-    spec: podSpecOf(theOnly(objects, 'Deployment')),
-    fields: { 'status.podIP': address },
-    account: { url: kubernetes.url, ca: kubernetes.authority.ca, token },
-  });
+  const spec = podSpecOf(theOnly(objects, 'Deployment'));
+  const account = await accountOf(client, kubernetes, 'controller');
+  return await startPod({ spec, fields: { 'status.podIP': address }, account });
 }
 
 function theOnly(objects: readonly KubeObject[], kind: string): KubeObject {
@@ -275,31 +270,11 @@ void t.test(
   },
 );
 
-/** What the guide has people put on a node: the way to the server, and a token of the node's account. */
-async function prepareNode(lab: Lab, name: string): Promise<string> {
-  const { client, kubernetes } = lab;
-  const wcpd = join(import.meta.dirname, '../../runtime/cmd/wcpd.ts');
-  const flags = ['--kubeconfig', kubernetes.kubeconfig, '--manifests', manifests, '--host-name', name];
-  const defined = await run([process.execPath, wcpd, 'define', ...flags]);
-  if (defined.exitCode !== 0) throw new Error(defined.stderr);
-  const node = await mkdtemp(join(await memoryDirectory(), 'wcp360-node-'));
-  const settings = join(node, 'etc/wcp360');
-  for (const path of [settings, join(node, 'srv/wcp360')]) await mkdir(path, { recursive: true });
-  for (const path of [node, join(node, 'srv/wcp360')]) await chmod(path, 0o711);
-  const guide = await readFile(join(import.meta.dirname, '../../docs/guides/kubernetes.md'), 'utf8');
-  const kubeconfig = /```yaml\n(apiVersion: v1\nkind: Config\n[^`]*)```/.exec(guide)?.[1] ?? '';
-  await writeFile(join(settings, 'agent.kubeconfig'), kubeconfig.replace('https://API:6443', kubernetes.url));
-  await writeFile(join(settings, 'ca.crt'), kubernetes.authority.ca);
-  const account = { namespace: SYSTEM_NAMESPACE, name: agentAccountOf(name) };
-  await writeFile(join(settings, 'agent.token'), (await requestToken(client, account, hour)).token);
-  return node;
-}
-
 void t.test('an agent as in its pod, beside a controller as in its own, serves sites', { skip }, async (t) => {
   const lab = await startLab(t);
   const { client } = lab;
   const objects = await install(lab, 'operator');
-  const [node, address, port] = [await prepareNode(lab, 'web1'), podAddress(), await freePort()];
+  const [node, address, port] = [await prepareNode(lab.client, lab.kubernetes, 'web1'), podAddress(), await freePort()];
   const pods = [
     await startController(lab, objects, podAddress()),
     await startPod({

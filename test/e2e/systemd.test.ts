@@ -20,6 +20,7 @@ await t.test('a host that systemd keeps', { skip: refusal }, async (test) => {
   await runInside(test, machine, 'services.ts');
   await runInside(test, machine, 'host.ts');
   await runInside(test, machine, 'sources.ts');
+  await runInside(test, machine, 'store-lost.ts');
 });
 
 /** Downloads what apt would remove with our packages, to a place that a machine sees, too. */

@@ -21,6 +21,8 @@ export interface LabEtcd {
   /** Ends the process without warning; data and ports stay for `start`. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Ends it and starts an empty one in its place. */
+  replace(): Promise<void>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
@@ -54,6 +56,11 @@ export async function startEtcd(options: { readonly tls?: boolean; readonly prog
     start: async () => {
       member.start();
       await (await open()).close();
+    },
+    replace: async () => {
+      await member.kill();
+      await rm(join(directory, 'lab'), { recursive: true });
+      await lab.start();
     },
     stop: async () => {
       await member.kill();

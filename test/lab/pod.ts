@@ -66,6 +66,8 @@ export interface PodOptions {
   readonly account?: { readonly url: string; readonly ca: string | Buffer; readonly token: string };
   /** What stands for the root of the node. */
   readonly node?: string;
+  /** Root file system of the image; this machine's with our programs put into it when absent. */
+  readonly image?: string;
   /** On top of what the pod says. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -79,18 +81,18 @@ export interface LabPod {
 }
 
 /**
- * Starts the container of a pod on this machine's file system, read-only, that holds our programs and what the pod mounts where it would find them; processes
- * are its own. One that is not privileged has its user and neither capabilities nor ways to get some.
+ * Starts the container of a pod on the file system of an image, or of this machine, read-only, that holds our programs and what the pod mounts where it would
+ * find them; processes are its own. One that is not privileged has its user and neither capabilities nor ways to get some.
  */
 export async function startPod(options: PodOptions): Promise<LabPod> {
-  const { spec, fields, account, node = '/' } = options;
+  const { spec, fields, account, node = '/', image } = options;
   const { argv, env } = commandOf(spec, fields);
   const directory = await mkdtemp(join(tmpdir(), 'wcp360-pod-'));
   const mounts = [
-    ...['--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', '--unshare-pid', '--as-pid-1'],
-    ...['/usr/local/lib', '/run', '/srv', '/tmp'].flatMap((path) => ['--tmpfs', path]),
-    ...(await refilled('/etc')),
-    ...(await programMounts()),
+    ...['--ro-bind', image ?? '/', '/', '--proc', '/proc', '--dev', '/dev', '--unshare-pid', '--as-pid-1'],
+    ...['/run', '/srv', '/tmp'].flatMap((path) => ['--tmpfs', path]),
+    ...(await refilled(image ?? '/', '/etc')),
+    ...(image === undefined ? await programMounts() : []),
     ...(account === undefined ? [] : await accountMounts(directory, account)),
     ...volumeMounts(spec, node),
   ];
@@ -130,7 +132,7 @@ async function firstProcess(info: Readable): Promise<number> {
 async function programMounts(): Promise<readonly string[]> {
   const [programs, library] = [await builtPrograms(), '/usr/local/lib/wcp360'];
   return [
-    ...opened(library),
+    ...['--tmpfs', '/usr/local/lib', ...opened(library)],
     ...['programs', 'proto'].flatMap((name) => ['--ro-bind', join(programs, name), join(library, name)]),
     ...['--ro-bind', process.execPath, join(library, 'node'), '--remount-ro', '/usr/local/lib'],
   ];
@@ -149,11 +151,11 @@ async function accountMounts(
   ];
 }
 
-/** A directory with all that is in it, in which bubblewrap can make what is not. */
-async function refilled(path: string): Promise<readonly string[]> {
-  const entries = (await readdir(path, { withFileTypes: true })).map(async (entry) => {
-    const place = join(path, entry.name);
-    return entry.isSymbolicLink() ? ['--symlink', await readlink(place), place] : ['--ro-bind', place, place];
+/** A directory with all that is in it below `root`, in which bubblewrap can make what is not. */
+async function refilled(root: string, path: string): Promise<readonly string[]> {
+  const entries = (await readdir(join(root, path), { withFileTypes: true })).map(async (entry) => {
+    const [place, source] = [join(path, entry.name), join(root, path, entry.name)];
+    return entry.isSymbolicLink() ? ['--symlink', await readlink(source), place] : ['--ro-bind', source, place];
   });
   return ['--tmpfs', path, ...(await Promise.all(entries)).flat()];
 }

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newServiceAccountKey } from './api-server.ts';
-import type { LabEtcdCluster } from './etcd-cluster.ts';
+import type { EtcdTls } from '#runtime/storage/etcd/options.ts';
 import { freePort } from './free-port.ts';
 import { connectLab, type LabApi } from './lab-api.ts';
 import { createLabAuthority } from './pki.ts';
@@ -11,20 +11,37 @@ import { labProcess, type LabProcess } from './process.ts';
 export interface LabReplica {
   readonly api: LabApi;
   readonly server: LabProcess;
+  /** Its settings. */
+  readonly serverConfig: string;
   readonly controller: LabProcess;
 }
 
-/** Replicas on a cluster of etcd, with one authority and one administrator; servers and controllers are not started yet. */
-export async function replicasOn(etcd: LabEtcdCluster, count: number): Promise<readonly LabReplica[]> {
+/** An etcd with TLS, and where files may be put. */
+interface ReplicaGround {
+  readonly endpoints: readonly string[];
+  readonly tls: EtcdTls;
+  readonly directory: string;
+}
+
+/**
+ * Replicas on an etcd, with one authority and one administrator; servers and controllers are not started yet. `more` are texts of files for
+ * further settings of the servers.
+ */
+export async function replicasOn(
+  etcd: ReplicaGround,
+  count: number,
+  more: Readonly<Record<string, string>> = {},
+): Promise<readonly LabReplica[]> {
   const authority = await createLabAuthority('replicas');
   const admin = await authority.client('admin', ['system:masters']);
   const files = {
-    etcdCaFile: etcd.tls.client.ca,
-    etcdCertFile: etcd.tls.client.cert,
-    etcdKeyFile: etcd.tls.client.key,
+    etcdCaFile: etcd.tls.ca,
+    etcdCertFile: etcd.tls.cert,
+    etcdKeyFile: etcd.tls.key,
     clientCaFile: authority.ca,
     serviceAccountKeyFile: newServiceAccountKey(),
     ...(await serverFiles(authority)),
+    ...more,
   };
   const shared = await writeFiles(join(etcd.directory, 'shared'), files);
   return Promise.all(
@@ -37,6 +54,7 @@ export async function replicasOn(etcd: LabEtcdCluster, count: number): Promise<r
       return {
         api,
         server: await program('server', directory, config),
+        serverConfig: join(directory, 'server.yaml'),
         controller: await program('controller', directory, {
           kubeconfig: api.kubeconfig,
           metricsListen: '',

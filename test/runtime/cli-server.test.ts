@@ -42,6 +42,7 @@ async function setUp(t: Test, env: Readonly<Record<string, string>> = {}): Promi
       readStdin: async () => '',
       runInteractive: async ([program = '', ...args]) =>
         new Promise((resolve) => spawn(program, args, { stdio: 'ignore' }).on('close', (code) => resolve(code ?? 1))),
+      restore: async () => Promise.reject(new Error('no store is restored here')),
       signal: new AbortController().signal,
     };
     return { code: await runCli(words, io), ...written };

@@ -58,6 +58,7 @@ function recordedIo(
     out: (text) => void (written.out += text),
     err: (text) => void (written.err += text),
     readStdin: async () => '',
+    restore: async () => Promise.reject(new Error('no store is restored here')),
     runInteractive: async () => 0,
     signal: new AbortController().signal,
   };

@@ -167,7 +167,7 @@ export async function placeNode(layout: Layout, executable: string): Promise<voi
 /** `env`, `wcpctl` and `wcpd` for a person's shell. */
 export async function placeEnvironment(layout: Layout, config: UpConfig): Promise<void> {
   const wrapper = (program: string): string =>
-    `#!/bin/sh\nexec ${quoted(layout.node)} ${quoted(join(layout.programs, `${program}.mjs`))} "$@"\n`;
+    `#!/bin/sh\nexec ${quoted(layout.node)} --disable-warning=DEP0123 ${quoted(join(layout.programs, `${program}.mjs`))} "$@"\n`;
   for (const program of ['wcpctl', 'wcpd'])
     await placeFile(join(layout.bin, program), wrapper(program), { mode: 0o755 });
   const lines = [

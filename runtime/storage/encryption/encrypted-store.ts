@@ -1,17 +1,33 @@
 import { collectionPrefix } from '#runtime/storage/object-key.ts';
 import type { Batch, Entry, Outcome, Store, Transaction } from '#runtime/storage/store.ts';
-import type { EncryptionKeys } from './encryption-keys.ts';
+import type { EncryptionKey, EncryptionKeys } from './encryption-keys.ts';
 import { isSealed, open, seal } from './seal.ts';
 
-export interface EncryptionOptions {
-  readonly keys: EncryptionKeys;
+export interface OpenerOptions {
+  readonly keys: readonly EncryptionKey[];
   /** Values below these are encrypted; the Secrets by default. */
   readonly prefixes?: readonly string[];
   /** Read values that were written before there was encryption; rewrite them, then leave this out. */
   readonly acceptPlain?: boolean;
 }
 
+export interface EncryptionOptions extends OpenerOptions {
+  readonly keys: EncryptionKeys;
+}
+
 const secretPrefixes: readonly string[] = [collectionPrefix('core/secrets')];
+
+const isBelow = (prefixes: readonly string[], key: string): boolean =>
+  prefixes.some((prefix) => key.startsWith(prefix));
+
+/** Gives the plain value of what stands under a key at rest; RefusedError when it does not open. */
+export function createOpener(options: OpenerOptions): (key: string, value: Buffer) => Buffer {
+  const { keys, prefixes = secretPrefixes, acceptPlain = false } = options;
+  return (key, value) => {
+    if (!isBelow(prefixes, key) || (acceptPlain && !isSealed(value))) return value;
+    return open(keys, key, value);
+  };
+}
 
 /**
  * The same store, in which the values below some prefixes are encrypted at rest (AES-256-GCM, bound to their key). Whoever reads through it
@@ -19,14 +35,9 @@ const secretPrefixes: readonly string[] = [collectionPrefix('core/secrets')];
  * look like a missing Secret.
  */
 export function encryptedStore(store: Store, options: EncryptionOptions): Store {
-  const prefixes = options.prefixes ?? secretPrefixes;
-  const { keys, acceptPlain = false } = options;
-  const isSecret = (key: string): boolean => prefixes.some((prefix) => key.startsWith(prefix));
-
-  function plain(key: string, value: Buffer): Buffer {
-    if (!isSecret(key) || (acceptPlain && !isSealed(value))) return value;
-    return open(keys, key, value);
-  }
+  const { keys, prefixes = secretPrefixes } = options;
+  const plain = createOpener(options);
+  const isSecret = (key: string): boolean => isBelow(prefixes, key);
 
   function plainEntry(entry: Entry): Entry {
     return isSecret(entry.key) ? { ...entry, value: plain(entry.key, entry.value) } : entry;

@@ -28,14 +28,14 @@ export function seal(keys: EncryptionKeys, storageKey: string, plain: Buffer): B
  * Decrypts with whichever of the keys it was sealed with. RefusedError `EncryptionKeyMissing` when none is that one, `ValueTampered` when the
  * value was changed, moved from another key of the store, or never sealed.
  */
-export function open(keys: EncryptionKeys, storageKey: string, sealed: Buffer): Buffer {
+export function open(keys: readonly EncryptionKey[], storageKey: string, sealed: Buffer): Buffer {
   if (!isSealed(sealed))
     throw new RefusedError('ValueTampered', `The value of ${storageKey} is not encrypted, but must be.`);
   const key = keyOf(keys, sealed);
   if (key === undefined)
     throw new RefusedError(
       'EncryptionKeyMissing',
-      `No key of the key file opens ${storageKey}: it names key ${keyIdOf(sealed)}.`,
+      `No key of the key file opens ${storageKey}: it names key ${JSON.stringify(keyNameOf(sealed))}.`,
     );
   const header = headerOf(key);
   const nonceEnd = header.length + nonceLength;
@@ -69,19 +69,20 @@ function headerOf(key: EncryptionKey): Buffer {
   return Buffer.concat([magic, Buffer.from([id.length]), id, key.fingerprint]);
 }
 
-function keyOf(keys: EncryptionKeys, sealed: Buffer): EncryptionKey | undefined {
+function keyOf(keys: readonly EncryptionKey[], sealed: Buffer): EncryptionKey | undefined {
   return keys.find((key) => {
     const header = headerOf(key);
     return sealed.length >= header.length + nonceLength + tagLength && sealed.subarray(0, header.length).equals(header);
   });
 }
 
-function keyIdOf(sealed: Buffer): string {
+/** Which key a sealed value names: `<id> (<fingerprint>)`. */
+export function keyNameOf(sealed: Buffer): string {
   const length = sealed[magic.length] ?? 0;
   const id = sealed.subarray(magic.length + 1, magic.length + 1 + Math.min(length, 63)).toString('latin1');
   const fingerprint = sealed
     .subarray(magic.length + 1 + length)
     .subarray(0, fingerprintLength)
     .toString('hex');
-  return JSON.stringify(`${id} (${fingerprint})`);
+  return `${id} (${fingerprint})`;
 }

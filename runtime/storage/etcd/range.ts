@@ -61,5 +61,10 @@ function startOf(prefix: string, after = ''): string {
 
 /** An etcd pair as we name things. The value is a view into the answer, which lives as long as the value is held. */
 export function entryOf(pair: IKeyValue): Entry {
-  return { key: pair.key.toString('utf8'), value: pair.value, revision: Number(pair.mod_revision) };
+  return {
+    key: pair.key.toString('utf8'),
+    value: pair.value,
+    revision: Number(pair.mod_revision),
+    expires: pair.lease !== '0',
+  };
 }

@@ -16,8 +16,12 @@ export function applyTransaction(versions: Versions, transaction: Transaction): 
   const deletes = (transaction.delete ?? []).filter((key) => versions.at(key, now) !== undefined);
   if (puts.length + deletes.length === 0) return { committed: true, revision: now };
   const revision = versions.append([
-    ...puts.map(({ key, value }) => ({ key, value: Buffer.from(value) })),
-    ...deletes.map((key) => ({ key, value: undefined })),
+    ...puts.map(({ key, value, ttlSeconds }) => ({
+      key,
+      value: Buffer.from(value),
+      expires: ttlSeconds !== undefined,
+    })),
+    ...deletes.map((key) => ({ key, value: undefined, expires: false })),
   ]);
   return { committed: true, revision };
 }

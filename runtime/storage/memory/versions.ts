@@ -9,16 +9,20 @@ export interface Versions {
   at(key: string, revision: number): Entry | undefined;
   below(prefix: string, revision: number, after?: string): readonly Entry[];
   /** Makes the changes the next revision, and returns it. */
-  append(changes: readonly { readonly key: string; readonly value: Buffer | undefined }[]): number;
+  append(changes: readonly Omit<Version, 'revision'>[]): number;
   /** All changes after a revision, oldest first. */
   changesAfter(revision: number): readonly Change[];
   compact(revision: number): void;
 }
 
+interface Version extends Change {
+  readonly expires: boolean;
+}
+
 interface KeyHistory {
   readonly path: string;
   /** Oldest first; appended to in place, since only this history sees it. */
-  readonly changes: Change[];
+  readonly changes: Version[];
 }
 
 /** An empty history; like etcd it begins at revision 1. */
@@ -36,7 +40,7 @@ export function createVersions(): Versions {
       [...placedBelow(keys, prefix, after)].flatMap((history) => entryAt(history, asOf) ?? []),
     append: (changes) => {
       revision++;
-      const stamped = changes.map(({ key, value }): Change => ({ key, value, revision }));
+      const stamped = changes.map((change): Version => ({ ...change, revision }));
       for (const change of stamped) {
         log.push(change);
         const history = findPlaced(keys, change.key);
@@ -60,11 +64,11 @@ export function createVersions(): Versions {
 
 function entryAt(history: KeyHistory | undefined, asOf: number): Entry | undefined {
   const change = history?.changes.findLast((candidate) => candidate.revision <= asOf);
-  return change?.value === undefined ? undefined : { key: change.key, value: change.value, revision: change.revision };
+  return change?.value === undefined ? undefined : { ...change, value: change.value };
 }
 
 /** The state as of `target` and what came later; a deletion that nothing came after is forgotten. */
-function keptAt({ changes }: KeyHistory, target: number): Change[] {
+function keptAt({ changes }: KeyHistory, target: number): Version[] {
   const kept = changes.slice(
     Math.max(
       0,

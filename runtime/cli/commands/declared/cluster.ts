@@ -29,6 +29,7 @@ export function clusterCommands(declare: Declare, program: () => Command): reado
           'say who the server takes you for',
         ),
       ),
+    snapshotCommand(declare),
     declare('version', async (session, _args, options) => (await import('../version.ts')).version(session, options))
       .summary('show versions')
       .option('--client', 'of wcpctl only; asks no server')
@@ -40,4 +41,26 @@ export function clusterCommands(declare: Declare, program: () => Command): reado
       (await import('../completion.ts')).complete(session, program(), args),
     ).allowUnknownOption(),
   ];
+}
+
+function snapshotCommand(declare: Declare): Command {
+  return new Command('snapshot')
+    .summary('back up the store, look at a backup, restore it')
+    .addCommand(
+      declare('save <FILE>', async (session, [file = '']) =>
+        (await import('../snapshot.ts')).saveSnapshot(session, file),
+      ).summary('write everything that the server stores into a file'),
+    )
+    .addCommand(
+      declare('status <FILE>', async (session, [file = '']) =>
+        (await import('../snapshot.ts')).snapshotStatus(session.io, file),
+      ).summary('check a file, and tell what is in it; asks no server'),
+    )
+    .addCommand(
+      declare('restore <FILE>', async (session, [file = ''], options) =>
+        (await import('../snapshot.ts')).restoreSnapshot(session.io, file, options),
+      )
+        .summary('put a file into an empty etcd, where no server runs yet')
+        .option('--config <file>', "the server's settings instead of those in /etc/wcp360"),
+    );
 }
