@@ -1,6 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { mountPoint } from '#runtime/cmd/instance/layout.ts';
 import { agentAccountOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
@@ -159,7 +160,7 @@ function openMachine(opened: Opened): HostMachine {
 
 /** Every step of it becomes the next one, so that a signal to the first process reaches the agent. */
 function commandOf({ directory, name, program }: Opened, nodeFlags: readonly string[]): readonly string[] {
-  const start = join(import.meta.dirname, 'machine/start-host.ts');
+  const start = fileURLToPath(new URL('machine/start-host.ts', import.meta.url));
   return [
     ...['/usr/bin/unshare', '--mount', '--propagation', 'private', '--', process.execPath, start, directory],
     ...[process.execPath, '--enable-source-maps', '--disable-warning=DEP0123', ...nodeFlags, program, 'agent'],
