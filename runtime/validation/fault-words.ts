@@ -41,9 +41,9 @@ function firstOfTexts(errors: readonly ErrorObject[]): readonly ErrorObject[] {
 type Words = (path: string, error: ErrorObject) => FieldFault;
 
 const WORDS: Readonly<Record<string, Words>> = {
-  type: (path, { data, schema }) => {
-    const found = typeNameOf(data);
-    return typeInvalid(path, found, `${path} in body must be of type ${typeWords(schema)}: ${JSON.stringify(found)}`);
+  type: (path, error) => {
+    const { wanted, found } = typesOf(error);
+    return typeInvalid(path, found, `${path} in body must be of type ${wanted}: ${JSON.stringify(found)}`);
   },
   isMap: (path) => typeInvalid(path, 'number', `${path} in body must be of type object: "number"`),
   required: (path, { params }) => requiredValue(childPath(path, textOf(params['missingProperty']))),
@@ -93,6 +93,17 @@ function breaks(rule: (error: ErrorObject) => string): Words {
 function composite(rule: (error: ErrorObject) => string): Words {
   return (path, error) => invalid(NO_FIELD, '', `${JSON.stringify(path)} ${rule(error)}`);
 }
+
+/** What is neither text nor list is told by its format where the field has one, as kube-openapi does. */
+function typesOf({ data, schema, parentSchema }: ErrorObject): { readonly wanted: string; readonly found: string } {
+  const format: unknown = parentSchema?.['format'];
+  const found = typeNameOf(data);
+  if (typeof format !== 'string' || ['string', 'array', 'null'].includes(found))
+    return { wanted: typeWords(schema), found };
+  return { wanted: format, found: formatOfType[found] ?? '' };
+}
+
+const formatOfType: Readonly<Record<string, string>> = { integer: 'int64', number: 'float64' };
 
 function typeWords(schema: unknown): string {
   return Array.isArray(schema) ? schema.filter((word) => word !== 'null').join(',') : textOf(schema);

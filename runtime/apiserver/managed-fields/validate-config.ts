@@ -1,4 +1,5 @@
 import { isExactNumber, isMap } from '#runtime/apiserver/codec/exact-number.ts';
+import { isHeld } from '#runtime/apiserver/builtin/schemas/held.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { itemElement, printElement } from './path-element.ts';
 import { fieldSchema, isKeyedList, untyped } from './typed.ts';
@@ -83,9 +84,13 @@ const expectations: Readonly<Record<string, Expectation>> = {
   number: { name: 'numeric (int or float)', admits: isNumber },
 };
 
+const anyScalar: Expectation = { name: 'any scalar', admits: (value) => !isMap(value) && !Array.isArray(value) };
+
 function expectation(schema: Schema): Expectation | undefined {
-  if (schema['x-kubernetes-int-or-string'] === true || schema.type === undefined) return undefined;
-  return expectations[schema.type];
+  if (isHeld('quantity', schema)) return anyScalar;
+  return schema['x-kubernetes-int-or-string'] === true || schema.type === undefined
+    ? undefined
+    : expectations[schema.type];
 }
 
 function typeName(value: unknown): string {

@@ -36,7 +36,7 @@ export interface Target {
 }
 
 /**
- * Takes a decoded body as an object of the resource: group, version, kind, name and namespace must be those of the URL; unknown and duplicate
+ * Takes a decoded body as an object of the resource: group, version, name and namespace must be those of the URL (for the kind of a custom one see `requireOwnKind`); unknown and duplicate
  * fields are refused, told or dropped as the request says; nulls in metadata go; defaults are filled in.
  */
 export function acceptObject(
@@ -55,7 +55,6 @@ export function acceptObject(
   if (wrongType !== undefined) throw unreadable(resource, wrongType);
   reportFields(write, [...unknown, ...pruned.unknown], from.duplicates);
   requirePlace(resource, object, from.target);
-  if (resource.custom) requireOwnKind(resource, value);
   return resource.schema.applyDefaults(pruned.object);
 }
 
@@ -90,9 +89,9 @@ function requireKind(resource: Resource, value: Readonly<Record<string, unknown>
 }
 
 /** A custom object of another kind is valid JSON of its group, and refused for what it is. */
-function requireOwnKind({ info }: Resource, value: Readonly<Record<string, unknown>>): void {
+export function requireOwnKind({ info, custom }: Resource, value: Readonly<Record<string, unknown>>): void {
   const { kind, metadata } = value;
-  if (typeof kind !== 'string' || kind === info.kind) return;
+  if (!custom || typeof kind !== 'string' || kind === info.kind) return;
   const name = isRecord(metadata) ? textOr(metadata['name'], '') : '';
   throw invalid({ ...info, kind }, name, [invalidValue('kind', kind, `must be ${info.kind}`)]);
 }

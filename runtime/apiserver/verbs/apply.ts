@@ -74,13 +74,7 @@ function applyToLive(context: VerbContext, wish: Wish): Promise<Written> {
 async function applyNew(context: VerbContext, request: ApiRequest, wish: Wish): Promise<Written> {
   const { write, name, config } = wish;
   requireAllowed(context, { ...request.attributes, verb: 'create' });
-  const { uid = '' } = config.metadata;
-  const merged = merge(context, wish, undefined);
-  if (uid !== '') {
-    const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
-    throw conflict(write.resource.info, name, why);
-  }
-  const object = accepted(write, name, merged);
+  const object = accepted(write, name, merge(context, wish, undefined));
   // It has to be a version; nobody asks which one was meant of what is not there.
   parseRevision(config.metadata.resourceVersion ?? null);
   const { resourceVersion: _, ...metadata } = object.metadata;
@@ -101,8 +95,16 @@ function merge(context: VerbContext, wish: Wish, live: KubeObject | undefined): 
     now: context.clock.now(),
     ignored: ignoredFields(write),
   });
+  if (live === undefined) requireNoUid(write, name, config.metadata);
   requireSamePlace(write, name, config.metadata);
   return merged;
+}
+
+/** A uid means an object that was there once. */
+function requireNoUid({ resource }: WriteRequest, name: string, { uid = '' }: KubeObject['metadata']): void {
+  if (uid === '') return;
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  throw conflict(resource.info, name, why);
 }
 
 /** What does not fit the schema was refused while merging, so nothing is left to be told. */

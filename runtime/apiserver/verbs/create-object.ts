@@ -44,7 +44,7 @@ export async function createObject(
     const object = await admitted(context, write, finished(prepareCreate(context, write, decoded)));
     tellOf(write, decoded);
     const tracked = managed ? object : trackChange(context, write, undefined, object);
-    const written = await commitNew(context, write, completed(write.resource, tracked));
+    const written = await commitNew(context, write, completed(tracked, write.resource.strategy.completeCreate));
     if (written !== undefined) return written;
     tried = object.metadata.name;
   }
@@ -63,10 +63,11 @@ function taken(context: VerbContext, { resource: { info }, namespace }: WriteReq
   return alreadyExists(info, name, isGoing ? 'object is being deleted: ' : '');
 }
 
-function completed({ strategy }: Resource, object: KubeObject): KubeObject {
-  if (strategy.completeCreate === undefined) return object;
+/** The object with what the server changes of its own once it is known who owns what. */
+export function completed(object: KubeObject, complete: ((draft: Draft) => void) | undefined): KubeObject {
+  if (complete === undefined) return object;
   const draft = draftOf(object);
-  strategy.completeCreate(draft);
+  complete(draft);
   return finished(draft);
 }
 

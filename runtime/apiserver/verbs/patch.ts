@@ -9,7 +9,7 @@ import { applyStrategicMergePatch } from '#runtime/apiserver/patch/strategic-mer
 import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { acceptObject, asPatchFault } from './accept-object.ts';
+import { acceptObject, asPatchFault, requireOwnKind } from './accept-object.ts';
 import { apply } from './apply.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { writeRequestOf } from './create.ts';
@@ -84,7 +84,7 @@ function changeOf(
     case 'strategic':
       return (live) => {
         const { apiVersion, kind } = live;
-        const patched = applyStrategicMergePatch(live, mapOf(value), resource.info.schema);
+        const patched = applyStrategicMergePatch(live, mapOf(value ?? {}), resource.info.schema);
         // A struct has no field for what it is.
         return typeof patched['kind'] === 'string' ? { ...patched, apiVersion, kind } : patched;
       };
@@ -113,7 +113,10 @@ function acceptPatched(
     throw invalid({ group: '', resource: '', kind }, name, [fault]);
   }
   try {
-    return acceptObject(write, patched, { duplicates: of.duplicates, target: { namespace: write.namespace, name } });
+    const target = { namespace: write.namespace, name };
+    const object = acceptObject(write, patched, { duplicates: of.duplicates, target });
+    requireOwnKind(resource, patched);
+    return object;
   } catch (err) {
     throw asPatchFault(err);
   }

@@ -10,7 +10,7 @@ import { objectKey } from '#runtime/storage/object-key.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { admitMutating, admitValidating } from './admit.ts';
 import type { VerbContext } from './context.ts';
-import { requireValid, writtenAt } from './create-object.ts';
+import { completed, requireValid, writtenAt } from './create-object.ts';
 import { isUnchanged, trackChange } from './field-managers.ts';
 import { parseRevision } from './list-options.ts';
 import { liveFromEntry, liveOf, type Live } from './live-object.ts';
@@ -138,10 +138,11 @@ async function prepared(
   const request = admissionOf(write, { operation: 'update', name, object, oldObject: live.object });
   const mutated = await admitMutating(context.admission, request);
   requireValid(resource, mutated, live.object);
-  if (resource.custom && write.subresource === '' && changed.managed !== true)
-    for (const warning of finalizerWarnings(mutated.metadata)) write.warn(warning);
+  if (resource.custom && write.subresource === '')
+    for (const warning of finalizerWarnings(mutated.metadata, live.object.metadata)) write.warn(warning);
   await admitValidating(context.admission, mutated === object ? request : { ...request, object: mutated });
-  return changed.managed === true ? mutated : trackChange(context, write, live.object, mutated);
+  const tracked = changed.managed === true ? mutated : trackChange(context, write, live.object, mutated);
+  return completed(tracked, resource.strategy.completeUpdate);
 }
 
 /** The resourceVersion that a client sent is a condition, and so is the uid of an object that is sent as a whole. */

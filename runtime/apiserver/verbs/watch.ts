@@ -5,9 +5,9 @@ import { eventLine, eventLineOf, type Rendering } from '#runtime/apiserver/watch
 import { streamEvents, type WatchPlan } from '#runtime/apiserver/watch/stream.ts';
 import { viewOf } from '#runtime/apiserver/registry/view.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
-import { parseListOptions, type ListOptions } from './list-options.ts';
+import type { ListOptions } from './list-options.ts';
 import { presentationOf, renderObject, tableOf, type Presentation } from './presentation.ts';
-import { candidates, selectionOf, selects, type Selection } from './selection.ts';
+import { candidates, readListQuery, selects, type Selection } from './selection.ts';
 
 /** Half an hour to an hour when the client names no end, so that not all of them come back at once. */
 const defaultSeconds = 1_800;
@@ -15,8 +15,7 @@ const defaultSeconds = 1_800;
 /** Answers a watch with a stream of events. Refusals before the stream are answers; whatever comes later is an ERROR event inside it. */
 export async function watchObjects(context: VerbContext, request: ApiRequest, resource: Resource): Promise<Stream> {
   const how = presentationOf(request, 'watch');
-  const options = parseListOptions(request.query, true);
-  const selection = selectionOf(resource, request.attributes.namespace, options);
+  const { options, selection } = readListQuery(request, resource, true);
   await reachStart(context, options);
   const plan: WatchPlan = {
     resource,

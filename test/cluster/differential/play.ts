@@ -191,7 +191,8 @@ class Player {
   #note(request: StreamRequest, { status, body }: LabAnswer): void {
     if (status >= 300 || !isRecord(body) || !isRecord(body['metadata'])) return;
     const { metadata } = body as { metadata: Record<string, string | undefined> };
-    if (Array.isArray(body['items']) && request.method === 'GET') {
+    // A list of any version may be of an older one on one server than on the other.
+    if (Array.isArray(body['items']) && request.method === 'GET' && request.query['resourceVersion'] !== '0') {
       this.#list.version = metadata['resourceVersion'] ?? '1';
       this.#list.next = metadata['continue'] ?? 'none';
     }
@@ -228,7 +229,8 @@ interface WatchEvent {
   readonly object?: { readonly metadata?: { readonly name?: string; readonly resourceVersion?: string } };
 }
 
-const noUid = '00000000-0000-4000-8000-000000000000';
+/** No uuid, which would count as one that was seen. */
+const noUid = 'none-yet';
 
 function keyOf(kind: ComparedKind, name = ''): string {
   return `${kind.apiVersion}/${kind.resource}/${name}`;

@@ -5,10 +5,12 @@ import { changed, changesOf, type Change } from './values.ts';
 
 type Texts = Readonly<Record<string, string>>;
 
-/** A stream of requests for a few objects of a few kinds, so that most of them meet what others left. */
+/** A stream of requests for a few objects of a few kinds, so that most of them meet what others left. What fails is made shorter; its requests stay as they are. */
 export const streams: fc.Arbitrary<readonly StreamRequest[]> = fc
   .subarray([...comparedKinds], { minLength: 1, maxLength: 3 })
-  .chain((kinds) => fc.array(fc.oneof(...kinds.map(requestsFor)), { minLength: 1, maxLength: 60, size: 'max' }));
+  .chain((kinds) =>
+    fc.array(fc.noShrink(fc.oneof(...kinds.map(requestsFor))), { minLength: 1, maxLength: 60, size: 'max' }),
+  );
 
 const requestsByKind = new Map<ComparedKind, fc.Arbitrary<StreamRequest>>();
 
@@ -181,7 +183,7 @@ function updates(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
     { arbitrary: fewChanges(kind, 1).map((changes): Body => ({ change: changed({}, changes) })), weight: 3 },
     {
       arbitrary: fc
-        .tuple(namesOf(kind), fewChanges(kind).map(withoutDeletion))
+        .tuple(namesOf(kind), fewChanges(kind).map(comparable))
         .map(([name, changes]): Body => ({ value: objectOf(kind, name, changes) })),
       weight: 1,
     },
@@ -242,7 +244,7 @@ function applies(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
     )
     .map(([some, manager, force]) => ({ ...some, ...manager, ...force }));
   return fc
-    .tuple(namesOf(kind), fewChanges(kind).map(withoutDeletion), fc.boolean(), query)
+    .tuple(namesOf(kind), fewChanges(kind).map(comparable), fc.boolean(), query)
     .chain(([name, changes, isWhole, asked]) => {
       const { apiVersion, kind: type } = kind;
       const config = { apiVersion, kind: type, metadata: { name }, ...(isWhole ? kind.example : {}) };
@@ -257,11 +259,17 @@ function applies(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
     });
 }
 
-/** kube-apiserver makes an object that is deleted already when it is applied, or put, with a deletionTimestamp; nothing after that can be compared. It owns what is null. */
-function withoutDeletion(changes: readonly Change[]): readonly Change[] {
+/**
+ * kube-apiserver makes an object that is deleted already when it is applied, or put, with a deletionTimestamp; nothing after that can be compared. It owns what
+ * is null. An empty list of metadata is stored for a custom object, unseen, until the next write takes it out.
+ */
+function comparable(changes: readonly Change[]): readonly Change[] {
   return changes.filter(
     ({ path, value }) =>
-      !path.startsWith('metadata.deletion') && path !== 'metadata.creationTimestamp' && value !== null,
+      !path.startsWith('metadata.deletion') &&
+      path !== 'metadata.creationTimestamp' &&
+      value !== null &&
+      !(/^metadata\.(?:finalizers|ownerReferences)$/u.test(path) && Array.isArray(value) && value.length === 0),
   );
 }
 
