@@ -17,9 +17,9 @@ export function faultsOf(root: unknown, errors: readonly ErrorObject[], maxFault
   // Finding the nearest branch compares all with all; only what may be told at the end is worth that.
   return firstOfTexts(withoutLosingBranches(errors.slice(0, maxFaults * 8)))
     .slice(0, maxFaults)
-    .map((error) => {
+    .flatMap((error) => {
       const segments = segmentsOf(error.instancePath, root);
-      return { fault: faultOf(fieldPath(segments), error), segments };
+      return faultsOfError(fieldPath(segments), error).map((fault) => ({ fault, segments }));
     });
 }
 
@@ -49,7 +49,9 @@ const WORDS: Readonly<Record<string, Words>> = {
   required: (path, { params }) => requiredValue(childPath(path, textOf(params['missingProperty']))),
   enum: (path, { data, schema }) => notSupported(path, data, Array.isArray(schema) ? schema : []),
   format: (path, { data, schema }) =>
-    typeInvalid(path, data, `${path} in body must be of type ${textOf(schema)}: ${JSON.stringify(data)}`),
+    typeof data === 'number'
+      ? outOfRange(path, schema)
+      : typeInvalid(path, data, `${path} in body must be of type ${textOf(schema)}: ${JSON.stringify(data)}`),
   pattern: breaks(({ schema }) => `should match '${textOf(schema)}'`),
   maxLength: (path, { schema }) => tooLong(path, Number(schema)),
   minLength: breaks(({ schema }) => `should be at least ${textOf(schema)} chars long`),
@@ -80,6 +82,18 @@ const WORDS: Readonly<Record<string, Words>> = {
   allOf: composite(() => 'must validate all the schemas (allOf)'),
   not: composite(() => 'must not validate the schema (not)'),
 };
+
+/** A number that is none of the integers is told twice: for its type, and for its range. */
+function faultsOfError(path: string, error: ErrorObject): readonly FieldFault[] {
+  const { keyword, data, schema, parentSchema } = error;
+  const isNoInteger = keyword === 'type' && typeof data === 'number' && typeWords(schema) === 'integer';
+  return [faultOf(path, error), ...(isNoInteger ? [outOfRange(path, parentSchema?.['format'])] : [])];
+}
+
+function outOfRange(path: string, format: unknown): FieldFault {
+  const kind = typeof format === 'string' ? `with format ${format}` : '(default format)';
+  return invalid(NO_FIELD, '', `Checked value must be of type integer ${kind} in ${path}`);
+}
 
 function faultOf(path: string, error: ErrorObject): FieldFault {
   const words = Object.hasOwn(WORDS, error.keyword) ? WORDS[error.keyword] : undefined;

@@ -23,6 +23,7 @@ interface Check {
 
 function checkNode(value: unknown, schema: Schema, check: Check): void {
   if (value === null || value === undefined || check.faults.length >= maxFaults) return;
+  if (isUntyped(schema)) return;
   const expected = expectation(schema);
   if (expected !== undefined && !expected.admits(value)) {
     check.faults.push(`${check.path}: expected ${expected.name}, got ${typeName(value)}`);
@@ -84,13 +85,16 @@ const expectations: Readonly<Record<string, Expectation>> = {
   number: { name: 'numeric (int or float)', admits: isNumber },
 };
 
+/** A custom field of two types is of none, and says nothing of what is below it. */
+function isUntyped(schema: Schema): boolean {
+  return schema['x-kubernetes-int-or-string'] === true && !isHeld('quantity', schema);
+}
+
 const anyScalar: Expectation = { name: 'any scalar', admits: (value) => !isMap(value) && !Array.isArray(value) };
 
 function expectation(schema: Schema): Expectation | undefined {
   if (isHeld('quantity', schema)) return anyScalar;
-  return schema['x-kubernetes-int-or-string'] === true || schema.type === undefined
-    ? undefined
-    : expectations[schema.type];
+  return schema.type === undefined ? undefined : expectations[schema.type];
 }
 
 function typeName(value: unknown): string {

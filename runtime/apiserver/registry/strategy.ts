@@ -36,6 +36,8 @@ export interface Strategy {
   /** The same for an update: who wrote it owns what the client sent. */
   readonly completeUpdate?: (draft: Draft) => void;
   readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly FieldFault[];
+  /** What is wrong with the metadata of a new object is told when nothing else is. */
+  readonly metadataLast?: boolean;
   /** Of which kind faults tell, when it is not the one that was asked for. */
   readonly faultsName?: NamedResource;
   /** Extra changes when a deletion is only marked. */

@@ -14,9 +14,10 @@ import { apply } from './apply.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { writeRequestOf } from './create.ts';
 import { unsupportedMediaType } from './decode-body.ts';
+import { onDemand } from './on-demand.ts';
 import { objectAnswer, presentationOf } from './presentation.ts';
 import { settleWrite } from './settle-write.ts';
-import { updateObject } from './update-object.ts';
+import { requireVersion, updateObject } from './update-object.ts';
 import type { WriteRequest } from './write-request.ts';
 
 const patchTypes = {
@@ -55,11 +56,6 @@ function parsePatch(text: string, findDuplicates: boolean): ParsedText {
       ? badRequest(err.message.replace(/^.*json parse error/u, 'error decoding patch'))
       : err;
   }
-}
-
-function onDemand<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
 }
 
 /** Patch types are compared as they stand, without their parameters. */
@@ -106,18 +102,31 @@ function acceptPatched(
   const { name } = of.live.metadata;
   if (!isRecord(patched))
     throw invalid(resource.info, name, [invalidValue('patch', 'patch', 'the result is not an object')]);
-  const { apiVersion } = patched;
-  if (resource.custom && typeof apiVersion === 'string' && apiVersion !== resource.apiVersion) {
-    const { kind } = resource.info;
-    const fault = invalidValue('apiVersion', apiVersion, `must be ${resource.apiVersion}`);
-    throw invalid({ group: '', resource: '', kind }, name, [fault]);
-  }
+  requireOwnVersion(write, name, patched);
   try {
     const target = { namespace: write.namespace, name };
-    const object = acceptObject(write, patched, { duplicates: of.duplicates, target });
-    requireOwnKind(resource, patched);
+    const object = acceptObject(write, typed(write, patched), { duplicates: of.duplicates, target });
+    requireVersion(resource, object);
+    if (write.subresource !== 'status') requireOwnKind(resource, patched);
     return object;
   } catch (err) {
     throw asPatchFault(err);
   }
 }
+
+function requireOwnVersion({ resource, subresource }: WriteRequest, name: string, { apiVersion }: Fields): void {
+  const isOwn = typeof apiVersion !== 'string' || apiVersion === resource.apiVersion;
+  if (isOwn || !resource.custom || subresource === 'status') return;
+  const { kind } = resource.info;
+  const fault = invalidValue('apiVersion', apiVersion, `must be ${resource.apiVersion}`);
+  throw invalid({ group: '', resource: '', kind }, name, [fault]);
+}
+
+/** Nothing but the status is taken from a patch of it. */
+function typed({ resource, subresource }: WriteRequest, patched: Fields): Fields {
+  const isText = typeof patched['apiVersion'] === 'string' && typeof patched['kind'] === 'string';
+  if (!resource.custom || subresource !== 'status' || !isText) return patched;
+  return { ...patched, apiVersion: resource.apiVersion, kind: resource.info.kind };
+}
+
+type Fields = Readonly<Record<string, unknown>>;

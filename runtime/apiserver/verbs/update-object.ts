@@ -1,8 +1,9 @@
 import { isEqual } from '#runtime/base/json.ts';
 import { ApiError } from '#runtime/base/errors.ts';
-import { conflict, notFound } from '#runtime/apiserver/http/api-errors.ts';
+import { conflict, invalid, notFound } from '#runtime/apiserver/http/api-errors.ts';
 import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
 import { finalizerWarnings, uniqueOwners } from '#runtime/apiserver/registry/metadata-rules.ts';
+import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { toStored, wireOf } from '#runtime/apiserver/registry/view.ts';
 import { encodeStored } from '#runtime/storage/object-codec.ts';
@@ -154,6 +155,16 @@ function requireSameObject(resource: Resource, changed: NonNullable<ReturnType<C
   }
   const revision = parseRevision(resourceVersion ?? null) ?? 0;
   if (revision !== 0 && revision !== live.revision) throw conflict(resource.info, name);
+}
+
+/** Kinds that are never replaced blindly need the version that the client has seen. */
+export function requireVersion(resource: Resource, object: KubeObject): void {
+  const { resourceVersion, name } = object.metadata;
+  if (resource.strategy.unconditionalUpdate || !/^0*$/u.test(resourceVersion ?? '')) return;
+  // Kubernetes names the resource here, where it names the kind elsewhere.
+  throw invalid({ ...resource.info, kind: resource.info.resource }, name, [
+    invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
+  ]);
 }
 
 function restoreSystemFields(draft: Draft, live: KubeObject): void {

@@ -4,6 +4,7 @@ import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { eventLine, eventLineOf, type Rendering } from '#runtime/apiserver/watch/event-lines.ts';
 import { streamEvents, type WatchPlan } from '#runtime/apiserver/watch/stream.ts';
 import { viewOf } from '#runtime/apiserver/registry/view.ts';
+import type { ObjectMeta } from '#schemas/meta/object.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import type { ListOptions } from './list-options.ts';
 import { presentationOf, renderObject, tableOf, type Presentation } from './presentation.ts';
@@ -25,7 +26,7 @@ export async function watchObjects(context: VerbContext, request: ApiRequest, re
     bookmark: options.allowBookmarks
       ? (revision, initialEnd) => bookmarkLine(resource, how, revision, initialEnd)
       : undefined,
-    announceStart: options.sendInitialEvents === true,
+    announceStart: wantsState(options),
     isCurrent: isCurrentIn(context, resource),
     timeoutMs: (options.timeoutSeconds ?? defaultSeconds * (1 + Math.random())) * 1_000,
   };
@@ -47,6 +48,11 @@ async function reachStart(context: VerbContext, options: ListOptions): Promise<v
     await cache.waitFor(resourceVersion, { signal });
 }
 
+/** Those who do not say get the present state when they name no version to go on from. */
+function wantsState({ resourceVersion, sendInitialEvents }: ListOptions): boolean {
+  return sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
+}
+
 /** Where the stream begins: with all that is there, or with what changed after a revision. Taken in one go, so nothing falls between. */
 function startOf(
   context: VerbContext,
@@ -55,9 +61,8 @@ function startOf(
   how: Presentation,
 ): Pick<WatchPlan, 'after' | 'initial'> {
   const { cache } = context;
-  const { resourceVersion, sendInitialEvents } = options;
-  const wantsState = sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
-  if (!wantsState) return { after: resourceVersion || cache.revision, initial: [] };
+  const { resourceVersion } = options;
+  if (!wantsState(options)) return { after: resourceVersion || cache.revision, initial: [] };
   return { after: cache.revision, initial: initialLines(context, selection, how, [...candidates(cache, selection)]) };
 }
 
@@ -98,9 +103,12 @@ function bookmarkLine(resource: Resource, how: Presentation, revision: number, i
   };
   if (how.kind === 'table')
     return eventLineOf('BOOKMARK', tableOf(resource, [], how, { listMeta: metadata, nowMs: 0, header: false }));
-  const shape =
-    how.kind === 'plain'
-      ? { kind: resource.info.kind, apiVersion: resource.apiVersion }
-      : { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${how.version}` };
-  return eventLineOf('BOOKMARK', { ...shape, metadata });
+  if (how.kind === 'metadata') {
+    const apiVersion = `meta.k8s.io/${how.version}`;
+    return eventLineOf('BOOKMARK', { kind: 'PartialObjectMetadata', apiVersion, metadata });
+  }
+  // Built-in kinds have fields that are always written.
+  const { apiVersion, info } = resource;
+  const empty = { kind: info.kind, apiVersion, metadata: metadata as Partial<ObjectMeta> as ObjectMeta };
+  return eventLineOf('BOOKMARK', resource.schema.prune(empty).object);
 }

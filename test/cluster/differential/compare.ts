@@ -53,6 +53,7 @@ export function signatureOf({ request, difference, theirs, ours }: Finding): str
     ...(method === 'PATCH' ? [type] : []),
     kind.apiVersion,
     kind.kind,
+    ...(request.subresource === undefined ? [] : [request.subresource]),
   ];
   const where = theirs.status === ours.status ? difference.path.replaceAll(/\[\d+\]/gu, '[]') : 'status';
   return [...asked, `${theirs.status}/${ours.status}`, where].join(' ');

@@ -109,9 +109,8 @@ class Player {
       `the end of ${path}: ${JSON.stringify(watch.events).slice(0, 500)}`,
     );
     watch.close();
-    const events = inOrder(watch.events.filter((event) => this.#isOurs(kind, event))).map((event) =>
-      this.#normalise(event),
-    );
+    const told = watch.events.filter((event) => this.#isOurs(kind, event) && !isOccasional(event));
+    const events = inOrder(told).map((event) => this.#normalise(event));
     return { status: watch.status, contentType: '', warnings: [], body: events };
   }
 
@@ -149,8 +148,10 @@ class Player {
     };
   }
 
-  #pathOf({ kind, name, namespace = '{namespace}', query }: StreamRequest): string {
-    const parts = [collectionPath(kind, namespace ?? undefined), name].filter((part) => part !== undefined);
+  #pathOf({ kind, name, subresource, namespace = '{namespace}', query }: StreamRequest): string {
+    const parts = [collectionPath(kind, namespace ?? undefined), name, subresource].filter(
+      (part) => part !== undefined,
+    );
     const filled = Object.entries(query).map(([key, value]) => [key, this.#filledText(value, keyOf(kind, name))]);
     const search = new URLSearchParams(Object.fromEntries(filled) as Record<string, string>);
     const path = this.#filledText(parts.join('/'), '');
@@ -216,6 +217,11 @@ class Player {
   }
 }
 
+/** A bookmark that comes whenever the server thinks that it may help. */
+function isOccasional({ type, object }: WatchEvent): boolean {
+  return type === 'BOOKMARK' && object?.metadata?.annotations === undefined;
+}
+
 /** Events come by their versions, but for those of a state that a watch begins with, whose order is left open. */
 function inOrder(events: readonly WatchEvent[]): readonly WatchEvent[] {
   const first = events.findIndex(({ type }) => type !== 'ADDED');
@@ -226,7 +232,9 @@ function inOrder(events: readonly WatchEvent[]): readonly WatchEvent[] {
 
 interface WatchEvent {
   readonly type?: string;
-  readonly object?: { readonly metadata?: { readonly name?: string; readonly resourceVersion?: string } };
+  readonly object?: {
+    readonly metadata?: { readonly name?: string; readonly resourceVersion?: string; readonly annotations?: unknown };
+  };
 }
 
 /** No uuid, which would count as one that was seen. */

@@ -44,10 +44,13 @@ export class Search {
   /** By signature. */
   readonly unexplained = new Map<string, Unexplained>();
   readonly #pair: Pair;
+  readonly #prefix: string;
   #namespaces = 0;
 
-  constructor(pair: Pair) {
+  /** `prefix`: of its namespaces, for a search on servers that were searched before. */
+  constructor(pair: Pair, prefix = 's') {
     this.#pair = pair;
+    this.#prefix = prefix;
   }
 
   async run({ seed, requests, lanes }: SearchOptions): Promise<void> {
@@ -103,7 +106,7 @@ export class Search {
 
   async #playBoth(stream: readonly StreamRequest[]): Promise<Verdict> {
     this.#namespaces += 1;
-    const namespace = `s-${this.#namespaces}`;
+    const namespace = `${this.#prefix}-${this.#namespaces}`;
     const { theirs, ours } = this.#pair;
     const [their, our] = await Promise.all([play(theirs, stream, namespace), play(ours, stream, namespace)]);
     return compare(stream, their, our);
