@@ -90,10 +90,15 @@ function isUntyped(schema: Schema): boolean {
   return schema['x-kubernetes-int-or-string'] === true && !isHeld('quantity', schema);
 }
 
+/** What its format makes of a text is looked at later, and so is what is none. */
+function isFormatted({ type, format = 'byte' }: Schema): boolean {
+  return type === 'string' && format !== 'byte';
+}
+
 const anyScalar: Expectation = { name: 'any scalar', admits: (value) => !isMap(value) && !Array.isArray(value) };
 
 function expectation(schema: Schema): Expectation | undefined {
-  if (isHeld('quantity', schema)) return anyScalar;
+  if (isHeld('quantity', schema) || isFormatted(schema)) return anyScalar;
   return schema.type === undefined ? undefined : expectations[schema.type];
 }
 
