@@ -109,7 +109,11 @@ class Player {
       `the end of ${path}: ${JSON.stringify(watch.events).slice(0, 500)}`,
     );
     watch.close();
-    const told = watch.events.filter((event) => this.#isOurs(kind, event) && !isOccasional(event));
+    // Events of both groups are in one collection, and the last of the other one may come, too.
+    const end = watch.events.findIndex(isLast);
+    const told = watch.events
+      .slice(0, end === -1 ? undefined : end + 1)
+      .filter((event) => this.#isOurs(kind, event) && !isOccasional(event));
     const events = inOrder(told).map((event) => this.#normalise(event));
     return { status: watch.status, contentType: '', warnings: [], body: events };
   }
