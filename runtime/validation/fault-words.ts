@@ -17,9 +17,9 @@ export function faultsOf(root: unknown, errors: readonly ErrorObject[], maxFault
   // Finding the nearest branch compares all with all; only what may be told at the end is worth that.
   return firstOfTexts(withoutLosingBranches(errors.slice(0, maxFaults * 8)))
     .slice(0, maxFaults)
-    .map((error) => {
+    .flatMap((error) => {
       const segments = segmentsOf(error.instancePath, root);
-      return { fault: faultOf(fieldPath(segments), error), segments };
+      return faultsOfError(fieldPath(segments), error).map((fault) => ({ fault, segments }));
     });
 }
 
@@ -41,15 +41,17 @@ function firstOfTexts(errors: readonly ErrorObject[]): readonly ErrorObject[] {
 type Words = (path: string, error: ErrorObject) => FieldFault;
 
 const WORDS: Readonly<Record<string, Words>> = {
-  type: (path, { data, schema }) => {
-    const found = typeNameOf(data);
-    return typeInvalid(path, found, `${path} in body must be of type ${typeWords(schema)}: ${JSON.stringify(found)}`);
+  type: (path, error) => {
+    const { wanted, found } = typesOf(error);
+    return typeInvalid(path, found, `${path} in body must be of type ${wanted}: ${JSON.stringify(found)}`);
   },
   isMap: (path) => typeInvalid(path, 'number', `${path} in body must be of type object: "number"`),
   required: (path, { params }) => requiredValue(childPath(path, textOf(params['missingProperty']))),
   enum: (path, { data, schema }) => notSupported(path, data, Array.isArray(schema) ? schema : []),
   format: (path, { data, schema }) =>
-    typeInvalid(path, data, `${path} in body must be of type ${textOf(schema)}: ${JSON.stringify(data)}`),
+    typeof data === 'number'
+      ? outOfRange(path, schema)
+      : typeInvalid(path, data, `${path} in body must be of type ${textOf(schema)}: ${JSON.stringify(data)}`),
   pattern: breaks(({ schema }) => `should match '${textOf(schema)}'`),
   maxLength: (path, { schema }) => tooLong(path, Number(schema)),
   minLength: breaks(({ schema }) => `should be at least ${textOf(schema)} chars long`),
@@ -81,6 +83,18 @@ const WORDS: Readonly<Record<string, Words>> = {
   not: composite(() => 'must not validate the schema (not)'),
 };
 
+/** A number that is none of the integers is told twice: for its type, and for its range. */
+function faultsOfError(path: string, error: ErrorObject): readonly FieldFault[] {
+  const { keyword, data, schema, parentSchema } = error;
+  const isNoInteger = keyword === 'type' && typeof data === 'number' && typeWords(schema) === 'integer';
+  return [faultOf(path, error), ...(isNoInteger ? [outOfRange(path, parentSchema?.['format'])] : [])];
+}
+
+function outOfRange(path: string, format: unknown): FieldFault {
+  const kind = typeof format === 'string' ? `with format ${format}` : '(default format)';
+  return invalid(NO_FIELD, '', `Checked value must be of type integer ${kind} in ${path}`);
+}
+
 function faultOf(path: string, error: ErrorObject): FieldFault {
   const words = Object.hasOwn(WORDS, error.keyword) ? WORDS[error.keyword] : undefined;
   return words === undefined ? invalid(path, undefined, error.message ?? error.keyword) : words(path, error);
@@ -93,6 +107,17 @@ function breaks(rule: (error: ErrorObject) => string): Words {
 function composite(rule: (error: ErrorObject) => string): Words {
   return (path, error) => invalid(NO_FIELD, '', `${JSON.stringify(path)} ${rule(error)}`);
 }
+
+/** What is neither text nor list is told by its format where the field has one, as kube-openapi does. */
+function typesOf({ data, schema, parentSchema }: ErrorObject): { readonly wanted: string; readonly found: string } {
+  const format: unknown = parentSchema?.['format'];
+  const found = typeNameOf(data);
+  if (typeof format !== 'string' || ['string', 'array', 'null'].includes(found))
+    return { wanted: typeWords(schema), found };
+  return { wanted: format, found: formatOfType[found] ?? '' };
+}
+
+const formatOfType: Readonly<Record<string, string>> = { integer: 'int64', number: 'float64' };
 
 function typeWords(schema: unknown): string {
   return Array.isArray(schema) ? schema.filter((word) => word !== 'null').join(',') : textOf(schema);

@@ -5,6 +5,7 @@ import type { ObjectSchema, Resource } from '#runtime/apiserver/registry/resourc
 import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
 import { openingOf } from '#runtime/apiserver/registry/view.ts';
 import { columnsOf } from '#runtime/apiserver/table/table.ts';
+import { NO_FIELD } from '#runtime/validation/fault-words.ts';
 import { metadataFields } from '#runtime/apiserver/verbs/field-selector.ts';
 import { collectionOf } from '#runtime/storage/object-key.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
@@ -110,7 +111,10 @@ function infoOf(row: BuiltinRow, schema: Schema): ResourceInfo {
 
 /** Built-in kinds are typed: a value of another type does not come as far as validation. */
 function typeProblemOf(schema: ObjectSchema, object: KubeObject): string | undefined {
-  const wrong = schema.validate(object).find(({ reason }) => reason === 'FieldValueTypeInvalid');
+  // A number that its type cannot hold is told of no field.
+  const wrong = schema
+    .validate(object)
+    .find(({ reason, field }) => reason === 'FieldValueTypeInvalid' || field === NO_FIELD);
   return wrong === undefined
     ? undefined
     : `json: cannot unmarshal into field ${object.kind}.${wrong.field}: ${wrong.message}`;

@@ -10,16 +10,18 @@ const maxNoteLength = 1024;
 
 /** Rules of events, for an event as core/v1 spells it; those of events.k8s.io are stricter (`isNew`). */
 export function eventFaults(event: KubeObject, old: KubeObject | undefined, isNew: boolean): readonly FieldFault[] {
-  if (isNew && old !== undefined) return changeFaults(event, old);
-  const shared = [...placeFaults(event, isNew), ...(has(event, 'eventTime') ? reportFaults(event, isNew) : [])];
-  return isNew ? [...shared, ...newFaults(event)] : shared;
+  const shared = [...placeFaults(event), ...(has(event, 'eventTime') ? reportFaults(event, isNew) : [])];
+  if (!isNew) return shared;
+  return [...shared, ...(old === undefined ? newFaults(event) : changeFaults(event, old))];
 }
 
-/** What a new event is about may be in another namespace, when it says so. */
-function placeFaults(event: KubeObject, isNew: boolean): readonly FieldFault[] {
+/** What an event with a time is about may be in another namespace, when it says so; what has none is told of in the namespaces of the system. */
+function placeFaults(event: KubeObject): readonly FieldFault[] {
   const involved = textAt(event, 'involvedObject', 'namespace');
   const namespace = event.metadata.namespace ?? '';
-  const matches = involved === '' ? namespace === 'default' : isNew || involved === namespace;
+  const isTimed = has(event, 'eventTime');
+  const isOfSystem = namespace === 'default' || (isTimed && namespace === 'kube-system');
+  const matches = involved === '' ? isOfSystem : isTimed || involved === namespace;
   return matches ? [] : [invalidValue('involvedObject.namespace', involved, 'does not match event.namespace')];
 }
 
@@ -35,19 +37,18 @@ function reportFaults(event: KubeObject, isNew: boolean): readonly FieldFault[] 
   return [
     ...(controller === '' ? [required(field)] : []),
     ...qualifiedNameProblems(controller).map((problem) => invalidValue(field, controller, problem)),
-    ...wordFaults(event, 'reportingInstance', 'repotingIntance'),
+    ...wordFaults(event, 'reportingInstance'),
     ...wordFaults(event, 'action'),
     ...wordFaults(event, 'reason'),
     ...(textAt(event, 'message').length > maxNoteLength ? [tooLong('message', maxNoteLength)] : []),
   ];
 }
 
-/** `spelled`: the name that Kubernetes gives to one that is too long. */
-function wordFaults(event: KubeObject, field: string, spelled = field): readonly FieldFault[] {
+function wordFaults(event: KubeObject, field: string): readonly FieldFault[] {
   const word = textAt(event, field);
   return [
     ...(word === '' ? [required(field)] : []),
-    ...(word.length > maxWordLength ? [tooLong(spelled, maxWordLength)] : []),
+    ...(word.length > maxWordLength ? [tooLong(field, maxWordLength)] : []),
   ];
 }
 

@@ -17,6 +17,7 @@ export const eventStrategy: Strategy = {
   createOnUpdate: true,
   collected: false,
   qualifiedFinalizers: false,
+  metadataLast: true,
   validate: (event, old) => eventFaults(event, old, false),
 };
 
@@ -25,6 +26,7 @@ export const newEventStrategy: Strategy = {
   ...eventStrategy,
   names: 'subdomain',
   qualifiedFinalizers: true,
+  metadataLast: false,
   faultsName: { group: '', resource: 'events', kind: 'Event' },
   validate: (event, old) =>
     eventFaults(newEventConversion.toStored(event), old && newEventConversion.toStored(old), true),

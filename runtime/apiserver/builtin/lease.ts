@@ -11,7 +11,7 @@ export const leaseStrategy: Strategy = {
   createOnUpdate: true,
   qualifiedFinalizers: false,
   completeCreate: withoutElection,
-  prepareUpdate: withoutElection,
+  completeUpdate: withoutElection,
   validate: (lease) => {
     const { leaseDurationSeconds: duration, leaseTransitions: transitions } = recordAt(lease, 'spec');
     const faults: FieldFault[] = [];

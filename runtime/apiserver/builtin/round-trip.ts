@@ -19,8 +19,8 @@ export function roundTripObject(schema: Schema, object: KubeObject): KubeObject 
 }
 
 function roundTrip(schema: Schema, value: unknown): unknown {
-  if (value === null || value === undefined) return zeroOf(schema);
   if (isHeld('quantity', schema)) return amountOf(value);
+  if (value === null || value === undefined) return zeroOf(schema);
   if (typeof value === 'string') return schema.type === 'string' ? textOf(schema, value) : value;
   if (Array.isArray(value))
     return schema.type === 'array' ? value.map((item: unknown) => roundTrip(schema.items ?? {}, item)) : value;
@@ -49,7 +49,9 @@ function base64Problem(text: string): number | undefined {
 
 const amountPattern = "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
-function amountOf(value: unknown): unknown {
+/** None is nought. */
+function amountOf(given: unknown): unknown {
+  const value: unknown = given ?? 0;
   const isWhole = /^-?\d+$/u.test(String(value));
   const amount = isWhole ? String(value) : canonicalQuantity(value);
   if (amount === undefined) throw badRequest(`quantities must match the regular expression ${amountPattern}`);
@@ -62,7 +64,7 @@ function zeroOf(schema: Schema): unknown {
   if (type === undefined) return null;
   switch (type) {
     case 'string':
-      return schema.format === undefined ? '' : null;
+      return isPlainText(schema) ? '' : null;
     case 'boolean':
       return false;
     case 'integer':
@@ -73,6 +75,11 @@ function zeroOf(schema: Schema): unknown {
     case 'array':
       return null;
   }
+}
+
+/** Not a time, which is null when it is none. */
+function isPlainText({ format }: Schema): boolean {
+  return format === undefined || format === 'byte';
 }
 
 function fieldsOf(schema: Schema, given: Fields): Fields {

@@ -6,8 +6,8 @@ import { isRecord } from '#runtime/base/json.ts';
 export const serviceAccountStrategy: Strategy = {
   ...plainStrategy,
   deletedAnswer: 'object',
-  prepareCreate: keepNames,
-  prepareUpdate: keepNames,
+  completeCreate: keepNames,
+  completeUpdate: keepNames,
 };
 
 function keepNames(draft: Draft): void {

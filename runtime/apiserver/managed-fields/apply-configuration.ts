@@ -9,7 +9,7 @@ import { emptyObject } from './empty-object.ts';
 import { hasPath, isSameSet, leaf, subtract, union } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { forgivenFields, withLastApplied } from './last-applied.ts';
-import { isSameManager, readManagers, withSet, writeManagers } from './managers.ts';
+import { isSameManager, ofGroup, readManagers, withSet, writeManagers } from './managers.ts';
 import type { Manager } from './managers.ts';
 import { mergeMaps } from './merge.ts';
 import { pruneValue } from './prune.ts';
@@ -116,13 +116,13 @@ function checkConfig({ config, apiVersion, schema }: Application): void {
 function managersBefore(work: Work): readonly Manager[] {
   const { live, root } = work;
   const managers = readManagers(live?.metadata.managedFields) ?? [];
-  if (live === undefined || managers.length > 0) return managers;
-  const { touched } = compareObjects(emptyObject(work.schema), live, { root, scope: scopeOf('', work.ignored) });
+  if (live === undefined || managers.length > 0) return ofGroup(managers, work.apiVersion);
+  const { touched } = compareObjects(emptyObject(work.schema), live, { root, scope: work.scope });
   const unmanaged: Manager = {
     name: 'before-first-apply',
     operation: 'Update',
     apiVersion: work.apiVersion,
-    subresource: '',
+    subresource: work.subresource,
     time: rfc3339(work.now),
     set: touched,
     entry: undefined,
@@ -152,7 +152,7 @@ function mergeObject(live: KubeObject | undefined, config: KubeObject, root: Sch
 }
 
 function preconditionsOf({ uid, resourceVersion }: ObjectMeta): Partial<ObjectMeta> {
-  return { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
+  return { ...(uid ? { uid } : {}), ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}) };
 }
 
 /** The name is applied each time, so that nobody who owned only labels takes the metadata away with them. */

@@ -58,6 +58,17 @@ function readManager(entry: unknown): Manager | undefined {
   };
 }
 
+/** Those that own fields of the group that a request is about: what the others own has other names there (events have two groups), and is forgotten. */
+export function ofGroup(managers: readonly Manager[], apiVersion: string): readonly Manager[] {
+  const group = groupOf(apiVersion);
+  const known = managers.filter((manager) => groupOf(manager.apiVersion) === group);
+  return known.length === managers.length ? managers : known;
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
+}
+
 /** Appliers are the same at every apiVersion, updaters are not. */
 export function isSameManager(
   a: Pick<Manager, 'name' | 'operation' | 'apiVersion' | 'subresource'>,

@@ -5,7 +5,7 @@ import { compareObjects } from './compare.ts';
 import type { Changes } from './compare.ts';
 import { emptyObject } from './empty-object.ts';
 import { subtract, union } from './field-set.ts';
-import { capUpdaters, isReset, isSameManager, readManagers, withSet, writeManagers } from './managers.ts';
+import { capUpdaters, isReset, isSameManager, ofGroup, readManagers, withSet, writeManagers } from './managers.ts';
 import type { Manager } from './managers.ts';
 import { scopeOf } from './scope.ts';
 import { isSameJson, rootSchemaOf } from './typed.ts';
@@ -44,7 +44,7 @@ export function trackUpdate(update: TrackedUpdate): KubeObject {
     root: rootSchemaOf(schema),
     scope: scopeOf(update.subresource, update.ignored),
   });
-  const after = moveOwnership(before, changes, update);
+  const after = moveOwnership(ofGroup(before, update.apiVersion), changes, update);
   const liveEntries = live?.metadata.managedFields;
   const isUnchanged = liveEntries !== undefined && after === before && before.length === liveEntries.length;
   const isLive = isUnchanged && before.every(({ entry }, index) => entry === liveEntries[index]);

@@ -1,4 +1,5 @@
 import { isExactNumber, isMap } from '#runtime/apiserver/codec/exact-number.ts';
+import { isHeld } from '#runtime/apiserver/builtin/schemas/held.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { itemElement, printElement } from './path-element.ts';
 import { fieldSchema, isKeyedList, untyped } from './typed.ts';
@@ -22,6 +23,7 @@ interface Check {
 
 function checkNode(value: unknown, schema: Schema, check: Check): void {
   if (value === null || value === undefined || check.faults.length >= maxFaults) return;
+  if (isUntyped(schema)) return;
   const expected = expectation(schema);
   if (expected !== undefined && !expected.admits(value)) {
     check.faults.push(`${check.path}: expected ${expected.name}, got ${typeName(value)}`);
@@ -83,9 +85,21 @@ const expectations: Readonly<Record<string, Expectation>> = {
   number: { name: 'numeric (int or float)', admits: isNumber },
 };
 
+/** A custom field of two types is of none, and says nothing of what is below it. */
+function isUntyped(schema: Schema): boolean {
+  return schema['x-kubernetes-int-or-string'] === true && !isHeld('quantity', schema);
+}
+
+/** What its format makes of a text is looked at later, and so is what is none. */
+function isFormatted({ type, format = 'byte' }: Schema): boolean {
+  return type === 'string' && format !== 'byte';
+}
+
+const anyScalar: Expectation = { name: 'any scalar', admits: (value) => !isMap(value) && !Array.isArray(value) };
+
 function expectation(schema: Schema): Expectation | undefined {
-  if (schema['x-kubernetes-int-or-string'] === true || schema.type === undefined) return undefined;
-  return expectations[schema.type];
+  if (isHeld('quantity', schema) || isFormatted(schema)) return anyScalar;
+  return schema.type === undefined ? undefined : expectations[schema.type];
 }
 
 function typeName(value: unknown): string {

@@ -27,22 +27,33 @@ function mergeMaps(original: Fields, patch: Fields, schema: Schema | undefined):
   deleteItems(merged, patch);
   for (const key of Object.keys(patch)) {
     if (key.startsWith('$')) continue;
-    const part = patch[key];
-    if (part === null) delete merged[key];
-    else
-      setField(
-        merged,
-        key,
-        mergeValues(Object.hasOwn(merged, key) ? merged[key] : undefined, part, childOf(schema, key)),
-      );
+    const before = Object.hasOwn(merged, key) ? merged[key] : undefined;
+    const value = mergeValues(before, patch[key], childOf(schema, key));
+    if (value === undefined) delete merged[key];
+    else setField(merged, key, value);
   }
   orderItems(merged, original, { patch, schema });
   return merged;
 }
 
+/** Undefined: the field goes. */
 function mergeValues(original: unknown, patch: unknown, schema: Schema | undefined): unknown {
-  if (isMap(patch)) return mergeMaps(isMap(original) ? original : {}, patch, schema);
-  return Array.isArray(patch) ? mergeLists(Array.isArray(original) ? original : [], patch, schema) : patch;
+  if (isMap(patch) && isMap(original)) return mergeMaps(original, patch, schema);
+  if (Array.isArray(patch) && Array.isArray(original)) return mergeLists(original, patch, schema);
+  return withoutDirectives(patch);
+}
+
+/** Where there is nothing to merge with, the patch is the value: no item needs a key, none is left out because it stands twice. */
+function withoutDirectives(patch: unknown): unknown {
+  if (Array.isArray(patch)) return patch.map(withoutDirectives).filter((item) => item !== undefined);
+  if (!isMap(patch)) return patch ?? undefined;
+  if (patch[patchDirective] !== undefined) return undefined;
+  const plain: Record<string, unknown> = {};
+  for (const key of Object.keys(patch)) {
+    const value = key.startsWith('$') ? undefined : withoutDirectives(patch[key]);
+    if (value !== undefined) setField(plain, key, value);
+  }
+  return plain;
 }
 
 function mergeLists(

@@ -1,4 +1,4 @@
-import type { FieldFault } from '#runtime/base/errors.ts';
+import { scaleFaults } from './scale-rules.ts';
 import type { ResourceInfo, SubresourceInfo, Verb } from '#runtime/apiserver/operations.ts';
 import { columnsOf } from '#runtime/apiserver/table/table.ts';
 import { isRecord } from '#runtime/base/json.ts';
@@ -9,7 +9,6 @@ import type { DefinitionSpec, DefinitionVersion } from './definition.ts';
 import { lazySchema } from './object-schema.ts';
 import type { Resource, ScalePaths } from './resource.ts';
 import { metadataFields } from '#runtime/apiserver/verbs/field-selector.ts';
-import { invalidValue } from './names.ts';
 import { plainStrategy } from './strategy.ts';
 import { openingOf } from './view.ts';
 
@@ -109,21 +108,6 @@ function subresourcesOf(spec: DefinitionSpec, version: DefinitionVersion): reado
       ? []
       : [{ name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: partVerbs }]),
   ];
-}
-
-const maxReplicas = 2 ** 31 - 1;
-
-/** A scale is a number that its kind can hold, whatever the schema says. */
-function scaleFaults(paths: ScalePaths | undefined, object: KubeObject): readonly FieldFault[] {
-  if (paths === undefined) return [];
-  const { specReplicas, statusReplicas } = paths;
-  return [specReplicas, statusReplicas].flatMap((path) => {
-    const value = path.reduce<unknown>((part, field) => (isRecord(part) ? part[field] : undefined), object);
-    if (typeof value !== 'number') return [];
-    const field = `.${path.join('.')}`;
-    if (value < 0) return [invalidValue(field, value, 'should be a non-negative integer')];
-    return value > maxReplicas ? [invalidValue(field, value, `should be less than or equal to ${maxReplicas}`)] : [];
-  });
 }
 
 function scalePathsOf(version: DefinitionVersion): ScalePaths | undefined {

@@ -97,13 +97,15 @@ export function metadataWarnings(metadata: ObjectMeta, { custom }: { readonly cu
   ];
 }
 
-/** A name of one's own keeps a finalizer apart from those of others. */
-export function finalizerWarnings({ finalizers = [] }: ObjectMeta): readonly string[] {
-  return finalizers
-    .filter((finalizer) => !finalizer.includes('/') && !builtInFinalizers.has(finalizer))
+/** A name of one's own keeps a new finalizer apart from those of others. */
+export function finalizerWarnings({ finalizers = [] }: ObjectMeta, old?: ObjectMeta): readonly string[] {
+  const before = new Set([...builtInFinalizers, ...(old?.finalizers ?? [])]);
+  const added = new Set(finalizers.filter((finalizer) => !before.has(finalizer) && !finalizer.includes('/')));
+  return [...added]
+    .toSorted()
     .map(
       (finalizer) =>
-        `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers`,
+        `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name ${finalizer.includes('.') ? 'including a path (/) ' : ''}to avoid accidental conflicts with other finalizer writers`,
     );
 }
 
@@ -134,6 +136,8 @@ export function metadataUpdateFaults(object: KubeObject, old: KubeObject): reado
 
 const texts = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'deletionTimestamp'] as const;
 
+const numbers = ['generation', 'deletionGracePeriodSeconds'] as const;
+
 const times = ['creationTimestamp', 'deletionTimestamp'] as const;
 
 const lists = ['finalizers', 'ownerReferences', 'managedFields'] as const;
@@ -143,6 +147,8 @@ export function metadataTypeProblem(metadata: unknown): string | undefined {
   if (!isRecord(metadata)) return 'json: cannot unmarshal metadata: must be an object';
   const text = texts.find((field) => isPresent(metadata[field]) && typeof metadata[field] !== 'string');
   if (text !== undefined) return `metadata.${text}: must be a string`;
+  const number = numbers.find((field) => isPresent(metadata[field]) && !Number.isInteger(metadata[field]));
+  if (number !== undefined) return `metadata.${number}: must be a whole number`;
   const time = times.find((field) => typeof metadata[field] === 'string' && !isTime(metadata[field]));
   if (time !== undefined) return timeProblem(String(metadata[time]), false);
   const list = lists.find((field) => isPresent(metadata[field]) && !Array.isArray(metadata[field]));

@@ -33,7 +33,11 @@ export interface Strategy {
   /** What the server adds to a new object in the end, so that its creator does not own it. */
   readonly completeCreate?: (draft: Draft) => void;
   readonly prepareUpdate?: (draft: Draft, old: KubeObject) => void;
+  /** The same for an update: who wrote it owns what the client sent. */
+  readonly completeUpdate?: (draft: Draft) => void;
   readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly FieldFault[];
+  /** What is wrong with the metadata of a new object is told when nothing else is. */
+  readonly metadataLast?: boolean;
   /** Of which kind faults tell, when it is not the one that was asked for. */
   readonly faultsName?: NamedResource;
   /** Extra changes when a deletion is only marked. */

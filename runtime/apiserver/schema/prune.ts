@@ -11,7 +11,7 @@ export interface Pruned<T> {
 
 type Record_ = Readonly<Record<string, unknown>>;
 
-/** What is known at one place. `undefined` in a map stands for a scalar, below which nothing is looked at. */
+/** What is known at one place, whatever type a value there should have. `undefined` in its stead: everything below is kept. */
 interface PruneNode {
   readonly properties: ReadonlyMap<string, PruneNode | undefined> | undefined;
   /** Values of keys that are not properties; undefined: such keys are unknown. */
@@ -21,7 +21,13 @@ interface PruneNode {
 
 const MAX_TOLD = 100;
 const RESOURCE_ROOT_FIELDS = ['apiVersion', 'kind', 'metadata'] as const;
-const KNOWS_NOTHING: PruneNode = { properties: undefined, others: undefined, items: undefined };
+const KNOWS_NOTHING: PruneNode = {
+  properties: undefined,
+  others: undefined,
+  get items() {
+    return KNOWS_NOTHING;
+  },
+};
 
 /**
  * The pruning of structural schemas (CRD docs, "Field pruning"): fields that the schema does not name go, below `x-kubernetes-preserve-unknown-fields`
@@ -38,20 +44,15 @@ export function compilePruner(schema: Schema): <T extends object>(object: T) => 
 
 function nodeOf(schema: Schema): PruneNode | undefined {
   const properties = Object.entries(schema.properties ?? {});
+  const others = othersOf(schema);
+  const keepsOthers = others !== undefined && others.node === undefined;
   const node: PruneNode = {
     properties: properties.length === 0 ? undefined : new Map(properties.map(([name, child]) => [name, nodeOf(child)])),
-    others: othersOf(schema),
-    items: schema.items === undefined ? undefined : nodeOf(schema.items),
+    others,
+    items: schema.items === undefined ? (keepsOthers ? undefined : KNOWS_NOTHING) : nodeOf(schema.items),
   };
   if (schema['x-kubernetes-embedded-resource'] === true) return withResourceFields(node);
-  return isOpenBelow(schema, node) ? undefined : node;
-}
-
-/** Whether nothing can be unknown below: there is nothing, or everything is kept. */
-function isOpenBelow(schema: Schema, node: PruneNode): boolean {
-  if (node.items !== undefined) return false;
-  const keepsAll = node.properties === undefined && node.others !== undefined && node.others.node === undefined;
-  return keepsAll || (schema.type !== undefined && schema.type !== 'object');
+  return keepsOthers && node.properties === undefined && node.items === undefined ? undefined : node;
 }
 
 function othersOf(schema: Schema): PruneNode['others'] {

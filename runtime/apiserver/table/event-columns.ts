@@ -1,6 +1,7 @@
+import { isRecord } from '#runtime/base/json.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { age, column, nameColumn, type TableColumn } from './column.ts';
-import { fieldText, nested } from './fields.ts';
+import { fieldText } from './fields.ts';
 
 const WIDE = { priority: 1 } as const;
 
@@ -11,7 +12,8 @@ export const eventColumns: readonly TableColumn[] = [
   column({ name: 'Reason', description: 'Why it happened, in one word.' }, (event) => fieldText(event, 'reason')),
   column({ name: 'Object', description: 'What it happened to.' }, (event) => {
     const target = targetOf(event);
-    return `${fieldText(target, 'kind').toLowerCase()}/${fieldText(target, 'name')}`;
+    const [kind, name] = [fieldText(target, 'kind').toLowerCase(), fieldText(target, 'name')];
+    return name === '' ? kind : `${kind}/${name}`;
   }),
   column({ ...WIDE, name: 'Subobject', description: 'Which part of it.' }, (event) =>
     fieldText(targetOf(event), 'fieldPath'),
@@ -34,23 +36,22 @@ function message(event: KubeObject): string {
 }
 
 function source(event: KubeObject): string {
-  const component = fieldText(event, 'source', 'component') || fieldText(event, 'deprecatedSource', 'component');
-  const host = fieldText(event, 'source', 'host') || fieldText(event, 'deprecatedSource', 'host');
-  const legacy = [component, host].filter((part) => part !== '').join(', ');
-  return (
-    legacy ||
-    [
-      fieldText(event, 'reportingComponent') || fieldText(event, 'reportingController'),
-      fieldText(event, 'reportingInstance'),
-    ]
-      .filter((part) => part !== '')
-      .join(', ')
+  const [component, instance] = [
+    ['component', 'reportingComponent', 'reportingController'],
+    ['host', 'reportingInstance'],
+  ].map(
+    ([legacy = '', ...others]) =>
+      fieldText(event, 'source', legacy) ||
+      fieldText(event, 'deprecatedSource', legacy) ||
+      (others.map((other) => fieldText(event, other)).find((text) => text !== '') ?? ''),
   );
+  return instance === '' ? `${component}` : `${component}, ${instance}`;
 }
 
 function count(event: KubeObject): number {
-  const counted = nested(event, 'series', 'count') ?? event['count'] ?? event['deprecatedCount'];
-  return typeof counted === 'number' && counted > 0 ? counted : 1;
+  if (isRecord(event['series'])) return Number(event['series']['count'] ?? 0);
+  const counted = event['count'] ?? event['deprecatedCount'];
+  return typeof counted === 'number' && counted !== 0 ? counted : 1;
 }
 
 function firstSeen(event: KubeObject): string {
@@ -60,10 +61,6 @@ function firstSeen(event: KubeObject): string {
 }
 
 function lastSeen(event: KubeObject): string {
-  return (
-    fieldText(event, 'series', 'lastObservedTime') ||
-    fieldText(event, 'lastTimestamp') ||
-    fieldText(event, 'deprecatedLastTimestamp') ||
-    firstSeen(event)
-  );
+  if (isRecord(event['series'])) return fieldText(event, 'series', 'lastObservedTime');
+  return fieldText(event, 'lastTimestamp') || fieldText(event, 'deprecatedLastTimestamp') || firstSeen(event);
 }

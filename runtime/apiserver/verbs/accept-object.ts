@@ -36,7 +36,7 @@ export interface Target {
 }
 
 /**
- * Takes a decoded body as an object of the resource: group, version, kind, name and namespace must be those of the URL; unknown and duplicate
+ * Takes a decoded body as an object of the resource: group, version, name and namespace must be those of the URL (for the kind of a custom one see `requireOwnKind`); unknown and duplicate
  * fields are refused, told or dropped as the request says; nulls in metadata go; defaults are filled in.
  */
 export function acceptObject(
@@ -47,16 +47,34 @@ export function acceptObject(
   const { resource } = write;
   const metadata = value['metadata'] ?? {};
   requireKind(resource, value);
+  if (!resource.custom) requireType(resource, value);
   const problem = metadataTypeProblem(metadata);
   if (problem !== undefined || !isRecord(metadata)) throw unreadable(resource, problem ?? '');
   const { object, unknown } = withPlainMetadata(resource, value, metadata);
   const pruned = readable(resource, object);
   const wrongType = resource.typeProblem(pruned.object);
   if (wrongType !== undefined) throw unreadable(resource, wrongType);
-  reportFields(write, [...unknown, ...pruned.unknown], from.duplicates);
+  const unknownBelow = isOfKind(resource, value) ? pruned.unknown : [];
+  reportFields(write, inOrder(resource, value, [...unknown, ...unknownBelow]), from.duplicates);
+  // A custom object is read before anybody looks at what it is.
+  if (resource.custom) requireType(resource, value);
   requirePlace(resource, object, from.target);
-  if (resource.custom) requireOwnKind(resource, value);
   return resource.schema.applyDefaults(pruned.object);
+}
+
+/** Custom objects are looked through field by field, others are read as they come. */
+function inOrder(
+  { custom }: Resource,
+  value: Readonly<Record<string, unknown>>,
+  unknown: readonly string[],
+): readonly string[] {
+  const order = custom ? ['metadata'] : Object.keys(value);
+  const placeOf = (path: string): number => {
+    const place = order.indexOf(path.split(/[.[]/u, 1)[0] ?? '');
+    return place === -1 ? order.length : place;
+  };
+  const sorted = custom ? unknown.toSorted() : unknown;
+  return sorted.toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 
 function readable(resource: Resource, object: KubeObject): ReturnType<Resource['schema']['prune']> {
@@ -73,12 +91,17 @@ function requireKind(resource: Resource, value: Readonly<Record<string, unknown>
     const given = value[field] ?? '';
     if (typeof given !== 'string') throw mistypedKind(resource, value, field);
   }
-  const own = resource.custom
-    ? { apiVersion: '', kind: '' }
-    : { apiVersion: resource.apiVersion, kind: resource.info.kind };
-  const apiVersion = textOr(value['apiVersion'], own.apiVersion);
-  const kind = textOr(value['kind'], own.kind);
-  if (kind === '') throw unrecognized(resource, value);
+  if (resource.custom && textOr(value['kind'], '') === '') throw unrecognized(resource, value);
+}
+
+/** Of another kind or group nobody knows which fields there are. */
+function isOfKind({ info, custom }: Resource, { apiVersion, kind }: Readonly<Record<string, unknown>>): boolean {
+  return !custom || (kind === info.kind && textOr(apiVersion, '').startsWith(`${info.group}/`));
+}
+
+function requireType(resource: Resource, value: Readonly<Record<string, unknown>>): void {
+  const apiVersion = textOr(value['apiVersion'], resource.custom ? '' : resource.apiVersion);
+  const kind = textOr(value['kind'], resource.info.kind);
   if (apiVersion !== resource.apiVersion) {
     throw badRequest(
       `the API version in the data (${apiVersion}) does not match the expected API version (${resource.apiVersion})`,
@@ -90,9 +113,9 @@ function requireKind(resource: Resource, value: Readonly<Record<string, unknown>
 }
 
 /** A custom object of another kind is valid JSON of its group, and refused for what it is. */
-function requireOwnKind({ info }: Resource, value: Readonly<Record<string, unknown>>): void {
+export function requireOwnKind({ info, custom }: Resource, value: Readonly<Record<string, unknown>>): void {
   const { kind, metadata } = value;
-  if (typeof kind !== 'string' || kind === info.kind) return;
+  if (!custom || typeof kind !== 'string' || kind === info.kind) return;
   const name = isRecord(metadata) ? textOr(metadata['name'], '') : '';
   throw invalid({ ...info, kind }, name, [invalidValue('kind', kind, `must be ${info.kind}`)]);
 }

@@ -8,14 +8,14 @@ import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { acceptObject } from './accept-object.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
-import { createObject } from './create-object.ts';
+import { createObject, withoutVersion } from './create-object.ts';
 import { writeRequestOf } from './create.ts';
 import { ignoredFields } from './field-managers.ts';
+import { onDemand } from './on-demand.ts';
 import { objectAnswer, presentationOf } from './presentation.ts';
-import { parseRevision } from './list-options.ts';
 import { requireAllowed } from './require-allowed.ts';
 import { settleWrite } from './settle-write.ts';
-import { updateObject } from './update-object.ts';
+import { requireVersion, updateObject } from './update-object.ts';
 import { parseWriteOptions } from './write-options.ts';
 import type { WriteRequest, Written } from './write-request.ts';
 
@@ -25,7 +25,8 @@ const maxTurns = 5;
 interface Wish {
   readonly write: WriteRequest;
   readonly name: string;
-  readonly config: KubeObject;
+  /** Read when it is known what it is for: what is not there is told first. */
+  readonly config: () => KubeObject;
   readonly force: boolean;
 }
 
@@ -35,7 +36,8 @@ export async function apply(context: VerbContext, request: ApiRequest, resource:
   const { force } = parseWriteOptions(request, 'apply');
   const write = writeRequestOf(request, resource, 'apply');
   const { name } = request.attributes;
-  const config = configOf(resource, write, { name, text: (await request.body()).toString('utf8') });
+  const text = (await request.body()).toString('utf8');
+  const config = onDemand(() => configOf(resource, write, text));
   const written = await applyWish(context, request, { write, name, config, force });
   await settleWrite(context, write, written);
   return objectAnswer(resource, written, how, { status: written.created ? 201 : 200, nowMs: context.clock.now() });
@@ -67,29 +69,24 @@ function applyToLive(context: VerbContext, wish: Wish): Promise<Written> {
   const { write, name } = wish;
   return updateObject(context, write, name, (live) => {
     const merged = merge(context, wish, live);
-    return merged === live ? undefined : { object: accepted(write, name, merged), managed: true };
+    if (merged === live) return undefined;
+    const object = accepted(write, name, merged);
+    requireVersion(write.resource, object);
+    return { object, managed: true };
   });
 }
 
 async function applyNew(context: VerbContext, request: ApiRequest, wish: Wish): Promise<Written> {
-  const { write, name, config } = wish;
+  const { write, name } = wish;
   requireAllowed(context, { ...request.attributes, verb: 'create' });
-  const { uid = '' } = config.metadata;
-  const merged = merge(context, wish, undefined);
-  if (uid !== '') {
-    const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
-    throw conflict(write.resource.info, name, why);
-  }
-  const object = accepted(write, name, merged);
-  // It has to be a version; nobody asks which one was meant of what is not there.
-  parseRevision(config.metadata.resourceVersion ?? null);
-  const { resourceVersion: _, ...metadata } = object.metadata;
-  return createObject(context, write, { ...object, metadata }, true);
+  const object = accepted(write, name, merge(context, wish, undefined));
+  return createObject(context, write, withoutVersion(object), true);
 }
 
 function merge(context: VerbContext, wish: Wish, live: KubeObject | undefined): KubeObject {
-  const { write, name, config, force } = wish;
+  const { write, name, force } = wish;
   const { resource, manager, subresource } = write;
+  const config = wish.config();
   const merged = applyConfiguration({
     live,
     config,
@@ -101,8 +98,16 @@ function merge(context: VerbContext, wish: Wish, live: KubeObject | undefined): 
     now: context.clock.now(),
     ignored: ignoredFields(write),
   });
+  if (live === undefined) requireNoUid(write, name, config.metadata);
   requireSamePlace(write, name, config.metadata);
   return merged;
+}
+
+/** A uid means an object that was there once. */
+function requireNoUid({ resource }: WriteRequest, name: string, { uid = '' }: KubeObject['metadata']): void {
+  if (uid === '') return;
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  throw conflict(resource.info, name, why);
 }
 
 /** What does not fit the schema was refused while merging, so nothing is left to be told. */
@@ -113,12 +118,8 @@ function accepted(write: WriteRequest, name: string, object: KubeObject): KubeOb
   });
 }
 
-function configOf(
-  resource: Resource,
-  write: WriteRequest,
-  from: { readonly name: string; readonly text: string },
-): KubeObject {
-  const { value: parsed, duplicates } = parseYaml(from.text);
+function configOf(resource: Resource, write: WriteRequest, text: string): KubeObject {
+  const { value: parsed, duplicates } = parseYaml(text);
   const value = parsed ?? {};
   if (!isMap(value)) throw badRequest('error decoding YAML: the configuration is not an object');
   const metadata = value['metadata'] ?? {};

@@ -17,6 +17,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { admitMutating, admitValidating } from './admit.ts';
 import type { VerbContext } from './context.ts';
 import { trackChange } from './field-managers.ts';
+import { parseRevision } from './list-options.ts';
 import { admissionOf, type WriteRequest, type Written } from './write-request.ts';
 
 /** Tries to find a free name for `generateName` before giving up. */
@@ -34,7 +35,7 @@ export async function createObject(
   decoded: KubeObject,
   managed = false,
 ): Promise<Written> {
-  const { info, terminating } = write.resource;
+  const { info, terminating, strategy } = write.resource;
   const { name, generateName } = decoded.metadata;
   const isGenerated = !isGiven(name) && isGiven(generateName);
   if (terminating) throw forbidden(info, name, 'create not allowed while custom resource definition is terminating');
@@ -44,11 +45,11 @@ export async function createObject(
     const object = await admitted(context, write, finished(prepareCreate(context, write, decoded)));
     tellOf(write, decoded);
     const tracked = managed ? object : trackChange(context, write, undefined, object);
-    const written = await commitNew(context, write, completed(write.resource, tracked));
+    const written = await commitNew(context, write, completed(tracked, write.resource.strategy.completeCreate));
     if (written !== undefined) return written;
     tried = object.metadata.name;
   }
-  throw isGiven(generateName) ? notGenerated(info, tried) : taken(context, write, tried);
+  throw isGiven(generateName) ? notGenerated(strategy.faultsName ?? info, tried) : taken(context, write, tried);
 }
 
 /** What is wrong or worth telling of an object that is valid. */
@@ -63,10 +64,11 @@ function taken(context: VerbContext, { resource: { info }, namespace }: WriteReq
   return alreadyExists(info, name, isGoing ? 'object is being deleted: ' : '');
 }
 
-function completed({ strategy }: Resource, object: KubeObject): KubeObject {
-  if (strategy.completeCreate === undefined) return object;
+/** The object with what the server changes of its own once it is known who owns what. */
+export function completed(object: KubeObject, complete: ((draft: Draft) => void) | undefined): KubeObject {
+  if (complete === undefined) return object;
   const draft = draftOf(object);
-  strategy.completeCreate(draft);
+  complete(draft);
   return finished(draft);
 }
 
@@ -109,6 +111,13 @@ async function admitted(context: VerbContext, write: WriteRequest, object: KubeO
   return defaulted;
 }
 
+/** What is made by a PUT or an apply may name the version that its client saw last: some version, nobody asks which. */
+export function withoutVersion(object: KubeObject): KubeObject {
+  parseRevision(object.metadata.resourceVersion ?? null);
+  const { resourceVersion: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
 function requireUnversioned({ resourceVersion }: KubeObject['metadata']): void {
   if (resourceVersion !== undefined && /^0*[1-9]\d*$/u.test(resourceVersion))
     throw badRequest('resourceVersion should not be set on objects to be created');
@@ -117,11 +126,12 @@ function requireUnversioned({ resourceVersion }: KubeObject['metadata']): void {
 /** Throws 422 with every fault of metadata, schema and kind. */
 export function requireValid(resource: Resource, object: KubeObject, old?: KubeObject): void {
   const { strategy, schema } = resource;
+  const own = [...schema.validate(object, old), ...(strategy.validate?.(object, old) ?? [])];
+  const isEnough = strategy.metadataLast === true && old === undefined && own.length > 0;
   const faults = [
-    ...metadataFaults(object.metadata, strategy),
+    ...(isEnough ? [] : metadataFaults(object.metadata, strategy)),
     ...(old === undefined ? [] : metadataUpdateFaults(object, old)),
-    ...schema.validate(object, old),
-    ...(strategy.validate?.(object, old) ?? []),
+    ...own,
   ];
   if (faults.length > 0) throw invalid(strategy.faultsName ?? resource.info, object.metadata.name, faults);
 }

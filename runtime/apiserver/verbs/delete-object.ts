@@ -99,7 +99,7 @@ function marked(resource: Resource, live: KubeObject, options: DeleteRequest, no
   // An object that is held by nothing any more (a finalizer was stripped in the store) is not kept.
   if (isMarked && isHeld(resource, live)) return live;
   const draft = draftOf(live);
-  const policy = resource.strategy.collected ? options.propagationPolicy : undefined;
+  const policy = resource.strategy.collected ? options.propagationPolicy : 'Background';
   const finalizers = finalizersFor(policy, live.metadata.finalizers ?? []);
   draft.metadata.finalizers = finalizers.length === 0 ? undefined : finalizers;
   if (!isMarked) {

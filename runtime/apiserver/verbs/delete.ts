@@ -8,9 +8,8 @@ import { parseDeleteOptions } from './delete-options.ts';
 import { reach } from './get.ts';
 import { listValue } from './list.ts';
 import { readPage } from './list-page.ts';
-import { parseListOptions } from './list-options.ts';
 import { presentationOf, valueAnswer } from './presentation.ts';
-import { selectionOf } from './selection.ts';
+import { readListQuery } from './selection.ts';
 import type { WriteRequest } from './write-request.ts';
 
 /** Answers a DELETE of one object: the object while something holds it, else a Status. */
@@ -28,8 +27,7 @@ const parallelDeletions = 8;
 /** Answers a DELETE of a collection: every object that is selected now; the answer lists what they were. */
 export async function deleteCollection(context: VerbContext, request: ApiRequest, resource: Resource): Promise<Answer> {
   const how = presentationOf(request, 'list');
-  const list = parseListOptions(request.query, false);
-  const selection = selectionOf(resource, request.attributes.namespace, list);
+  const { options: list, selection } = readListQuery(request, resource, false);
   if (resource.info.namespaced && request.attributes.namespace === '') throw methodNotAllowed();
   const options = await parseDeleteOptions(request);
   await reach(context, undefined);

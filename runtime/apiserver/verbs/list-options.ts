@@ -19,14 +19,16 @@ export interface ListOptions {
   readonly timeoutSeconds: number | undefined;
 }
 
-/** Reads and checks the options in the way of the Kubernetes API: 422 with one cause per fault. */
-export function parseListOptions(query: URLSearchParams, watch: boolean): ListOptions {
+/**
+ * Reads and checks the options in the way of the Kubernetes API: 422 with one cause per fault. The version is looked at when the rest is known to make sense
+ * for the kind (see `readListQuery`).
+ */
+export function parseListOptions(query: URLSearchParams, watch: boolean): Omit<ListOptions, 'resourceVersion'> {
   const limit = integerParameter(query, 'limit') ?? 0;
   const timeoutSeconds = integerParameter(query, 'timeoutSeconds') ?? 0;
   const { sendInitialEvents, ...selectors } = checkedTogether(query, watch);
   const match = query.get(matchField);
   return {
-    resourceVersion: parseRevision(query.get('resourceVersion')),
     match: match === 'Exact' || match === 'NotOlderThan' ? match : undefined,
     limit: Math.max(limit, 0),
     continue: query.get('continue') ?? '',
@@ -53,8 +55,10 @@ function checkedTogether(
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
   };
-  if (faults.length > 0 || !isRevision(query.get('resourceVersion'))) requireReadable(selectors);
-  if (faults.length > 0) throw invalidOptions(faults);
+  if (faults.length > 0) {
+    requireReadable(selectors);
+    throw invalidOptions(faults);
+  }
   return { ...selectors, sendInitialEvents: sendInitialEvents === null ? undefined : isTrue(sendInitialEvents) };
 }
 
@@ -62,10 +66,6 @@ function checkedTogether(
 function requireReadable({ labelSelector, fieldSelector }: Pick<ListOptions, 'labelSelector' | 'fieldSelector'>): void {
   parseLabelSelector(labelSelector);
   parseFieldSelector(fieldSelector, { supported: () => true });
-}
-
-function isRevision(value: string | null): boolean {
-  return /^\d*$/u.test(value ?? '');
 }
 
 function matchFaults(query: URLSearchParams, watch: boolean, initialEvents: boolean): readonly FieldFault[] {

@@ -5,16 +5,14 @@ import { viewOf } from '#runtime/apiserver/registry/view.ts';
 import { partialObjectMetadata } from '#runtime/apiserver/table/table.ts';
 import type { CachedObject } from '#runtime/storage/cache.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
-import { parseListOptions } from './list-options.ts';
 import { readPage, type Page } from './list-page.ts';
 import { presentationOf, tableOf, valueAnswer, type Presentation } from './presentation.ts';
-import { selectionOf } from './selection.ts';
+import { readListQuery } from './selection.ts';
 
 /** Answers a list. Stored bytes go out as they are; nothing is parsed unless a selector or the kind of answer needs it. */
 export async function listObjects(context: VerbContext, request: ApiRequest, resource: Resource): Promise<Answer> {
   const how = presentationOf(request, 'list');
-  const options = parseListOptions(request.query, false);
-  const selection = selectionOf(resource, request.attributes.namespace, options);
+  const { options, selection } = readListQuery(request, resource, false);
   const page = await readPage(context, selection, options);
   return how.kind === 'plain' && !how.yaml && !how.pretty
     ? bytesAnswer(resource, page)

@@ -9,14 +9,15 @@ import { applyStrategicMergePatch } from '#runtime/apiserver/patch/strategic-mer
 import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { acceptObject, asPatchFault } from './accept-object.ts';
+import { acceptObject, asPatchFault, requireOwnKind } from './accept-object.ts';
 import { apply } from './apply.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { writeRequestOf } from './create.ts';
 import { unsupportedMediaType } from './decode-body.ts';
+import { onDemand } from './on-demand.ts';
 import { objectAnswer, presentationOf } from './presentation.ts';
 import { settleWrite } from './settle-write.ts';
-import { updateObject } from './update-object.ts';
+import { requireVersion, updateObject } from './update-object.ts';
 import type { WriteRequest } from './write-request.ts';
 
 const patchTypes = {
@@ -57,11 +58,6 @@ function parsePatch(text: string, findDuplicates: boolean): ParsedText {
   }
 }
 
-function onDemand<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
-}
-
 /** Patch types are compared as they stand, without their parameters. */
 function patchTypeOf(request: ApiRequest, resource: Resource): PatchType {
   const header = request.headers['content-type'] ?? '';
@@ -84,7 +80,7 @@ function changeOf(
     case 'strategic':
       return (live) => {
         const { apiVersion, kind } = live;
-        const patched = applyStrategicMergePatch(live, mapOf(value), resource.info.schema);
+        const patched = applyStrategicMergePatch(live, mapOf(value ?? {}), resource.info.schema);
         // A struct has no field for what it is.
         return typeof patched['kind'] === 'string' ? { ...patched, apiVersion, kind } : patched;
       };
@@ -106,15 +102,31 @@ function acceptPatched(
   const { name } = of.live.metadata;
   if (!isRecord(patched))
     throw invalid(resource.info, name, [invalidValue('patch', 'patch', 'the result is not an object')]);
-  const { apiVersion } = patched;
-  if (resource.custom && typeof apiVersion === 'string' && apiVersion !== resource.apiVersion) {
-    const { kind } = resource.info;
-    const fault = invalidValue('apiVersion', apiVersion, `must be ${resource.apiVersion}`);
-    throw invalid({ group: '', resource: '', kind }, name, [fault]);
-  }
+  requireOwnVersion(write, name, patched);
   try {
-    return acceptObject(write, patched, { duplicates: of.duplicates, target: { namespace: write.namespace, name } });
+    const target = { namespace: write.namespace, name };
+    const object = acceptObject(write, typed(write, patched), { duplicates: of.duplicates, target });
+    requireVersion(resource, object);
+    if (write.subresource !== 'status') requireOwnKind(resource, patched);
+    return object;
   } catch (err) {
     throw asPatchFault(err);
   }
 }
+
+function requireOwnVersion({ resource, subresource }: WriteRequest, name: string, { apiVersion }: Fields): void {
+  const isOwn = typeof apiVersion !== 'string' || apiVersion === resource.apiVersion;
+  if (isOwn || !resource.custom || subresource === 'status') return;
+  const { kind } = resource.info;
+  const fault = invalidValue('apiVersion', apiVersion, `must be ${resource.apiVersion}`);
+  throw invalid({ group: '', resource: '', kind }, name, [fault]);
+}
+
+/** Nothing but the status is taken from a patch of it. */
+function typed({ resource, subresource }: WriteRequest, patched: Fields): Fields {
+  const isText = typeof patched['apiVersion'] === 'string' && typeof patched['kind'] === 'string';
+  if (!resource.custom || subresource !== 'status' || !isText) return patched;
+  return { ...patched, apiVersion: resource.apiVersion, kind: resource.info.kind };
+}
+
+type Fields = Readonly<Record<string, unknown>>;

@@ -4,7 +4,7 @@ import type { CachedObject, WatchCache } from '#runtime/storage/cache.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { matchesFields, parseFieldSelector, type FieldRequirement } from './field-selector.ts';
 import { matchesLabels, parseLabelSelector, type LabelRequirement } from './label-selector.ts';
-import type { ListOptions } from './list-options.ts';
+import { parseListOptions, parseRevision, type ListOptions } from './list-options.ts';
 
 /** What a list, watch or deletecollection is about. */
 export interface Selection {
@@ -17,8 +17,26 @@ export interface Selection {
   readonly everything: boolean;
 }
 
+interface ListRequest {
+  readonly query: URLSearchParams;
+  readonly attributes: { readonly namespace: string };
+}
+
+/** Reads the query of a list, watch or deletecollection of a kind. */
+export function readListQuery(
+  { query, attributes }: ListRequest,
+  resource: Resource,
+  watch: boolean,
+): { readonly options: ListOptions; readonly selection: Selection } {
+  const options = parseListOptions(query, watch);
+  const selection = selectionOf(resource, attributes.namespace, options);
+  return { selection, options: { ...options, resourceVersion: parseRevision(query.get('resourceVersion')) } };
+}
+
+type Selectors = Pick<ListOptions, 'labelSelector' | 'fieldSelector'>;
+
 /** Reads both selectors; 400 for what the kind does not support. */
-export function selectionOf(resource: Resource, namespace: string, options: ListOptions): Selection {
+function selectionOf(resource: Resource, namespace: string, options: Selectors): Selection {
   const { custom, info } = resource;
   const isPlaceless = !info.namespaced && (custom || info.kind === 'Namespace');
   const supported = (field: string): boolean =>

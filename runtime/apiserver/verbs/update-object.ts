@@ -1,8 +1,9 @@
 import { isEqual } from '#runtime/base/json.ts';
 import { ApiError } from '#runtime/base/errors.ts';
-import { conflict, notFound } from '#runtime/apiserver/http/api-errors.ts';
+import { conflict, invalid, notFound } from '#runtime/apiserver/http/api-errors.ts';
 import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
 import { finalizerWarnings, uniqueOwners } from '#runtime/apiserver/registry/metadata-rules.ts';
+import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { toStored, wireOf } from '#runtime/apiserver/registry/view.ts';
 import { encodeStored } from '#runtime/storage/object-codec.ts';
@@ -10,7 +11,7 @@ import { objectKey } from '#runtime/storage/object-key.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { admitMutating, admitValidating } from './admit.ts';
 import type { VerbContext } from './context.ts';
-import { requireValid, writtenAt } from './create-object.ts';
+import { completed, requireValid, writtenAt } from './create-object.ts';
 import { isUnchanged, trackChange } from './field-managers.ts';
 import { parseRevision } from './list-options.ts';
 import { liveFromEntry, liveOf, type Live } from './live-object.ts';
@@ -138,10 +139,11 @@ async function prepared(
   const request = admissionOf(write, { operation: 'update', name, object, oldObject: live.object });
   const mutated = await admitMutating(context.admission, request);
   requireValid(resource, mutated, live.object);
-  if (resource.custom && write.subresource === '' && changed.managed !== true)
-    for (const warning of finalizerWarnings(mutated.metadata)) write.warn(warning);
+  if (resource.custom && write.subresource === '')
+    for (const warning of finalizerWarnings(mutated.metadata, live.object.metadata)) write.warn(warning);
   await admitValidating(context.admission, mutated === object ? request : { ...request, object: mutated });
-  return changed.managed === true ? mutated : trackChange(context, write, live.object, mutated);
+  const tracked = changed.managed === true ? mutated : trackChange(context, write, live.object, mutated);
+  return completed(tracked, resource.strategy.completeUpdate);
 }
 
 /** The resourceVersion that a client sent is a condition, and so is the uid of an object that is sent as a whole. */
@@ -153,6 +155,16 @@ function requireSameObject(resource: Resource, changed: NonNullable<ReturnType<C
   }
   const revision = parseRevision(resourceVersion ?? null) ?? 0;
   if (revision !== 0 && revision !== live.revision) throw conflict(resource.info, name);
+}
+
+/** Kinds that are never replaced blindly need the version that the client has seen. */
+export function requireVersion(resource: Resource, object: KubeObject): void {
+  const { resourceVersion, name } = object.metadata;
+  if (resource.strategy.unconditionalUpdate || !/^0*$/u.test(resourceVersion ?? '')) return;
+  // Kubernetes names the resource here, where it names the kind elsewhere.
+  throw invalid({ ...resource.info, kind: resource.info.resource }, name, [
+    invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
+  ]);
 }
 
 function restoreSystemFields(draft: Draft, live: KubeObject): void {

@@ -1,18 +1,17 @@
 import { ApiError } from '#runtime/base/errors.ts';
 import type { Answer } from '#runtime/apiserver/http/answer.ts';
-import { conflict, invalid, methodNotAllowed } from '#runtime/apiserver/http/api-errors.ts';
-import { invalidValue } from '#runtime/apiserver/registry/names.ts';
+import { conflict, methodNotAllowed } from '#runtime/apiserver/http/api-errors.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { acceptObject } from './accept-object.ts';
+import { acceptObject, requireOwnKind } from './accept-object.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { writeRequestOf } from './create.ts';
-import { createObject } from './create-object.ts';
+import { createObject, withoutVersion } from './create-object.ts';
 import { decodeObject } from './decode-body.ts';
 import { objectAnswer, presentationOf } from './presentation.ts';
 import { settleWrite } from './settle-write.ts';
 import { requireAllowed } from './require-allowed.ts';
-import { updateObject } from './update-object.ts';
+import { requireVersion, updateObject } from './update-object.ts';
 import type { WriteRequest, Written } from './write-request.ts';
 
 /** Answers a PUT of an object, or of its status or finalize subresource. */
@@ -26,21 +25,29 @@ export async function update(context: VerbContext, request: ApiRequest, resource
     duplicates: body.duplicates,
     target: { namespace: write.namespace, name },
   });
-  const written = await putObject(context, request, { write, object });
+  const written = await putObject(context, request, { write, object, sent: body.value });
   await settleWrite(context, write, written);
   return objectAnswer(resource, written, how, { status: written.created ? 201 : 200, nowMs: context.clock.now() });
+}
+
+interface Replacement {
+  readonly write: WriteRequest;
+  readonly object: KubeObject;
+  /** The same as it came. */
+  readonly sent: Readonly<Record<string, unknown>>;
 }
 
 /** Replaces the object; kinds that allow it are made when they are not there, which needs that right as well. */
 async function putObject(
   context: VerbContext,
   request: ApiRequest,
-  { write, object }: { readonly write: WriteRequest; readonly object: KubeObject },
+  { write, object, sent }: Replacement,
 ): Promise<Written> {
   const { resource, subresource } = write;
   try {
     return await updateObject(context, write, request.attributes.name, () => {
       requireVersion(resource, object);
+      if (subresource !== 'status') requireOwnKind(resource, sent);
       return { object, whole: true };
     });
   } catch (err) {
@@ -48,7 +55,7 @@ async function putObject(
   }
   requireAllowed(context, { ...request.attributes, verb: 'create' });
   requireNoUid(resource, object);
-  return createObject(context, write, object);
+  return createObject(context, write, withoutVersion(object));
 }
 
 function isNotFound(err: unknown): boolean {
@@ -59,14 +66,4 @@ function isNotFound(err: unknown): boolean {
 function requireNoUid({ info }: Resource, { metadata: { name, uid } }: KubeObject): void {
   if (uid !== undefined && uid !== '')
     throw conflict(info, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: `);
-}
-
-/** Kinds that are never replaced blindly need the version that the client has seen. */
-function requireVersion(resource: Resource, object: KubeObject): void {
-  const { resourceVersion, name } = object.metadata;
-  if (resource.strategy.unconditionalUpdate || !/^0*$/u.test(resourceVersion ?? '')) return;
-  // Kubernetes names the resource here, where it names the kind elsewhere.
-  throw invalid({ ...resource.info, kind: resource.info.resource }, name, [
-    invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
-  ]);
 }

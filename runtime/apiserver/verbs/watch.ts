@@ -4,10 +4,11 @@ import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { eventLine, eventLineOf, type Rendering } from '#runtime/apiserver/watch/event-lines.ts';
 import { streamEvents, type WatchPlan } from '#runtime/apiserver/watch/stream.ts';
 import { viewOf } from '#runtime/apiserver/registry/view.ts';
+import type { ObjectMeta } from '#schemas/meta/object.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
-import { parseListOptions, type ListOptions } from './list-options.ts';
+import type { ListOptions } from './list-options.ts';
 import { presentationOf, renderObject, tableOf, type Presentation } from './presentation.ts';
-import { candidates, selectionOf, selects, type Selection } from './selection.ts';
+import { candidates, readListQuery, selects, type Selection } from './selection.ts';
 
 /** Half an hour to an hour when the client names no end, so that not all of them come back at once. */
 const defaultSeconds = 1_800;
@@ -15,8 +16,7 @@ const defaultSeconds = 1_800;
 /** Answers a watch with a stream of events. Refusals before the stream are answers; whatever comes later is an ERROR event inside it. */
 export async function watchObjects(context: VerbContext, request: ApiRequest, resource: Resource): Promise<Stream> {
   const how = presentationOf(request, 'watch');
-  const options = parseListOptions(request.query, true);
-  const selection = selectionOf(resource, request.attributes.namespace, options);
+  const { options, selection } = readListQuery(request, resource, true);
   await reachStart(context, options);
   const plan: WatchPlan = {
     resource,
@@ -26,7 +26,7 @@ export async function watchObjects(context: VerbContext, request: ApiRequest, re
     bookmark: options.allowBookmarks
       ? (revision, initialEnd) => bookmarkLine(resource, how, revision, initialEnd)
       : undefined,
-    announceStart: options.sendInitialEvents === true,
+    announceStart: wantsState(options),
     isCurrent: isCurrentIn(context, resource),
     timeoutMs: (options.timeoutSeconds ?? defaultSeconds * (1 + Math.random())) * 1_000,
   };
@@ -48,6 +48,11 @@ async function reachStart(context: VerbContext, options: ListOptions): Promise<v
     await cache.waitFor(resourceVersion, { signal });
 }
 
+/** Those who do not say get the present state when they name no version to go on from. */
+function wantsState({ resourceVersion, sendInitialEvents }: ListOptions): boolean {
+  return sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
+}
+
 /** Where the stream begins: with all that is there, or with what changed after a revision. Taken in one go, so nothing falls between. */
 function startOf(
   context: VerbContext,
@@ -56,9 +61,8 @@ function startOf(
   how: Presentation,
 ): Pick<WatchPlan, 'after' | 'initial'> {
   const { cache } = context;
-  const { resourceVersion, sendInitialEvents } = options;
-  const wantsState = sendInitialEvents ?? (resourceVersion === undefined || resourceVersion === 0);
-  if (!wantsState) return { after: resourceVersion || cache.revision, initial: [] };
+  const { resourceVersion } = options;
+  if (!wantsState(options)) return { after: resourceVersion || cache.revision, initial: [] };
   return { after: cache.revision, initial: initialLines(context, selection, how, [...candidates(cache, selection)]) };
 }
 
@@ -99,9 +103,12 @@ function bookmarkLine(resource: Resource, how: Presentation, revision: number, i
   };
   if (how.kind === 'table')
     return eventLineOf('BOOKMARK', tableOf(resource, [], how, { listMeta: metadata, nowMs: 0, header: false }));
-  const shape =
-    how.kind === 'plain'
-      ? { kind: resource.info.kind, apiVersion: resource.apiVersion }
-      : { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${how.version}` };
-  return eventLineOf('BOOKMARK', { ...shape, metadata });
+  if (how.kind === 'metadata') {
+    const apiVersion = `meta.k8s.io/${how.version}`;
+    return eventLineOf('BOOKMARK', { kind: 'PartialObjectMetadata', apiVersion, metadata });
+  }
+  // Built-in kinds have fields that are always written.
+  const { apiVersion, info } = resource;
+  const empty = { kind: info.kind, apiVersion, metadata: metadata as Partial<ObjectMeta> as ObjectMeta };
+  return eventLineOf('BOOKMARK', resource.schema.prune(empty).object);
 }

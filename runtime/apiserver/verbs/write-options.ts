@@ -24,7 +24,7 @@ export function parseWriteOptions(request: ApiRequest, verb: 'create' | 'update'
   const force = query.get('force');
   const validation = query.get('fieldValidation') ?? '';
   const faults = [
-    ...(force === null || verb === 'apply' ? [] : [forceFault]),
+    ...(force === null || verb !== 'patch' ? [] : [forceFault]),
     ...managerFaults(manager, verb === 'apply'),
     ...dryRunFaults(query.getAll('dryRun')),
     ...validationFaults(validation),

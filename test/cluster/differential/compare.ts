@@ -5,31 +5,26 @@ import { isDry, isWatch, type StreamRequest } from './request.ts';
 
 /** What came of comparing the answers to one stream. */
 export interface Verdict {
-  /** Requests whose answers were compared. */
-  readonly compared: number;
   readonly explained: readonly Explanation[];
-  /** All of the first request that has any. */
   readonly unexplained: readonly Finding[];
 }
 
-/**
- * Compares the answers to a stream in order, watches at the end. Ends with the first difference that nobody explains, and with one that leaves the servers in
- * different states: what follows follows from it.
- */
+/** Compares the answers to a stream in order, watches at the end. Ends with a difference that leaves the servers in different states: what follows follows from it. */
 export function compare(stream: readonly StreamRequest[], theirs: readonly Said[], ours: readonly Said[]): Verdict {
   const explained: Explanation[] = [];
-  let compared = 0;
+  const unexplained: Finding[] = [];
   for (const [index, request] of watchesLast(stream)) {
     const [their, our] = [theirs[index], ours[index]];
     if (their === undefined || our === undefined) throw new Error('a request was not answered');
-    compared += 1;
     const findings = differencesOf(their, our).map((difference) => ({ request, difference, theirs: their, ours: our }));
-    const unexplained = findings.filter((finding) => explain(finding) === undefined);
-    explained.push(...findings.map(explain).filter((explanation) => explanation !== undefined));
-    if (unexplained.length > 0) return { compared, explained, unexplained };
+    for (const finding of findings) {
+      const explanation = explain(finding);
+      if (explanation === undefined) unexplained.push(finding);
+      else explained.push(explanation);
+    }
     if (findings.some(partsWays)) break;
   }
-  return { compared, explained, unexplained: [] };
+  return { explained, unexplained };
 }
 
 function watchesLast(stream: readonly StreamRequest[]): readonly (readonly [number, StreamRequest])[] {
@@ -37,10 +32,31 @@ function watchesLast(stream: readonly StreamRequest[]): readonly (readonly [numb
   return [...all.filter(([, request]) => !isWatch(request)), ...all.filter(([, request]) => isWatch(request))];
 }
 
-/** Whether something is stored on one server and not on the other. */
-function partsWays({ request, difference: { path }, theirs, ours }: Finding): boolean {
-  if (/managedFields|resourceVersion/u.test(path)) return true;
-  return request.method !== 'GET' && !isDry(request) && theirs.status < 300 !== ours.status < 300;
+/** Whether something is stored on one server and not, or not the same, on the other. */
+function partsWays(finding: Finding): boolean {
+  const { request, difference, theirs, ours } = finding;
+  if (/managedFields|resourceVersion/u.test(difference.path)) return true;
+  if (theirs.status >= 300 && ours.status >= 300) return false;
+  return explain(finding) === undefined || (isStored(request) && theirs.status < 300 !== ours.status < 300);
+}
+
+function isStored(request: StreamRequest): boolean {
+  return request.method !== 'GET' && !isDry(request);
+}
+
+/** What findings of one cause have in common: who was asked for what, how each answered, and where they differ. */
+export function signatureOf({ request, difference, theirs, ours }: Finding): string {
+  const { method, kind, headers } = request;
+  const [, type = 'json'] = /application\/([a-z-]+)/u.exec(headers['content-type'] ?? '') ?? [];
+  const asked = [
+    isWatch(request) ? 'WATCH' : method,
+    ...(method === 'PATCH' ? [type] : []),
+    kind.apiVersion,
+    kind.kind,
+    ...(request.subresource === undefined ? [] : [request.subresource]),
+  ];
+  const where = theirs.status === ours.status ? difference.path.replaceAll(/\[\d+\]/gu, '[]') : 'status';
+  return [...asked, `${theirs.status}/${ours.status}`, where].join(' ');
 }
 
 /** A finding for people: what was asked, and both answers. */

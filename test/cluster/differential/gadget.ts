@@ -97,6 +97,7 @@ export const gadgetRow = {
   apiVersion: `${group}/v1`,
   resource: 'gadgets',
   custom: true,
+  subresources: ['status', 'scale'] as const,
   schema,
   example: {
     spec: {

@@ -19,6 +19,7 @@ export interface ComparedKind {
   readonly schema: Schema;
   /** What makes a valid object beside its metadata. */
   readonly example: Fields;
+  readonly subresources: readonly ('status' | 'scale')[];
   /** A controller writes to its objects at times of its own, so that none of the stream's is ever stored. */
   readonly isWrittenByOthers: boolean;
 }
@@ -111,6 +112,7 @@ function ownRow(definition: KindDefinition, example: Fields): Row {
     resource: definition.plural,
     namespaced: definition.scope === 'Namespaced',
     custom: true,
+    subresources: ['status'],
     schema: rootSchemaOf(definition),
     example,
   };
@@ -124,6 +126,7 @@ export const comparedKinds: readonly ComparedKind[] = rows.map((row) => {
   return {
     namespaced: true,
     custom: false,
+    subresources: [],
     isWrittenByOthers: false,
     ...row,
     schema: { ...schema, properties: { ...schema.properties, metadata: metadataSchema } },

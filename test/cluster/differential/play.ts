@@ -109,9 +109,12 @@ class Player {
       `the end of ${path}: ${JSON.stringify(watch.events).slice(0, 500)}`,
     );
     watch.close();
-    const events = inOrder(watch.events.filter((event) => this.#isOurs(kind, event))).map((event) =>
-      this.#normalise(event),
-    );
+    // Events of both groups are in one collection, and the last of the other one may come, too.
+    const end = watch.events.findIndex(isLast);
+    const told = watch.events
+      .slice(0, end === -1 ? undefined : end + 1)
+      .filter((event) => this.#isOurs(kind, event) && !isOccasional(event));
+    const events = inOrder(told).map((event) => this.#normalise(event));
     return { status: watch.status, contentType: '', warnings: [], body: events };
   }
 
@@ -149,8 +152,10 @@ class Player {
     };
   }
 
-  #pathOf({ kind, name, namespace = '{namespace}', query }: StreamRequest): string {
-    const parts = [collectionPath(kind, namespace ?? undefined), name].filter((part) => part !== undefined);
+  #pathOf({ kind, name, subresource, namespace = '{namespace}', query }: StreamRequest): string {
+    const parts = [collectionPath(kind, namespace ?? undefined), name, subresource].filter(
+      (part) => part !== undefined,
+    );
     const filled = Object.entries(query).map(([key, value]) => [key, this.#filledText(value, keyOf(kind, name))]);
     const search = new URLSearchParams(Object.fromEntries(filled) as Record<string, string>);
     const path = this.#filledText(parts.join('/'), '');
@@ -191,7 +196,8 @@ class Player {
   #note(request: StreamRequest, { status, body }: LabAnswer): void {
     if (status >= 300 || !isRecord(body) || !isRecord(body['metadata'])) return;
     const { metadata } = body as { metadata: Record<string, string | undefined> };
-    if (Array.isArray(body['items']) && request.method === 'GET') {
+    // A list of any version may be of an older one on one server than on the other.
+    if (Array.isArray(body['items']) && request.method === 'GET' && request.query['resourceVersion'] !== '0') {
       this.#list.version = metadata['resourceVersion'] ?? '1';
       this.#list.next = metadata['continue'] ?? 'none';
     }
@@ -215,6 +221,11 @@ class Player {
   }
 }
 
+/** A bookmark that comes whenever the server thinks that it may help. */
+function isOccasional({ type, object }: WatchEvent): boolean {
+  return type === 'BOOKMARK' && object?.metadata?.annotations === undefined;
+}
+
 /** Events come by their versions, but for those of a state that a watch begins with, whose order is left open. */
 function inOrder(events: readonly WatchEvent[]): readonly WatchEvent[] {
   const first = events.findIndex(({ type }) => type !== 'ADDED');
@@ -225,10 +236,13 @@ function inOrder(events: readonly WatchEvent[]): readonly WatchEvent[] {
 
 interface WatchEvent {
   readonly type?: string;
-  readonly object?: { readonly metadata?: { readonly name?: string; readonly resourceVersion?: string } };
+  readonly object?: {
+    readonly metadata?: { readonly name?: string; readonly resourceVersion?: string; readonly annotations?: unknown };
+  };
 }
 
-const noUid = '00000000-0000-4000-8000-000000000000';
+/** No uuid, which would count as one that was seen. */
+const noUid = 'none-yet';
 
 function keyOf(kind: ComparedKind, name = ''): string {
   return `${kind.apiVersion}/${kind.resource}/${name}`;

@@ -9,6 +9,8 @@ export interface StreamRequest {
   readonly kind: ComparedKind;
   /** Absent: the collection. */
   readonly name?: string;
+  /** Such as `status`, of the object that is named. */
+  readonly subresource?: string;
   /** Where; the stream's own namespace when absent, no namespace when null. */
   readonly namespace?: string | null;
   readonly query: Readonly<Record<string, string>>;

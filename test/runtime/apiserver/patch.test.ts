@@ -399,8 +399,21 @@ t.test('directives of a strategic merge patch are followed and never stored', (t
   t.end();
 });
 
+t.test('where there is nothing to merge with, a strategic merge patch is the value', (t) => {
+  const patch = {
+    metadata: { finalizers: ['a', 'a'], labels: { $patch: 'replace', a: '1' }, annotations: { a: null, b: '1' } },
+    secrets: [{ kind: 'Secret' }, { name: 'a', $patch: 'delete' }],
+  };
+  t.same(applyStrategicMergePatch({ secrets: 'a text' }, patch, schemaOf('core/v1/ServiceAccount')), {
+    metadata: { finalizers: ['a', 'a'], annotations: { b: '1' } },
+    secrets: [{ kind: 'Secret' }],
+  });
+  t.end();
+});
+
 t.test('a strategic merge patch that makes no sense is 400', (t) => {
   const schema = schemaOf('core/v1/ServiceAccount');
+  const account = { metadata: { finalizers: ['a'], labels: { a: '1' } }, secrets: [{ name: 'a' }] };
   const patches = [
     { $patch: 'frob' },
     { secrets: [{ kind: 'x' }] },
@@ -412,11 +425,7 @@ t.test('a strategic merge patch that makes no sense is 400', (t) => {
     { metadata: { labels: { $retainKeys: ['a'], b: 'x' } } },
   ];
   for (const patch of patches)
-    t.equal(
-      refusal(() => applyStrategicMergePatch({ metadata: { finalizers: ['a'] } }, patch, schema)).status,
-      400,
-      JSON.stringify(patch),
-    );
+    t.equal(refusal(() => applyStrategicMergePatch(account, patch, schema)).status, 400, JSON.stringify(patch));
   t.end();
 });
 

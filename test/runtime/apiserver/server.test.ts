@@ -423,6 +423,39 @@ t.test('the scale of an object is a part of it', async (t) => {
   t.match(await lab.request('PUT', path, { body: { ...scale.body, spec: { replicas: 5 } } }), { status: 409 });
   t.match(await lab.request('PATCH', path, { body: { spec: { replicas: -1 } }, headers: merge }), { status: 422 });
   t.equal((await lab.request('GET', `${sites}/scaled`)).body.spec.replicas, 4);
+  const nought = await lab.request('PATCH', path, { body: { spec: { replicas: null } }, headers: merge });
+  t.same(nought.body.spec, {}, 'nought is not written');
+  t.match(await lab.request('PUT', `${sites}/nobody/scale`, { body: scale.body }), { status: 400 }, 'of another one');
+  t.match(await lab.request('PATCH', path, { body: { spec: { replicas: 2 ** 31 } }, headers: merge }), {
+    status: 422,
+    body: { details: { causes: [{ field: 'patch' }] } },
+  });
+});
+
+t.test('a finalizer without a domain is told of when it is new', async (t) => {
+  const path = `${sites}/warned`;
+  await make(sites, aWebsite('warned'));
+  const answers = [];
+  for (const finalizers of [['b', 'a.b', 'x.io/c'], ['b', 'a.b', 'x.io/c'], ['b', 'd'], []])
+    answers.push(await lab.request('PATCH', path, { body: { metadata: { finalizers } }, headers: merge }));
+  t.same(
+    answers.map(({ headers: { warning = '' } }) => String(warning).match(/(?<=finalizers: ..)[a-z.]+/gu) ?? []),
+    [['a.b', 'b'], [], ['d'], []],
+  );
+});
+
+t.test('of another kind or version is told when there is such an object, and of a status never', async (t) => {
+  const body = { ...aWebsite('typed'), kind: 'Other', metadata: { name: 'typed', resourceVersion: '1' } };
+  t.match(await lab.request('PUT', `${sites}/typed`, { body }), { status: 404 });
+  const made = await make(sites, aWebsite('typed'));
+  const other = { ...made.body, kind: 'Other' };
+  t.match(await lab.request('PUT', `${sites}/typed`, { body: other }), { status: 422 });
+  t.match(await lab.request('PUT', `${sites}/typed/status`, { body: other }), { status: 200 });
+  const version = { body: { apiVersion: 'v9' }, headers: merge };
+  t.match(await lab.request('PATCH', `${sites}/typed`, version), { status: 422 });
+  t.match(await lab.request('PATCH', `${sites}/typed/status`, version), { status: 200 });
+  const unseen = { body: { metadata: { resourceVersion: '' } }, headers: merge };
+  t.match(await lab.request('PATCH', `${sites}/typed`, unseen), { status: 422 }, 'the version is not to be left out');
 });
 
 t.test('Secrets, ConfigMaps and Events keep the rules of their kinds', async (t) => {
@@ -472,6 +505,17 @@ t.test('Secrets, ConfigMaps and Events keep the rules of their kinds', async (t)
     '/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Dw%2CinvolvedObject.kind%3DWebsite',
   );
   t.equal(found.body.items.length, 1);
+  const fresher = { body: { kind: 'Event', metadata: { labels: { a: 'b' } } }, headers: merge };
+  const changed = await lab.request('PATCH', '/apis/events.k8s.io/v1/namespaces/default/events/e', fresher);
+  const managers: readonly { readonly apiVersion: string }[] = changed.body.metadata.managedFields;
+  t.same([...new Set(managers.map(({ apiVersion }) => apiVersion))], ['events.k8s.io/v1'], 'one group at a time');
+  const refused = await lab.request('POST', '/api/v1/namespaces/default/events', {
+    body: { ...event, metadata: { name: 'f', labels: { a: 'bad value!' } }, involvedObject: { namespace: 'other' } },
+  });
+  t.same(
+    refused.body.details.causes.map(({ field }: { field: string }) => field),
+    ['involvedObject.namespace'],
+  );
 });
 
 t.test('a namespace holds its objects: none without it, none while it goes', async (t) => {

@@ -139,7 +139,7 @@ function wordsOf(rule: CompiledRule): string {
 
 function faultOf(rule: CompiledRule, detail: string, place: Place): FieldFault {
   const field = fieldPath([...place.segments, ...rule.field]) || NO_FIELD;
-  const value = rule.field.reduce<unknown>((current, name) => partOf(current, name), place.value);
+  const { value } = place;
   switch (rule.rule.reason ?? 'FieldValueInvalid') {
     case 'FieldValueForbidden':
       return forbidden(field, detail);

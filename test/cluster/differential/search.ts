@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import type { LabApi } from '#test/lab/lab-api.ts';
+import { asked, compare, signatureOf, told, type Verdict } from './compare.ts';
+import type { Explanation, Finding } from './explained.ts';
+import { play } from './play.ts';
+import type { StreamRequest } from './request.ts';
+import { streams } from './requests.ts';
+
+/** The servers that are compared: `theirs` is right. */
+export interface Pair {
+  readonly theirs: LabApi;
+  readonly ours: LabApi;
+}
+
+/** A difference that nobody explains, with the shortest stream that shows it. */
+export interface Unexplained {
+  /** Of the stream in which it was first seen: a run with this seed begins with that stream. */
+  readonly seed: number;
+  readonly stream: readonly StreamRequest[];
+  readonly text: string;
+  /** In how many streams it was seen. */
+  count: number;
+}
+
+export interface SearchOptions {
+  readonly seed: number;
+  /** How many requests at least. */
+  readonly requests: number;
+  /** Streams that are played at once, each in a namespace of its own. */
+  readonly lanes: number;
+}
+
+/** A failing stream is made shorter for so long. */
+const shrinkMs = 30_000;
+
+/** Differences of one cause that are told. */
+const maxTold = 3;
+
+/** Plays random streams on two servers, and goes on after a difference: one search finds all there are. */
+export class Search {
+  requests = 0;
+  streams = 0;
+  readonly explained = new Map<Explanation, number>();
+  /** By signature. */
+  readonly unexplained = new Map<string, Unexplained>();
+  readonly #pair: Pair;
+  readonly #prefix: string;
+  #namespaces = 0;
+
+  /** `prefix`: of its namespaces, for a search on servers that were searched before. */
+  constructor(pair: Pair, prefix = 's') {
+    this.#pair = pair;
+    this.#prefix = prefix;
+  }
+
+  async run({ seed, requests, lanes }: SearchOptions): Promise<void> {
+    const seeds = seedsFrom(seed);
+    const lane = async (): Promise<void> => {
+      while (this.requests < requests) await this.#look(seeds.next().value);
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+  }
+
+  /** Plays one stream; when it shows something new, also shorter ones, down to the shortest that shows the same. */
+  async #look(seed: number): Promise<void> {
+    let wanted: string | undefined;
+    let deadline = Number.POSITIVE_INFINITY;
+    const property = fc.asyncProperty(streams, async (stream) => {
+      // Whatever comes late passes, which ends the shrinking.
+      if (performance.now() > deadline) return;
+      const { unexplained } = wanted === undefined ? await this.#playFirst(stream) : await this.#playBoth(stream);
+      wanted ??= this.#firstNew(unexplained);
+      const found = unexplained.filter((finding) => signatureOf(finding) === wanted);
+      if (found.length === 0) return;
+      deadline = Math.min(deadline, performance.now() + shrinkMs);
+      throw new Error(found.slice(0, maxTold).map(told).join('\n'));
+    });
+    const { failed, counterexample, errorInstance } = await fc.check(property, { seed, numRuns: 1, unbiased: true });
+    if (!failed) return;
+    if (wanted === undefined) throw errorInstance;
+    const [stream = []] = counterexample ?? [];
+    const text = [...stream.map(asked), String(errorInstance)].join('\n');
+    this.unexplained.set(wanted, { seed, stream, text, count: this.unexplained.get(wanted)?.count ?? 1 });
+  }
+
+  /** Counts what is known already; the signature of the first that is not, which is known from now on. */
+  #firstNew(findings: readonly Finding[]): string | undefined {
+    const signatures = [...new Set(findings.map(signatureOf))];
+    for (const signature of signatures) {
+      const known = this.unexplained.get(signature);
+      if (known !== undefined) known.count += 1;
+    }
+    const first = signatures.find((signature) => !this.unexplained.has(signature));
+    if (first !== undefined) this.unexplained.set(first, { seed: 0, stream: [], text: '', count: 1 });
+    return first;
+  }
+
+  /** What is made shorter later counts as it was. */
+  async #playFirst(stream: readonly StreamRequest[]): Promise<Verdict> {
+    this.requests += stream.length;
+    this.streams += 1;
+    const verdict = await this.#playBoth(stream);
+    for (const each of verdict.explained) this.explained.set(each, (this.explained.get(each) ?? 0) + 1);
+    return verdict;
+  }
+
+  async #playBoth(stream: readonly StreamRequest[]): Promise<Verdict> {
+    this.#namespaces += 1;
+    const namespace = `${this.#prefix}-${this.#namespaces}`;
+    const { theirs, ours } = this.#pair;
+    const [their, our] = await Promise.all([play(theirs, stream, namespace), play(ours, stream, namespace)]);
+    return compare(stream, their, our);
+  }
+}
+
+/** The seed itself and then any number of others that follow from it. */
+function* seedsFrom(seed: number): Generator<number, never> {
+  yield seed;
+  for (let step = 1; ; step += 1) yield fc.sample(fc.integer(), { seed: seed + step, numRuns: 1 })[0] ?? step;
+}
