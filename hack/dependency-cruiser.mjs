@@ -110,7 +110,7 @@ export default {
     home('fastify', '^runtime/apiserver/http/'),
     home('@kubernetes/client-node', '^runtime/client/'),
     home('jose', '^runtime/apiserver/auth/'),
-    home('@peculiar/x509', '^runtime/config/'),
+    home('@peculiar/x509', '^runtime/pki/'),
     home('@marcbachmann/cel-js', '^runtime/apiserver/schema/cel/'),
     home('commander', '^runtime/cli/'),
     home('diff', '^runtime/cli/'),

@@ -76,6 +76,11 @@ export const serverConfig = {
       minLength: 1,
       description: 'PEM of the CA whose client certificates are believed.',
     },
+    clientCaKeyFile: {
+      type: 'string',
+      description:
+        'Key of the CA for client certificates, EC on P-256, PEM: approved requests for such certificates are signed with it. Without it, none are.',
+    },
     rootCaFile: {
       type: 'string',
       description: "PEM of the CA behind the server's certificate, put into every namespace.",

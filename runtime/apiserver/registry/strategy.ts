@@ -33,15 +33,18 @@ export interface Strategy {
   /** What the server adds to a new object in the end, so that its creator does not own it. */
   readonly completeCreate?: (draft: Draft) => void;
   readonly prepareUpdate?: (draft: Draft, old: KubeObject) => void;
-  readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly FieldFault[];
+  /** `subresource` is where it was written; empty for the object itself. */
+  readonly validate?: (object: KubeObject, old: KubeObject | undefined, subresource: string) => readonly FieldFault[];
   /** Of which kind faults tell, when it is not the one that was asked for. */
   readonly faultsName?: NamedResource;
   /** Extra changes when a deletion is only marked. */
   readonly markDeleted?: (draft: Draft) => void;
   /** Something beside `metadata.finalizers` keeps a deleted object. */
   readonly isHeld?: (object: KubeObject) => boolean;
-  /** What a write of subresource `finalize` takes over. */
-  readonly prepareFinalize?: (draft: Draft, old: KubeObject) => void;
+  /** What a write of a subresource takes over into what is there, by its name. `status` takes over the status unless it stands here. */
+  readonly parts?: Readonly<Record<string, (kept: Draft, asked: KubeObject) => void>>;
+  /** Fields beside the status that a write of the object itself leaves alone, so that nobody comes to own them by it. */
+  readonly resetFields?: readonly string[];
 }
 
 /** The usual built-in kind: no status, no generation, names are DNS subdomains. */

@@ -115,13 +115,18 @@ function requireUnversioned({ resourceVersion }: KubeObject['metadata']): void {
 }
 
 /** Throws 422 with every fault of metadata, schema and kind. */
-export function requireValid(resource: Resource, object: KubeObject, old?: KubeObject): void {
+export function requireValid(
+  resource: Resource,
+  object: KubeObject,
+  update?: { readonly old: KubeObject; readonly subresource: string },
+): void {
   const { strategy, schema } = resource;
+  const old = update?.old;
   const faults = [
     ...metadataFaults(object.metadata, strategy),
     ...(old === undefined ? [] : metadataUpdateFaults(object, old)),
     ...schema.validate(object, old),
-    ...(strategy.validate?.(object, old) ?? []),
+    ...(strategy.validate?.(object, old, update?.subresource ?? '') ?? []),
   ];
   if (faults.length > 0) throw invalid(strategy.faultsName ?? resource.info, object.metadata.name, faults);
 }

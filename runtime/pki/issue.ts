@@ -13,14 +13,19 @@ import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
+  Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
+  Name,
+  Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
   cryptoProvider,
+  type JsonName,
 } from '@peculiar/x509';
+import type { CertificateRequest } from './certificate-request.ts';
 import { usageIds, validity, type CertificateOrder, type PemPair } from './pair.ts';
 
 cryptoProvider.set(webcrypto);
@@ -59,33 +64,102 @@ export async function issueCertificate(
   order: CertificateOrder,
   subject: { readonly keyPem: string; readonly nowMs: number },
 ): Promise<PemPair> {
-  const issuer = new X509Certificate(authority.certificate);
-  const issuerKeys = await cryptoKeysOf(authority.key);
   const { publicKey } = await cryptoKeysOf(subject.keyPem);
-  const ends = Math.min(subject.nowMs + validity.certificateMs, issuer.notAfter.getTime());
   const names = order.names.map((name) => ({
     type: isIP(name) === 0 ? ('dns' as const) : ('ip' as const),
     value: name,
   }));
-  const certificate = await X509CertificateGenerator.create({
-    serialNumber: newSerial(),
+  const certificate = await sign(authority, {
     subject: [...order.organizations.map((organization) => ({ O: [organization] })), { CN: [order.commonName] }],
-    issuer: issuer.subjectName,
-    notBefore: new Date(subject.nowMs - validity.skewMs),
-    notAfter: new Date(ends),
     publicKey,
-    signingKey: issuerKeys.privateKey,
-    signingAlgorithm,
+    begins: subject.nowMs - validity.skewMs,
+    ends: subject.nowMs + validity.certificateMs,
     extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension(order.usages.map((usage) => usageIds[usage])),
-      await AuthorityKeyIdentifierExtension.create(issuerKeys.publicKey),
       await SubjectKeyIdentifierExtension.create(publicKey),
       ...(names.length === 0 ? [] : [new SubjectAlternativeNameExtension(names)]),
     ],
   });
-  return { certificate: pemOf(certificate), key: subject.keyPem };
+  return { certificate, key: subject.keyPem };
+}
+
+/** What a client's key may be used for, in the words of Kubernetes. */
+export type KeyUsage = keyof typeof keyUsageFlags;
+
+const keyUsageFlags = {
+  'digital signature': KeyUsageFlags.digitalSignature,
+  'key encipherment': KeyUsageFlags.keyEncipherment,
+} as const;
+
+/** A client certificate for what a request says, PEM. Its subject, key and names are taken over as they stand; whether it may have them is decided before. */
+export async function issueForRequest(
+  authority: PemPair,
+  request: CertificateRequest,
+  order: { readonly lifetimeMs: number; readonly nowMs: number; readonly keyUsages: readonly KeyUsage[] },
+): Promise<string> {
+  const { publicKeyDer, alternativeNamesDer } = request;
+  const flags = order.keyUsages.reduce((sum, usage) => sum | keyUsageFlags[usage], 0);
+  return await sign(authority, {
+    subject: new Name(bytesOf(request.subjectDer)),
+    publicKey: bytesOf(publicKeyDer),
+    begins: order.nowMs - validity.skewMs,
+    ends: order.nowMs + order.lifetimeMs,
+    extensions: [
+      ...(flags === 0 ? [] : [new KeyUsagesExtension(flags, true)]),
+      new ExtendedKeyUsageExtension([usageIds.client]),
+      ...(alternativeNamesDer === undefined
+        ? []
+        : [new Extension(alternativeNamesId, false, bytesOf(alternativeNamesDer))]),
+    ],
+  });
+}
+
+/** A request for a certificate of this name and no other, for `keyPem`: PEM. */
+export async function requestFor(commonName: string, keyPem: string): Promise<string> {
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    name: [{ CN: [commonName] }],
+    keys: await cryptoKeysOf(keyPem),
+    signingAlgorithm,
+  });
+  return `${request.toString('pem')}\n`;
+}
+
+const alternativeNamesId = '2.5.29.17';
+
+interface Signing {
+  readonly subject: JsonName | Name;
+  readonly publicKey: webcrypto.CryptoKey | ArrayBuffer;
+  /** Milliseconds since the epoch; cut off where the authority's own time ends. */
+  readonly begins: number;
+  readonly ends: number;
+  readonly extensions: readonly Extension[];
+}
+
+async function sign(authority: PemPair, wanted: Signing): Promise<string> {
+  const issuer = new X509Certificate(authority.certificate);
+  const issuerKeys = await cryptoKeysOf(authority.key);
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: newSerial(),
+    subject: wanted.subject,
+    issuer: issuer.subjectName,
+    notBefore: new Date(wanted.begins),
+    notAfter: new Date(Math.min(wanted.ends, issuer.notAfter.getTime())),
+    publicKey: wanted.publicKey,
+    signingKey: issuerKeys.privateKey,
+    signingAlgorithm,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      ...wanted.extensions,
+      await AuthorityKeyIdentifierExtension.create(issuerKeys.publicKey),
+    ],
+  });
+  return pemOf(certificate);
+}
+
+/** A Buffer may be a part of a larger one. */
+function bytesOf(buffer: Buffer): ArrayBuffer {
+  return new Uint8Array(buffer).buffer;
 }
 
 async function cryptoKeysOf(pem: string): Promise<webcrypto.CryptoKeyPair> {
