@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
+import { createPublicKey, verify } from 'node:crypto';
 import { InvalidError } from '#runtime/base/errors.ts';
 import { derTags, objectIdOf, readDer, readDerList, requireTag, type DerValue } from './der.ts';
 
@@ -57,13 +57,6 @@ export function parseCertificateRequest(pem: string): CertificateRequest {
 /** The values of one type in the subject. */
 export function valuesIn({ subject }: Pick<CertificateRequest, 'subject'>, type: 'CN' | 'O'): readonly string[] {
   return subject.filter((part) => part.type === type).map(({ value }) => value);
-}
-
-/** `sha256:` and the hash of a key's SubjectPublicKeyInfo in hex, as kubeadm writes it. */
-export function publicKeyHash(key: KeyObject): string {
-  return `sha256:${createHash('sha256')
-    .update(key.export({ type: 'spki', format: 'der' }))
-    .digest('hex')}`;
 }
 
 function pemOf(der: Buffer): string {

@@ -8,7 +8,6 @@ import {
   webcrypto,
   type KeyObject,
 } from 'node:crypto';
-import { isIP } from 'node:net';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -25,6 +24,7 @@ import {
   cryptoProvider,
   type JsonName,
 } from '@peculiar/x509';
+import { parseAddress } from '#runtime/base/networks.ts';
 import type { CertificateRequest } from './certificate-request.ts';
 import { usageIds, validity, type CertificateOrder, type PemPair } from './pair.ts';
 
@@ -66,7 +66,7 @@ export async function issueCertificate(
 ): Promise<PemPair> {
   const { publicKey } = await cryptoKeysOf(subject.keyPem);
   const names = order.names.map((name) => ({
-    type: isIP(name) === 0 ? ('dns' as const) : ('ip' as const),
+    type: parseAddress(name) === undefined ? ('dns' as const) : ('ip' as const),
     value: name,
   }));
   const certificate = await sign(authority, {

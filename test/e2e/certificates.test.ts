@@ -4,6 +4,7 @@ import { newKey, requestFor } from '#runtime/pki/issue.ts';
 import type { Identity } from '#test/lab/pki.ts';
 import type { LabAnswer } from '#test/lab/lab-api.ts';
 import { until } from '#test/lab/instance.ts';
+import { openKubectl } from '#test/lab/kubectl.ts';
 import { startTestServer } from '#test/lab/test-server.ts';
 
 // The same laws hold on our server and on a kube-apiserver with its controller manager.
@@ -224,6 +225,22 @@ await t.test('a signer writes the certificate once, and needs the right to sign'
   const again = await put('mine', 'status', { status: { certificate: btoa('other') }, identity: signer });
   t.equal(again.status, 422);
   t.match(again.body.message, 'updates may not modify existing certificate content');
+});
+
+await t.test('kubectl approves, denies, and shows it', async (t) => {
+  const kubectl = await openKubectl(server.kubeconfig);
+  for (const name of ['yes', 'no']) await ask(newKey(), { name });
+  for (const argv of [
+    ['approve', 'yes'],
+    ['deny', 'no'],
+  ]) {
+    const { exitCode, stderr } = await kubectl.run(['certificate', ...argv]);
+    t.equal(exitCode, 0, stderr);
+  }
+  await issued('yes');
+  const { stdout } = await kubectl.run(['get', 'csr', 'yes', 'no']);
+  t.match(stdout, /yes .* Approved,Issued\n/);
+  t.match(stdout, /no .* Denied\n/);
 });
 
 await t.test('a table tells who asks and what became of it', async (t) => {
