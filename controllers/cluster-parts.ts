@@ -1,3 +1,4 @@
+import { createVerdictsDriver } from './certificate-signing-request/verdicts-driver.ts';
 import { ancestorsOf } from './hostname-claim/ancestors.ts';
 import { createClaimsDriver } from './hostname-claim/claims-driver.ts';
 import { judgeHostname } from './hostname-claim/judge.ts';
@@ -21,6 +22,7 @@ export function createClusterParts<W extends ClusterWorld>(
     disposal: (kind) => createDisposalDriver<W>(kind),
     uids: createUidsDriver<W>(),
     claims: createClaimsDriver<W>(),
+    verdicts: createVerdictsDriver<W>(),
     judgeHostname,
     ancestorsOf,
     sources: createSourcesDriver<W>(tools, turns),

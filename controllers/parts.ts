@@ -9,6 +9,7 @@ import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Action } from '#runtime/plan/plan.ts';
+import type { Verdict } from './certificate-signing-request/model.ts';
 import type { SourceState } from './source/model.ts';
 
 /** A driver of which a controller knows only what states it speaks. */
@@ -50,6 +51,8 @@ export interface ClusterParts<W> {
   readonly judgeHostname: JudgeHostname;
   /** Names above a hostname that somebody could own, nearest first. */
   readonly ancestorsOf: (hostname: string) => readonly string[];
+  /** Approves and denies requests for certificates. */
+  readonly verdicts: DriverOf<Verdict | undefined, W>;
   /** Looks at directories and repositories. */
   readonly sources: DriverOf<SourceState, W>;
   /** Whether as many Sources of a namespace are looked at as may be at once. */

@@ -1,4 +1,4 @@
-import { GROUP } from '#schemas/meta/names.ts';
+import { GROUP, JOIN_ACCOUNT, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { FoundKind } from './kinds.ts';
 
 /** One rule of a role. */
@@ -33,6 +33,13 @@ const RBAC = 'rbac.authorization.k8s.io';
 const RBAC_KINDS = ['clusterrolebindings', 'clusterroles', 'rolebindings', 'roles'];
 /** Of roles that every agent has, cluster-wide and in single namespaces. */
 const AGENT = 'wcp360-agent';
+const CERTIFICATES = 'certificates.k8s.io';
+/** To ask for a certificate, and to see what becomes of that. */
+const ASK_FOR_CERTIFICATES: Rule = {
+  apiGroups: [CERTIFICATES],
+  resources: ['certificatesigningrequests'],
+  verbs: ['create', 'get'],
+};
 
 /** Roles by file name, least privilege per program: test/cluster/rbac.test.ts proves that each right is used. The server needs none: it is what asks. */
 export function rbacManifests(kinds: readonly FoundKind[]): ReadonlyMap<string, readonly object[]> {
@@ -41,6 +48,7 @@ export function rbacManifests(kinds: readonly FoundKind[]): ReadonlyMap<string, 
   return new Map([
     ['controller.yaml', controllerRoles(plurals)],
     ['agent.yaml', agentRoles()],
+    ['join.yaml', joinRoles()],
     ['platform.yaml', platformRoles(plurals)],
     ['tenant.yaml', tenantRoles(namespaced)],
   ]);
@@ -75,16 +83,26 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
       ours(['retaineddata/status'], ['patch']),
       // Sources act as an account of their own. Other names are for an administrator to allow, namespace by namespace.
       { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'], resourceNames: SOURCE_ACCOUNTS },
+      { apiGroups: [CERTIFICATES], resources: ['certificatesigningrequests'], verbs: FOLLOW },
+      { apiGroups: [CERTIFICATES], resources: ['certificatesigningrequests/approval'], verbs: ['patch'] },
+      {
+        apiGroups: [CERTIFICATES],
+        resources: ['signers'],
+        verbs: ['approve'],
+        resourceNames: ['kubernetes.io/kube-apiserver-client'],
+      },
       events(),
     ]),
     {
-      ...role('wcp360-controller', 'wcp360-system'),
+      ...role('wcp360-controller', SYSTEM_NAMESPACE),
       rules: [
         {
           apiGroups: ['coordination.k8s.io'],
           resources: ['leases'],
           verbs: [...READ, 'create', 'update', 'patch', 'delete'],
         },
+        // A join token is used when that is noted on its Secret.
+        { apiGroups: [''], resources: ['secrets'], verbs: ['patch'] },
       ],
     },
     ...bindings('wcp360-controller', 'controller'),
@@ -96,6 +114,7 @@ function agentRoles(): readonly object[] {
   return [
     clusterRole(AGENT, 'What every agent may do everywhere: read.', [
       ours(['domains', 'hosts', 'planrequests', 'retaineddata', 'tenants'], FOLLOW),
+      ASK_FOR_CERTIFICATES,
     ]),
     clusterRole(
       'wcp360-agent-tenant',
@@ -103,7 +122,7 @@ function agentRoles(): readonly object[] {
       [ours(['domains'], ['patch']), ours(['domains', 'planrequests'].map(statusOf), ['patch']), events()],
     ),
     {
-      ...role(AGENT, 'wcp360-system'),
+      ...role(AGENT, SYSTEM_NAMESPACE),
       rules: [
         // Plans for objects without a namespace are asked for in the system's.
         ours(['planrequests/status'], ['patch']),
@@ -113,6 +132,21 @@ function agentRoles(): readonly object[] {
     },
     // Events of objects without a namespace stand there.
     { ...role(AGENT, 'default'), rules: [events()] },
+  ];
+}
+
+/** For machines on their way to become a host. */
+function joinRoles(): readonly object[] {
+  const isPublic = role('wcp360-public', SYSTEM_NAMESPACE);
+  return [
+    clusterRole('wcp360-join', 'What a join token is good for.', [ASK_FOR_CERTIFICATES]),
+    binding('ClusterRoleBinding', 'wcp360-join', [accountSubject(JOIN_ACCOUNT)]),
+    {
+      ...isPublic,
+      rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'], resourceNames: ['kube-root-ca.crt'] }],
+    },
+    // Who does not know the server yet must not show it a token: its authority is fetched by anybody, and told by its hash.
+    binding('RoleBinding', 'wcp360-public', [{ kind: 'Group', apiGroup: RBAC, name: 'system:unauthenticated' }]),
   ];
 }
 
@@ -127,7 +161,7 @@ function platformRoles(plurals: readonly string[]): readonly object[] {
       { apiGroups: [''], resources: ['namespaces'], verbs: [...READ, ...WRITE] },
     ]),
     {
-      ...role('wcp360-platform', 'wcp360-system'),
+      ...role('wcp360-platform', SYSTEM_NAMESPACE),
       rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }],
     },
     ...bindings('wcp360-platform', 'source'),
@@ -184,22 +218,26 @@ function role(name: string, namespace: string): object {
 }
 
 function bindings(name: string, account: string): readonly object[] {
-  const subjects = [{ kind: 'ServiceAccount', name: account, namespace: 'wcp360-system' }];
-  const labels = { 'app.kubernetes.io/part-of': 'wcp360' };
-  return [
-    {
-      apiVersion: `${RBAC}/v1`,
-      kind: 'ClusterRoleBinding',
-      metadata: { name, labels },
-      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name },
-      subjects,
+  const subjects = [accountSubject(account)];
+  return [binding('ClusterRoleBinding', name, subjects), binding('RoleBinding', name, subjects)];
+}
+
+function accountSubject(name: string): object {
+  return { kind: 'ServiceAccount', name, namespace: SYSTEM_NAMESPACE };
+}
+
+/** Binds the role of the same name, everywhere or in the system namespace. */
+function binding(kind: 'ClusterRoleBinding' | 'RoleBinding', name: string, subjects: readonly object[]): object {
+  const isEverywhere = kind === 'ClusterRoleBinding';
+  return {
+    apiVersion: `${RBAC}/v1`,
+    kind,
+    metadata: {
+      name,
+      ...(isEverywhere ? {} : { namespace: SYSTEM_NAMESPACE }),
+      labels: { 'app.kubernetes.io/part-of': 'wcp360' },
     },
-    {
-      apiVersion: `${RBAC}/v1`,
-      kind: 'RoleBinding',
-      metadata: { name, namespace: 'wcp360-system', labels },
-      roleRef: { apiGroup: RBAC, kind: 'Role', name },
-      subjects,
-    },
-  ];
+    roleRef: { apiGroup: RBAC, kind: isEverywhere ? 'ClusterRole' : 'Role', name },
+    subjects,
+  };
 }

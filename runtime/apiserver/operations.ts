@@ -25,7 +25,7 @@ export interface ResourceInfo {
 }
 
 export interface SubresourceInfo {
-  /** `status`, `scale`, `token`, `finalize`. */
+  /** `status`, `scale`, `token`, `finalize`, `approval`. */
   readonly name: string;
   readonly kind: string;
   readonly group: string;

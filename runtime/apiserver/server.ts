@@ -38,7 +38,13 @@ export interface ApiServerOptions {
   /** Port 0 picks a free one. */
   readonly listen: { readonly host: string; readonly port: number };
   /** PEM. `clientCa` signs client certificates. */
-  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string };
+  readonly tls: {
+    readonly cert: string;
+    readonly key: string;
+    readonly clientCa: string;
+    /** Key of `clientCa`: with it, approved requests for client certificates are signed. */
+    readonly clientCaKey?: string;
+  };
   /** The CA behind `tls.cert`, PEM; handed to every namespace. `tls.clientCa` when absent. */
   readonly rootCertificates?: string;
   readonly serviceAccounts: {
@@ -161,10 +167,12 @@ async function startBackground(options: ApiServerOptions, parts: Parts, signal: 
   const { context, operations, tokens } = parts;
   const { cache, clock } = context;
   const { log } = options;
-  const rootCertificates = options.rootCertificates ?? options.tls.clientCa;
+  const { clientCa, clientCaKey } = options.tls;
+  const rootCertificates = options.rootCertificates ?? clientCa;
+  const signing = clientCaKey === undefined ? {} : { clientAuthority: { certificate: clientCa, key: clientCaKey } };
   const tasks = [
     bootstrap(parts, log, signal),
-    startLifecycle({ operations, cache, log, clock, signal, tokens, rootCertificates }),
+    startLifecycle({ operations, cache, log, clock, signal, tokens, rootCertificates, ...signing }),
     keepDefinitionStatus({ operations, cache, clock, log, signal }),
     ...rotation(options, signal),
     runCompactor({ store: context.store, signal, clock, log }),

@@ -44,7 +44,7 @@ export interface WriteOptions {
   readonly fieldManager?: string | undefined;
   readonly dryRun?: boolean | undefined;
   readonly fieldValidation?: 'Ignore' | 'Warn' | 'Strict' | undefined;
-  readonly subresource?: 'status' | 'scale' | 'token' | 'finalize' | undefined;
+  readonly subresource?: 'status' | 'scale' | 'token' | 'finalize' | 'approval' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -7,7 +7,7 @@ export interface TlsMaterial {
   readonly key?: string | undefined;
   /** Checked against the server's certificate instead of the URL's host. */
   readonly serverName?: string | undefined;
-  /** Only ever from `insecure-skip-tls-verify` in a kubeconfig that a person wrote. */
+  /** From `insecure-skip-tls-verify` in a kubeconfig that a person wrote; or to fetch, as nobody, what is checked by itself. */
   readonly skipVerify?: boolean | undefined;
 }
 

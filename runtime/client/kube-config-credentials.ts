@@ -34,6 +34,7 @@ export async function inClusterConnection(now: () => number): Promise<Kubeconfig
     user: config.getCurrentUser()?.name ?? '',
     namespace: config.getContextObject(config.getCurrentContext())?.namespace,
     certificateAuthority: (await materialOf(config)).tls.ca,
+    certificateFile: undefined,
     credentials: reloadedCredentials(() => materialOf(config), { now }),
   };
 }

@@ -12,4 +12,6 @@ export interface KubeconfigConnection {
   readonly namespace: string | undefined;
   /** PEM of the cluster's authority, for making another kubeconfig. */
   readonly certificateAuthority: string | undefined;
+  /** The one file that holds our certificate and its key, where there is one: who keeps it fresh replaces it as a whole. */
+  readonly certificateFile: string | undefined;
 }

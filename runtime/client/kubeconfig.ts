@@ -62,6 +62,7 @@ export async function loadKubeconfig(options: KubeconfigOptions = {}): Promise<K
     user: userName,
     namespace: textOf(context.fields, 'namespace'),
     certificateAuthority: await textOrFile(cluster, 'certificate-authority'),
+    certificateFile: pairFileOf(user),
     credentials: await credentialsOf({ cluster, user, options, paths, contextName }),
   };
 }
@@ -154,13 +155,22 @@ async function credentialsOf(chosen: Chosen): Promise<Credentials> {
 const fileFields = ['certificate-authority', 'client-certificate', 'client-key', 'tokenFile'] as const;
 
 async function tlsOf(cluster: Entry, user: Entry): Promise<TlsMaterial> {
+  const file = pairFileOf(user);
+  // Read once: the file may be replaced in between, and a certificate of now does not fit the key of a moment ago.
+  const pair = file === undefined ? undefined : await readIn(user, file);
   return {
     ca: await textOrFile(cluster, 'certificate-authority'),
-    cert: await textOrFile(user, 'client-certificate'),
-    key: await textOrFile(user, 'client-key'),
+    cert: pair ?? (await textOrFile(user, 'client-certificate')),
+    key: pair ?? (await textOrFile(user, 'client-key')),
     serverName: textOf(cluster.fields, 'tls-server-name'),
     skipVerify: cluster.fields['insecure-skip-tls-verify'] === true,
   };
+}
+
+/** The file that holds certificate and key, where it is one. */
+function pairFileOf({ fields, directory }: Entry): string | undefined {
+  const file = textOf(fields, 'client-certificate');
+  return file !== undefined && file === textOf(fields, 'client-key') ? resolve(directory, file) : undefined;
 }
 
 async function headersOf(user: Entry): Promise<Readonly<Record<string, string>>> {

@@ -20,16 +20,35 @@ export interface IssuedToken {
 export async function requestToken(
   client: Client,
   account: { readonly namespace: string; readonly name: string },
-  options: { readonly expirationSeconds: number; readonly signal?: AbortSignal },
+  options: {
+    readonly expirationSeconds: number;
+    /** The token dies with this Secret of the same namespace. */
+    readonly boundTo?: { readonly name: string; readonly uid: string };
+    readonly signal?: AbortSignal;
+  },
 ): Promise<IssuedToken> {
-  const { expirationSeconds, signal } = options;
+  const { expirationSeconds, boundTo, signal } = options;
   const request = {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
     metadata: account,
-    spec: { expirationSeconds },
+    spec: {
+      expirationSeconds,
+      ...(boundTo === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: 'Secret', ...boundTo } }),
+    },
   };
   const answer: KubeObject = await client.create(serviceAccounts, request, { subresource: 'token', signal });
   const { token, expirationTimestamp } = answer['status'] as { token: string; expirationTimestamp: string };
   return { token, expiresAtMs: Date.parse(expirationTimestamp) };
+}
+
+/** The id of a token, which servers note of whoever uses it; read without any check, for it is ours. Empty when it is no token. */
+export function tokenIdOf(token: string): string {
+  const [, payload = ''] = token.split('.');
+  try {
+    const { jti } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as { readonly jti?: unknown };
+    return typeof jti === 'string' ? jti : '';
+  } catch {
+    return '';
+  }
 }

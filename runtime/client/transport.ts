@@ -66,7 +66,7 @@ export function createTransport(options: TransportOptions): Transport {
     if (agents?.tls === tls) return agents;
     const before = agents;
     // Requests in flight keep their sockets; idle ones go.
-    before?.exchanges.destroy();
+    for (const idle of Object.values(before?.exchanges.freeSockets ?? {})) idle?.forEach((socket) => socket.destroy());
     agents = server.secure ? secureAgents(tls, options.maxConnections) : plainAgents(tls, options.maxConnections);
     return agents;
   };

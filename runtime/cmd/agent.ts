@@ -11,6 +11,7 @@ import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
+import { createClient } from '#runtime/client/https-client.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { agentConfig, type AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
@@ -27,12 +28,13 @@ import { startManager, type ManagerOptions } from '#runtime/manager/manager.ts';
 import type { RemovalGuard } from '#runtime/manager/removal-guard.ts';
 import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { holdCertificate } from './agent/keep-certificate.ts';
 import { keepHouse } from './agent/keep-house.ts';
 import { machineIdentity } from './agent/machine-identity.ts';
 import { prepareHost } from './agent/prepare-host.ts';
 import { registerHost, type Registration } from './agent/register.ts';
 import { secretReader } from './agent/secret-reader.ts';
-import { connect } from './connect.ts';
+import { connectionTo } from './connect.ts';
 import type { ProgramArgs } from './flags.ts';
 import { resyncOnSignal } from './resync-on-signal.ts';
 import { serveMetrics } from './serve-metrics.ts';
@@ -53,16 +55,17 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   const signal = terminated();
   const log = createLogger({ name: 'agent', level: config.logLevel });
   const metrics = createMetrics({ processMetrics: true });
-  const client = await connect(config.kubeconfig, 'wcpd-agent');
+  const connection = await connectionTo(config.kubeconfig);
+  const client = createClient({ ...connection, userAgent: 'wcpd-agent' });
   const health = await serveMetrics(config.metricsListen, metrics, signal);
-  const services = config.serviceManager === 'systemd' ? 'systemd' : 'supervisor';
-  const host = openLocalHost({ root: config.root, services, log });
+  const host = openLocalHost({ root: config.root, services: servicesOf(config), log });
   await prepareHost(host, signal);
   const front = await frontSettings(config, host, signal);
   const secrets = secretReader(client);
   await startWaker({ host, secrets, log, idleMs: phpIdleMs }, signal);
   await startFront(host, front, signal);
   const { hostName } = config;
+  await holdCertificate(connection, { ...config, client, clock: systemClock, log, signal });
   const heartbeat = await join({ client, host, hostName, log, signal });
   const manager = startManager<AgentWorld>({
     client,
@@ -125,6 +128,10 @@ async function storeGuard(
   const clock = systemClock;
   const events = createEventRecorder({ ...parts, component: 'agent', instance: `host/${hostName}`, clock });
   return await createStoreGuard({ ...parts, hostName, clock, events });
+}
+
+function servicesOf({ serviceManager }: AgentConfig): 'systemd' | 'supervisor' {
+  return serviceManager === 'systemd' ? 'systemd' : 'supervisor';
 }
 
 function firstOf({ listen: [first] }: FrontSettings): FrontSettings['listen'][number] {

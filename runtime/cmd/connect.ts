@@ -1,13 +1,6 @@
 import { InvalidError } from '#runtime/base/errors.ts';
-import type { Client } from '#runtime/client/client.ts';
-import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import type { KubeconfigConnection } from '#runtime/client/kubeconfig-connection.ts';
-
-/** A client of the server that `connectionTo` finds. */
-export async function connect(kubeconfig: string | undefined, userAgent: string): Promise<Client> {
-  return createClient({ ...(await connectionTo(kubeconfig)), userAgent });
-}
 
 /**
  * The server that `--kubeconfig` names, or, where none does, the cluster whose pod this is, as the pod's account.

@@ -26,6 +26,7 @@ export async function runServer({ sources }: ProgramArgs): Promise<number> {
       cert: await readFile(config.tlsCertFile, 'utf8'),
       key: await readFile(config.tlsKeyFile, 'utf8'),
       clientCa: await readFile(config.clientCaFile, 'utf8'),
+      ...(config.clientCaKeyFile !== undefined && { clientCaKey: await readFile(config.clientCaKeyFile, 'utf8') }),
     },
     ...(config.rootCaFile !== undefined && { rootCertificates: await readFile(config.rootCaFile, 'utf8') }),
     serviceAccounts: {

@@ -11,14 +11,16 @@ export interface KubeconfigOptions {
     | { readonly client: PairFiles }
     | { readonly token: string }
     /** Read again whenever it changes. */
-    | { readonly tokenFile: string };
+    | { readonly tokenFile: string }
+    /** Holds certificate and key; read again whenever it changes. */
+    | { readonly certificateFile: string };
   /** Names the cluster, the user and the context. */
   readonly name?: string;
   readonly namespace?: string;
   readonly owner?: Owner;
 }
 
-/** Writes a kubeconfig, as JSON, which is YAML and needs no parser of wcpctl, that carries its certificates and keys in itself, mode 0600; nothing is written when it says that already. */
+/** Writes a kubeconfig, as JSON, which is YAML and needs no parser of wcpctl, that carries in itself what no file is named for, mode 0600; nothing is written when it says that already. */
 export async function writeKubeconfig(path: string, options: KubeconfigOptions): Promise<void> {
   const { name = 'wcp360', namespace, owner } = options;
   const authority = await authorityOf(options.certificateAuthority);
@@ -49,6 +51,8 @@ async function authorityOf(
 async function userOf(credentials: KubeconfigOptions['credentials']): Promise<Readonly<Record<string, string>>> {
   if ('token' in credentials) return { token: credentials.token };
   if ('tokenFile' in credentials) return { tokenFile: credentials.tokenFile };
+  if ('certificateFile' in credentials)
+    return { 'client-certificate': credentials.certificateFile, 'client-key': credentials.certificateFile };
   return {
     'client-certificate-data': encoded(await readRequired(credentials.client.certificate)),
     'client-key-data': encoded(await readRequired(credentials.client.key)),

@@ -11,7 +11,7 @@ import {
   publicKeyOf,
   type CertificateOrder,
   type PemPair,
-} from './pki/pair.ts';
+} from '#runtime/pki/pair.ts';
 
 /** Where a certificate and its key stand. */
 export interface PairFiles {
@@ -22,7 +22,7 @@ export interface PairFiles {
 /** All files of an instance's PKI, as absolute or relative paths like the directory given. */
 export interface Pki {
   readonly directory: string;
-  /** Signs the server's certificate and all client certificates. */
+  /** Signs the server's certificate and all client certificates; the server has the key, since it signs those of hosts that join. */
   readonly authority: PairFiles;
   readonly server: PairFiles;
   /** A CA of its own: a client certificate of the API server must not open etcd. */
@@ -70,8 +70,8 @@ export async function createPki(directory: string, options: PkiOptions): Promise
   await makeDirectory(directory, { mode: 0o755 });
   await makeDirectory(join(directory, 'etcd'), { mode: 0o755 });
   const maker: Maker = { nowMs: (options.now ?? Date.now)() };
-  const authority = await settleAuthority(maker, pki.authority, 'wcp360-ca');
-  const etcdAuthority = await settleAuthority(maker, pki.etcd.authority, 'wcp360-etcd-ca');
+  const authority = await settleAuthority(maker, pki.authority, { commonName: 'wcp360-ca', owner: owners.server });
+  const etcdAuthority = await settleAuthority(maker, pki.etcd.authority, { commonName: 'wcp360-etcd-ca' });
   const place = (files: PairFiles, by: PemPair, order: CertificateOrder, owner: Owner | undefined) =>
     settlePair(maker, { files, authority: by, order, owner });
   const serverNames = [...new Set([...loopbackNames, ...inClusterNames, ...(options.serverNames ?? [])])];
@@ -133,17 +133,21 @@ interface Maker {
   readonly nowMs: number;
 }
 
-async function settleAuthority(maker: Maker, files: PairFiles, commonName: string): Promise<PemPair> {
+async function settleAuthority(
+  maker: Maker,
+  files: PairFiles,
+  { commonName, owner }: { readonly commonName: string; readonly owner?: Owner | undefined },
+): Promise<PemPair> {
   const found = await readPair(files);
   if (isUsableAuthority(found, maker.nowMs)) {
-    await placePair(files, found, undefined);
+    await placePair(files, found, owner);
     return found;
   }
   // Loaded only to sign: a start that finds everything in place does not pay for it.
-  const { issueAuthority, newKey } = await import('./pki/issue.ts');
+  const { issueAuthority, newKey } = await import('#runtime/pki/issue.ts');
   const key = isSigningKey(found.key) ? found.key : newKey();
   const made = await issueAuthority(commonName, key, maker.nowMs);
-  await placePair(files, made, undefined);
+  await placePair(files, made, owner);
   return made;
 }
 
@@ -158,7 +162,7 @@ async function settlePair(
 ): Promise<void> {
   const found = await readPair(wanted.files);
   if (isUsable(found, { ...wanted, nowMs: maker.nowMs })) return placePair(wanted.files, found, wanted.owner);
-  const { issueCertificate, newKey } = await import('./pki/issue.ts');
+  const { issueCertificate, newKey } = await import('#runtime/pki/issue.ts');
   const subject = { keyPem: newKey(), nowMs: maker.nowMs };
   await placePair(wanted.files, await issueCertificate(wanted.authority, wanted.order, subject), wanted.owner);
 }
@@ -178,7 +182,7 @@ async function placePair(files: PairFiles, pair: PemPair, owner: Owner | undefin
 async function settleServiceAccountKey(pki: Pki, owner: Owner | undefined): Promise<void> {
   const owned = owner === undefined ? {} : { owner };
   const found = await readText(pki.serviceAccount.key);
-  const key = isSigningKey(found) ? found : (await import('./pki/issue.ts')).newKey();
+  const key = isSigningKey(found) ? found : (await import('#runtime/pki/issue.ts')).newKey();
   await placeFile(pki.serviceAccount.key, key, { mode: 0o600, ...owned });
   await placeFile(pki.serviceAccount.publicKey, publicKeyOf(key), { mode: 0o644, ...owned });
 }

@@ -1,5 +1,16 @@
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema, TypeOf } from '#schemas/meta/schema.ts';
+import {
+  certificateSeconds,
+  etcdServers,
+  hostName,
+  kubeconfig,
+  kubeconfigOrPod,
+  logLevel,
+  metricsListen,
+  port,
+  sourceNetworks,
+} from './program-fields.ts';
 
 /** The configuration of one program: flat, so that every field is a flag, an environment variable and a line in a file alike. */
 export interface ProgramConfig {
@@ -8,54 +19,6 @@ export interface ProgramConfig {
   readonly required?: readonly string[];
   readonly properties: Readonly<Record<string, Schema>>;
 }
-
-const logLevel = {
-  type: 'string',
-  enum: ['debug', 'info', 'warn', 'error'],
-  default: 'info',
-  description: 'Least urgent lines that are logged.',
-} as const;
-
-const metricsListen = (port: number) =>
-  ({
-    type: 'string',
-    default: `127.0.0.1:${port}`,
-    description: 'Where /metrics, /livez and /readyz are served in plain HTTP; empty for nowhere.',
-  }) as const;
-
-const kubeconfig = {
-  type: 'string',
-  minLength: 1,
-  description: 'Kubeconfig file of the API server to work with: ours or any Kubernetes cluster that has our CRDs.',
-} as const;
-
-const kubeconfigOrPod = {
-  ...kubeconfig,
-  description: `${kubeconfig.description} In a pod, its own account counts when absent.`,
-} as const;
-
-const hostName = {
-  type: 'string',
-  pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
-  maxLength: 253,
-  description: 'Name of the Host that this machine is.',
-} as const;
-
-const etcdServers = {
-  type: 'array',
-  items: { type: 'string', pattern: '^https?://[^\\s/]+$', description: 'An endpoint.' },
-  description: 'Endpoints of the etcd cluster, such as https://127.0.0.1:2379.',
-} as const;
-
-const port = (value: number, description: string) =>
-  ({ type: 'integer', minimum: 0, maximum: 65_535, default: value, description }) as const;
-
-const sourceNetworks = {
-  type: 'array',
-  items: { type: 'string', pattern: PATTERNS.cidr, description: 'A network in CIDR form.' },
-  default: [],
-  description: "Networks that tenants' Git repositories may be in, beside public addresses.",
-} as const;
 
 /** `wcpd server` */
 export const serverConfig = {
@@ -75,6 +38,11 @@ export const serverConfig = {
       type: 'string',
       minLength: 1,
       description: 'PEM of the CA whose client certificates are believed.',
+    },
+    clientCaKeyFile: {
+      type: 'string',
+      description:
+        'Key of the CA for client certificates, EC on P-256, PEM: approved requests for such certificates are signed with it. Without it, none are.',
     },
     rootCaFile: {
       type: 'string',
@@ -196,8 +164,53 @@ export const agentConfig = {
       default: 'systemd',
       description: 'Who keeps the daemons running: systemd, or the agent itself (containers and private instances).',
     },
+    certificateSeconds,
+    certificateRenewalRatio: {
+      type: 'number',
+      minimum: 0.001,
+      maximum: 0.9,
+      default: 0.67,
+      description: 'Part of the life of a certificate that `wcpd join` got, after which the agent asks for the next.',
+    },
     metricsListen: metricsListen(9362),
     logLevel,
+  },
+} as const satisfies ProgramConfig;
+
+/** `wcpd join` */
+export const joinConfig = {
+  type: 'object',
+  description: 'Makes this machine a host: gets its certificate by the token of `wcpctl host join-command`.',
+  required: ['hostName', 'server'],
+  properties: {
+    hostName,
+    server: { type: 'string', pattern: '^https://[^\\s/]+$', description: 'The API server.' },
+    caHash: {
+      type: 'array',
+      items: { type: 'string', pattern: '^sha256:[0-9a-f]{64}$', description: 'A hash.' },
+      default: [],
+      description:
+        "Hash of the public key of the CA behind the server's certificate: the CA is fetched and believed by it.",
+    },
+    caFile: {
+      type: 'string',
+      description: "PEM of that CA, instead. Without either, the machine's own authorities count.",
+    },
+    token: { type: 'string', minLength: 1, description: 'The token, which is good for one machine.' },
+    tokenFile: { type: 'string', minLength: 1, description: 'A file that holds the token, instead; - for stdin.' },
+    directory: {
+      type: 'string',
+      pattern: '^/',
+      default: '/etc/wcp360',
+      description: 'Where agent.kubeconfig and agent.yaml are put.',
+    },
+    certificateFile: {
+      type: 'string',
+      pattern: '^/',
+      default: '/var/lib/wcp360/agent.pem',
+      description: 'Where the certificate and its key are put; the agent replaces it in time.',
+    },
+    certificateSeconds,
   },
 } as const satisfies ProgramConfig;
 
@@ -279,5 +292,6 @@ export const downConfig = {
 
 export type RestoreConfig = TypeOf<typeof restoreConfig>;
 export type AgentConfig = TypeOf<typeof agentConfig>;
+export type JoinConfig = TypeOf<typeof joinConfig>;
 export type PrepareConfig = TypeOf<typeof prepareConfig>;
 export type UpConfig = TypeOf<typeof upConfig>;

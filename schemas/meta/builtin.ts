@@ -44,6 +44,16 @@ export const resourceQuotaKind = defineKind({
   scope: 'Namespaced',
 });
 
+export const certificateSigningRequestKind = defineKind({
+  ...builtin,
+  group: 'certificates.k8s.io',
+  version: 'v1',
+  kind: 'CertificateSigningRequest',
+  plural: 'certificatesigningrequests',
+  singular: 'certificatesigningrequest',
+  scope: 'Cluster',
+});
+
 export const roleKind = defineKind({
   ...builtin,
   group: 'rbac.authorization.k8s.io',

@@ -9,6 +9,8 @@ export const LABELS = {
   /** Whose an object is; on a Namespace it lets a Tenant adopt it. */
   tenant: 'hosting.wcp360.io/tenant',
   managedBy: 'app.kubernetes.io/managed-by',
+  /** On a Secret of the system namespace: the id of the token that dies with it, by which a machine joins. */
+  joinToken: 'hosting.wcp360.io/join-token',
 } as const;
 
 export const MANAGED_BY = 'wcp360';
@@ -18,6 +20,10 @@ export const ANNOTATIONS = {
   requestedAt: 'hosting.wcp360.io/requested-at',
   /** On a Host: the word that an alarm names, written by a person who has looked. */
   confirm: 'hosting.wcp360.io/confirm',
+  /** On the Secret of a join token: the Host that a machine may become by it. */
+  joinHost: 'hosting.wcp360.io/join-host',
+  /** On the Secret of a join token: uid of the one request for a certificate that used it. */
+  joinUsedBy: 'hosting.wcp360.io/join-used-by',
 } as const;
 
 export const FINALIZERS = {
@@ -50,4 +56,18 @@ export function agentAccountOf(host: string): string {
 /** The Lease, in the system namespace, that the agent of a host renews as long as it lives. */
 export function hostLeaseOf(host: string): string {
   return `host-${host}`;
+}
+
+/** The ServiceAccount, in the system namespace, as which a machine that has no certificate yet asks for one. */
+export const JOIN_ACCOUNT = 'join';
+
+/** How servers call an account of the system namespace, be it known by a token or by a certificate. */
+export function systemUserOf(account: string): string {
+  return `system:serviceaccount:${SYSTEM_NAMESPACE}:${account}`;
+}
+
+/** The host whose agent a user is; `undefined` for everybody else. */
+export function hostOfAgent(user: string): string | undefined {
+  const prefix = systemUserOf(agentAccountOf(''));
+  return user.startsWith(prefix) && user.length > prefix.length ? user.slice(prefix.length) : undefined;
 }

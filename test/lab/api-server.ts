@@ -27,7 +27,12 @@ export async function startLabServer(options: Partial<ApiServerOptions> = {}): P
   const auditLines: string[] = [];
   const server = await startApiServer({
     listen: { host: '127.0.0.1', port: 0 },
-    tls: { cert: own.cert.toString(), key: own.key.toString(), clientCa: authority.ca.toString() },
+    tls: {
+      cert: own.cert.toString(),
+      key: own.key.toString(),
+      clientCa: authority.ca.toString(),
+      clientCaKey: authority.key.toString(),
+    },
     serviceAccounts: { key: newServiceAccountKey() },
     log: silentLogger,
     audit: (line) => auditLines.push(line),

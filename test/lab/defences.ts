@@ -17,6 +17,7 @@ const judge = 'controllers/hostname-claim/judge.ts';
 const local = 'runtime/host/local';
 const git = 'runtime/git';
 const patterns = 'schemas/meta/patterns.ts';
+const requests = 'controllers/certificate-signing-request';
 
 /** Gives owners of tenants one more right. */
 function granting(group: string, resources: string, verb: string): Edit {
@@ -289,6 +290,45 @@ export const edits = {
       file: 'runtime/apiserver/verbs/create-object.ts',
       find: "if (strategy.status) delete draft['status'];",
       replace: '',
+    },
+  ],
+  'a join token is for its host': [
+    {
+      file: `${requests}/verdicts-driver.ts`,
+      find: "if (annotations[ANNOTATIONS.joinHost] !== host) return denied('OtherHost');",
+      replace: '',
+    },
+  ],
+  'a join token is good for one certificate': [
+    {
+      file: `${requests}/verdicts-driver.ts`,
+      find: "if (usedBy !== undefined) return usedBy === uid ? undefined : denied('TokenUsed', again);",
+      replace: '',
+    },
+  ],
+  'an agent asks for itself': [
+    {
+      file: `${requests}/judge.ts`,
+      find: "!isJoining(asked.username) && hostOfAgent(asked.username ?? '') !== host]",
+      replace: 'asked === undefined && host === undefined]',
+    },
+  ],
+  'machines become hosts and nothing else': [
+    { file: `${requests}/judge.ts`, find: 'host === undefined || !isForClients(asked)]', replace: 'asked === host]' },
+  ],
+  'a join token is good for asking only': [
+    {
+      file: 'manifests/rbac/join.yaml',
+      find: '      - certificatesigningrequests\n    verbs:\n      - create\n      - get\n',
+      replace:
+        '      - certificatesigningrequests\n      - certificatesigningrequests/approval\n    verbs: [create, get, patch]\n',
+    },
+  ],
+  'to approve is a right for each signer': [
+    {
+      file: 'runtime/apiserver/admission/certificates.ts',
+      find: 'if (isAllowed(authorizer, user, { verb, signerName })) return;',
+      replace: 'if (isAllowed(authorizer, user, { verb, signerName }) || true) return;',
     },
   ],
   'owners make no tokens': [granting("''", 'serviceaccounts/token', 'create')],

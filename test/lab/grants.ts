@@ -45,7 +45,7 @@ export function grantsOf(
 }
 
 function rulesOf({ kind, name }: Parameters<typeof grantsOf>[0], namespace: string): readonly Rule[] {
-  const found = ['controller', 'agent']
+  const found = ['controller', 'agent', 'join']
     .flatMap((file) => [...parseAllDocuments(readFileSync(join(manifests, `rbac/${file}.yaml`), 'utf8'))])
     .map((document) => document.toJS() as KubeObject & { readonly rules?: readonly Rule[] })
     .filter((object) => object.kind === kind && object.metadata.name === name)

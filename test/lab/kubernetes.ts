@@ -11,8 +11,10 @@ import { connectLab, type LabApi } from './lab-api.ts';
 import { memoryDirectory } from './memory-directory.ts';
 import { createLabAuthority, type Identity, type LabAuthority } from './pki.ts';
 
-/** What finalizes namespaces, collects garbage, counts quotas, makes accounts and joins roles; nothing here runs a pod. */
+/** What finalizes namespaces, collects garbage, counts quotas, makes accounts, joins roles and signs certificates; nothing here runs a pod. */
 const controllers = [
+  'certificatesigningrequest-cleaner-controller',
+  'certificatesigningrequest-signing-controller',
   'clusterrole-aggregation-controller',
   'garbage-collector-controller',
   'namespace-controller',
@@ -56,6 +58,7 @@ export async function startKubernetes({ flags = {} }: KubernetesOptions = {}): P
   const api = await connectLab({ url: `https://127.0.0.1:${port}`, authority, admin, directory });
   start('kube-apiserver', { ...(await serverFlags({ directory, authority, port, etcd: etcd.endpoint })), ...flags });
   await untilReady(api);
+  await placeIn(directory)('ca.key', authority.key);
   start('kube-controller-manager', await managerFlags(directory, api));
   await untilThere(api, '/api/v1/namespaces/default/serviceaccounts/default');
   return {
@@ -131,6 +134,8 @@ async function managerFlags(directory: string, api: LabApi): Promise<Readonly<Re
     'use-service-account-credentials': 'true',
     'service-account-private-key-file': join(directory, 'service-account.key'),
     'root-ca-file': join(directory, 'ca.crt'),
+    'cluster-signing-cert-file': join(directory, 'ca.crt'),
+    'cluster-signing-key-file': join(directory, 'ca.key'),
     'bind-address': '127.0.0.1',
     'secure-port': String(await freePort()),
     'leader-elect': 'false',

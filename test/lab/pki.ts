@@ -1,4 +1,4 @@
-import '#runtime/config/pki/reflect-metadata.ts';
+import '#runtime/pki/reflect-metadata.ts';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
@@ -11,6 +11,8 @@ export interface Identity {
 /** A certificate authority that lives as long as the test. */
 export interface LabAuthority {
   readonly ca: Buffer;
+  /** The key of `ca`. */
+  readonly key: Buffer;
   /** For a server on loopback (127.0.0.1, ::1, localhost and `names`); good as a client, too. */
   server(names?: readonly string[]): Promise<Identity>;
   /** For a client; `organizations` are its groups. */
@@ -51,6 +53,7 @@ export async function createLabAuthority(commonName = 'lab'): Promise<LabAuthori
   const clientAuth = x509.ExtendedKeyUsage.clientAuth;
   return {
     ca: Buffer.from(root.toString('pem')),
+    key: await pemKey(keys.privateKey),
     server: (names = []) =>
       issue(
         [{ CN: ['localhost'] }],

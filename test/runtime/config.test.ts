@@ -107,7 +107,8 @@ t.test(
       t.equal(await uidOf(pki.encryptionKey), 901);
       t.equal(await uidOf(pki.etcd.server.key), 902);
       t.equal(await uidOf(pki.admin.key), 903);
-      t.equal(await uidOf(pki.authority.key), 0, 'the CA stays with root');
+      t.equal(await uidOf(pki.authority.key), 901, 'the server signs for hosts that join');
+      t.equal(await uidOf(pki.etcd.authority.key), 0, 'the CA of the store stays with root');
       await createPki(directory, { ...options, owners: { ...owners, admin: owner(904) } });
       t.equal(await uidOf(pki.admin.key), 904, 'a new owner takes over');
     }),

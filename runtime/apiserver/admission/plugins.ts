@@ -3,6 +3,7 @@ import { createEscalationPlugin } from '#runtime/apiserver/auth/rbac/escalation.
 import type { AdmissionPlugin, Operations } from '#runtime/apiserver/operations.ts';
 import { systemClock, type Clock } from '#runtime/base/clock.ts';
 import type { WatchCache } from '#runtime/storage/cache.ts';
+import { createCertificatesPlugin } from './certificates.ts';
 import { createNamespaceLifecyclePlugin } from './namespace-lifecycle.ts';
 import { quotaKeeperOf } from './quota/keeper.ts';
 import { createQuotaPlugin } from './quota/plugin.ts';
@@ -14,10 +15,11 @@ export function createAdmissionPlugins(options: {
   readonly operations: Operations;
   readonly clock?: Clock;
 }): readonly AdmissionPlugin[] {
-  const { cache, operations, clock = systemClock } = options;
+  const { cache, operations, authorizer, clock = systemClock } = options;
   return [
     createNamespaceLifecyclePlugin(options),
     createEscalationPlugin(options),
+    createCertificatesPlugin({ authorizer, clock }),
     createQuotaPlugin(quotaKeeperOf({ cache, operations, clock })),
   ];
 }

@@ -2,6 +2,7 @@ import type { Verb } from '#runtime/apiserver/operations.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { apiServiceStrategy } from './api-service.ts';
 import { builtinResource, type BuiltinRow } from './builtin-resource.ts';
+import { certificateSigningRequestFields, certificateSigningRequestStrategy } from './certificate-signing-request.ts';
 import { configMapStrategy } from './config-map.ts';
 import { definitionStrategy } from './custom-resource-definition.ts';
 import { eventFields, eventStrategy, newEventConversion, newEventFields, newEventStrategy } from './event.ts';
@@ -89,6 +90,16 @@ const groupRows: readonly BuiltinRow[] = [
     kind: 'ClusterRoleBinding',
     namespaced: false,
     strategy: bindingStrategy,
+  },
+  {
+    group: 'certificates.k8s.io',
+    resource: 'certificatesigningrequests',
+    kind: 'CertificateSigningRequest',
+    namespaced: false,
+    shortNames: ['csr'],
+    strategy: certificateSigningRequestStrategy,
+    fields: certificateSigningRequestFields,
+    subresources: [{ name: 'approval', verbs: partVerbs }, status],
   },
   {
     group: 'apiextensions.k8s.io',

@@ -36,9 +36,11 @@ export const namespaceStrategy: Strategy = {
     draft['status'] = { ...recordAt(draft, 'status'), phase: 'Terminating' };
   },
   isHeld: (object) => finalizersOf(object).length > 0,
-  prepareFinalize: (draft, asked) => {
-    const finalizers = finalizersOf(asked);
-    draft['spec'] = finalizers.length > 0 ? { finalizers } : {};
+  parts: {
+    finalize: (kept, asked) => {
+      const finalizers = finalizersOf(asked);
+      kept['spec'] = finalizers.length > 0 ? { finalizers } : {};
+    },
   },
 };
 

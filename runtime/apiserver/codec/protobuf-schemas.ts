@@ -1,3 +1,4 @@
+import { certificateMessages } from './protobuf-certificate-schemas.ts';
 import { crdMessages } from './protobuf-crd-schemas.ts';
 import type { MessageSpec } from './protobuf-table.ts';
 
@@ -257,6 +258,7 @@ export const messageSpecs: Readonly<Record<string, MessageSpec>> = {
   ...coreMessages,
   ...otherMessages,
   ...reviewMessages,
+  ...certificateMessages,
   ...crdMessages,
 };
 
@@ -270,6 +272,7 @@ export const kindMessages: Readonly<Record<string, string>> = {
   'v1/ResourceQuota': 'ResourceQuota',
   'v1/Service': 'Service',
   'coordination.k8s.io/v1/Lease': 'Lease',
+  'certificates.k8s.io/v1/CertificateSigningRequest': 'CertificateSigningRequest',
   'events.k8s.io/v1/Event': 'EventsEvent',
   'autoscaling/v1/Scale': 'Scale',
   'rbac.authorization.k8s.io/v1/Role': 'Role',

@@ -3,9 +3,12 @@ import type { TokenIssuer } from '#runtime/apiserver/auth/tokens/issuer.ts';
 import type { Operations } from '#runtime/apiserver/operations.ts';
 import { systemClock, type Clock } from '#runtime/base/clock.ts';
 import { Wcp360Error } from '#runtime/base/errors.ts';
+import type { PemPair } from '#runtime/pki/pair.ts';
 import type { WatchCache } from '#runtime/storage/cache.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import { aggregatedRoles } from './aggregated-roles.ts';
+import { certificateCleaner } from './certificates/cleaner.ts';
+import { certificateSigner } from './certificates/signer.ts';
 import { definitionDeletion } from './definitions.ts';
 import { garbageCollection } from './garbage-collection/task.ts';
 import { runTask, type LifecycleTask, type RunningTask } from './loop.ts';
@@ -24,6 +27,8 @@ export interface LifecycleOptions {
   readonly tokens?: TokenIssuer;
   /** PEM of the CA behind the server's certificate, for `kube-root-ca.crt`. */
   readonly rootCertificates?: string;
+  /** Issues client certificates; without it none are. */
+  readonly clientAuthority?: PemPair;
 }
 
 /** Everything is looked at again after this time: what an event should have told is found all the same. */
@@ -31,7 +36,7 @@ const fullCheckMs = 10 * 60_000;
 const reconnectMs = 200;
 
 /**
- * What the server keeps true by itself: namespaces, garbage, quota usage, aggregated roles, definitions, token Secrets.
+ * What the server keeps true by itself: namespaces, garbage, quota usage, aggregated roles, definitions, token Secrets, certificates.
  *
  * Flow: once the cache is ready every task looks at all there is, then at what changes. All tasks are level-based, so the process may die at any point and go
  * on at the next start. Several servers may run them at once: each step is conditional on what it read.
@@ -58,7 +63,7 @@ export async function startLifecycle(options: LifecycleOptions): Promise<void> {
 }
 
 function tasksOf(options: LifecycleOptions & { readonly clock: Clock }): readonly LifecycleTask[] {
-  const { cache, operations, clock, tokens, rootCertificates } = options;
+  const { cache, operations, clock, tokens, rootCertificates, clientAuthority } = options;
   const keeper = quotaKeeperOf({ cache, operations, clock });
   return [
     garbageCollection(options),
@@ -67,6 +72,8 @@ function tasksOf(options: LifecycleOptions & { readonly clock: Clock }): readonl
     quotaUsage({ cache, keeper, clock }),
     aggregatedRoles(options),
     definitionDeletion(options),
+    certificateCleaner(options),
+    ...(clientAuthority === undefined ? [] : [certificateSigner({ ...options, authority: clientAuthority })]),
     ...(tokens === undefined ? [] : [tokenSecrets({ cache, operations, tokens, rootCertificates })]),
   ];
 }

@@ -35,7 +35,8 @@ export interface Strategy {
   readonly prepareUpdate?: (draft: Draft, old: KubeObject) => void;
   /** The same for an update: who wrote it owns what the client sent. */
   readonly completeUpdate?: (draft: Draft) => void;
-  readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly FieldFault[];
+  /** `subresource` is where it was written; empty for the object itself. */
+  readonly validate?: (object: KubeObject, old: KubeObject | undefined, subresource: string) => readonly FieldFault[];
   /** What is wrong with the metadata of a new object is told when nothing else is. */
   readonly metadataLast?: boolean;
   /** Of which kind faults tell, when it is not the one that was asked for. */
@@ -44,8 +45,10 @@ export interface Strategy {
   readonly markDeleted?: (draft: Draft) => void;
   /** Something beside `metadata.finalizers` keeps a deleted object. */
   readonly isHeld?: (object: KubeObject) => boolean;
-  /** What a write of subresource `finalize` takes over. */
-  readonly prepareFinalize?: (draft: Draft, old: KubeObject) => void;
+  /** What a write of a subresource takes over into what is there, by its name. `status` takes over the status unless it stands here. */
+  readonly parts?: Readonly<Record<string, (kept: Draft, asked: KubeObject) => void>>;
+  /** Fields beside the status that a write of the object itself leaves alone, so that nobody comes to own them by it. */
+  readonly resetFields?: readonly string[];
 }
 
 /** The usual built-in kind: no status, no generation, names are DNS subdomains. */

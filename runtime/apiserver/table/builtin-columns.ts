@@ -1,5 +1,6 @@
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { ageColumn as dateColumn, column, createdAtColumn, nameColumn, type TableColumn } from './column.ts';
+import { humanDuration } from '#runtime/base/duration.ts';
 import { countOf, fieldText, itemsOf, nested, textOf } from './fields.ts';
 import { eventColumns } from './event-columns.ts';
 import { serviceColumns } from './service-columns.ts';
@@ -48,6 +49,7 @@ export const BUILTIN_COLUMNS: Readonly<Record<string, readonly TableColumn[]>> =
     ),
     ageColumn,
   ],
+  'certificates.k8s.io/certificatesigningrequests': certificateColumns(),
   'rbac.authorization.k8s.io/roles': [nameColumn, createdAtColumn],
   'rbac.authorization.k8s.io/clusterroles': [nameColumn, createdAtColumn],
   'rbac.authorization.k8s.io/rolebindings': bindingColumns(),
@@ -84,6 +86,27 @@ function bindingColumns(): readonly TableColumn[] {
       subjects(object, 'ServiceAccount'),
     ),
   ];
+}
+
+function certificateColumns(): readonly TableColumn[] {
+  return [
+    nameColumn,
+    ageColumn,
+    column({ name: 'SignerName', description: 'Who shall sign.' }, (object) => fieldText(object, 'spec', 'signerName')),
+    column({ name: 'Requestor', description: 'Who asks.' }, (object) => fieldText(object, 'spec', 'username')),
+    column({ name: 'RequestedDuration', description: 'How long the certificate shall be good.' }, (object) => {
+      const seconds = nested(object, 'spec', 'expirationSeconds');
+      return seconds === undefined ? '<none>' : humanDuration(Number(seconds) * 1000);
+    }),
+    column({ name: 'Condition', description: 'What became of it.' }, certificateState),
+  ];
+}
+
+function certificateState(object: KubeObject): string {
+  const types = itemsOf(nested(object, 'status', 'conditions')).map((condition) => nested(condition, 'type'));
+  const verdict = ['Denied', 'Approved'].find((type) => types.includes(type)) ?? 'Pending';
+  const failed = types.includes('Failed') ? ',Failed' : '';
+  return `${verdict}${failed}${fieldText(object, 'status', 'certificate') === '' ? '' : ',Issued'}`;
 }
 
 function subjects(object: KubeObject, kind: string): string {

@@ -124,9 +124,14 @@ function requireUnversioned({ resourceVersion }: KubeObject['metadata']): void {
 }
 
 /** Throws 422 with every fault of metadata, schema and kind. */
-export function requireValid(resource: Resource, object: KubeObject, old?: KubeObject): void {
+export function requireValid(
+  resource: Resource,
+  object: KubeObject,
+  update?: { readonly old: KubeObject; readonly subresource: string },
+): void {
   const { strategy, schema } = resource;
-  const own = [...schema.validate(object, old), ...(strategy.validate?.(object, old) ?? [])];
+  const old = update?.old;
+  const own = [...schema.validate(object, old), ...(strategy.validate?.(object, old, update?.subresource ?? '') ?? [])];
   const isEnough = strategy.metadataLast === true && old === undefined && own.length > 0;
   const faults = [
     ...(isEnough ? [] : metadataFaults(object.metadata, strategy)),

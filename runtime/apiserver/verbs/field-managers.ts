@@ -24,11 +24,10 @@ export function trackChange(
   });
 }
 
-const statusOnly: readonly string[] = ['status'];
-
 /** Fields that a write of this endpoint leaves alone, so that nobody comes to own them by it. */
-export function ignoredFields(write: WriteRequest): readonly string[] {
-  return write.subresource === '' && write.resource.strategy.status ? statusOnly : [];
+export function ignoredFields({ subresource, resource: { strategy } }: WriteRequest): readonly string[] {
+  if (subresource !== '' || !strategy.status) return [];
+  return ['status', ...(strategy.resetFields ?? [])];
 }
 
 /** Whether a write leaves everything as it is, but for the times at which managers are said to have acted. The order of fields does not count. */

@@ -138,7 +138,7 @@ async function prepared(
   const object = finished(scoped);
   const request = admissionOf(write, { operation: 'update', name, object, oldObject: live.object });
   const mutated = await admitMutating(context.admission, request);
-  requireValid(resource, mutated, live.object);
+  requireValid(resource, mutated, { old: live.object, subresource: write.subresource });
   if (resource.custom && write.subresource === '')
     for (const warning of finalizerWarnings(mutated.metadata, live.object.metadata)) write.warn(warning);
   await admitValidating(context.admission, mutated === object ? request : { ...request, object: mutated });
@@ -182,16 +182,11 @@ function restoreSystemFields(draft: Draft, live: KubeObject): void {
 /** A write of the object leaves its status alone; a write of a subresource takes over its own part only. */
 function inSubresource(write: WriteRequest, draft: Draft, live: KubeObject): Draft {
   const { strategy } = write.resource;
-  if (write.subresource === 'status') {
+  const take = strategy.parts?.[write.subresource] ?? (write.subresource === 'status' ? takeStatus : undefined);
+  if (take !== undefined) {
     const kept = draftOf(live);
-    if (draft['status'] === undefined) delete kept['status'];
-    else kept['status'] = draft['status'];
+    take(kept, finished(draft));
     kept.metadata.managedFields = draft.metadata.managedFields;
-    return kept;
-  }
-  if (write.subresource === 'finalize') {
-    const kept = draftOf(live);
-    strategy.prepareFinalize?.(kept, finished(draft));
     return kept;
   }
   if (strategy.status) {
@@ -200,6 +195,11 @@ function inSubresource(write: WriteRequest, draft: Draft, live: KubeObject): Dra
   }
   strategy.prepareUpdate?.(draft, live);
   return draft;
+}
+
+function takeStatus(kept: Draft, { status }: KubeObject): void {
+  if (status === undefined) delete kept['status'];
+  else kept['status'] = status;
 }
 
 function countGeneration(resource: Resource, draft: Draft, live: KubeObject): void {

@@ -55,12 +55,17 @@ function flagsOf(command: Command): readonly string[] {
 }
 
 const typeArguments = /^TYPE/;
-const tenantArgument = 'NAME';
+/** Kinds whose names an argument takes. */
+const namedArguments: Readonly<Record<string, string>> = {
+  NAME: 'tenants.hosting.wcp360.io',
+  HOST: 'hosts.hosting.wcp360.io',
+};
 
 async function argumentsOf(session: Session, command: Command, before: readonly string[]): Promise<readonly string[]> {
   const [argument] = command.registeredArguments;
   if (argument === undefined) return [];
-  if (argument.name() === tenantArgument) return namesOf(session, 'tenants.hosting.wcp360.io');
+  const named = namedArguments[argument.name()];
+  if (named !== undefined) return namesOf(session, named);
   if (!typeArguments.test(argument.name())) return [];
   const type = before.at(-1);
   const mapper = await session.mapper();

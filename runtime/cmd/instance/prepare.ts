@@ -117,6 +117,7 @@ function serverSettings(config: UpConfig): unknown {
     tlsCertFile: pki('server.crt'),
     tlsKeyFile: pki('server.key'),
     clientCaFile: pki('ca.crt'),
+    clientCaKeyFile: pki('ca.key'),
     rootCaFile: pki('ca.crt'),
     serviceAccountKeyFile: pki('service-account.key'),
     encryptionKeyFile: pki('encryption.key'),

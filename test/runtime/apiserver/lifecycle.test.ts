@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { createAuthenticator } from '#runtime/apiserver/auth/authenticator.ts';
+import { certificateCleaner } from '#runtime/apiserver/lifecycle/certificates/cleaner.ts';
 import { instanceFinalizer } from '#runtime/apiserver/lifecycle/definitions.ts';
-import { HostError } from '#runtime/base/errors.ts';
+import { systemClock } from '#runtime/base/clock.ts';
+import { HostError, required } from '#runtime/base/errors.ts';
+import { createWorkQueue } from '#runtime/base/work-queue.ts';
+import { newKey, requestFor } from '#runtime/pki/issue.ts';
 import { openMemoryStore } from '#runtime/storage/memory/memory-store.ts';
 import type { Store } from '#runtime/storage/store.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
@@ -444,6 +448,44 @@ t.test('a token Secret is filled, and goes with its account', (t) =>
     await t.rejects(authenticator.authenticate({ authorization: `Bearer ${token}` }), { message: 'Unauthorized' });
   }),
 );
+
+t.test('a request for a certificate goes an hour after its verdict, or a day after nobody gave one', async (t) => {
+  const world = await open({ stopped: true });
+  const hourMs = 3_600_000;
+  let nowMs = Date.now();
+  const queue = createWorkQueue({ clock: systemClock });
+  const task = certificateCleaner({ ...world, clock: { now: () => nowMs, sleep: () => Promise.resolve() } });
+  const request = btoa(await requestFor('jane', newKey()));
+  const spec = { request, signerName: 'example.com/mine', usages: ['client auth'] };
+  for (const name of ['waiting', 'failed'])
+    await world.create({
+      apiVersion: 'certificates.k8s.io/v1',
+      kind: 'CertificateSigningRequest',
+      metadata: { name },
+      spec,
+    });
+  const resource = required(world.operations.resource('certificates.k8s.io', 'certificatesigningrequests'), 'requests');
+  const conditions = [{ type: 'Failed', status: 'True', lastUpdateTime: new Date(nowMs).toISOString() }];
+  const change = (live: KubeObject): KubeObject => ({ ...live, status: { conditions } });
+  await world.operations.mutate(resource, { namespace: '', name: 'failed' }, change, { subresource: 'status' });
+  const left = async (): Promise<readonly string[]> => {
+    await world.cache.sync();
+    for (const name of ['waiting', 'failed']) await task.work(name, queue);
+    await world.cache.sync();
+    return Array.from(
+      world.cache.list('certificates.k8s.io/certificatesigningrequests'),
+      ({ name }) => name,
+    ).toSorted();
+  };
+  t.same(await left(), ['failed', 'waiting']);
+  nowMs += hourMs + 1000;
+  t.same(await left(), ['waiting']);
+  nowMs += 23 * hourMs;
+  t.same(await left(), []);
+  queue.close();
+  await world.stop();
+  await world.close();
+});
 
 t.test('when everything is in order nothing is written', async (t) => {
   const store = openMemoryStore();

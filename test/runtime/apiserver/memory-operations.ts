@@ -50,6 +50,7 @@ export const testResources: readonly ResourceInfo[] = [
   resourceInfo(rbac, 'rolebindings', 'RoleBinding'),
   resourceInfo(rbac, 'clusterrolebindings', 'ClusterRoleBinding', false),
   resourceInfo('apiextensions.k8s.io', 'customresourcedefinitions', 'CustomResourceDefinition', false),
+  resourceInfo('certificates.k8s.io', 'certificatesigningrequests', 'CertificateSigningRequest', false),
   resourceInfo('wcp.example', 'websites', 'Website'),
   resourceInfo('wcp.example', 'fleets', 'Fleet', false),
 ];

@@ -1,4 +1,5 @@
 import type { Schema } from '#schemas/meta/schema.ts';
+import { certificateSchemas } from './certificates.ts';
 import { coreSchemas } from './core.ts';
 import { eventSchemas } from './events.ts';
 import { extensionSchemas } from './extensions.ts';
@@ -15,4 +16,5 @@ export const builtinSchemas: Readonly<Record<string, Schema>> = {
   ...rbacSchemas,
   ...reviewSchemas,
   ...extensionSchemas,
+  ...certificateSchemas,
 };

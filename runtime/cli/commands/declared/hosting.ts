@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { shared, type Declare } from './declare.ts';
+import { hostCommand } from './host.ts';
 
 /** Commands that hosting needs and kubectl does not have. */
 export function hostingCommands(declare: Declare): readonly Command[] {
@@ -33,6 +34,7 @@ export function hostingCommands(declare: Declare): readonly Command[] {
           .option('--service-account <name>', 'account in the namespace of the tenant', 'default'),
       ),
     sourceCommand(declare),
+    hostCommand(declare),
   ];
 }
 

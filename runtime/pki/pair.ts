@@ -1,5 +1,5 @@
 import { X509Certificate, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { isIP } from 'node:net';
+import { parseAddress } from '#runtime/base/networks.ts';
 
 /** A certificate and its key, PEM. */
 export interface PemPair {
@@ -119,14 +119,9 @@ function namesIn(certificate: X509Certificate): readonly string[] {
 
 /** As Node prints subject alternative names. */
 function spelledName(name: string): string {
-  switch (isIP(name)) {
-    case 4:
-      return `IP Address:${name}`;
-    case 6:
-      return `IP Address:${expandedIpv6(name)}`;
-    default:
-      return `DNS:${name}`;
-  }
+  const isAddress = parseAddress(name) !== undefined;
+  if (!isAddress) return `DNS:${name}`;
+  return `IP Address:${name.includes(':') ? expandedIpv6(name) : name}`;
 }
 
 function expandedIpv6(address: string): string {

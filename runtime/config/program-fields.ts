@@ -1,0 +1,59 @@
+import { PATTERNS } from '#schemas/meta/patterns.ts';
+
+/** Settings that several programs have. */
+
+export const logLevel = {
+  type: 'string',
+  enum: ['debug', 'info', 'warn', 'error'],
+  default: 'info',
+  description: 'Least urgent lines that are logged.',
+} as const;
+
+export const metricsListen = (port: number) =>
+  ({
+    type: 'string',
+    default: `127.0.0.1:${port}`,
+    description: 'Where /metrics, /livez and /readyz are served in plain HTTP; empty for nowhere.',
+  }) as const;
+
+export const kubeconfig = {
+  type: 'string',
+  minLength: 1,
+  description: 'Kubeconfig file of the API server to work with: ours or any Kubernetes cluster that has our CRDs.',
+} as const;
+
+export const kubeconfigOrPod = {
+  ...kubeconfig,
+  description: `${kubeconfig.description} In a pod, its own account counts when absent.`,
+} as const;
+
+export const hostName = {
+  type: 'string',
+  pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+  maxLength: 253,
+  description: 'Name of the Host that this machine is.',
+} as const;
+
+export const etcdServers = {
+  type: 'array',
+  items: { type: 'string', pattern: '^https?://[^\\s/]+$', description: 'An endpoint.' },
+  description: 'Endpoints of the etcd cluster, such as https://127.0.0.1:2379.',
+} as const;
+
+export const port = (value: number, description: string) =>
+  ({ type: 'integer', minimum: 0, maximum: 65_535, default: value, description }) as const;
+
+export const certificateSeconds = {
+  type: 'integer',
+  minimum: 600,
+  maximum: 7_776_000,
+  default: 2_592_000,
+  description: "For how long the host's certificate is asked for; a machine that was off for longer has to join again.",
+} as const;
+
+export const sourceNetworks = {
+  type: 'array',
+  items: { type: 'string', pattern: PATTERNS.cidr, description: 'A network in CIDR form.' },
+  default: [],
+  description: "Networks that tenants' Git repositories may be in, beside public addresses.",
+} as const;
