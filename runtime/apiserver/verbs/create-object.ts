@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { BugError, type ApiError } from '#runtime/base/errors.ts';
+import { BugError, type ApiError, type FieldFault } from '#runtime/base/errors.ts';
 import { rfc3339 } from '#runtime/base/clock.ts';
 import { alreadyExists, badRequest, forbidden, invalid, notGenerated } from '#runtime/apiserver/http/api-errors.ts';
 import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
@@ -123,15 +123,18 @@ function requireUnversioned({ resourceVersion }: KubeObject['metadata']): void {
     throw badRequest('resourceVersion should not be set on objects to be created');
 }
 
+/** What an object is an update of, and where it was written. */
+interface Update {
+  readonly old: KubeObject;
+  /** Empty for the object itself. */
+  readonly subresource: string;
+}
+
 /** Throws 422 with every fault of metadata, schema and kind. */
-export function requireValid(
-  resource: Resource,
-  object: KubeObject,
-  update?: { readonly old: KubeObject; readonly subresource: string },
-): void {
-  const { strategy, schema } = resource;
+export function requireValid(resource: Resource, object: KubeObject, update?: Update): void {
+  const { strategy } = resource;
   const old = update?.old;
-  const own = [...schema.validate(object, old), ...(strategy.validate?.(object, old, update?.subresource ?? '') ?? [])];
+  const own = ownFaults(resource, object, update);
   const isEnough = strategy.metadataLast === true && old === undefined && own.length > 0;
   const faults = [
     ...(isEnough ? [] : metadataFaults(object.metadata, strategy)),
@@ -139,6 +142,15 @@ export function requireValid(
     ...own,
   ];
   if (faults.length > 0) throw invalid(strategy.faultsName ?? resource.info, object.metadata.name, faults);
+}
+
+function ownFaults(
+  { schema, strategy }: Resource,
+  object: KubeObject,
+  update: Update | undefined,
+): readonly FieldFault[] {
+  const { old, subresource = '' } = update ?? {};
+  return [...schema.validate(object, old), ...(strategy.validate?.(object, old, subresource) ?? [])];
 }
 
 /** Undefined when the name is taken. */
