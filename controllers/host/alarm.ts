@@ -87,5 +87,5 @@ function statedOn(host: Host): unknown {
 
 function withCommand({ message, token }: Alarm, hostName: string): string {
   if (token === undefined) return message;
-  return `${message} If that is meant: wcpctl annotate host ${hostName} --overwrite ${ANNOTATIONS.confirm}=${token}`;
+  return `${message} If that is meant: wcpctl host confirm ${hostName} ${token}`;
 }

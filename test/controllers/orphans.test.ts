@@ -137,7 +137,7 @@ t.test('attached to another store, a machine serves on and deletes nothing until
   const agent = await lab.begin('agent');
   const alarm = await eventually(async () => await lab.alarm(), 'the alarm');
   t.match(alarm, { type: 'StoreChanged', status: 'True', reason: 'OtherStore' });
-  t.match(alarm['message'], `hosting.wcp360.io/confirm=${otherWord}`);
+  t.match(alarm['message'], `wcpctl host confirm web1 ${otherWord}`);
   t.match(lab.alarms, ['OtherStore']);
   await calm();
   t.equal(lab.machine.treeHash(), before, 'not a byte has changed');

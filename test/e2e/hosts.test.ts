@@ -76,12 +76,7 @@ async function isServedBy(machine: HostMachine, hostname: string, page: string):
 
 await t.test('hosts join wherever their clocks are, and tenants are spread over them', async (t) => {
   // Of those that take tenants, all are alike.
-  await declare(client, hostType, {
-    apiVersion,
-    kind: 'Host',
-    metadata: { name: 'local' },
-    spec: { unschedulable: true },
-  } as KubeObject);
+  t.match(await instance.wcpctl(['host', 'cordon', 'local']), { exitCode: 0 });
   const shifted = ['--import', new URL('../lab/machine/one-hour-ahead.ts', import.meta.url).href];
   for (const name of hosts) await join(name, name === 'web3' ? shifted : []);
   for (const name of hosts) await hostSays(name, 'Serving');
@@ -274,7 +269,9 @@ await t.test('tenants of a host that is lost are served elsewhere, and nothing i
   const before = await uids();
   await machineOf('web2').destroy();
   machines.delete('web2');
-  await client.patch(hostType, { name: 'web2' }, merge({ spec: { lost: true } }));
+  const asked = await instance.wcpctl(['host', 'lost', 'web2']);
+  t.match([asked.exitCode, asked.stderr], [1, /2 tenants are on web2 .*--yes/s], 'nobody gives up a host by mistake');
+  t.match(await instance.wcpctl(['host', 'lost', 'web2', '--yes']), { exitCode: 0 });
   for (const tenant of stranded) {
     await until(async () => ['web1', 'web3'].includes(await placeOf(tenant)), `${tenant} to be elsewhere`, patienceMs);
     const isServed = async () => (await machineOf(await placeOf(tenant)).http(siteOf(tenant))).status === 200;
