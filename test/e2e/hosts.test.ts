@@ -115,6 +115,8 @@ await t.test('an agent may read hosting objects, write what is its own, and noth
       `watch ${kind}`,
     ]),
     ...['get hosts web1', 'patch hosts/status web1'],
+    // Its certificate is renewed that way.
+    ...['create', 'get'].map((verb) => `${verb} certificatesigningrequests`),
     ...(await tenantsOn('web1')).flatMap((tenant) => [`patch tenants ${tenant}`, `patch tenants/status ${tenant}`]),
   ];
   const events = ['create events', 'patch events'];
