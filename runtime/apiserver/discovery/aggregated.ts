@@ -18,7 +18,8 @@ interface SubresourceDiscovery {
 
 interface ResourceDiscovery {
   readonly resource: string;
-  readonly responseKind: GroupVersionKind;
+  /** Absent where subresources only are served. */
+  readonly responseKind?: GroupVersionKind;
   readonly scope: 'Namespaced' | 'Cluster';
   readonly singularResource: string;
   readonly verbs: readonly string[];
@@ -79,7 +80,7 @@ function resourceDiscovery(resource: ResourceInfo): ResourceDiscovery {
   const { group, version, kind } = resource;
   return {
     resource: resource.resource,
-    responseKind: { group, version, kind },
+    ...(kind === '' ? {} : { responseKind: { group, version, kind } }),
     scope: resource.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: resource.singular,
     verbs: resource.verbs,
