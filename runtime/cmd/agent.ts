@@ -34,6 +34,7 @@ import { machineIdentity } from './agent/machine-identity.ts';
 import { prepareHost } from './agent/prepare-host.ts';
 import { registerHost, type Registration } from './agent/register.ts';
 import { secretReader } from './agent/secret-reader.ts';
+import { runStreams } from './agent/streams.ts';
 import { connectionTo } from './connect.ts';
 import type { ProgramArgs } from './flags.ts';
 import { resyncOnSignal } from './resync-on-signal.ts';
@@ -90,8 +91,9 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
     scopes: scopesOf(hostName),
     planRequests: { kind: planRequestKind, leads: false, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
   });
-  const telling = { client, host, hostName, cache: manager.cache, clock: systemClock, log, signal };
-  void manager.synced.then(async () => await tellUids(telling)).catch(() => undefined);
+  const synced = { client, host, hostName, cache: manager.cache, clock: systemClock, log, signal };
+  const streaming = { ...synced, config, metrics };
+  void manager.synced.then(() => Promise.all([tellUids(synced), runStreams(streaming, signal)])).catch(() => undefined);
   health.readyAfter(manager.synced);
   resyncOnSignal(() => manager.resync(), signal);
   await keepHouse({ host, log, signal });

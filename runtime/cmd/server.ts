@@ -3,8 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { startApiServer } from '#runtime/apiserver/server.ts';
 import type { FrontProxy } from '#runtime/apiserver/auth/front-proxy.ts';
 import { loadConfig } from '#runtime/config/load.ts';
-import { serverConfig } from '#runtime/config/programs.ts';
-import type { TypeOf } from '#schemas/meta/schema.ts';
+import { serverConfig, type ServerConfig } from '#runtime/config/programs.ts';
 import { parseKeyFile } from '#runtime/storage/encryption/encryption-keys.ts';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
 import { storeToServe } from '#runtime/storage/store-record.ts';
@@ -53,7 +52,7 @@ export async function runServer({ sources }: ProgramArgs): Promise<number> {
   return 0;
 }
 
-async function frontProxy(config: TypeOf<typeof serverConfig>): Promise<{ readonly frontProxy?: FrontProxy }> {
+async function frontProxy(config: ServerConfig): Promise<{ readonly frontProxy?: FrontProxy }> {
   const { frontProxyCertFile: cert, frontProxyKeyFile: key, frontProxyCaFile: ca } = config;
   if (cert === undefined || key === undefined || ca === undefined) return {};
   const [certPem, keyPem, caPem] = await Promise.all([cert, key, ca].map(async (path) => readFile(path, 'utf8')));

@@ -304,6 +304,8 @@ export const downConfig = {
   properties: { directory: upConfig.properties.directory },
 } as const satisfies ProgramConfig;
 
+export type ServerConfig = TypeOf<typeof serverConfig>;
+export type ControllerConfig = TypeOf<typeof controllerConfig>;
 export type RestoreConfig = TypeOf<typeof restoreConfig>;
 export type AgentConfig = TypeOf<typeof agentConfig>;
 export type JoinConfig = TypeOf<typeof joinConfig>;

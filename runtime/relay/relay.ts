@@ -7,7 +7,7 @@ import {
   type RequestOptions,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HostError } from '#runtime/base/errors.ts';
 
@@ -102,13 +102,10 @@ function upgradeOf(headers: IncomingHttpHeaders): Record<string, string> {
 
 /** Who is answered: the response, and for a request that asks to leave HTTP the connection beneath it. */
 export interface Downstream {
-  readonly response: {
-    writeHead(status: number, headers: Readonly<Record<string, string | number | readonly string[]>>): unknown;
-    destroy(): unknown;
-  };
+  readonly response: ServerResponse;
   readonly upgrade?: UpgradeSocket | undefined;
   /** Beside those of the reply. */
-  readonly headers?: Readonly<Record<string, string | number | readonly string[]>>;
+  readonly headers?: OutgoingHttpHeaders;
 }
 
 /** A connection that a client wants to use for something else than HTTP, and what came on it already. */
@@ -123,7 +120,7 @@ export async function deliver(reply: Reply, downstream: Downstream, signal: Abor
   if (reply.kind === 'answer') {
     const { message } = reply;
     response.writeHead(message.statusCode ?? 502, { ...endToEnd(message.headers), ...headers });
-    await pipeline(message, response as unknown as Writable, { signal }).catch(() => void response.destroy());
+    await pipeline(message, response, { signal }).catch(() => void response.destroy());
     return;
   }
   if (upgrade === undefined) {
@@ -131,7 +128,7 @@ export async function deliver(reply: Reply, downstream: Downstream, signal: Abor
     response.destroy();
     return;
   }
-  if (response instanceof ServerResponse) response.detachSocket(upgrade.socket as Socket);
+  response.detachSocket(upgrade.socket as Socket);
   upgrade.socket.write(upgradeHead(reply.message), 'latin1');
   if (reply.head.length > 0) upgrade.socket.write(reply.head);
   if (upgrade.head.length > 0) reply.socket.write(upgrade.head);

@@ -1,5 +1,5 @@
 import type { FrontProxy } from '#runtime/apiserver/auth/front-proxy.ts';
-import { ApiError, HostError } from '#runtime/base/errors.ts';
+import { ApiError, type HostError } from '#runtime/base/errors.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import type { WatchCache } from '#runtime/storage/cache.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';

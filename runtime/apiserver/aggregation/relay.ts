@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isImpersonationHeader } from '#runtime/apiserver/auth/impersonation.ts';
 import { frontProxyHeaders, isFrontProxyHeader, type FrontProxy } from '#runtime/apiserver/auth/front-proxy.ts';
@@ -48,7 +49,11 @@ export async function relayTo(options: AggregationOptions, spec: AggregatedSpec,
 function relayOf(reply: Reply, exchange: Exchange, leaving: AbortSignal): Relay {
   return {
     relayed: reply.message.statusCode ?? 502,
-    pipe: async (headers) => await deliver(reply, { ...exchange, headers }, leaving),
+    pipe: async (headers) => {
+      // The response of HTTP/2 has the same methods.
+      const response = exchange.response as unknown as ServerResponse;
+      await deliver(reply, { response, upgrade: exchange.upgrade, headers: headers as OutgoingHttpHeaders }, leaving);
+    },
   };
 }
 

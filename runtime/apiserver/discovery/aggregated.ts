@@ -18,8 +18,8 @@ interface SubresourceDiscovery {
 
 interface ResourceDiscovery {
   readonly resource: string;
-  /** Absent where subresources only are served. */
-  readonly responseKind?: GroupVersionKind;
+  /** Of empty words where subresources only are served: older clients fall over one that is not there. */
+  readonly responseKind: GroupVersionKind;
   readonly scope: 'Namespaced' | 'Cluster';
   readonly singularResource: string;
   readonly verbs: readonly string[];
@@ -80,7 +80,7 @@ function resourceDiscovery(resource: ResourceInfo): ResourceDiscovery {
   const { group, version, kind } = resource;
   return {
     resource: resource.resource,
-    ...(kind === '' ? {} : { responseKind: { group, version, kind } }),
+    responseKind: kind === '' ? { group: '', version: '', kind } : { group, version, kind },
     scope: resource.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: resource.singular,
     verbs: resource.verbs,

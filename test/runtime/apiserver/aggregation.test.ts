@@ -173,7 +173,7 @@ await t.test('what another server serves is part of discovery while it answers',
       resource.subresources?.length,
     ]),
     [
-      ['others', undefined, 1],
+      ['others', '', 1],
       ['things', 'Thing', undefined],
     ],
   );
