@@ -98,6 +98,14 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
       events(),
       ...gatewayRules(),
     ]),
+    ...controllerPlaces(),
+    ...bindings('wcp360-controller', 'controller', 'kube-system'),
+  ];
+}
+
+/** What the leader, and every replica of the gateway, may do in single namespaces. */
+function controllerPlaces(): readonly object[] {
+  return [
     {
       ...role('wcp360-controller', SYSTEM_NAMESPACE),
       rules: [
@@ -118,7 +126,6 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
         { apiGroups: [''], resources: ['configmaps'], verbs: ['get'], resourceNames: [FRONT_PROXY_CONFIGURATION] },
       ],
     },
-    ...bindings('wcp360-controller', 'controller', 'kube-system'),
   ];
 }
 

@@ -91,9 +91,8 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
     scopes: scopesOf(hostName),
     planRequests: { kind: planRequestKind, leads: false, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
   });
-  const synced = { client, host, hostName, cache: manager.cache, clock: systemClock, log, signal };
-  const streaming = { ...synced, config, metrics };
-  void manager.synced.then(() => Promise.all([tellUids(synced), runStreams(streaming, signal)])).catch(() => undefined);
+  const known = { config, client, host, hostName, cache: manager.cache, clock: systemClock, log, metrics, signal };
+  void manager.synced.then(async () => await afterSync(known)).catch(() => undefined);
   health.readyAfter(manager.synced);
   resyncOnSignal(() => manager.resync(), signal);
   await keepHouse({ host, log, signal });
@@ -102,6 +101,11 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   await client.close();
   host.close();
   return 0;
+}
+
+/** What is told and served once it is known what is here. */
+async function afterSync(known: Parameters<typeof tellUids>[0] & Parameters<typeof runStreams>[0]): Promise<void> {
+  await Promise.all([tellUids(known), runStreams(known, known.signal)]);
 }
 
 /** Nothing is done, or said, in the name of a host before it is this machine's alone. */
