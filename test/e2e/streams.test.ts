@@ -121,7 +121,8 @@ await t.test(
 
 await t.test('a person gets a terminal, of the size of their own', async (each) => {
   const program = join(instance.directory, 'lib/programs/wcpctl.mjs');
-  const shell = 'stty size; test -t 0 && test -t 1 && echo terminal; echo words >&2; exit 5';
+  const shell =
+    'until stty size | grep "33 101"; do sleep 0.1; done; test -t 0 && test -t 1 && echo terminal; echo words >&2; exit 5';
   const argv = [
     process.execPath,
     program,
