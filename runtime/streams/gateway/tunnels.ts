@@ -7,7 +7,7 @@ import { connectionOver, keepAlive, tunnelSettings } from '#runtime/streams/tunn
 
 /** The agents that are attached to this replica, by the name of their host. */
 export interface Tunnels {
-  /** Takes over the connection of a host's agent; the newest counts, an older one goes on with what it has begun. */
+  /** Takes over a connection of a host's agent. It may have several, since it cannot know where a dial ends: the newest that lives counts. */
   attach(host: string, connection: UpgradeSocket): void;
   /** How requests reach the agent of a host; undefined when it is not attached here. */
   sender(host: string): SendRequest | undefined;
@@ -17,9 +17,15 @@ export interface Tunnels {
 
 /** `onAttached` is called when an agent can be asked. */
 export function createTunnels(log: Logger, onAttached: (host: string) => void): Tunnels {
-  const sessions = new Map<string, ClientHttp2Session>();
+  const sessions = new Map<string, Set<ClientHttp2Session>>();
+  const newestOf = (host: string): ClientHttp2Session | undefined =>
+    [...(sessions.get(host) ?? [])].findLast(({ closed, destroyed }) => !closed && !destroyed);
+  const remember = (host: string, session: ClientHttp2Session): void => {
+    sessions.set(host, (sessions.get(host) ?? new Set()).add(session));
+  };
   const forget = (host: string, session: ClientHttp2Session): void => {
-    if (sessions.get(host) === session) sessions.delete(host);
+    sessions.get(host)?.delete(session);
+    if (sessions.get(host)?.size === 0) sessions.delete(host);
   };
   return {
     attach: (host, { socket, head }) => {
@@ -31,19 +37,19 @@ export function createTunnels(log: Logger, onAttached: (host: string) => void): 
         log.info({ host }, 'agent detached');
       });
       session.on('connect', () => {
-        sessions.set(host, session);
+        remember(host, session);
         log.info({ host }, 'agent attached');
         onAttached(host);
       });
       keepAlive(session);
     },
     sender: (host) => {
-      const session = sessions.get(host);
-      return session === undefined || session.closed || session.destroyed ? undefined : senderOver(session);
+      const session = newestOf(host);
+      return session === undefined ? undefined : senderOver(session);
     },
     hosts: () => [...sessions.keys()],
     close: () => {
-      for (const session of sessions.values()) session.destroy();
+      for (const session of [...sessions.values()].flatMap((each) => [...each])) session.destroy();
     },
   };
 }
