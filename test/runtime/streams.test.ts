@@ -1,5 +1,8 @@
-import { EventEmitter } from 'node:events';
-import type { ServerHttp2Session } from 'node:http2';
+import { EventEmitter, once } from 'node:events';
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import t from 'tap';
 import { ApiError } from '#runtime/base/errors.ts';
@@ -10,6 +13,8 @@ import { lineTimeMs } from '#runtime/streams/agent/line-time.ts';
 import { exitCodeOf, exitStatus } from '#runtime/streams/exit-status.ts';
 import { remoteUserOf } from '#runtime/streams/gateway/front-proxy.ts';
 import { keepPublished, replicaIdOf } from '#runtime/streams/gateway/publish.ts';
+import { createTunnels } from '#runtime/streams/gateway/tunnels.ts';
+import { connectionOver } from '#runtime/streams/tunnel.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { parseStreamPath, STREAMS, streamPath, type StreamTarget } from '#schemas/meta/streams.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
@@ -167,7 +172,7 @@ await t.test('replicas know of each other, and the last to stop takes the API do
       .status === 200;
   const one = begin('one');
   await until(isAnnounced, 'the API to be announced');
-  each.same(known.get('one'), [replicaIdOf('one')]);
+  await until(() => known.get('one')?.[0] === replicaIdOf('one'), 'the first one to know itself');
   const two = begin('two');
   await until(() => known.get('one')?.length === 2 && known.get('two')?.length === 2, 'both to know both');
   await one.stop();
@@ -175,4 +180,39 @@ await t.test('replicas know of each other, and the last to stop takes the API do
   await until(() => known.get('two')?.length === 1, 'the other one to know');
   await two.stop();
   each.notOk(await isAnnounced());
+});
+
+await t.test('a second tunnel of an agent that ends leaves the first one in use', async (each) => {
+  const tunnels = createTunnels(silentLogger, () => undefined);
+  const server = createServer((socket) => tunnels.attach('web1', { socket, head: Buffer.alloc(0) })).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(server, 'listening');
+  const dial = async (name: string) => {
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const session = performServerHandshake(socket);
+    const http = createHttpServer((_request, response) => response.end(name));
+    session.on('stream', (stream) => {
+      stream.respond({ ':status': 200 });
+      http.emit('connection', connectionOver(stream));
+    });
+    await until(async () => (await asked()) === name, `the tunnel ${name} to be used`);
+    return session;
+  };
+  const asked = async (): Promise<string | undefined> => {
+    const outgoing = tunnels.sender('web1')?.({ path: '/' }).end();
+    if (outgoing === undefined) return undefined;
+    const [message] = (await once(outgoing, 'response')) as [IncomingMessage];
+    return await text(message);
+  };
+  const first = await dial('first');
+  const second = await dial('second');
+  second.close();
+  await until(async () => (await asked()) === 'first', 'the first one to be used again');
+  each.same(tunnels.hosts(), ['web1']);
+  first.close();
+  await until(() => tunnels.sender('web1') === undefined, 'none to be left');
+  each.same(tunnels.hosts(), []);
+  server.close();
 });
