@@ -112,6 +112,7 @@ export default {
     home('jose', '^runtime/apiserver/auth/'),
     home('@peculiar/x509', '^runtime/pki/'),
     home('@marcbachmann/cel-js', '^runtime/apiserver/schema/cel/'),
+    home('ws', '^runtime/streams/'),
     home('commander', '^runtime/cli/'),
     home('diff', '^runtime/cli/'),
     home('tldts', '^controllers/hostname-claim/'),

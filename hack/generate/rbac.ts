@@ -1,4 +1,5 @@
 import { GROUP, JOIN_ACCOUNT, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { STREAMS } from '#schemas/meta/streams.ts';
 import type { FoundKind } from './kinds.ts';
 
 /** One rule of a role. */
@@ -29,6 +30,8 @@ const WITH_STATUS_OF_LEADER = [
   'tenants',
   'uidclaims',
 ];
+/** The ConfigMap of every Kubernetes with this name. */
+const FRONT_PROXY_CONFIGURATION = 'extension-apiserver-authentication';
 const RBAC = 'rbac.authorization.k8s.io';
 const RBAC_KINDS = ['clusterrolebindings', 'clusterroles', 'rolebindings', 'roles'];
 /** Of roles that every agent has, cluster-wide and in single namespaces. */
@@ -81,6 +84,7 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
       ours(['hosts'], ['get', 'patch']),
       ours(['retaineddata'], ['delete']),
       ours(['retaineddata/status'], ['patch']),
+      stream('hosts/attach', ['create']),
       // Sources act as an account of their own. Other names are for an administrator to allow, namespace by namespace.
       { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'], resourceNames: SOURCE_ACCOUNTS },
       { apiGroups: [CERTIFICATES], resources: ['certificatesigningrequests'], verbs: FOLLOW },
@@ -92,20 +96,46 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
         resourceNames: ['kubernetes.io/kube-apiserver-client'],
       },
       events(),
+      ...gatewayRules(),
     ]),
+    ...controllerPlaces(),
+    ...bindings('wcp360-controller', 'controller', 'kube-system'),
+  ];
+}
+
+/** What the leader, and every replica of the gateway, may do in single namespaces. */
+function controllerPlaces(): readonly object[] {
+  return [
     {
       ...role('wcp360-controller', SYSTEM_NAMESPACE),
       rules: [
+        // Leadership, heartbeats of hosts, and a Lease for each replica of the gateway.
         {
           apiGroups: ['coordination.k8s.io'],
           resources: ['leases'],
           verbs: [...READ, 'create', 'update', 'patch', 'delete'],
         },
-        // A join token is used when that is noted on its Secret.
-        { apiGroups: [''], resources: ['secrets'], verbs: ['patch'] },
+        // A join token is used when that is noted on its Secret; the first replica of the gateway makes its authority.
+        { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch'] },
       ],
     },
-    ...bindings('wcp360-controller', 'controller'),
+    {
+      ...role('wcp360-controller', 'kube-system'),
+      rules: [
+        // By what the front proxy is recognised.
+        { apiGroups: [''], resources: ['configmaps'], verbs: ['get'], resourceNames: [FRONT_PROXY_CONFIGURATION] },
+      ],
+    },
+  ];
+}
+
+/** Every replica announces the gateway for streams and asks whether those who come may. */
+function gatewayRules(): readonly Rule[] {
+  const announced = { apiGroups: ['apiregistration.k8s.io'], resources: ['apiservices'] };
+  return [
+    { ...announced, verbs: ['create'] },
+    { ...announced, verbs: ['patch', 'delete'], resourceNames: [`${STREAMS.version}.${STREAMS.group}`] },
+    { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
   ];
 }
 
@@ -140,13 +170,13 @@ function joinRoles(): readonly object[] {
   const isPublic = role('wcp360-public', SYSTEM_NAMESPACE);
   return [
     clusterRole('wcp360-join', 'What a join token is good for.', [ASK_FOR_CERTIFICATES]),
-    binding('ClusterRoleBinding', 'wcp360-join', [accountSubject(JOIN_ACCOUNT)]),
+    binding('wcp360-join', [accountSubject(JOIN_ACCOUNT)]),
     {
       ...isPublic,
       rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'], resourceNames: ['kube-root-ca.crt'] }],
     },
     // Who does not know the server yet must not show it a token: its authority is fetched by anybody, and told by its hash.
-    binding('RoleBinding', 'wcp360-public', [{ kind: 'Group', apiGroup: RBAC, name: 'system:unauthenticated' }]),
+    binding('wcp360-public', [{ kind: 'Group', apiGroup: RBAC, name: 'system:unauthenticated' }], SYSTEM_NAMESPACE),
   ];
 }
 
@@ -177,19 +207,26 @@ function tenantRoles(namespaced: readonly string[]): readonly object[] {
       ours(namespaced, [...READ, 'create', 'update', 'patch', 'delete', 'deletecollection']),
       ours(namespaced.map(statusOf), ['get']),
       { ...own, verbs: [...READ, 'create', 'update', 'patch', 'delete', 'deletecollection'] },
+      stream('domains/log', ['get']),
+      // A WebSocket begins with a GET, and the gateway asks for more.
+      stream('domains/exec', ['get', 'create']),
       seen,
       happened,
     ]),
     clusterRole(
       'wcp360-tenant-viewer',
       'What somebody may see who looks after a tenant without touching it; no Secrets.',
-      [ours(namespaced, READ), seen, happened],
+      [ours(namespaced, READ), stream('domains/log', ['get']), seen, happened],
     ),
   ];
 }
 
 function ours(resources: readonly string[], verbs: readonly string[]): Rule {
   return { apiGroups: [GROUP], resources, verbs };
+}
+
+function stream(resource: string, verbs: readonly string[]): Rule {
+  return { apiGroups: [STREAMS.group], resources: [resource], verbs };
 }
 
 function statusOf(plural: string): string {
@@ -217,24 +254,24 @@ function role(name: string, namespace: string): object {
   };
 }
 
-function bindings(name: string, account: string): readonly object[] {
+function bindings(name: string, account: string, ...elsewhere: readonly string[]): readonly object[] {
   const subjects = [accountSubject(account)];
-  return [binding('ClusterRoleBinding', name, subjects), binding('RoleBinding', name, subjects)];
+  return [undefined, SYSTEM_NAMESPACE, ...elsewhere].map((namespace) => binding(name, subjects, namespace));
 }
 
 function accountSubject(name: string): object {
   return { kind: 'ServiceAccount', name, namespace: SYSTEM_NAMESPACE };
 }
 
-/** Binds the role of the same name, everywhere or in the system namespace. */
-function binding(kind: 'ClusterRoleBinding' | 'RoleBinding', name: string, subjects: readonly object[]): object {
-  const isEverywhere = kind === 'ClusterRoleBinding';
+/** Binds the role of the same name in a namespace, or everywhere. */
+function binding(name: string, subjects: readonly object[], namespace?: string): object {
+  const isEverywhere = namespace === undefined;
   return {
     apiVersion: `${RBAC}/v1`,
-    kind,
+    kind: isEverywhere ? 'ClusterRoleBinding' : 'RoleBinding',
     metadata: {
       name,
-      ...(isEverywhere ? {} : { namespace: SYSTEM_NAMESPACE }),
+      ...(isEverywhere ? {} : { namespace }),
       labels: { 'app.kubernetes.io/part-of': 'wcp360' },
     },
     roleRef: { apiGroup: RBAC, kind: isEverywhere ? 'ClusterRole' : 'Role', name },

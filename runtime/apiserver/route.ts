@@ -1,5 +1,6 @@
+import type { Aggregation } from './aggregation/aggregation.ts';
 import type { TokenIssuer } from './auth/tokens/issuer.ts';
-import { jsonAnswer, pageNotFound, textAnswer, type Answer, type Stream } from './http/answer.ts';
+import { jsonAnswer, pageNotFound, textAnswer, type Answer, type Relay, type Stream } from './http/answer.ts';
 import { methodNotAllowed } from './http/api-errors.ts';
 import { createDocumentRoute } from './http/documents.ts';
 import { answerHealth, type HealthCheck } from './http/health.ts';
@@ -21,6 +22,7 @@ export interface RouteOptions {
   readonly reviews: Reviews;
   readonly tokens: TokenIssuer;
   readonly metrics: Metrics;
+  readonly aggregation: Aggregation;
   /** Known once the server listens. */
   readonly served: { readonly address: string };
   /** The objects that every cluster has are there. */
@@ -28,16 +30,19 @@ export interface RouteOptions {
 }
 
 /** Finds what answers an admitted request: a verb on a resource, or one of the few paths beside them. */
-export function createRoute(options: RouteOptions): (request: Admitted) => Promise<Answer | Stream> {
-  const { context, reviews } = options;
+export function createRoute(options: RouteOptions): (request: Admitted) => Promise<Answer | Stream | Relay> {
+  const { context, reviews, aggregation } = options;
   const documents = createDocumentRoute({
-    infos: () => context.registry.infos(),
+    infos: () => aggregation.infos(context.registry.infos()),
+    ownInfos: () => context.registry.infos(),
     openApi: createOpenApi(serverVersion.gitVersion),
     serverAddress: () => options.served.address,
   });
   const checks = healthChecks(options);
   return async (request) => {
     const { attributes, exchange, target } = request;
+    const relay = await aggregation.relay(request);
+    if (relay !== undefined) return relay;
     if (attributes.resourceRequest) {
       requireFilled(context);
       return routeResource(context, apiRequestOf(request), { attributes, reviews });

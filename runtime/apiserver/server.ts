@@ -1,6 +1,9 @@
 import { createAdmissionPlugins } from './admission/plugins.ts';
+import { createAggregation, type Aggregation } from './aggregation/aggregation.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { applyBootstrapObjects } from './auth/bootstrap/apply.ts';
+import { tellFrontProxy } from './auth/bootstrap/tell-front-proxy.ts';
+import type { FrontProxy } from './auth/front-proxy.ts';
 import { createImpersonator } from './auth/impersonation.ts';
 import { createRbacAuthorizer } from './auth/rbac/authorizer.ts';
 import { createReviewHandlers } from './auth/reviews/handlers.ts';
@@ -58,6 +61,8 @@ export interface ApiServerOptions {
   readonly encryption?: EncryptionKeys;
   /** Believe Secrets that stand there in plain: only while encryption is being turned on for a store that has some. */
   readonly acceptPlainSecrets?: boolean;
+  /** With what the server shows itself to those that it aggregates; they do not believe it without. */
+  readonly frontProxy?: FrontProxy;
   readonly audit?: AuditSink;
   readonly flow?: FlowLimits;
   readonly metrics?: Metrics;
@@ -101,7 +106,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     log: options.log,
     route: parts.route,
   });
-  const listener = await listen({ ...options.listen, tls: options.tls, serve });
+  const listener = await listen({
+    ...options.listen,
+    tls: options.tls,
+    serve,
+    upgrades: parts.aggregation.isRelayed,
+  });
   const { port } = listener.address;
   parts.served.address = `${options.listen.host}:${port}`;
   const background = startBackground(options, parts, closing.signal);
@@ -126,6 +136,7 @@ interface Parts {
   readonly operations: Operations;
   readonly tokens: TokenIssuer;
   readonly flow: ReturnType<typeof createFlowControl>;
+  readonly aggregation: Aggregation;
   readonly metrics: Metrics;
   readonly route: ReturnType<typeof createRoute>;
   readonly served: { address: string };
@@ -156,24 +167,38 @@ function buildParts(options: ApiServerOptions, signal: AbortSignal): Parts {
   const served = { address: '' };
   const state = { bootstrapped: false };
   const reviews = createReviewHandlers({ authorizer, tokens, cache });
+  const aggregation = createAggregation({ cache, proxy: options.frontProxy, signal });
   const isReady = (): boolean => state.bootstrapped;
-  const route = createRoute({ context, atRest: options.store, reviews, tokens, metrics, served, isReady });
+  const shared = { context, aggregation, reviews, tokens, metrics, served };
+  const route = createRoute({ ...shared, atRest: options.store, isReady });
   metrics.gauge({ name: 'apiserver_watchers', help: 'Watches that receive events.', read: () => hub.watchers });
-  return { context, operations, tokens, flow, metrics, route, served, state, closeCache: () => cache.close() };
+  return {
+    context,
+    operations,
+    tokens,
+    flow,
+    aggregation,
+    metrics,
+    route,
+    served,
+    state,
+    closeCache: () => cache.close(),
+  };
 }
 
 /** What runs beside the requests; resolves when all of it has stopped. */
 async function startBackground(options: ApiServerOptions, parts: Parts, signal: AbortSignal): Promise<void> {
-  const { context, operations, tokens } = parts;
+  const { context, operations, tokens, aggregation } = parts;
   const { cache, clock } = context;
-  const { log } = options;
+  const { log, frontProxy } = options;
   const { clientCa, clientCaKey } = options.tls;
   const rootCertificates = options.rootCertificates ?? clientCa;
   const signing = clientCaKey === undefined ? {} : { clientAuthority: { certificate: clientCa, key: clientCaKey } };
+  const shared = { operations, cache, log, clock, signal };
   const tasks = [
-    bootstrap(parts, log, signal),
-    startLifecycle({ operations, cache, log, clock, signal, tokens, rootCertificates, ...signing }),
-    keepDefinitionStatus({ operations, cache, clock, log, signal }),
+    bootstrap(parts, options, signal),
+    startLifecycle({ ...shared, tokens, rootCertificates, aggregation, frontProxy, ...signing }),
+    keepDefinitionStatus(shared),
     ...rotation(options, signal),
     runCompactor({ store: context.store, signal, clock, log }),
   ];
@@ -191,12 +216,13 @@ function rotation(options: ApiServerOptions, signal: AbortSignal): readonly Prom
 const bootstrapRetryMs = 1_000;
 
 /** Tries until the objects that every cluster has are there. */
-async function bootstrap(parts: Parts, log: Logger, signal: AbortSignal): Promise<void> {
+async function bootstrap(parts: Parts, { log, frontProxy }: ApiServerOptions, signal: AbortSignal): Promise<void> {
   const { cache, clock } = parts.context;
   await cache.ready;
   while (!signal.aborted && !parts.state.bootstrapped) {
     try {
       await applyBootstrapObjects(parts.operations);
+      if (frontProxy !== undefined) await tellFrontProxy(parts.operations, frontProxy);
       parts.state.bootstrapped = true;
     } catch (err) {
       if (signal.aborted) return;

@@ -1,4 +1,23 @@
+import type { Readable, Writable } from 'node:stream';
 import type { SnapshotSummary } from '#runtime/snapshot/format.ts';
+
+/** The terminal that a person sits at. */
+export interface Terminal {
+  size(): { readonly columns: number; readonly rows: number };
+  /** Calls back when it has another size; the result ends that. */
+  onResize(changed: () => void): () => void;
+  /** Keys reach the program as they are typed. */
+  setRaw(raw: boolean): void;
+}
+
+/** What a stream of another machine is joined to, byte by byte. */
+export interface Stdio {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Undefined unless stdin and stdout are one. */
+  readonly terminal: Terminal | undefined;
+}
 
 /** All that wcpctl knows of the process around it; the composition root fills it from the real one. */
 export interface Io {
@@ -9,6 +28,7 @@ export interface Io {
   out(text: string): void;
   err(text: string): void;
   readStdin(): Promise<string>;
+  readonly stdio: Stdio;
   /** Runs an interactive program on the terminal; its exit code. */
   runInteractive(argv: readonly string[]): Promise<number>;
   /** Puts a snapshot into a store without a server, the one thing for which there is none to ask yet. */

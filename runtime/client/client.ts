@@ -1,3 +1,4 @@
+import type { RequestOptions } from 'node:http';
 import type { KubeList, KubeObject } from '#schemas/meta/object.ts';
 
 /** Which collection: enough to build a URL and to name it in a message. */
@@ -89,8 +90,10 @@ export interface Client {
   delete(type: ResourceType, key: ObjectKey, options?: DeleteOptions): Promise<KubeObject | undefined>;
   /** Any path, for discovery, OpenAPI and health; the body as text. */
   raw(method: string, path: string, options?: RawOptions): Promise<RawAnswer>;
-  /** The body of a GET of any path as it comes; HostError when it breaks off. */
-  stream(path: string, signal?: AbortSignal): AsyncIterable<Buffer>;
+  /** The body of a GET of any path as it comes; HostError when it breaks off, or is silent for `silenceMs`: a while unless given, 0 for any. */
+  stream(path: string, signal?: AbortSignal, silenceMs?: number): AsyncIterable<Buffer>;
+  /** Where a request goes, as whom and over what, as of now: for those that leave HTTP. To be given to `node:https`. */
+  requestOptions(path: string): Promise<RequestOptions>;
   close(): Promise<void>;
 }
 

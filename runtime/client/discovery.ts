@@ -16,7 +16,8 @@ interface AggregatedDiscovery {
       readonly version: string;
       readonly resources?: readonly {
         readonly resource: string;
-        readonly responseKind: { readonly kind: string };
+        /** Its kind is empty, or it is absent, where subresources only are served. */
+        readonly responseKind?: { readonly kind: string };
         readonly scope: 'Namespaced' | 'Cluster';
         readonly singularResource?: string;
         readonly shortNames?: readonly string[];
@@ -37,10 +38,16 @@ export async function discover(client: Client, signal: AbortSignal): Promise<rea
   return answers.flatMap((answer) => resourcesOf(JSON.parse(answer.body) as AggregatedDiscovery));
 }
 
+type Served = NonNullable<AggregatedDiscovery['items'][number]['versions'][number]['resources']>[number];
+
+function isWhole(found: Served): found is Served & { readonly responseKind: { readonly kind: string } } {
+  return (found.responseKind?.kind ?? '') !== '';
+}
+
 function resourcesOf(discovery: AggregatedDiscovery): readonly DiscoveredResource[] {
   return discovery.items.flatMap(({ metadata, versions }) =>
     versions.flatMap(({ version, resources = [] }) =>
-      resources.map((found) => ({
+      resources.filter(isWhole).map((found) => ({
         group: metadata.name ?? '',
         version,
         resource: found.resource,

@@ -63,7 +63,9 @@ export function createClient(options: ClientOptions): Client {
     },
     delete: async (type, key, remove = {}) => await deleteObject(wire, type, { key, ...remove }),
     raw: async (method, path, raw = {}) => await rawCall(wire, { method, path, ...raw }),
-    stream: (path, signal) => streamBody(wire, { method: 'GET', path, signal, timeoutMs: wire.timeoutMs }),
+    stream: (path, signal, silenceMs = wire.timeoutMs) =>
+      streamBody(wire, { method: 'GET', path, signal, timeoutMs: silenceMs }),
+    requestOptions: async (path) => await wire.transport.requestOptions({ method: 'GET', path, timeoutMs: 0 }),
     close: () => {
       wire.transport.close();
       return Promise.resolve();

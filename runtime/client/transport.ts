@@ -14,7 +14,7 @@ export interface WireRequest {
   readonly headers?: WireHeaders;
   readonly body?: string | Buffer | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Until the answer is complete; for streams, the longest silence. */
+  /** Until the answer is complete; for streams, the longest silence, 0 for any. */
   readonly timeoutMs: number;
 }
 
@@ -39,6 +39,8 @@ export interface Transport {
   exchange(request: WireRequest): Promise<WireAnswer>;
   /** The answer as soon as its head is there; destroy the body to end it. */
   open(request: WireRequest): Promise<WireStream>;
+  /** What a request of a stream is sent with. */
+  requestOptions(request: WireRequest): Promise<RequestOptions>;
   close(): void;
 }
 
@@ -103,6 +105,7 @@ export function createTransport(options: TransportOptions): Transport {
       const wire = await wireOptions(request, true);
       return await open({ send, wire, request, maxBytes: options.maxBytes });
     },
+    requestOptions: async (request) => await wireOptions(request, true),
     close: () => {
       agents?.exchanges.destroy();
       agents?.streams.destroy();

@@ -34,6 +34,7 @@ import { machineIdentity } from './agent/machine-identity.ts';
 import { prepareHost } from './agent/prepare-host.ts';
 import { registerHost, type Registration } from './agent/register.ts';
 import { secretReader } from './agent/secret-reader.ts';
+import { runStreams } from './agent/streams.ts';
 import { connectionTo } from './connect.ts';
 import type { ProgramArgs } from './flags.ts';
 import { resyncOnSignal } from './resync-on-signal.ts';
@@ -90,8 +91,8 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
     scopes: scopesOf(hostName),
     planRequests: { kind: planRequestKind, leads: false, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
   });
-  const telling = { client, host, hostName, cache: manager.cache, clock: systemClock, log, signal };
-  void manager.synced.then(async () => await tellUids(telling)).catch(() => undefined);
+  const known = { config, client, host, hostName, cache: manager.cache, clock: systemClock, log, metrics, signal };
+  void manager.synced.then(async () => await afterSync(known)).catch(() => undefined);
   health.readyAfter(manager.synced);
   resyncOnSignal(() => manager.resync(), signal);
   await keepHouse({ host, log, signal });
@@ -100,6 +101,11 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   await client.close();
   host.close();
   return 0;
+}
+
+/** What is told and served once it is known what is here. */
+async function afterSync(known: Parameters<typeof tellUids>[0] & Parameters<typeof runStreams>[0]): Promise<void> {
+  await Promise.all([tellUids(known), runStreams(known, known.signal)]);
 }
 
 /** Nothing is done, or said, in the name of a host before it is this machine's alone. */

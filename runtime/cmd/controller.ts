@@ -20,6 +20,7 @@ import { startManager } from '#runtime/manager/manager.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { connectionTo } from './connect.ts';
+import { runStreams } from './controller/streams.ts';
 import type { ProgramArgs } from './flags.ts';
 import { resyncOnSignal } from './resync-on-signal.ts';
 import { serveMetrics } from './serve-metrics.ts';
@@ -40,6 +41,7 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     accounts,
     clock: systemClock,
   };
+  const identity = config.leaderElectionIdentity ?? `${hostname()}_${randomUUID()}`;
   const health = await serveMetrics(config.metricsListen, metrics, signal);
   const manager = startManager<ClusterWorld>({
     client,
@@ -54,16 +56,20 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     leaderElection: {
       namespace: config.leaderElectionNamespace,
       name: config.leaderElectionName,
-      identity: config.leaderElectionIdentity ?? `${hostname()}_${randomUUID()}`,
+      identity,
     },
     // Of the many Leases that a Kubernetes has only those of hosts are of interest.
     scopes: { [kindId(leaseKind)]: { namespace: SYSTEM_NAMESPACE } },
     planRequests: { kind: planRequestKind, leads: true, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
   });
+  const streams = manager.synced.then(async () => {
+    await runStreams({ config, identity, client, cache: manager.cache, log, metrics }, signal);
+  });
   // A replica that does not lead is ready, too: it takes over with full caches.
   health.readyAfter(manager.synced);
   resyncOnSignal(() => manager.resync(), signal);
   await manager.ended;
+  await streams.catch(() => undefined);
   await client.close();
   return 0;
 }

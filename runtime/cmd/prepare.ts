@@ -31,12 +31,15 @@ export async function runPrepare({ sources }: ProgramArgs): Promise<number> {
   return 0;
 }
 
+/** Of the gateway for streams, which the API server reaches on its own machine. */
+const streamPort = 9_443;
+
 /** What the units do not say: it differs from host to host. */
 function settingsOf({ hostName }: PrepareConfig): Readonly<Record<string, object>> {
   return {
     server: { etcdServers: ['https://127.0.0.1:2379'] },
     definitions: { hostName },
-    controller: {},
+    controller: { streamListen: `127.0.0.1:${streamPort}`, streamServicePort: streamPort },
     agent: { hostName },
   };
 }

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 
 import { startApiServer } from '#runtime/apiserver/server.ts';
+import type { FrontProxy } from '#runtime/apiserver/auth/front-proxy.ts';
 import { loadConfig } from '#runtime/config/load.ts';
-import { serverConfig } from '#runtime/config/programs.ts';
+import { serverConfig, type ServerConfig } from '#runtime/config/programs.ts';
 import { parseKeyFile } from '#runtime/storage/encryption/encryption-keys.ts';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
 import { storeToServe } from '#runtime/storage/store-record.ts';
@@ -39,6 +40,7 @@ export async function runServer({ sources }: ProgramArgs): Promise<number> {
     ...(config.encryptionKeyFile !== undefined && {
       encryption: parseKeyFile(await readFile(config.encryptionKeyFile, 'utf8')),
     }),
+    ...(await frontProxy(config)),
     acceptPlainSecrets: config.encryptionAcceptPlain,
     ...(config.auditLogFile !== undefined && { audit: createAuditFile(config.auditLogFile) }),
     log,
@@ -48,4 +50,11 @@ export async function runServer({ sources }: ProgramArgs): Promise<number> {
   await server.close();
   await store.close();
   return 0;
+}
+
+async function frontProxy(config: ServerConfig): Promise<{ readonly frontProxy?: FrontProxy }> {
+  const { frontProxyCertFile: cert, frontProxyKeyFile: key, frontProxyCaFile: ca } = config;
+  if (cert === undefined || key === undefined || ca === undefined) return {};
+  const [certPem, keyPem, caPem] = await Promise.all([cert, key, ca].map(async (path) => readFile(path, 'utf8')));
+  return { frontProxy: { cert: certPem ?? '', key: keyPem ?? '', ca: caPem ?? '' } };
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
+import type { Terminal } from '#runtime/cli/io.ts';
 import { runCli } from '#runtime/cli/program.ts';
 
 const interrupted = new AbortController();
@@ -15,6 +16,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   isInteractive: process.stdin.isTTY,
   out: (written) => process.stdout.write(written),
   err: (written) => process.stderr.write(written),
+  stdio: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, terminal: terminalOf(process) },
   readStdin: async () => text(process.stdin),
   runInteractive: async ([program = '', ...args]) =>
     new Promise((resolve, reject) => {
@@ -29,3 +31,15 @@ process.exitCode = await runCli(process.argv.slice(2), {
     }),
   signal: interrupted.signal,
 });
+
+function terminalOf({ stdin, stdout }: Pick<NodeJS.Process, 'stdin' | 'stdout'>): Terminal | undefined {
+  if (!stdin.isTTY || !stdout.isTTY) return undefined;
+  return {
+    size: () => ({ columns: stdout.columns, rows: stdout.rows }),
+    onResize: (changed) => {
+      stdout.on('resize', changed);
+      return () => void stdout.off('resize', changed);
+    },
+    setRaw: (raw) => void stdin.setRawMode(raw),
+  };
+}

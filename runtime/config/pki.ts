@@ -32,6 +32,8 @@ export interface Pki {
     readonly peer: PairFiles;
     readonly client: PairFiles;
   };
+  /** A CA of its own: what it signed may say who others are. */
+  readonly frontProxy: { readonly authority: PairFiles; readonly client: PairFiles };
   /** `key` signs ServiceAccount tokens. */
   readonly serviceAccount: { readonly key: string; readonly publicKey: string };
   /** See `parseKeyFile`. */
@@ -56,7 +58,7 @@ const loopbackNames = ['localhost', '127.0.0.1', '::1'];
 const inClusterNames = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
 
 /**
- * Makes whatever an instance needs to know its programs: two CAs, server and client certificates, the token key, the encryption key.
+ * Makes whatever an instance needs to know its programs: three CAs, server and client certificates, the token key, the encryption key.
  *
  * Flow: each file is read and checked; what is missing, broken, near its end, signed by another CA or for other names is made anew, and nothing else is touched.
  * Guarantees: when it returns, every certificate verifies against its CA and belongs to its key, whatever a crash left behind; each file is replaced as a whole;
@@ -68,10 +70,13 @@ export async function createPki(directory: string, options: PkiOptions): Promise
   const pki = filesIn(directory);
   const { owners = {} } = options;
   await makeDirectory(directory, { mode: 0o755 });
-  await makeDirectory(join(directory, 'etcd'), { mode: 0o755 });
+  for (const name of ['etcd', 'front-proxy']) await makeDirectory(join(directory, name), { mode: 0o755 });
   const maker: Maker = { nowMs: (options.now ?? Date.now)() };
   const authority = await settleAuthority(maker, pki.authority, { commonName: 'wcp360-ca', owner: owners.server });
   const etcdAuthority = await settleAuthority(maker, pki.etcd.authority, { commonName: 'wcp360-etcd-ca' });
+  const proxyAuthority = await settleAuthority(maker, pki.frontProxy.authority, {
+    commonName: 'wcp360-front-proxy-ca',
+  });
   const place = (files: PairFiles, by: PemPair, order: CertificateOrder, owner: Owner | undefined) =>
     settlePair(maker, { files, authority: by, order, owner });
   const serverNames = [...new Set([...loopbackNames, ...inClusterNames, ...(options.serverNames ?? [])])];
@@ -79,6 +84,7 @@ export async function createPki(directory: string, options: PkiOptions): Promise
   await place(pki.etcd.server, etcdAuthority, etcdOrder('wcp360-etcd', 'server', 'client'), owners.etcd);
   await place(pki.etcd.peer, etcdAuthority, etcdOrder('wcp360-etcd-peer', 'server', 'client'), owners.etcd);
   await place(pki.etcd.client, etcdAuthority, order('wcp360-etcd-client', {}), owners.server);
+  await place(pki.frontProxy.client, proxyAuthority, order('front-proxy-client', {}), owners.server);
   await place(pki.admin, authority, order('admin', { organizations: ['system:masters'] }), owners.admin);
   await place(pki.controller, authority, accountOrder('controller'), owners.controller);
   await place(pki.agent, authority, accountOrder(agentAccountOf(options.hostName)), owners.agent);
@@ -102,6 +108,7 @@ function filesIn(directory: string): Pki {
       peer: pair('etcd/peer'),
       client: pair('etcd/client'),
     },
+    frontProxy: { authority: pair('front-proxy/ca'), client: pair('front-proxy/client') },
     serviceAccount: {
       key: join(directory, 'service-account.key'),
       publicKey: join(directory, 'service-account.pub'),

@@ -48,6 +48,13 @@ export const serverConfig = {
       type: 'string',
       description: "PEM of the CA behind the server's certificate, put into every namespace.",
     },
+    frontProxyCertFile: {
+      type: 'string',
+      description:
+        'Client certificate, PEM, with which the server shows itself to servers that it aggregates; none are without it.',
+    },
+    frontProxyKeyFile: { type: 'string', description: 'Key of that certificate, PEM.' },
+    frontProxyCaFile: { type: 'string', description: 'PEM of the CA behind it, by which they recognise the server.' },
     serviceAccountKeyFile: {
       type: 'string',
       minLength: 1,
@@ -104,6 +111,12 @@ export const controllerConfig = {
         'Where Git repositories of Sources are fetched to, each into a directory of its own that goes right after.',
     },
     sourceNetworks,
+    streamListen: {
+      type: 'string',
+      default: '',
+      description: 'Address and port of the gateway for streams (logs, copies, shells), TLS only; empty for none.',
+    },
+    streamServicePort: port(443, 'Port of the Service stream-gateway, under which the API server reaches the gateway.'),
     leaderElectionNamespace: {
       type: 'string',
       minLength: 1,
@@ -277,6 +290,7 @@ export const upConfig = {
     httpsPort: port(18_443, 'Port of the web front for HTTPS on loopback.'),
     etcdClientPort: port(12_379, 'Port of its own etcd for clients, on loopback.'),
     etcdPeerPort: port(12_380, 'Port of its own etcd for peers, on loopback.'),
+    streamPort: port(16_444, 'Port of the gateway for streams on loopback.'),
     hostName: { type: 'string', minLength: 1, default: 'local', description: 'Name of the one Host.' },
     sourceNetworks,
     logLevel,
@@ -290,6 +304,8 @@ export const downConfig = {
   properties: { directory: upConfig.properties.directory },
 } as const satisfies ProgramConfig;
 
+export type ServerConfig = TypeOf<typeof serverConfig>;
+export type ControllerConfig = TypeOf<typeof controllerConfig>;
 export type RestoreConfig = TypeOf<typeof restoreConfig>;
 export type AgentConfig = TypeOf<typeof agentConfig>;
 export type JoinConfig = TypeOf<typeof joinConfig>;

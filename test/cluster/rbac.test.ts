@@ -7,6 +7,7 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { hostKind, planRequestKind, retainedDataKind, uidClaimKind } from '#schemas/index.ts';
 import { roleBindingKind } from '#schemas/meta/builtin.ts';
 import { ANNOTATIONS, SYSTEM_NAMESPACE, systemUserOf } from '#schemas/meta/names.ts';
+import { STREAMS } from '#schemas/meta/streams.ts';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { startAuthorizer, type Asked, type LabAuthorizer } from '#test/lab/authorizer.ts';
 import { allows, grantsOf, textOf, withoutRight, type Grant, type Right } from '#test/lab/grants.ts';
@@ -37,6 +38,13 @@ const uidType = resourceTypeOf(uidClaimKind);
 const bindingType = resourceTypeOf(roleBindingKind);
 const secretType: ResourceType = { group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true };
 const eventType: ResourceType = { group: '', version: 'v1', resource: 'events', kind: 'Event', namespaced: true };
+const apiServiceType: ResourceType = {
+  group: 'apiregistration.k8s.io',
+  version: 'v1',
+  resource: 'apiservices',
+  kind: 'APIService',
+  namespaced: false,
+};
 const patienceMs = 60_000;
 const staff: KubeObject = {
   apiVersion: 'v1',
@@ -88,6 +96,7 @@ async function wholeLife(lab: Lab): Promise<void> {
   await declareSite(client, aDomain(tenant, 'shop'));
   await declareSite(client, aDomain(tenant, 'app', { php: {} }));
   await askForPlans(lab);
+  await useStreams(lab);
   await disturb(lab);
   await deleteDomain(client, 'shop');
   await declareSite(client, aDomain(tenant, 'shop'));
@@ -162,6 +171,17 @@ async function askForPlans({ client, instance }: Lab): Promise<void> {
   await until(async () => (await client.get(requestType, key)) === undefined, 'the request to expire');
 }
 
+/** Somebody reads a log; then the only replica of the gateway stops in order, and another one comes. */
+async function useStreams({ client, instance }: Lab): Promise<void> {
+  const logs = async (): Promise<boolean> => (await instance.wcpctl(['logs', '-n', tenant, 'app'])).exitCode === 0;
+  await until(logs, 'a log', patienceMs);
+  const name = `${STREAMS.version}.${STREAMS.group}`;
+  const uid = async (): Promise<string | undefined> => (await client.get(apiServiceType, { name }))?.metadata.uid;
+  const before = await uid();
+  process.kill((await instance.services()).get('controller')?.pid ?? 0, 'SIGTERM');
+  await until(async () => ![undefined, before].includes(await uid()), 'the gateway to be announced anew', patienceMs);
+}
+
 /** A directory, as either of the accounts that Sources may act as everywhere; the second may do nothing. */
 async function readSources(client: Client): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'wcp360-rbac-'));
@@ -232,6 +252,7 @@ function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
     controller: [
       ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-controller' }, ''),
       ...grantsOf({ kind: 'Role', name: 'wcp360-controller' }, SYSTEM_NAMESPACE),
+      ...grantsOf({ kind: 'Role', name: 'wcp360-controller' }, 'kube-system'),
     ],
     'agent-local': [
       ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-agent' }, ''),
@@ -267,6 +288,7 @@ function grantsOfHost(): readonly Grant[] {
     right('tenants/status', 'patch', tenant),
     ...['patch', 'delete'].map((verb) => right('retaineddata', verb)),
     right('retaineddata/status', 'patch'),
+    { ...right('hosts/attach', 'create', 'local'), group: STREAMS.group },
   ];
 }
 
@@ -300,10 +322,10 @@ void t.test(
 );
 
 const handedOn = [
-  'get secrets',
   'get hosts.hosting.wcp360.io',
   'delete retaineddata.hosting.wcp360.io',
   'patch retaineddata/status.hosting.wcp360.io',
+  `create hosts/attach.${STREAMS.group}`,
 ];
 
 /** A right that an account loses, and what cannot be done then. */

@@ -48,6 +48,7 @@ interface Ports {
   readonly http: number;
   readonly etcdClient: number;
   readonly etcdPeer: number;
+  readonly stream: number;
 }
 
 export interface InstanceOptions {
@@ -69,6 +70,7 @@ export async function startInstance(options: InstanceOptions = {}): Promise<LabI
     http: await freePort(),
     etcdClient: await freePort(),
     etcdPeer: await freePort(),
+    stream: await freePort(),
   };
   const kubernetes = options.kubernetes ?? (testServer === 'kubernetes' ? await startKubernetes() : undefined);
   const instance = openInstance({ directory, ports, flags: options.flags ?? [], kubernetes });
@@ -97,6 +99,7 @@ function openInstance({ directory, kubernetes, ...settings }: Opening): LabInsta
   const clients: Client[] = [];
   const portFlags = [
     ...['--api-port', String(ports.api), '--http-port', String(ports.http)],
+    ...['--stream-port', String(ports.stream)],
     ...['--etcd-client-port', String(ports.etcdClient), '--etcd-peer-port', String(ports.etcdPeer)],
   ];
   const down = (): Promise<Ended> => run([process.execPath, wcpd, 'down', '--directory', directory]);

@@ -37,6 +37,7 @@ async function setUp(t: Test, env: Readonly<Record<string, string>> = {}): Promi
       workingDirectory: directory,
       columns: undefined,
       isInteractive: false,
+      stdio: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, terminal: undefined },
       out: (text) => void (written.out += text),
       err: (text) => void (written.err += text),
       readStdin: async () => '',

@@ -55,6 +55,7 @@ function recordedIo(
     workingDirectory: '/',
     columns: undefined,
     isInteractive: false,
+    stdio: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, terminal: undefined },
     out: (text) => void (written.out += text),
     err: (text) => void (written.err += text),
     readStdin: async () => '',

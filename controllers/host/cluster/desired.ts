@@ -8,6 +8,7 @@ import {
 import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
 import { agentAccountOf, GROUP, hostLeaseOf, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { STREAMS } from '#schemas/meta/streams.ts';
 import type { Host } from '#schemas/v1alpha1/host.ts';
 import { hostRoleOf, type HostCharges } from '#controllers/host-rights.ts';
 
@@ -58,6 +59,8 @@ function ownRules(host: string, { tenants, retaineddata }: HostCharges): readonl
     ...rulesFor('hosts', [host], ['get']),
     ...rulesFor('tenants', tenants, ['patch']),
     ...rulesFor('retaineddata', retaineddata, ['patch', 'delete']),
+    // Whoever is taken for a host's agent sees what is typed into its shells.
+    { apiGroups: [STREAMS.group], resources: ['hosts/attach'], resourceNames: [host], verbs: ['create'] },
   ];
 }
 

@@ -18,6 +18,7 @@ interface SubresourceDiscovery {
 
 interface ResourceDiscovery {
   readonly resource: string;
+  /** Of empty words where subresources only are served: older clients fall over one that is not there. */
   readonly responseKind: GroupVersionKind;
   readonly scope: 'Namespaced' | 'Cluster';
   readonly singularResource: string;
@@ -79,7 +80,7 @@ function resourceDiscovery(resource: ResourceInfo): ResourceDiscovery {
   const { group, version, kind } = resource;
   return {
     resource: resource.resource,
-    responseKind: { group, version, kind },
+    responseKind: kind === '' ? { group: '', version: '', kind } : { group, version, kind },
     scope: resource.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: resource.singular,
     verbs: resource.verbs,

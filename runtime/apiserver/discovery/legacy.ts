@@ -115,7 +115,9 @@ function groupVersionText(group: string, version: string): string {
 }
 
 function apiResourcesOf(resource: ResourceInfo): readonly ApiResource[] {
-  return [mainResource(resource), ...resource.subresources.map((subresource) => subresourceOf(resource, subresource))];
+  const subresources = resource.subresources.map((subresource) => subresourceOf(resource, subresource));
+  // Other servers may serve subresources of what they do not serve itself.
+  return resource.verbs.length === 0 ? subresources : [mainResource(resource), ...subresources];
 }
 
 function mainResource(resource: ResourceInfo): ApiResource {

@@ -1,5 +1,5 @@
 import { stringifyYaml } from '#runtime/apiserver/codec/yaml.ts';
-import type { RawResponse } from './exchange.ts';
+import type { RawResponse, ResponseHeaders } from './exchange.ts';
 
 /** JSON of a list, in parts: the items are written between the ends, with commas, without being joined before. */
 export interface ListBody {
@@ -20,6 +20,12 @@ export interface Answer {
 export interface Stream {
   readonly contentType: string;
   readonly pipe: (response: RawResponse) => Promise<void>;
+}
+
+/** An answer that another server gives; `relayed` is its status. `pipe` resolves when it was handed on with these headers on top; it never rejects. */
+export interface Relay {
+  readonly relayed: number;
+  readonly pipe: (headers: ResponseHeaders) => Promise<void>;
 }
 
 export const jsonType = 'application/json';

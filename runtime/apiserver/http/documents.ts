@@ -20,6 +20,8 @@ import { jsonAnswer, type Answer } from './answer.ts';
 export interface DocumentSource {
   /** The same list as long as nothing changes. */
   readonly infos: () => readonly ResourceInfo[];
+  /** Without what other servers answer for. */
+  readonly ownInfos: () => readonly ResourceInfo[];
   readonly openApi: (resources: readonly ResourceInfo[]) => OpenApiDocuments;
   /** host:port under which clients reach this server. */
   readonly serverAddress: () => string;
@@ -55,7 +57,7 @@ export function createDocumentRoute(source: DocumentSource): DocumentRoute {
   };
   return (request) => {
     const [first] = request.segments;
-    if (first === 'openapi') return openApiAnswer(source.openApi(source.infos()), request);
+    if (first === 'openapi') return openApiAnswer(source.openApi(source.ownInfos()), request);
     if (first !== 'api' && first !== 'apis') return undefined;
     if (request.segments.length === 1) return rootAnswer(request, first, { root, serverAddress: source.serverAddress });
     return groupAnswer(source.infos(), request.segments);

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { Credentials } from '#runtime/apiserver/operations.ts';
+import type { UpgradeSocket } from '#runtime/relay/relay.ts';
 
 export type RawRequest = IncomingMessage | Http2ServerRequest;
 
@@ -32,4 +33,6 @@ export interface Exchange {
   readonly certificate: Credentials['certificate'];
   readonly request: RawRequest;
   readonly response: RawResponse;
+  /** Of a request that asks to leave HTTP, where that is granted. */
+  readonly upgrade?: UpgradeSocket;
 }

@@ -1,7 +1,10 @@
 import { fastify } from 'fastify';
-import { createSecureServer } from 'node:http2';
+import type { IncomingMessage } from 'node:http';
+import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { required } from '#runtime/base/errors.ts';
+import { asksForUpgrade, responseOn } from '#runtime/relay/relay.ts';
 import { clientCertificateOf } from './client-certificate.ts';
 import type { Exchange, RawRequest, RawResponse } from './exchange.ts';
 
@@ -13,6 +16,8 @@ export interface ListenOptions {
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string };
   /** Answers one request completely; never rejects. */
   readonly serve: (exchange: Exchange) => Promise<void>;
+  /** Whether a request that asks to leave HTTP may; to all others such a wish is as if it was not there. */
+  readonly upgrades: (url: string) => boolean;
 }
 
 export interface Listener {
@@ -47,16 +52,26 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     logger: false,
     forceCloseConnections: true,
     https,
-    serverFactory: () =>
-      createSecureServer(https, (request, response) => {
-        void options.serve(exchangeOf(request, response as unknown as RawResponse));
-      }),
+    serverFactory: () => createServer(https, options),
   });
   await app.listen({ host: options.host, port: options.port });
   app.server.setTimeout(0);
   const address = required(app.server.address(), 'the address of the listener');
   if (typeof address === 'string') throw new TypeError('the listener has no port');
   return { address, close: (graceMs) => closeWithin(app, graceMs) };
+}
+
+function createServer(https: SecureServerOptions, { serve, upgrades }: ListenOptions): Http2SecureServer {
+  const server = createSecureServer(https, (request, response) => {
+    void serve(exchangeOf(request, response as unknown as RawResponse));
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const response = responseOn(request, socket) as unknown as RawResponse;
+    void serve({ ...exchangeOf(request, response), upgrade: { socket, head } });
+  });
+  return Object.assign(server, {
+    shouldUpgradeCallback: ({ url = '', headers }: IncomingMessage) => asksForUpgrade(headers) && upgrades(url),
+  });
 }
 
 function exchangeOf(request: RawRequest, response: RawResponse): Exchange {

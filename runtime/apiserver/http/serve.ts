@@ -12,7 +12,7 @@ import type {
   UserInfo,
 } from '#runtime/apiserver/operations.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
-import { jsonAnswer, yamlAnswer, type Answer, type Stream } from './answer.ts';
+import { jsonAnswer, yamlAnswer, type Answer, type Relay, type Stream } from './answer.ts';
 import { statusOf } from './api-errors.ts';
 import { auditLine, type AuditSink, type AuditStage } from './audit.ts';
 import type { Exchange } from './exchange.ts';
@@ -41,7 +41,7 @@ export interface ServeOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Carries out what was let in. Errors become a Status. */
-  readonly route: (request: Admitted) => Promise<Answer | Stream>;
+  readonly route: (request: Admitted) => Promise<Answer | Stream | Relay>;
 }
 
 /** What is found out about a request on its way through the chain; what is missing at an error is missing in the audit log. */
@@ -90,7 +90,7 @@ function newPassage(exchange: Exchange, receivedMs: number): Passage {
   };
 }
 
-/** The answer that is still to be sent; undefined when a stream was written and has ended. */
+/** The answer that is still to be sent; undefined when one was written as it came about and has ended. */
 async function pass(options: ServeOptions, passage: Passage): Promise<Answer | undefined> {
   let leave: (() => void) | undefined;
   try {
@@ -101,7 +101,7 @@ async function pass(options: ServeOptions, passage: Passage): Promise<Answer | u
     if (!('pipe' in answer)) return answer;
     leave();
     leave = undefined;
-    await stream(options, passage, answer);
+    await ('relayed' in answer ? relay(options, passage, answer) : stream(options, passage, answer));
     return undefined;
   } catch (err) {
     return failed(options, passage, err);
@@ -158,17 +158,35 @@ function failed(options: ServeOptions, passage: Passage, err: unknown): Answer {
 }
 
 async function stream(options: ServeOptions, passage: Passage, answer: Stream): Promise<void> {
-  const { exchange, auditId, warnings, attributes } = passage;
+  const { exchange, auditId, warnings } = passage;
   const { response } = exchange;
   response.writeHead(200, { ...commonHeaders({ auditId, warnings }), 'Content-Type': answer.contentType });
   response.flushHeaders();
-  audit(options, passage, { stage: 'ResponseStarted', status: 200, reason: '' });
-  const ended = attributes === undefined ? undefined : options.metrics.streaming(attributes);
+  await followed(options, passage, { status: 200, ended: answer.pipe(response) });
+}
+
+async function relay(options: ServeOptions, passage: Passage, answer: Relay): Promise<void> {
+  const { auditId, warnings } = passage;
+  await followed(options, passage, {
+    status: answer.relayed,
+    ended: answer.pipe(commonHeaders({ auditId, warnings })),
+  });
+}
+
+/** Counts and notes an answer that takes its time. */
+async function followed(
+  options: ServeOptions,
+  passage: Passage,
+  { status, ended }: { readonly status: number; readonly ended: Promise<void> },
+): Promise<void> {
+  const { attributes } = passage;
+  audit(options, passage, { stage: 'ResponseStarted', status, reason: '' });
+  const leave = attributes === undefined ? undefined : options.metrics.streaming(attributes);
   try {
-    await answer.pipe(response);
+    await ended;
   } finally {
-    ended?.();
-    audit(options, passage, { stage: 'ResponseComplete', status: 200, reason: '' });
+    leave?.();
+    audit(options, passage, { stage: 'ResponseComplete', status, reason: '' });
   }
 }
 

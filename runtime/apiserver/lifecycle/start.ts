@@ -1,4 +1,7 @@
 import { quotaKeeperOf } from '#runtime/apiserver/admission/quota/keeper.ts';
+import type { Aggregation } from '#runtime/apiserver/aggregation/aggregation.ts';
+import { apiServiceAvailability } from '#runtime/apiserver/aggregation/availability.ts';
+import type { FrontProxy } from '#runtime/apiserver/auth/front-proxy.ts';
 import type { TokenIssuer } from '#runtime/apiserver/auth/tokens/issuer.ts';
 import type { Operations } from '#runtime/apiserver/operations.ts';
 import { systemClock, type Clock } from '#runtime/base/clock.ts';
@@ -29,6 +32,9 @@ export interface LifecycleOptions {
   readonly rootCertificates?: string;
   /** Issues client certificates; without it none are. */
   readonly clientAuthority?: PemPair;
+  /** Other servers are looked after; without it nobody looks at APIServices. */
+  readonly aggregation?: Aggregation;
+  readonly frontProxy?: FrontProxy | undefined;
 }
 
 /** Everything is looked at again after this time: what an event should have told is found all the same. */
@@ -64,6 +70,7 @@ export async function startLifecycle(options: LifecycleOptions): Promise<void> {
 
 function tasksOf(options: LifecycleOptions & { readonly clock: Clock }): readonly LifecycleTask[] {
   const { cache, operations, clock, tokens, rootCertificates, clientAuthority } = options;
+  const { aggregation, frontProxy: proxy } = options;
   const keeper = quotaKeeperOf({ cache, operations, clock });
   return [
     garbageCollection(options),
@@ -74,6 +81,7 @@ function tasksOf(options: LifecycleOptions & { readonly clock: Clock }): readonl
     definitionDeletion(options),
     certificateCleaner(options),
     ...(clientAuthority === undefined ? [] : [certificateSigner({ ...options, authority: clientAuthority })]),
+    ...(aggregation === undefined ? [] : [apiServiceAvailability({ ...options, aggregation, proxy })]),
     ...(tokens === undefined ? [] : [tokenSecrets({ cache, operations, tokens, rootCertificates })]),
   ];
 }

@@ -21,6 +21,7 @@ export function portsOf(
         ]
       : []),
     ...(ownServer ? [{ port: config.apiPort, service: 'server', flag: '--api-port' }] : []),
+    { port: config.streamPort, service: 'controller', flag: '--stream-port' },
     { port: config.httpPort, service: 'nginx', flag: '--http-port' },
   ];
 }

@@ -120,6 +120,9 @@ function serverSettings(config: UpConfig): unknown {
     clientCaKeyFile: pki('ca.key'),
     rootCaFile: pki('ca.crt'),
     serviceAccountKeyFile: pki('service-account.key'),
+    frontProxyCertFile: pki('front-proxy/client.crt'),
+    frontProxyKeyFile: pki('front-proxy/client.key'),
+    frontProxyCaFile: pki('front-proxy/ca.crt'),
     encryptionKeyFile: pki('encryption.key'),
     auditLogFile: join(mountPoint, 'audit/audit.log'),
     logLevel: config.logLevel,
@@ -127,12 +130,14 @@ function serverSettings(config: UpConfig): unknown {
 }
 
 function controllerSettings(config: UpConfig): unknown {
-  const { etcdServers, hostName, logLevel, sourceNetworks } = config;
+  const { etcdServers, hostName, logLevel, sourceNetworks, streamPort } = config;
   const isOnlyOne = hasOwnServer(config) && etcdServers.length === 0;
   return {
     kubeconfig: kubeconfigOf(inside, 'controller'),
     workDirectory: inside.work,
     sourceNetworks,
+    streamListen: `127.0.0.1:${streamPort}`,
+    streamServicePort: streamPort,
     // On an etcd of its own an instance has one controller, and its supervisor never runs two.
     ...(isOnlyOne && { leaderElectionIdentity: hostName }),
     metricsListen: '',

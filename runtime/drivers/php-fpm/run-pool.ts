@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostError, RefusedError } from '#runtime/base/errors.ts';
 import type { Host } from '#runtime/host/host.ts';
+import { accountTexts } from '#runtime/host/tenant-sandbox.ts';
 import type { PhpPool } from './model.ts';
 import { configurationPath, generationOf, isGenerationOf, type Generation, type PhpWorld } from './pool-unit.ts';
 import { socketInside } from './sandbox.ts';
@@ -97,10 +98,11 @@ async function prepare(start: Start, signal: AbortSignal): Promise<void> {
   // Setgid: the socket that the tenant makes gets the front's group.
   await host.makeDirectory(generation.socketDirectory, { mode: 0o2710, uid: pool.uid, gid: front.gid }, signal);
   const configuration = await host.readProgramText(new URL('./pool/php-fpm.conf', import.meta.url), signal);
+  const account = accountTexts({ ...pool, home: pool.tree });
   const files = [
     [configurationPath(host.root), configuration],
-    [`${directory}/etc/passwd`, passwdLine(pool)],
-    [`${directory}/etc/group`, `${accountName(pool)}:x:${pool.uid}:\n`],
+    [`${directory}/etc/passwd`, account.passwd],
+    [`${directory}/etc/group`, account.group],
   ] as const;
   for (const [path, text] of files) {
     if ((await host.readText(path, signal)) !== text) await host.replaceFile(path, text, readable, signal);
@@ -124,14 +126,6 @@ async function removeOldDirectories(
     const path = `${directory}/${entry.name}`;
     if (isOld && path !== generation.socketDirectory) await host.removeTree(path, signal);
   }
-}
-
-function accountName(pool: PhpPool): string {
-  return /^[a-z][a-z0-9-]{0,31}$/.test(pool.tenant) ? pool.tenant : `u${pool.uid}`;
-}
-
-function passwdLine(pool: PhpPool): string {
-  return `${accountName(pool)}:x:${pool.uid}:${pool.uid}::${pool.tree.replace(/[:\n]/g, '')}:/usr/sbin/nologin\n`;
 }
 
 /** Polls from 1 ms: php-fpm tells nobody when it listens. */

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { shared, type Declare } from './declare.ts';
 import { hostCommand } from './host.ts';
+import { streamCommands } from './streams.ts';
 
 /** Commands that hosting needs and kubectl does not have. */
 export function hostingCommands(declare: Declare): readonly Command[] {
@@ -35,6 +36,7 @@ export function hostingCommands(declare: Declare): readonly Command[] {
       ),
     sourceCommand(declare),
     hostCommand(declare),
+    ...streamCommands(declare),
   ];
 }
 

@@ -1,0 +1,69 @@
+import { systemClock } from '#runtime/base/clock.ts';
+import type { Client } from '#runtime/client/client.ts';
+import type { AgentConfig } from '#runtime/config/programs.ts';
+import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { keepAttached } from '#runtime/streams/agent/attach.ts';
+import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
+import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
+import type { StreamSeat } from '#runtime/streams/agent/stream-call.ts';
+import type { Logger } from '#runtime/telemetry/logger.ts';
+import type { Metrics } from '#runtime/telemetry/metrics.ts';
+import { sliceOf } from '#schemas/meta/names.ts';
+import { domainDirectory, logsDirectory, tenantDirectory } from '#schemas/meta/tenant-tree.ts';
+import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
+import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
+
+export interface AgentStreamsOptions {
+  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'serviceManager'>;
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+const tenantStreams = 10;
+const idleMs = 4 * 3_600_000;
+
+/** Keeps the ways open by which logs and shells of this host's Domains are reached, until the signal aborts. */
+export async function runStreams(options: AgentStreamsOptions, signal: AbortSignal): Promise<void> {
+  const { config, client, cache, log, metrics } = options;
+  const replicas = createReplicaWords();
+  const streams = createStreamServer({
+    seatOf: (namespace, name) => seatOf({ config, cache }, namespace, name),
+    processes: openTenantProcesses(config.serviceManager === 'systemd' ? 'systemd' : 'supervisor'),
+    replicas,
+    tenantStreams,
+    idleMs,
+    log,
+  });
+  metrics.gauge({ name: 'wcp360_streams_open', help: 'Logs and shells that are open.', read: streams.open });
+  const { hostName } = config;
+  await keepAttached({ client, hostName, serve: streams.serve, replicas, clock: systemClock, log }, signal);
+}
+
+function isServedBy(hostName: string, { status, metadata }: Domain): boolean {
+  return status?.host === hostName && metadata.deletionTimestamp === undefined;
+}
+
+/** Everything is found here, in what this agent knows; a Domain that is elsewhere, on its way or going is none. */
+function seatOf(
+  { config, cache }: Pick<AgentStreamsOptions, 'config' | 'cache'>,
+  namespace: string,
+  name: string,
+): StreamSeat | undefined {
+  const domain = cache.get(domainKind, { namespace, name });
+  const { uid, effective } = cache.get(tenantKind, { name: namespace })?.status ?? {};
+  if (domain === undefined || !isServedBy(config.hostName, domain) || uid === undefined) return undefined;
+  const isSuspended = domain.spec.suspended || effective?.suspended === true;
+  const log = (type: string): string => `${config.root}/${logsDirectory(namespace)}/${name}.${type}.log`;
+  return {
+    tenant: namespace,
+    uid,
+    tree: `${config.root}/${tenantDirectory(namespace)}`,
+    workingDirectory: `${config.root}/${domainDirectory(namespace, name)}`,
+    slice: sliceOf(uid),
+    logs: { access: log('access'), error: log('error') },
+    refusal: isSuspended ? `Domain ${name} is suspended: nothing of it may run.` : undefined,
+  };
+}

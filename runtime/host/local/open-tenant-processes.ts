@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { HostError } from '#runtime/base/errors.ts';
+import type { TenantProcess, TenantProcesses, TenantSeat, TerminalSize } from '#runtime/host/tenant-processes.ts';
+import { accountTexts, tenantSandbox } from '#runtime/host/tenant-sandbox.ts';
+
+/** File descriptors that the sandbox is given beside stdin, stdout and stderr; the next one brings sizes to terminal.pl. */
+const passwdFd = 3;
+const groupFd = 4;
+
+/** `systemd`: each in a scope of the tenant's slice; `supervisor`: nobody enforces limits. */
+export function openTenantProcesses(services: 'supervisor' | 'systemd'): TenantProcesses {
+  const terminalProgram = readFileSync(new URL('./terminal/terminal.pl', import.meta.url), 'utf8');
+  return {
+    start: (seat, argv, terminal) => {
+      const program = terminal === undefined ? argv : ['/usr/bin/perl', '-e', terminalProgram, '--', ...argv];
+      const words = [...placeWords(services, seat), ...sandboxWords(seat), ...program];
+      return processOf(launch(words, seat, services), seat, terminal);
+    },
+  };
+}
+
+/** What puts the sandbox where it belongs: a scope drops the rights by itself, elsewhere they are dropped between fork and exec. */
+function placeWords(services: 'supervisor' | 'systemd', { uid, slice }: TenantSeat): readonly string[] {
+  const bounded = ['/usr/bin/setpriv', '--no-new-privs', '--'];
+  if (services === 'supervisor') return bounded;
+  const scope = ['--scope', '--quiet', '--collect', `--slice=${slice}.slice`, `--uid=${uid}`, `--gid=${uid}`];
+  return ['/usr/bin/systemd-run', ...scope, '--', ...bounded];
+}
+
+function sandboxWords({ tree, workingDirectory }: TenantSeat): readonly string[] {
+  return tenantSandbox({
+    tree,
+    accounts: ['--ro-bind-data', `${passwdFd}`, '/etc/passwd', '--ro-bind-data', `${groupFd}`, '/etc/group'],
+    more: ['--die-with-parent', '--chdir', workingDirectory],
+  });
+}
+
+function launch(words: readonly string[], seat: TenantSeat, services: 'supervisor' | 'systemd'): ChildProcess {
+  const [program = '', ...args] = words;
+  // Whatever the agent's own is: files that people bring are for the web front to read.
+  const umask = process.umask(0o022);
+  const child = spawn(program, args, {
+    cwd: '/',
+    env: environmentOf(seat),
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    ...(services === 'supervisor' && { uid: seat.uid, gid: seat.uid }),
+  });
+  process.umask(umask);
+  child.on('error', () => undefined);
+  if (child.pid === undefined) throw new HostError(`${program} could not be started`, { program });
+  return child;
+}
+
+/** Ours only: it is also that of the programs that build the sandbox. */
+function environmentOf({ tree }: TenantSeat): Readonly<Record<string, string>> {
+  return {
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+    HOME: tree,
+    LANG: 'C.UTF-8',
+    TERM: 'xterm-256color',
+    SHELL: '/bin/bash',
+  };
+}
+
+function processOf(child: ChildProcess, seat: TenantSeat, terminal: TerminalSize | undefined): TenantProcess {
+  const [stdin, stdout, stderr, passwd, group, sizes] = child.stdio as unknown as readonly [
+    Writable,
+    Readable,
+    Readable,
+    Writable,
+    Writable,
+    Writable,
+  ];
+  // A program that does not read what it is given ends the pipe: that is its own affair.
+  for (const pipe of [stdin, passwd, group, sizes]) pipe.on('error', () => undefined);
+  const account = accountTexts({ ...seat, home: seat.tree });
+  passwd.end(account.passwd);
+  group.end(account.group);
+  const resize = ({ columns, rows }: TerminalSize): void => void sizes.write(`${columns} ${rows}\n`);
+  if (terminal === undefined) sizes.end();
+  else resize(terminal);
+  return {
+    stdin,
+    stdout,
+    stderr,
+    ended: new Promise((resolve) => child.on('close', (code) => resolve(code ?? 128 + 9))),
+    resize: terminal === undefined ? () => undefined : resize,
+    kill: () => {
+      child.kill('SIGKILL');
+      // Whoever does not read on must not keep the end from being seen.
+      for (const pipe of [stdin, stdout, stderr, sizes]) pipe.destroy();
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** As whom, and where, a program of a tenant runs. */
+export interface TenantSeat {
+  readonly tenant: string;
+  readonly uid: number;
+  /** The tenant's tree: all that it sees of `tenants/`. */
+  readonly tree: string;
+  readonly workingDirectory: string;
+  /** The slice it counts in, e.g. `wcp360-20000`; without a meaning where there are none. */
+  readonly slice: string;
+}
+
+/** Columns and rows of a terminal. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface TenantProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Silent on a terminal, where everything is stdout. */
+  readonly stderr: Readable;
+  /** Its exit code, 128 and more for a signal; when its output has ended, too. Never rejects. */
+  readonly ended: Promise<number>;
+  /** Nothing without a terminal. */
+  resize(size: TerminalSize): void;
+  /** Ends it with everything that it started. */
+  kill(): void;
+}
+
+/**
+ * Programs that people run as a tenant, each in a sandbox of its own as the tenant's PHP has one, in the tenant's slice.
+ *
+ * Guarantees: root opens no file of the tenant; nothing of a program is left when it was killed, ended by itself, or the agent is gone.
+ * Errors: HostError when it cannot be started.
+ */
+export interface TenantProcesses {
+  start(seat: TenantSeat, argv: readonly string[], terminal?: TerminalSize): TenantProcess;
+}

@@ -1,0 +1,61 @@
+/** Of what a sandbox is made beside what every one has; paths outside of it. */
+export interface SandboxParts {
+  /** All that it shows of `tenants/`. */
+  readonly tree: string;
+  /** bubblewrap's words that bring `/etc/passwd` and `/etc/group`. */
+  readonly accounts: readonly string[];
+  /** Further words: what else is shown, and where. */
+  readonly more: readonly string[];
+}
+
+/** Files of /etc that programs need; whatever is missing on a host is left out. */
+const shared = [
+  'alternatives',
+  'ca-certificates',
+  'fonts',
+  'hosts',
+  'ld.so.cache',
+  'localtime',
+  'mime.types',
+  'nsswitch.conf',
+  'php',
+  'protocols',
+  'resolv.conf',
+  'services',
+  'ssl',
+  'timezone',
+];
+
+/**
+ * argv of bubblewrap up to the program, to be started as the tenant: user, process, IPC and host name spaces, /usr read-only, of all tenants only its own
+ * tree, /tmp from that tree, and an /etc that knows one account.
+ */
+export function tenantSandbox({ tree, accounts, more }: SandboxParts): readonly string[] {
+  const words: readonly (string | readonly string[])[] = [
+    '/usr/bin/bwrap',
+    ['--unshare-user', '--disable-userns', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
+    ['--hostname', 'localhost', '--cap-drop', 'ALL'],
+    ['--ro-bind', '/usr', '/usr'],
+    ['bin', 'sbin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
+    ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--dir', '/var/tmp', '--dir', '/etc'],
+    ...shared.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
+    accounts,
+    ['--bind', tree, tree, '--bind', `${tree}/tmp`, '/tmp'],
+    more,
+    '--',
+  ];
+  return words.flat();
+}
+
+/** What a sandbox's /etc says of the one account that it knows. */
+export function accountTexts(account: { readonly tenant: string; readonly uid: number; readonly home: string }): {
+  readonly passwd: string;
+  readonly group: string;
+} {
+  const { tenant, uid, home } = account;
+  const name = /^[a-z][a-z0-9-]{0,31}$/.test(tenant) ? tenant : `u${uid}`;
+  return {
+    passwd: `${name}:x:${uid}:${uid}::${home.replace(/[:\n]/g, '')}:/usr/sbin/nologin\n`,
+    group: `${name}:x:${uid}:\n`,
+  };
+}

@@ -1,0 +1,111 @@
+import type { Readable } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { ApiError } from '#runtime/base/errors.ts';
+import { isRecord } from '#runtime/base/json.ts';
+import type { TenantProcess, TerminalSize } from '#runtime/host/tenant-processes.ts';
+import { channelProtocol, channels, feed, maxMessageBytes, messageOf, sendOn } from '#runtime/streams/channels.ts';
+import { exitStatus } from '#runtime/streams/exit-status.ts';
+import { idleGuard } from './idle.ts';
+import type { DomainRequest, StreamCall } from './stream-call.ts';
+
+const sockets = new WebSocketServer({
+  noServer: true,
+  clientTracking: false,
+  maxPayload: maxMessageBytes,
+  handleProtocols: () => channelProtocol,
+});
+const maxWords = 1_000;
+const startSize: TerminalSize = { columns: 80, rows: 24 };
+
+/** Runs a program as the tenant in its sandbox, joined to a WebSocket as `kubectl exec` speaks it. It ends with the connection, and the connection with it. */
+export async function serveExec(call: StreamCall, { request, response, upgrade }: DomainRequest): Promise<void> {
+  const command = call.query.getAll('command');
+  if (command.length === 0 || command.length > maxWords || command.some((word) => word.includes('\0')))
+    throw new ApiError(400, 'BadRequest', 'a command is asked for, word by word');
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim());
+  if (upgrade === undefined || !offered.includes(channelProtocol))
+    throw new ApiError(400, 'BadRequest', `a shell is asked for by a WebSocket with the protocol ${channelProtocol}`);
+  response.detachSocket(request.socket);
+  const { promise, resolve } = Promise.withResolvers<WebSocket>();
+  sockets.handleUpgrade(request, upgrade.socket, upgrade.head, resolve);
+  const socket = await promise;
+  try {
+    await runOn(socket, call, command);
+  } catch (err) {
+    const message = err instanceof Error ? err.message : String(err);
+    const status = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      reason: 'InternalError',
+      message,
+    };
+    await sendOn(socket, channels.error, Buffer.from(JSON.stringify(status)));
+  } finally {
+    socket.close(1_000);
+  }
+}
+
+async function runOn(
+  socket: WebSocket,
+  { query, processes, seat, idleMs }: StreamCall,
+  command: readonly string[],
+): Promise<void> {
+  const isTerminal = query.get('tty') === 'true';
+  const process = processes.start(seat, command, isTerminal ? startSize : undefined);
+  const guard = idleGuard(idleMs, () => process.kill());
+  // Also when the other end hung up without a word.
+  socket.on('close', () => process.kill());
+  socket.on('error', () => socket.terminate());
+  if (query.get('stdin') !== 'true') process.stdin.end();
+  socket.on('message', (data) => {
+    guard.touch();
+    hear(socket, process, data);
+  });
+  try {
+    await Promise.all([
+      pump(process.stdout, (bytes) => (guard.touch(), sendOn(socket, channels.stdout, bytes))),
+      pump(process.stderr, (bytes) => (guard.touch(), sendOn(socket, channels.stderr, bytes))),
+    ]);
+    const exitCode = await process.ended;
+    await sendOn(socket, channels.error, Buffer.from(JSON.stringify(exitStatus(exitCode))));
+  } finally {
+    guard.end();
+    process.kill();
+  }
+}
+
+/** What a program writes, piece by piece; nothing more is read while one is on its way. */
+async function pump(output: Readable, send: (bytes: Buffer) => Promise<void>): Promise<void> {
+  try {
+    for await (const bytes of output) await send(bytes as Buffer);
+  } catch (err) {
+    // Destroyed because the other end is gone.
+    if (!output.destroyed) throw err;
+  }
+}
+
+function hear(socket: WebSocket, process: TenantProcess, data: unknown): void {
+  const message = messageOf(data);
+  if (message === undefined) return;
+  const { channel, bytes } = message;
+  if (channel === channels.stdin && process.stdin.writable) feed(socket, process.stdin, bytes);
+  else if (channel === channels.close && bytes[0] === channels.stdin) process.stdin.end();
+  else if (channel === channels.resize) {
+    const size = sizeOf(bytes.toString());
+    if (size !== undefined) process.resize(size);
+  }
+}
+
+function sizeOf(text: string): TerminalSize | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isRecord(value)) return undefined;
+    const [columns, rows] = [Number(value['Width']), Number(value['Height'])];
+    const isSize = [columns, rows].every((each) => Number.isInteger(each) && each > 0 && each < 10_000);
+    return isSize ? { columns, rows } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,67 @@
+import type { ServerHttp2Session } from 'node:http2';
+
+/** Who a replica of the gateway is, and who else it knows of, itself included. */
+export interface ReplicaWord {
+  readonly self: string;
+  readonly all: readonly string[];
+}
+
+/** What an agent knows of the gateway's replicas: each tells it over its own tunnel, and again when that changes. */
+export interface ReplicaWords {
+  hear(session: ServerHttp2Session, word: ReplicaWord): void;
+  /** Resolves once the replica behind this tunnel has said who it is: whether no other tunnel leads there. Rejects when the signal aborts or it breaks. */
+  introduction(session: ServerHttp2Session, signal: AbortSignal): Promise<boolean>;
+  /** Whether there is a replica without a tunnel. */
+  missing(): boolean;
+  /** Resolves with true once there is one, with false when the signal aborts. */
+  untilMissing(signal: AbortSignal): Promise<boolean>;
+}
+
+export function createReplicaWords(): ReplicaWords {
+  const tunnels = new Map<string, ServerHttp2Session>();
+  const heard = new WeakMap<ServerHttp2Session, string>();
+  let wanted: ReadonlySet<string> = new Set();
+  const watchers = new Set<() => void>();
+  const tell = (): void => {
+    for (const watcher of watchers) watcher();
+  };
+  const missing = (): boolean => tunnels.size === 0 || [...wanted].some((id) => !tunnels.has(id));
+  const when = async (holds: () => boolean, signal: AbortSignal): Promise<boolean> => {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const look = (): void => {
+      if (signal.aborted || holds()) resolve(!signal.aborted);
+    };
+    watchers.add(look);
+    signal.addEventListener('abort', look);
+    look();
+    const held = await promise;
+    watchers.delete(look);
+    signal.removeEventListener('abort', look);
+    return held;
+  };
+  return {
+    hear: (session, { self, all }) => {
+      heard.set(session, self);
+      wanted = new Set(all);
+      tell();
+    },
+    introduction: async (session, signal) => {
+      session.on('close', tell);
+      await when(() => heard.has(session) || session.destroyed, signal);
+      const self = heard.get(session);
+      if (self === undefined || session.destroyed) {
+        session.destroy();
+        throw new Error('the tunnel ended before the gateway said who it is');
+      }
+      if (tunnels.has(self)) return false;
+      tunnels.set(self, session);
+      session.on('close', () => {
+        if (tunnels.get(self) === session) tunnels.delete(self);
+        tell();
+      });
+      return true;
+    },
+    missing,
+    untilMissing: (signal) => when(missing, signal),
+  };
+}

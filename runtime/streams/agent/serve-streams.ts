@@ -1,0 +1,97 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ServerHttp2Session } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { json } from 'node:stream/consumers';
+import { ApiError, Wcp360Error } from '#runtime/base/errors.ts';
+import { responseOn } from '#runtime/relay/relay.ts';
+import { answerStatus } from '#runtime/streams/answers.ts';
+import { parseStreamPath, type StreamTarget } from '#schemas/meta/streams.ts';
+import { createShares, type Shares } from './shares.ts';
+import { serveExec } from './exec.ts';
+import { serveLog } from './log.ts';
+import type { ReplicaWord } from './replicas.ts';
+import type { DomainRequest, StreamSeat, StreamServerOptions } from './stream-call.ts';
+
+/** The agent's side of streams: answers requests on connections that come by tunnels. */
+export interface StreamServer {
+  serve(connection: Duplex, session: ServerHttp2Session): void;
+  /** Streams that are open. */
+  readonly open: () => number;
+}
+
+const sessionOf = new WeakMap<object, ServerHttp2Session>();
+
+export function createStreamServer(options: StreamServerOptions): StreamServer {
+  const shares = createShares(options.tenantStreams);
+  const server: Server = createServer();
+  server.requestTimeout = 0;
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    void guarded(options, response, async () => {
+      if (request.url === '/replicas') await hearReplica(options, request, response);
+      else await serveDomain(options, { request, response, shares });
+    });
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const response = responseOn(request, socket);
+    void guarded(options, response, () =>
+      serveDomain(options, { request, response, shares, upgrade: { socket, head } }),
+    );
+  });
+  return {
+    open: shares.total,
+    serve: (connection, session) => {
+      sessionOf.set(connection, session);
+      server.emit('connection', connection);
+    },
+  };
+}
+
+/** Answers what went wrong. Never rejects. */
+async function guarded(
+  { log }: StreamServerOptions,
+  response: ServerResponse,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (err) {
+    if (!(err instanceof ApiError)) log.warn({ err }, 'stream failed');
+    const message = err instanceof Wcp360Error ? err.message : 'Internal error occurred';
+    answerStatus(response, err instanceof ApiError ? err : new ApiError(500, 'InternalError', message));
+  }
+}
+
+async function hearReplica(
+  { replicas }: StreamServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const session = sessionOf.get(request.socket);
+  if (session !== undefined) replicas.hear(session, (await json(request)) as ReplicaWord);
+  response.writeHead(204).end();
+}
+
+async function serveDomain(
+  options: StreamServerOptions,
+  { shares, ...passage }: DomainRequest & { readonly shares: Shares },
+): Promise<void> {
+  const [path = '', query = ''] = (passage.request.url ?? '').split('?', 2);
+  const target = parseStreamPath(path);
+  if (target === undefined || target.resource !== 'domains')
+    throw new ApiError(404, 'NotFound', 'the agent knows no such stream');
+  const seat = seatFor(options, target);
+  const leave = shares.enter(seat.tenant);
+  try {
+    const call = { ...options, seat, query: new URLSearchParams(query) };
+    await (target.subresource === 'log' ? serveLog(call, passage) : serveExec(call, passage));
+  } finally {
+    leave();
+  }
+}
+
+function seatFor({ seatOf }: StreamServerOptions, { namespace, name, subresource }: StreamTarget): StreamSeat {
+  const seat = seatOf(namespace, name);
+  if (seat === undefined) throw new ApiError(404, 'NotFound', `Domain ${name} is not ready on this host.`);
+  if (subresource === 'exec' && seat.refusal !== undefined) throw new ApiError(403, 'Forbidden', seat.refusal);
+  return seat;
+}

@@ -1,0 +1,38 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TenantProcesses, TenantSeat } from '#runtime/host/tenant-processes.ts';
+import type { UpgradeSocket } from '#runtime/relay/relay.ts';
+import type { Logger } from '#runtime/telemetry/logger.ts';
+import type { ReplicaWords } from './replicas.ts';
+
+/** A Domain of this host, as streams need it. */
+export interface StreamSeat extends TenantSeat {
+  /** Logs by their type; what is not there yet is not an error. */
+  readonly logs: Readonly<Record<'access' | 'error', string>>;
+  /** Why nothing of the tenant may run; undefined when it may. */
+  readonly refusal?: string | undefined;
+}
+
+export interface StreamServerOptions {
+  /** Looks a Domain up in what is bound to this host, whatever the gateway thinks; undefined when it is not. */
+  readonly seatOf: (namespace: string, name: string) => StreamSeat | undefined;
+  readonly processes: TenantProcesses;
+  readonly replicas: ReplicaWords;
+  /** Streams of one tenant at once. */
+  readonly tenantStreams: number;
+  /** A stream on which nothing moves for so long is ended. */
+  readonly idleMs: number;
+  readonly log: Logger;
+}
+
+/** One request for a Domain. */
+export interface DomainRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly upgrade?: UpgradeSocket;
+}
+
+/** What serves one stream of a Domain. */
+export interface StreamCall extends StreamServerOptions {
+  readonly seat: StreamSeat;
+  readonly query: URLSearchParams;
+}

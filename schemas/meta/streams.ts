@@ -1,0 +1,49 @@
+import { GROUP } from './names.ts';
+
+/** The API of what flows rather than stands: logs and shells of Domains, and the way by which agents are reached. */
+export const STREAMS = {
+  group: `stream.${GROUP}`,
+  version: 'v1alpha1',
+  /** The Service, in the system namespace, behind which every replica of the gateway stands. */
+  service: 'stream-gateway',
+  /** What the connection of an agent becomes. */
+  tunnelProtocol: 'wcp360-tunnel',
+} as const;
+
+/** One thing that a stream is of: `log` or `exec` of a Domain, `attach` of a Host. */
+export interface StreamTarget {
+  readonly resource: 'domains' | 'hosts';
+  readonly subresource: 'log' | 'exec' | 'attach';
+  /** Empty for a Host. */
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const prefix = `/apis/${STREAMS.group}/${STREAMS.version}`;
+const name = '[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?';
+const domainPath = new RegExp(
+  `^/namespaces/(?<namespace>${name})/domains/(?<name>${name})/(?<subresource>log|exec)$`,
+  'u',
+);
+const hostPath = new RegExp(`^/hosts/(?<name>${name})/(?<subresource>attach)$`, 'u');
+
+/** The path of a stream's URL. */
+export function streamPath({ resource, subresource, namespace, name: object }: StreamTarget): string {
+  const place = namespace === '' ? prefix : `${prefix}/namespaces/${namespace}`;
+  return `${place}/${resource}/${object}/${subresource}`;
+}
+
+/** Reads a path back; undefined for any that is not spelt as `streamPath` does. */
+export function parseStreamPath(path: string): StreamTarget | undefined {
+  if (!path.startsWith(prefix)) return undefined;
+  const rest = path.slice(prefix.length);
+  const found = domainPath.exec(rest)?.groups ?? hostPath.exec(rest)?.groups;
+  if (found === undefined) return undefined;
+  const { namespace = '', name: object = '', subresource } = found;
+  return {
+    resource: namespace === '' ? 'hosts' : 'domains',
+    subresource: subresource as StreamTarget['subresource'],
+    namespace,
+    name: object,
+  };
+}

@@ -1,0 +1,218 @@
+import { EventEmitter, once } from 'node:events';
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import fc from 'fast-check';
+import t from 'tap';
+import { ApiError } from '#runtime/base/errors.ts';
+import { systemClock } from '#runtime/base/clock.ts';
+import { createShares } from '#runtime/streams/agent/shares.ts';
+import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
+import { lineTimeMs } from '#runtime/streams/agent/line-time.ts';
+import { exitCodeOf, exitStatus } from '#runtime/streams/exit-status.ts';
+import { remoteUserOf } from '#runtime/streams/gateway/front-proxy.ts';
+import { keepPublished, replicaIdOf } from '#runtime/streams/gateway/publish.ts';
+import { createTunnels } from '#runtime/streams/gateway/tunnels.ts';
+import { connectionOver } from '#runtime/streams/tunnel.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
+import { parseStreamPath, STREAMS, streamPath, type StreamTarget } from '#schemas/meta/streams.ts';
+import { startLabServer } from '#test/lab/api-server.ts';
+import { until } from '#test/lab/instance.ts';
+import { labClient } from '#test/lab/widgets.ts';
+
+const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?$/u);
+
+await t.test('a stream has one path, and no other path is taken for it', (each) => {
+  const targets = fc.oneof(
+    fc.record({
+      resource: fc.constant('domains'),
+      subresource: fc.constantFrom('log', 'exec'),
+      namespace: label,
+      name: label,
+    }),
+    fc.record({
+      resource: fc.constant('hosts'),
+      subresource: fc.constant('attach'),
+      namespace: fc.constant(''),
+      name: label,
+    }),
+  );
+  fc.assert(
+    fc.property(targets, (target) => {
+      each.same(parseStreamPath(streamPath(target as StreamTarget)), target);
+    }),
+  );
+  const prefix = `/apis/${STREAMS.group}/${STREAMS.version}`;
+  for (const path of [
+    '/namespaces/acme/domains/shop',
+    '/namespaces/acme/domains/shop/attach',
+    '/namespaces/acme/domains/shop/exec/more',
+    '/namespaces/acme/hosts/web1/attach',
+    '/namespaces/../domains/shop/exec',
+    '/namespaces/acme//domains/shop/exec',
+    '/namespaces/acme/domains/%2e%2e/exec',
+    '/hosts/web1/exec',
+    '/hosts/a/b/attach',
+  ])
+    each.equal(parseStreamPath(prefix + path), undefined, path);
+  each.end();
+});
+
+await t.test('lines of logs tell when they were written', (each) => {
+  const at = Date.UTC(2026, 10, 28, 14, 4, 11);
+  each.equal(lineTimeMs('192.0.2.1 - - [28/Nov/2026:14:04:11 +0000] "GET / HTTP/1.1" 200 1'), at);
+  each.equal(lineTimeMs('192.0.2.1 - - [28/Nov/2026:15:34:11 +0130] "GET / HTTP/1.1" 200 1'), at);
+  each.equal(lineTimeMs('192.0.2.1 - - [28/Nov/2026:13:34:11 -0030] "GET / HTTP/1.1" 200 1'), at);
+  each.equal(lineTimeMs('[28-Nov-2026 14:04:11 UTC] PHP Warning:  cup'), at);
+  each.equal(lineTimeMs('[28-Nov-2026 14:04:11] NOTICE: ready'), new Date(2026, 10, 28, 14, 4, 11).getTime());
+  each.equal(lineTimeMs('Stack trace:'), undefined);
+  each.equal(lineTimeMs('[28/Foo/2026:14:04:11 +0000]'), undefined);
+  each.end();
+});
+
+await t.test('how a program ended survives the wire', (each) => {
+  for (const code of [0, 1, 7, 137]) each.equal(exitCodeOf(JSON.stringify(exitStatus(code))), code);
+  const refused = { kind: 'Status', status: 'Failure', reason: 'InternalError', message: 'no such program' };
+  each.throws(() => exitCodeOf(JSON.stringify(refused)), { reason: 'InternalError', message: 'no such program' });
+  each.end();
+});
+
+await t.test('a tenant has its share, whatever others have, and gets it back', (each) => {
+  const shares = createShares(2);
+  const leave = [shares.enter('acme'), shares.enter('acme')];
+  each.throws(() => shares.enter('acme'), ApiError);
+  shares.enter('beta');
+  leave[0]?.();
+  shares.enter('acme');
+  each.equal(shares.total(), 3);
+  each.end();
+});
+
+await t.test('who asks is read from the headers that the cluster uses for it, and from no others', (each) => {
+  const trust = {
+    ca: '',
+    names: [],
+    userHeaders: ['X-Remote-User'],
+    groupHeaders: ['X-Remote-Group'],
+    extraPrefixes: ['X-Remote-Extra-'],
+  };
+  const raw = [
+    'x-remote-user',
+    'ada',
+    'X-Remote-Group',
+    'dev',
+    'x-remote-group',
+    'ops',
+    'X-Remote-Extra-a%2fb',
+    'c',
+    'Remote-User',
+    'root',
+  ];
+  each.same(remoteUserOf(trust, raw), { name: 'ada', groups: ['dev', 'ops'], extra: { 'a/b': ['c'] } });
+  each.equal(remoteUserOf(trust, ['Remote-User', 'root']), undefined);
+  each.end();
+});
+
+await t.test('an agent knows which replica it lacks, as soon as any tells it and when a tunnel ends', async (each) => {
+  const words = createReplicaWords();
+  const never = new AbortController().signal;
+  /** As much of a session as is looked at: that it may end. */
+  const tunnel = (): ServerHttp2Session =>
+    Object.assign(new EventEmitter(), { destroyed: false, destroy: () => undefined }) as unknown as ServerHttp2Session;
+  const [one, again, two] = [tunnel(), tunnel(), tunnel()];
+  each.ok(words.missing(), 'the first one is always missing');
+  const introduced = words.introduction(one, never);
+  words.hear(one, { self: 'a', all: ['a'] });
+  each.ok(await introduced);
+  each.notOk(words.missing());
+  const waiting = words.untilMissing(never);
+  words.hear(one, { self: 'a', all: ['a', 'b'] });
+  each.ok(await waiting, 'another replica came');
+  words.hear(again, { self: 'a', all: ['a', 'b'] });
+  each.notOk(await words.introduction(again, never), 'a second tunnel to the same replica is none');
+  words.hear(two, { self: 'b', all: ['a', 'b'] });
+  each.ok(await words.introduction(two, never));
+  each.notOk(words.missing());
+  one.emit('close');
+  each.ok(words.missing());
+  const impatient = new AbortController();
+  const silent = words.introduction(tunnel(), impatient.signal);
+  impatient.abort(new Error('too late'));
+  await each.rejects(silent, /before the gateway said/u);
+});
+
+await t.test('replicas know of each other, and the last to stop takes the API down', async (each) => {
+  const lab = await startLabServer();
+  const { client } = await labClient(lab);
+  each.teardown(async () => {
+    await client.close();
+    await lab.stop();
+  });
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'wcp360-system' } };
+  await lab.request('POST', '/api/v1/namespaces', { body: namespace });
+  const known = new Map<string, readonly string[]>();
+  const begin = (identity: string) => {
+    const stop = new AbortController();
+    const onReplicas = (all: readonly string[]): void => void known.set(identity, all);
+    const options = {
+      client,
+      identity,
+      port: 443,
+      authority: 'PEM',
+      clock: systemClock,
+      log: silentLogger,
+      onReplicas,
+    };
+    const ended = keepPublished(options, stop.signal);
+    return { stop: async () => (stop.abort(new Error('stopped')), await ended) };
+  };
+  const isAnnounced = async (): Promise<boolean> =>
+    (await lab.request('GET', `/apis/apiregistration.k8s.io/v1/apiservices/${STREAMS.version}.${STREAMS.group}`))
+      .status === 200;
+  const one = begin('one');
+  await until(isAnnounced, 'the API to be announced');
+  await until(() => known.get('one')?.[0] === replicaIdOf('one'), 'the first one to know itself');
+  const two = begin('two');
+  await until(() => known.get('one')?.length === 2 && known.get('two')?.length === 2, 'both to know both');
+  await one.stop();
+  each.ok(await isAnnounced(), 'the other one goes on');
+  await until(() => known.get('two')?.length === 1, 'the other one to know');
+  await two.stop();
+  each.notOk(await isAnnounced());
+});
+
+await t.test('a second tunnel of an agent that ends leaves the first one in use', async (each) => {
+  const tunnels = createTunnels(silentLogger, () => undefined);
+  const server = createServer((socket) => tunnels.attach('web1', { socket, head: Buffer.alloc(0) })).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(server, 'listening');
+  const dial = async (name: string) => {
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const session = performServerHandshake(socket);
+    const http = createHttpServer((_request, response) => response.end(name));
+    session.on('stream', (stream) => {
+      stream.respond({ ':status': 200 });
+      http.emit('connection', connectionOver(stream));
+    });
+    await until(async () => (await asked()) === name, `the tunnel ${name} to be used`);
+    return session;
+  };
+  const asked = async (): Promise<string | undefined> => {
+    const outgoing = tunnels.sender('web1')?.({ path: '/' }).end();
+    if (outgoing === undefined) return undefined;
+    const [message] = (await once(outgoing, 'response')) as [IncomingMessage];
+    return await text(message);
+  };
+  const first = await dial('first');
+  const second = await dial('second');
+  second.close();
+  await until(async () => (await asked()) === 'first', 'the first one to be used again');
+  each.same(tunnels.hosts(), ['web1']);
+  first.close();
+  await until(() => tunnels.sender('web1') === undefined, 'none to be left');
+  each.same(tunnels.hosts(), []);
+  server.close();
+});
