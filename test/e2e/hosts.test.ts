@@ -115,6 +115,7 @@ await t.test('an agent may read hosting objects, write what is its own, and noth
       `watch ${kind}`,
     ]),
     ...['get hosts web1', 'patch hosts/status web1'],
+    'create hosts/attach web1',
     // Its certificate is renewed that way.
     ...['create', 'get'].map((verb) => `${verb} certificatesigningrequests`),
     ...(await tenantsOn('web1')).flatMap((tenant) => [`patch tenants ${tenant}`, `patch tenants/status ${tenant}`]),
@@ -272,7 +273,11 @@ await t.test('tenants of a host that is lost are served elsewhere, and nothing i
   await machineOf('web2').destroy();
   machines.delete('web2');
   const asked = await instance.wcpctl(['host', 'lost', 'web2']);
-  t.match([asked.exitCode, asked.stderr], [1, /2 tenants are on web2 .*--yes/s], 'nobody gives up a host by mistake');
+  t.match(
+    [asked.exitCode, asked.stderr],
+    [1, /[23] tenants are on web2 .*--yes/s],
+    'nobody gives up a host by mistake',
+  );
   t.match(await instance.wcpctl(['host', 'lost', 'web2', '--yes']), { exitCode: 0 });
   for (const tenant of stranded) {
     await until(async () => ['web1', 'web3'].includes(await placeOf(tenant)), `${tenant} to be elsewhere`, patienceMs);
