@@ -32,7 +32,7 @@ export async function prepareNode(client: Client, api: LabApi, name: string): Pr
   const settings = join(node, 'etc/wcp360');
   for (const path of [settings, join(node, 'srv/wcp360')]) await mkdir(path, { recursive: true });
   for (const path of [node, join(node, 'srv/wcp360')]) await chmod(path, 0o711);
-  const guide = await readFile(join(checkout, 'docs/guides/kubernetes.md'), 'utf8');
+  const guide = await readFile(join(checkout, 'docs/cluster.md'), 'utf8');
   const kubeconfig = /```yaml\n(apiVersion: v1\nkind: Config\n[^`]*)```/.exec(guide)?.[1] ?? '';
   const { token } = await accountOf(client, api, agentAccountOf(name));
   await writeFile(join(settings, 'agent.kubeconfig'), kubeconfig.replace('https://API:6443', api.url));
