@@ -229,7 +229,7 @@ async function fanOut(lab: Lab, options: BenchOptions): Promise<void> {
 }
 
 /** Resolves when the server has begun to answer; the function ends the stream. */
-function openWatch(lab: Lab, url: string, onText: (text: string) => void): Promise<() => void> {
+export function openWatch(lab: Pick<Lab, 'admin'>, url: string, onText: (text: string) => void): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { ...lab.admin, servername: '', agent: false }, (answer) => {
       answer

@@ -128,7 +128,7 @@ export function serverFlags(lab: Lab, port: number): readonly string[] {
 }
 
 /** Waits until a path of a server answers with a success; milliseconds since the call. */
-export async function awaitAnswer(lab: Lab, url: string, path: string): Promise<number> {
+export async function awaitAnswer(lab: Pick<Lab, 'admin'>, url: string, path: string): Promise<number> {
   const startedAt = performance.now();
   for (;;) {
     const isReady = await runLoad({

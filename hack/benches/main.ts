@@ -1,11 +1,12 @@
 /**
  * Figures, each against a reference in the same run.
  *
- *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, serving, sites, start
+ *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster, serving, sites, start
  */
 import { parseArgs } from 'node:util';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
 import { apiBench } from './api.ts';
+import { clusterBench } from './cluster.ts';
 import { servingBench } from './serving.ts';
 import { sitesBench } from './sites.ts';
 import { startBench } from './start.ts';
@@ -13,6 +14,7 @@ import type { Bench, Measurement } from './measurement.ts';
 
 const benches: Readonly<Record<string, Bench>> = {
   api: apiBench,
+  cluster: clusterBench,
   serving: servingBench,
   sites: sitesBench,
   start: startBench,

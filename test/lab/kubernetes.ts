@@ -56,7 +56,7 @@ export async function startKubernetes({ flags = {} }: KubernetesOptions = {}): P
   const admin = await authority.client('admin', ['system:masters']);
   const port = await freePort();
   const api = await connectLab({ url: `https://127.0.0.1:${port}`, authority, admin, directory });
-  start('kube-apiserver', { ...(await serverFlags({ directory, authority, port, etcd: etcd.endpoint })), ...flags });
+  start('kube-apiserver', { ...(await apiServerFlags({ directory, authority, port, etcd: etcd.endpoint })), ...flags });
   await untilReady(api);
   await placeIn(directory)('ca.key', authority.key);
   start('kube-controller-manager', await managerFlags(directory, api));
@@ -81,7 +81,8 @@ interface ServerOptions {
   readonly etcd: string;
 }
 
-async function serverFlags({
+/** Flags of a kube-apiserver whose files go into `directory`. */
+export async function apiServerFlags({
   directory,
   authority,
   port,

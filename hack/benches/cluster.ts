@@ -1,0 +1,262 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { startEtcd } from '#test/lab/etcd.ts';
+import { freePort } from '#test/lab/free-port.ts';
+import { apiServerFlags } from '#test/lab/kubernetes.ts';
+import { kubernetesDirectory, noKubernetes } from '#test/lab/kubernetes-programs.ts';
+import { createLabAuthority } from '#test/lab/pki.ts';
+import { openWatch } from './api.ts';
+import { widgetDefinition, widgetPath, widgetText } from './crd.ts';
+import { awaitAnswer, openLab, serverFlags, stop, type Lab } from './lab.ts';
+import { openClient, runLoad } from './load.ts';
+import {
+  cpuSecondsOf,
+  measurement,
+  memoryBytesOf,
+  percentile,
+  type Bench,
+  type BenchOptions,
+  type Measurement,
+} from './measurement.ts';
+
+const bench = 'cluster';
+const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
+interface Sizes {
+  readonly creates: number;
+  readonly rounds: number;
+  readonly objects: number;
+  readonly watchers: number;
+  readonly events: number;
+}
+
+/** An API server on a store of its own, and what it took. */
+interface Contender extends Pick<Lab, 'admin'> {
+  readonly url: string;
+  readonly figures: Map<string, number>;
+  /** Present while it runs. */
+  process: ChildProcess | undefined;
+  start(): ChildProcess;
+}
+
+/** Our server and a kube-apiserver, each on the etcd that it comes with, side by side in one run; the figure of kube-apiserver is the reference. */
+export const clusterBench: Bench = async (options) => {
+  const programs = kubernetesDirectory();
+  if (programs === undefined) throw new Error(noKubernetes);
+  const sizes: Sizes = options.quick
+    ? { creates: 200, rounds: 2, objects: 2_000, watchers: 100, events: 20 }
+    : { creates: 1_000, rounds: 4, objects: 100_000, watchers: 1_000, events: 150 };
+  const lab = await openLab(options.profileInto);
+  const kubernetes = await openKubernetes(programs);
+  const contenders = [await ours(lab), kubernetes.contender] as const;
+  try {
+    for (const contender of contenders) await begin(contender);
+    await creates(contenders, sizes, options);
+    for (const contender of contenders) await alone(contender, sizes, options);
+    report(contenders, sizes, options);
+  } finally {
+    await kubernetes.close();
+    await lab.close();
+  }
+};
+
+async function ours(lab: Lab): Promise<Contender> {
+  const port = await freePort();
+  const start = (): ChildProcess => lab.start('server', serverFlags(lab, port));
+  return { url: `https://127.0.0.1:${port}`, admin: lab.admin, figures: new Map(), process: undefined, start };
+}
+
+async function openKubernetes(programs: string) {
+  const directory = await mkdtemp('/dev/shm/wcp360-bench-kubernetes-');
+  const etcd = await startEtcd({ program: join(programs, 'etcd') });
+  const authority = await createLabAuthority('bench');
+  const admin = { ca: authority.ca, ...(await authority.client('admin', ['system:masters'])) };
+  const port = await freePort();
+  const flags = await apiServerFlags({ directory, authority, port, etcd: etcd.endpoint });
+  const argv = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+  const start = (): ChildProcess => spawn(join(programs, 'kube-apiserver'), argv, { stdio: 'ignore' });
+  const url = `https://127.0.0.1:${port}`;
+  const contender: Contender = { url, admin, figures: new Map(), process: undefined, start };
+  return {
+    contender,
+    close: async () => {
+      contender.process?.kill('SIGKILL');
+      await etcd.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const pidOf = ({ process }: Contender): number => process?.pid ?? 0;
+
+async function begin(contender: Contender): Promise<void> {
+  contender.process = contender.start();
+  await awaitAnswer(contender, contender.url, '/readyz');
+  await awaitAnswer(contender, contender.url, '/api/v1/namespaces/default');
+  const define = {
+    method: 'POST',
+    requests: 1,
+    make: () => ({ path: definitions, body: JSON.stringify(widgetDefinition) }),
+  };
+  await runLoad({ url: contender.url, tls: contender.admin, connections: 1, ...define });
+  await awaitAnswer(contender, contender.url, widgetPath);
+}
+
+const connections = 32;
+
+/** In turns, so that whatever else the machine does meets both. The first round warms up. */
+async function creates(
+  contenders: readonly Contender[],
+  { creates: count, rounds }: Sizes,
+  options: BenchOptions,
+): Promise<void> {
+  options.note(`${rounds} rounds of ${count} creates over ${connections} connections`);
+  const runs = contenders.map((contender) => ({
+    contender,
+    client: openClient({ url: contender.url, tls: contender.admin, connections }),
+    cost: { seconds: 0, cpuSeconds: 0 },
+  }));
+  for (let round = 0; round <= rounds; round++) {
+    for (const { contender, client, cost } of runs) {
+      const before = cpuSecondsOf(pidOf(contender));
+      const make = (n: number) => ({ path: widgetPath, body: widgetText(`c-${round}-${n}`) });
+      const { seconds } = await client.run({ method: 'POST', requests: count, make });
+      if (round === 0) continue;
+      cost.seconds += seconds;
+      cost.cpuSeconds += cpuSecondsOf(pidOf(contender)) - before;
+    }
+  }
+  for (const { contender, client, cost } of runs) {
+    client.close();
+    contender.figures.set('creates', (rounds * count) / cost.seconds);
+    contender.figures.set('create CPU', (cost.cpuSeconds * 1_000) / (rounds * count));
+  }
+}
+
+/** What one does while the other rests. */
+async function alone(contender: Contender, sizes: Sizes, options: BenchOptions): Promise<void> {
+  const { url, admin, figures } = contender;
+  options.note(`${sizes.objects} objects in ${url}`);
+  const make = (n: number) => ({ path: widgetPath, body: widgetText(`o-${n}`) });
+  await runLoad({ url, tls: admin, connections: 64, method: 'POST', requests: sizes.objects, make });
+  figures.set('memory', memoryBytesOf(pidOf(contender)) / 2 ** 20);
+  const list = await costOf(contender, widgetPath, 3);
+  figures.set('list', list.ms);
+  figures.set('list CPU', list.cpuMs);
+  figures.set('selector', (await costOf(contender, `${widgetPath}?labelSelector=tier%3Dnone`, 10)).ms);
+  await fanOut(contender, sizes);
+  await restart(contender);
+}
+
+/** The best of a few, after one that warms up; CPU is the mean. */
+async function costOf(
+  contender: Contender,
+  path: string,
+  rounds: number,
+): Promise<{ readonly ms: number; readonly cpuMs: number }> {
+  await readAll(contender, path);
+  const before = cpuSecondsOf(pidOf(contender));
+  const samples: number[] = [];
+  for (let round = 0; round < rounds; round++) samples.push(await readAll(contender, path));
+  return { ms: Math.min(...samples), cpuMs: ((cpuSecondsOf(pidOf(contender)) - before) * 1_000) / rounds };
+}
+
+/** Milliseconds until the last byte. */
+function readAll({ url, admin }: Contender, path: string): Promise<number> {
+  const startedAt = performance.now();
+  return new Promise((resolve, reject) => {
+    const sent = request(`${url}${path}`, { ...admin, servername: '', agent: false }, (answer) => {
+      if (answer.statusCode !== 200) reject(new Error(`${path}: ${answer.statusCode}`));
+      answer.resume().on('end', () => resolve(performance.now() - startedAt));
+    });
+    sent.on('error', reject).end();
+  });
+}
+
+const eventEveryMs = 20;
+
+/** Watchers of one collection, from now on. */
+async function fanOut(contender: Contender, { watchers, events }: Sizes): Promise<void> {
+  const { url, admin, figures } = contender;
+  const sentAt = new Map<string, number>();
+  const latenciesMs: number[] = [];
+  const onText = (text: string): void => {
+    for (const [, name = ''] of text.matchAll(/"name":"(w-\d+)"/g)) {
+      const at = sentAt.get(name);
+      if (at !== undefined) latenciesMs.push(performance.now() - at);
+    }
+  };
+  const path = `${widgetPath}?watch=true&resourceVersion=${await revisionOf(contender)}`;
+  const streams = await Promise.all(
+    Array.from({ length: watchers }, () => openWatch(contender, `${url}${path}`, onText)),
+  );
+  const client = openClient({ url, tls: admin, connections: 8 });
+  const before = cpuSecondsOf(pidOf(contender));
+  for (let n = 0; n < events; n++) {
+    sentAt.set(`w-${n}`, performance.now());
+    void client.run({ method: 'POST', requests: 1, make: () => ({ path: widgetPath, body: widgetText(`w-${n}`) }) });
+    await new Promise((resolve) => setTimeout(resolve, eventEveryMs));
+  }
+  for (const end = performance.now() + 10_000; latenciesMs.length < events * watchers && performance.now() < end;)
+    await new Promise((resolve) => setTimeout(resolve, eventEveryMs));
+  const deliveries = latenciesMs.length;
+  if (deliveries < events * watchers) throw new Error(`${deliveries} of ${events * watchers} events arrived`);
+  figures.set('delivery p99', percentile(latenciesMs, 0.99));
+  figures.set('delivery CPU', ((cpuSecondsOf(pidOf(contender)) - before) * 1_000_000) / deliveries);
+  for (const close of streams) close();
+  client.close();
+}
+
+async function revisionOf({ url, admin }: Contender): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    request(`${url}${widgetPath}?limit=1`, { ...admin, servername: '', agent: false }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (part: string) => (text += part));
+      answer.on('end', () =>
+        resolve((JSON.parse(text) as { metadata: { resourceVersion: string } }).metadata.resourceVersion),
+      );
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+/** From the start of the process until the whole list has been read. */
+async function restart(contender: Contender): Promise<void> {
+  if (contender.process !== undefined) await stop(contender.process);
+  const startedAt = performance.now();
+  contender.process = contender.start();
+  // A kube-apiserver that is ready may still answer 429 for kinds whose cache it fills.
+  await awaitAnswer(contender, contender.url, widgetPath);
+  contender.figures.set('start', performance.now() - startedAt);
+  await stop(contender.process);
+  contender.process = undefined;
+}
+
+type Goal = Parameters<typeof measurement>[1];
+
+function report(
+  [own, kube]: readonly [Contender, Contender],
+  { objects, watchers }: Sizes,
+  options: BenchOptions,
+): void {
+  const row = (figure: string, text: Pick<Measurement, 'measure' | 'unit'>, goal: Goal): void => {
+    const [value = Number.NaN, reference = Number.NaN] = [own, kube].map(({ figures }) => figures.get(figure));
+    options.report(measurement({ bench, ...text, value, reference }, goal));
+  };
+  row('creates', { measure: `creates at ${connections} connections`, unit: '/s' }, { atLeast: 2 });
+  row('create CPU', { measure: 'server CPU per create', unit: 'ms' }, { atMost: 0.35 });
+  row('list CPU', { measure: `CPU of a list of ${objects} objects`, unit: 'ms' }, { atMost: 0.15 });
+  row('list', { measure: `time of a list of ${objects} objects`, unit: 'ms' }, { atMost: 0.2 });
+  row('selector', { measure: `selector that selects none of ${objects}`, unit: 'ms' }, { atMost: 0.05 });
+  row('memory', { measure: `memory with ${objects} objects`, unit: 'MiB' }, { atMost: 0.33 });
+  row(
+    'delivery p99',
+    { measure: `p99 of an event to ${watchers} watchers, one each ${eventEveryMs} ms`, unit: 'ms' },
+    { atMost: 1 },
+  );
+  row('delivery CPU', { measure: 'CPU per delivery', unit: 'µs' }, { atMost: 0.8 });
+  row('start', { measure: `start to the first list of ${objects}`, unit: 'ms' }, { atMost: 0.25 });
+}
