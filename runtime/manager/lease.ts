@@ -1,8 +1,10 @@
 import { rfc3339Micro, type Clock } from '#runtime/base/clock.ts';
 import { isRecord } from '#runtime/base/json.ts';
-import type { Client, ResourceType } from '#runtime/client/client.ts';
+import type { Client } from '#runtime/client/client.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { isStatus } from '#runtime/client/status-error.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
+import { leaseKind } from '#schemas/meta/builtin.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 
 /** Which Lease, and who wants it. */
@@ -25,13 +27,7 @@ export interface LeaseTiming {
   readonly renewDeadlineMs: number;
 }
 
-const leaseType: ResourceType = {
-  group: 'coordination.k8s.io',
-  version: 'v1',
-  resource: 'leases',
-  kind: 'Lease',
-  namespaced: true,
-};
+const leaseType = resourceTypeOf(leaseKind);
 
 /** Somebody who takes and renews a Lease. Times of others are never compared with our clock: it counts as held for `leaseMs` after we saw it change (as in client-go). */
 export interface LeaseCandidate {

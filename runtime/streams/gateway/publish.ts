@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { rfc3339Micro, type Clock } from '#runtime/base/clock.ts';
 import { isEqual, isRecord } from '#runtime/base/json.ts';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { leaseKind } from '#schemas/meta/builtin.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { STREAMS } from '#schemas/meta/streams.ts';
 
@@ -30,13 +32,7 @@ const farewellMs = 3_000;
 const unreachedMs = 60_000;
 const pauseMs = 120_000;
 const labels = { 'app.kubernetes.io/part-of': 'wcp360', 'app.kubernetes.io/component': STREAMS.service };
-const leaseType: ResourceType = {
-  group: 'coordination.k8s.io',
-  version: 'v1',
-  resource: 'leases',
-  kind: 'Lease',
-  namespaced: true,
-};
+const leaseType = resourceTypeOf(leaseKind);
 const apiServiceType: ResourceType = {
   group: 'apiregistration.k8s.io',
   version: 'v1',
