@@ -294,6 +294,20 @@ export const edits = {
       replace: '',
     },
   ],
+  'roles of hosts name what they are about': [
+    {
+      file: 'controllers/host/cluster/desired.ts',
+      find: '  if (resourceNames.length === 0) return [];\n',
+      replace: '  resourceNames = [];\n',
+    },
+  ],
+  'kept data is the leader’s to make': [
+    {
+      file: 'manifests/rbac/agent.yaml',
+      find: '    verbs:\n      - list\n      - watch\n',
+      replace: '    verbs: [create, list, watch]\n',
+    },
+  ],
   'a join token is for its host': [
     {
       file: `${requests}/verdicts-driver.ts`,

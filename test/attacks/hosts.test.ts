@@ -1,6 +1,7 @@
 import t from 'tap';
+import { agentAttacks } from './agent.ts';
 import { proves } from './attack.ts';
 import { openApi } from './grounds.ts';
 import { joinAttacks } from './join.ts';
 
-await proves(t, joinAttacks, openApi);
+await proves(t, [...joinAttacks, ...agentAttacks], openApi);
