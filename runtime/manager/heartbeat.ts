@@ -10,7 +10,7 @@ export interface HeartbeatOptions extends LeaseOptions {
   readonly everyMs?: number;
 }
 
-const firstTries = { firstMs: 50, maxMs: 2_000, factor: 2, jitterRatio: 0.1 };
+const firstTries = { firstMs: 50, maxMs: 1_000, factor: 1.5, jitterRatio: 0.1 };
 const attemptMs = 10_000;
 
 /** A name that is ours, and renewed. */
