@@ -196,7 +196,7 @@ t.test('many that vanish at once are served on until a person confirms; a word i
   t.match(alarm, { type: 'ManyObjectsVanished', status: 'True', reason: 'ManyAtOnce' });
   await calm();
   t.ok(names(8).every((name) => lab.site(name) !== undefined));
-  const word = /confirm=(\w+)$/.exec(String(alarm['message']))?.[1] ?? '';
+  const word = /confirm web1 (\w+)$/.exec(String(alarm['message']))?.[1] ?? '';
   await lab.confirm(word);
   await eventually(() => names(7).every((name) => lab.site(name) === undefined), 'the records to go');
   t.ok(lab.site('site7'));

@@ -294,11 +294,11 @@ export async function installKind(client: Client, kind: Parameters<typeof toCrd>
   }, `${kind.kind} to be served`);
 }
 
-/** Waits until `look` gives something truthy, at most five seconds. */
+/** Waits until `look` gives something truthy, at most as long as only a busy machine takes. */
 export async function eventually<T>(
   look: () => T | Promise<T>,
   what: string,
-  timeoutMs = 5_000,
+  timeoutMs = 15_000,
 ): Promise<NonNullable<T>> {
   for (const end = Date.now() + timeoutMs; Date.now() < end; await delay(10)) {
     const found = await look();

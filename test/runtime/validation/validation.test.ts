@@ -261,7 +261,8 @@ t.test('a number that keeps its text counts as a number and never as an object',
   t.same(validate({ i: JSON.rawJSON('1.0') }), []);
   t.same(
     validate({ i: JSON.rawJSON('1.5e0') }).map(({ field }) => field),
-    ['i'],
+    ['i', '<nil>'],
+    'told for its type and for its range, as Kubernetes does',
   );
   t.same(
     validate({ o: JSON.rawJSON('1.0') }).map(({ field }) => field),
