@@ -1,5 +1,5 @@
 import { ApiError } from '#runtime/base/errors.ts';
-import type { Client } from '#runtime/client/client.ts';
+import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { requestToken } from '#runtime/client/request-token.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { hostKind, retainedDataKind, tenantKind } from '#schemas/index.ts';
@@ -46,28 +46,23 @@ async function unlessForbidden(asked: Promise<KubeObject>): Promise<string | und
   }
 }
 
-const status = { subresource: 'status' } as const;
+/** It says something in the status of what is not its own. */
+function speaking(name: string, type: ResourceType, about: string, status: object): AgentAttack {
+  return {
+    name,
+    against: ['roles of hosts name what they are about'],
+    run: async (ground) => {
+      const agent = await agentOfWeb2(ground);
+      const patch = { type: 'merge', body: { status } } as const;
+      return await unlessForbidden(agent.patch(type, { name: about }, patch, { subresource: 'status' }));
+    },
+  };
+}
 
 /** Attacks of a machine that serves, on what others serve. */
 export const agentAttacks: readonly AgentAttack[] = [
-  {
-    name: 'an agent places a tenant of another host with itself',
-    against: ['roles of hosts name what they are about'],
-    run: async (ground) => {
-      const agent = await agentOfWeb2(ground);
-      const body = { status: { host: 'web2' } };
-      return await unlessForbidden(agent.patch(tenantType, { name: 'beta' }, { type: 'merge', body }, status));
-    },
-  },
-  {
-    name: 'an agent speaks for another host',
-    against: ['roles of hosts name what they are about'],
-    run: async (ground) => {
-      const agent = await agentOfWeb2(ground);
-      const body = { status: { root: '/' } };
-      return await unlessForbidden(agent.patch(hostType, { name: 'web1' }, { type: 'merge', body }, status));
-    },
-  },
+  speaking('an agent places a tenant of another host with itself', tenantType, 'beta', { host: 'web2' }),
+  speaking('an agent speaks for another host', hostType, 'web1', { root: '/' }),
   {
     name: 'an agent makes kept data of another host, which that purges once it is deleted',
     against: ['kept data is the leader’s to make'],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { hostKind, planRequestKind, retainedDataKind, uidClaimKind } from '#schemas/index.ts';
+import { planRequestKind, retainedDataKind, uidClaimKind } from '#schemas/index.ts';
 import { roleBindingKind } from '#schemas/meta/builtin.ts';
 import { ANNOTATIONS, SYSTEM_NAMESPACE, systemUserOf } from '#schemas/meta/names.ts';
 import { STREAMS } from '#schemas/meta/streams.ts';
@@ -21,7 +21,9 @@ import {
   declareSite,
   declareTenant,
   domainType,
+  hostType,
   packageType,
+  secretType,
   tenantType,
 } from '#test/lab/tenants.ts';
 import { declareSource, sourceSays, sourceType } from '#test/lab/sources.ts';
@@ -31,12 +33,10 @@ import { declareSource, sourceSays, sourceType } from '#test/lab/sources.ts';
 const skip = kubernetesDirectory() === undefined ? noKubernetes : false;
 const tenant = 'acme';
 const apiVersion = 'hosting.wcp360.io/v1alpha1';
-const hostType = resourceTypeOf(hostKind);
 const keptType = resourceTypeOf(retainedDataKind);
 const requestType = resourceTypeOf(planRequestKind);
 const uidType = resourceTypeOf(uidClaimKind);
 const bindingType = resourceTypeOf(roleBindingKind);
-const secretType: ResourceType = { group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true };
 const eventType: ResourceType = { group: '', version: 'v1', resource: 'events', kind: 'Event', namespaced: true };
 const apiServiceType: ResourceType = {
   group: 'apiregistration.k8s.io',
