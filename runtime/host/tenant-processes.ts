@@ -7,6 +7,8 @@ export interface TenantSeat {
   /** The tenant's tree: all that it sees of `tenants/`. */
   readonly tree: string;
   readonly workingDirectory: string;
+  /** Whether it may only look at the tree; `/tmp` stays its own. */
+  readonly isReadOnly: boolean;
   /** The slice it counts in, e.g. `wcp360-20000`; without a meaning where there are none. */
   readonly slice: string;
 }

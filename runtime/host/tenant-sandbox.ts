@@ -2,6 +2,8 @@
 export interface SandboxParts {
   /** All that it shows of `tenants/`. */
   readonly tree: string;
+  /** Whether nothing in the tree can be changed; `/tmp` stays the tenant's own. */
+  readonly isReadOnly: boolean;
   /** bubblewrap's words that bring `/etc/passwd` and `/etc/group`. */
   readonly accounts: readonly string[];
   /** Further words: what else is shown, and where. */
@@ -30,7 +32,7 @@ const shared = [
  * argv of bubblewrap up to the program, to be started as the tenant: user, process, IPC and host name spaces, /usr read-only, of all tenants only its own
  * tree, /tmp from that tree, and an /etc that knows one account.
  */
-export function tenantSandbox({ tree, accounts, more }: SandboxParts): readonly string[] {
+export function tenantSandbox({ tree, isReadOnly, accounts, more }: SandboxParts): readonly string[] {
   const words: readonly (string | readonly string[])[] = [
     '/usr/bin/bwrap',
     ['--unshare-user', '--disable-userns', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
@@ -40,7 +42,7 @@ export function tenantSandbox({ tree, accounts, more }: SandboxParts): readonly 
     ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--dir', '/var/tmp', '--dir', '/etc'],
     ...shared.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
     accounts,
-    ['--bind', tree, tree, '--bind', `${tree}/tmp`, '/tmp'],
+    [isReadOnly ? '--ro-bind' : '--bind', tree, tree, '--bind', `${tree}/tmp`, '/tmp'],
     more,
     '--',
   ];

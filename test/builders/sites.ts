@@ -30,6 +30,7 @@ export function aPool(root: string, overrides: Partial<PhpPool> = {}): PhpPool {
     uid: 20001,
     version: '8.2',
     tree: `${root}/tenants/${tenant}`,
+    isReadOnly: false,
     socket: `${root}/run/php/${tenant}.shop/php.sock`,
     children: 4,
     memoryBytes: 128 * 1024 * 1024,

@@ -61,6 +61,7 @@ function poolOf(
     uid: inputs.accountId,
     version: php.version,
     tree: `${inputs.root}/tenants/${inputs.tenant}`,
+    isReadOnly: false,
     socket: socketOf(domain, inputs.root),
     children: php.children,
     memoryBytes: php.memoryBytes,

@@ -62,6 +62,7 @@ function seatOf(
     uid,
     tree: `${config.root}/${tenantDirectory(namespace)}`,
     workingDirectory: `${config.root}/${domainDirectory(namespace, name)}`,
+    isReadOnly: false,
     slice: sliceOf(uid),
     logs: { access: log('access'), error: log('error') },
     refusal: isSuspended ? `Domain ${name} is suspended: nothing of it may run.` : undefined,

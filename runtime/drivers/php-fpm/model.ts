@@ -12,6 +12,8 @@ export interface PhpPool {
   readonly version: string;
   /** The tenant's tree: all that the sandbox shows of `tenants/`. */
   readonly tree: string;
+  /** Whether PHP may only read that tree, because the tenant is being moved; `/tmp` stays its own. A change replaces the master. */
+  readonly isReadOnly: boolean;
   /** The socket the front connects to; in a directory owned by the tenant with the front's group. */
   readonly socket: string;
   readonly children: number;

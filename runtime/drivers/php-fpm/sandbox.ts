@@ -28,6 +28,7 @@ export function sandboxCommand(pool: PhpPool, sources: SandboxSources): readonly
   const { accounts, configuration, socketDirectory } = sources;
   const sandbox = tenantSandbox({
     tree: pool.tree,
+    isReadOnly: pool.isReadOnly,
     accounts: ['--ro-bind', `${accounts}/passwd`, '/etc/passwd', '--ro-bind', `${accounts}/group`, '/etc/group'],
     more: [
       ['--ro-bind', configuration, '/etc/php-fpm.conf'],

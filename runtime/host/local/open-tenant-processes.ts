@@ -29,9 +29,10 @@ function placeWords(services: 'supervisor' | 'systemd', { uid, slice }: TenantSe
   return ['/usr/bin/systemd-run', ...scope, '--', ...bounded];
 }
 
-function sandboxWords({ tree, workingDirectory }: TenantSeat): readonly string[] {
+function sandboxWords({ tree, isReadOnly, workingDirectory }: TenantSeat): readonly string[] {
   return tenantSandbox({
     tree,
+    isReadOnly,
     accounts: ['--ro-bind-data', `${passwdFd}`, '/etc/passwd', '--ro-bind-data', `${groupFd}`, '/etc/group'],
     more: ['--die-with-parent', '--chdir', workingDirectory],
   });

@@ -264,6 +264,18 @@ await t.test('PHP runs as the tenant, under its name, without any right, and wit
   each.ok(existsSync(`${root}/tenants/acme/tmp/own`), '/tmp counts among the tenant’s own files');
 });
 
+await t.test('PHP that may only read its files goes on serving them, and still has its /tmp', async (each) => {
+  const write =
+    'echo json_encode([@file_put_contents(__DIR__ . "/new", "x"), @chmod(__FILE__, 0600), @unlink(__FILE__), file_put_contents("/tmp/x", "x")]);';
+  const before = await running('acme');
+  each.equal(await run(write.replace('@unlink(__FILE__)', 'true')), '[1,true,true,1]');
+  await putPool('acme', { isReadOnly: true });
+  each.equal(await run(write), '[false,false,false,1]');
+  each.notSame(await running('acme'), before, 'its master was replaced');
+  await putPool('acme');
+  each.equal(await run('echo unlink(__DIR__ . "/new");'), '1', 'and it may write again');
+});
+
 await t.test('a socket that the tenant swaps for a link is not followed', async (each) => {
   await ask('zoo.example', '/');
   await ask('acme.example', '/');
