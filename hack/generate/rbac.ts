@@ -36,6 +36,8 @@ const RBAC = 'rbac.authorization.k8s.io';
 const RBAC_KINDS = ['clusterrolebindings', 'clusterroles', 'rolebindings', 'roles'];
 /** Of roles that every agent has, cluster-wide and in single namespaces. */
 const AGENT = 'wcp360-agent';
+/** Of the agent to whose host a tenant is moving. */
+const AGENT_ARRIVAL = 'wcp360-agent-arrival';
 const CERTIFICATES = 'certificates.k8s.io';
 /** To ask for a certificate, and to see what becomes of that. */
 const ASK_FOR_CERTIFICATES: Rule = {
@@ -73,12 +75,12 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
       // Metadata only, to see a rotation; `get` so that it may pass on the right to read the very Secrets that a Domain names.
       { apiGroups: [''], resources: ['secrets'], verbs: READ },
       { apiGroups: [RBAC], resources: RBAC_KINDS, verbs: [...READ, ...APPLY, 'delete'] },
-      // What an owner may do, and every agent, the controller may not; what it gives to one agent alone it may itself.
+      // What an owner may do, every agent, and one that copies files the controller may not; what else it gives to one agent alone it may itself.
       {
         apiGroups: [RBAC],
         resources: ['clusterroles'],
         verbs: ['bind'],
-        resourceNames: ['wcp360-tenant-owner', AGENT],
+        resourceNames: ['wcp360-tenant-owner', AGENT, AGENT_ARRIVAL],
       },
       { apiGroups: [RBAC], resources: ['roles'], verbs: ['bind'], resourceNames: [AGENT] },
       ours(['hosts'], ['get', 'patch']),
@@ -150,6 +152,11 @@ function agentRoles(): readonly object[] {
       'wcp360-agent-tenant',
       'What the agent of a tenant’s host may do in the tenant’s namespace; bound there by placement.',
       [ours(['domains'], ['patch']), ours(['domains', 'planrequests'].map(statusOf), ['patch']), events()],
+    ),
+    clusterRole(
+      AGENT_ARRIVAL,
+      'What the agent of the host that a tenant is moving to may do in the tenant’s namespace: copy its files.',
+      [stream('domains/proxy', ['get', 'create'])],
     ),
     {
       ...role(AGENT, SYSTEM_NAMESPACE),

@@ -90,11 +90,19 @@ export interface Client {
   delete(type: ResourceType, key: ObjectKey, options?: DeleteOptions): Promise<KubeObject | undefined>;
   /** Any path, for discovery, OpenAPI and health; the body as text. */
   raw(method: string, path: string, options?: RawOptions): Promise<RawAnswer>;
-  /** The body of a GET of any path as it comes; HostError when it breaks off, or is silent for `silenceMs`: a while unless given, 0 for any. */
-  stream(path: string, signal?: AbortSignal, silenceMs?: number): AsyncIterable<Buffer>;
+  /** The body of an answer as it comes, for any path; HostError when it breaks off or is silent for too long. */
+  stream(path: string, options?: StreamOptions): AsyncIterable<Buffer>;
   /** Where a request goes, as whom and over what, as of now: for those that leave HTTP. To be given to `node:https`. */
   requestOptions(path: string): Promise<RequestOptions>;
   close(): Promise<void>;
+}
+
+export interface StreamOptions {
+  /** Sent by POST; without one the path is asked for by GET. */
+  readonly body?: Buffer;
+  /** A while unless given, 0 for any. */
+  readonly silenceMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 export interface RawOptions {

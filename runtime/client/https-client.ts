@@ -63,8 +63,8 @@ export function createClient(options: ClientOptions): Client {
     },
     delete: async (type, key, remove = {}) => await deleteObject(wire, type, { key, ...remove }),
     raw: async (method, path, raw = {}) => await rawCall(wire, { method, path, ...raw }),
-    stream: (path, signal, silenceMs = wire.timeoutMs) =>
-      streamBody(wire, { method: 'GET', path, signal, timeoutMs: silenceMs }),
+    stream: (path, { body, signal, silenceMs = wire.timeoutMs } = {}) =>
+      streamBody(wire, { method: body === undefined ? 'GET' : 'POST', path, body, signal, timeoutMs: silenceMs }),
     requestOptions: async (path) => await wire.transport.requestOptions({ method: 'GET', path, timeoutMs: 0 }),
     close: () => {
       wire.transport.close();

@@ -9,6 +9,11 @@ export interface TenantSeat {
   readonly workingDirectory: string;
   /** Whether it may only look at the tree; `/tmp` stays its own. */
   readonly isReadOnly: boolean;
+  /**
+   * Instead of the tenant's own group. For programs of ours that copy files, as members of the web front's group: files keep it then, with setgid, and what
+   * has it is read whatever its mode.
+   */
+  readonly copyingGid?: number;
   /** The slice it counts in, e.g. `wcp360-20000`; without a meaning where there are none. */
   readonly slice: string;
 }

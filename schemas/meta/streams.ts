@@ -10,10 +10,12 @@ export const STREAMS = {
   tunnelProtocol: 'wcp360-tunnel',
 } as const;
 
-/** One thing that a stream is of: `log` or `exec` of a Domain, `attach` of a Host. */
+/** One thing that a stream is of: `log`, `exec` or an operation of `proxy` of a Domain, `attach` of a Host. */
 export interface StreamTarget {
   readonly resource: 'domains' | 'hosts';
-  readonly subresource: 'log' | 'exec' | 'attach';
+  readonly subresource: 'log' | 'exec' | 'proxy' | 'attach';
+  /** Of `proxy` alone: which files there are, or an archive of some. */
+  readonly operation?: 'files' | 'archive';
   /** Empty for a Host. */
   readonly namespace: string;
   readonly name: string;
@@ -22,15 +24,16 @@ export interface StreamTarget {
 const prefix = `/apis/${STREAMS.group}/${STREAMS.version}`;
 const name = '[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?';
 const domainPath = new RegExp(
-  `^/namespaces/(?<namespace>${name})/domains/(?<name>${name})/(?<subresource>log|exec)$`,
+  `^/namespaces/(?<namespace>${name})/domains/(?<name>${name})/(?:(?<subresource>log|exec)|(?<subresource>proxy)/(?<operation>files|archive))$`,
   'u',
 );
 const hostPath = new RegExp(`^/hosts/(?<name>${name})/(?<subresource>attach)$`, 'u');
 
 /** The path of a stream's URL. */
-export function streamPath({ resource, subresource, namespace, name: object }: StreamTarget): string {
+export function streamPath({ resource, subresource, operation, namespace, name: object }: StreamTarget): string {
   const place = namespace === '' ? prefix : `${prefix}/namespaces/${namespace}`;
-  return `${place}/${resource}/${object}/${subresource}`;
+  const path = `${place}/${resource}/${object}/${subresource}`;
+  return operation === undefined ? path : `${path}/${operation}`;
 }
 
 /** Reads a path back; undefined for any that is not spelt as `streamPath` does. */
@@ -39,10 +42,11 @@ export function parseStreamPath(path: string): StreamTarget | undefined {
   const rest = path.slice(prefix.length);
   const found = domainPath.exec(rest)?.groups ?? hostPath.exec(rest)?.groups;
   if (found === undefined) return undefined;
-  const { namespace = '', name: object = '', subresource } = found;
+  const { namespace = '', name: object = '', subresource, operation } = found;
   return {
     resource: namespace === '' ? 'hosts' : 'domains',
     subresource: subresource as StreamTarget['subresource'],
+    ...(operation !== undefined && { operation: operation as 'files' | 'archive' }),
     namespace,
     name: object,
   };

@@ -16,7 +16,7 @@ export async function showLogs(session: Session, name: string, options: LogsOpti
   const { io } = session;
   const path = streamPath({ resource: 'domains', subresource: 'log', namespace: await session.namespace(), name });
   // A site may have no visitor for as long as it likes.
-  const lines = (await session.client()).stream(`${path}?${queryOf(options)}`, io.signal, 0);
+  const lines = (await session.client()).stream(`${path}?${queryOf(options)}`, { signal: io.signal, silenceMs: 0 });
   try {
     await pipeline(lines, io.stdio.stdout, { end: false, signal: io.signal });
   } catch (err) {

@@ -16,7 +16,7 @@ export async function saveSnapshot(session: Session, file: string): Promise<void
   const client = await session.client();
   const beside = await writeBeside(path);
   try {
-    const summary = await readSnapshot(beside.written(client.stream('/snapshot', io.signal)));
+    const summary = await readSnapshot(beside.written(client.stream('/snapshot', { signal: io.signal })));
     await beside.place();
     io.out(`${file}: ${summaryLine(summary)}\n`);
     io.out(`${keysSentence(summary)}\n`);

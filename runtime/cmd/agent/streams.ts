@@ -2,6 +2,7 @@ import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { AgentConfig } from '#runtime/config/programs.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
+import type { Host } from '#runtime/host/host.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { keepAttached } from '#runtime/streams/agent/attach.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
@@ -17,6 +18,7 @@ import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 export interface AgentStreamsOptions {
   readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'serviceManager'>;
   readonly client: Client;
+  readonly host: Pick<Host, 'capabilities'>;
   readonly cache: Cache;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -27,17 +29,19 @@ const idleMs = 4 * 3_600_000;
 
 /** Keeps the ways open by which logs and shells of this host's Domains are reached, until the signal aborts. */
 export async function runStreams(options: AgentStreamsOptions, signal: AbortSignal): Promise<void> {
-  const { config, client, cache, log, metrics } = options;
+  const { config, client, host, cache, log, metrics } = options;
+  const { front } = await host.capabilities(signal);
   const replicas = createReplicaWords();
   const streams = createStreamServer({
     seatOf: (namespace, name) => seatOf({ config, cache }, namespace, name),
     processes: openTenantProcesses(config.serviceManager === 'systemd' ? 'systemd' : 'supervisor'),
+    frontGid: front.gid,
     replicas,
     tenantStreams,
     idleMs,
     log,
   });
-  metrics.gauge({ name: 'wcp360_streams_open', help: 'Logs and shells that are open.', read: streams.open });
+  metrics.gauge({ name: 'wcp360_streams_open', help: 'Logs, shells and copies that are open.', read: streams.open });
   const { hostName } = config;
   await keepAttached({ client, hostName, serve: streams.serve, replicas, clock: systemClock, log }, signal);
 }

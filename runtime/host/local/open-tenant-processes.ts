@@ -22,19 +22,26 @@ export function openTenantProcesses(services: 'supervisor' | 'systemd'): TenantP
 }
 
 /** What puts the sandbox where it belongs: a scope drops the rights by itself, elsewhere they are dropped between fork and exec. */
-function placeWords(services: 'supervisor' | 'systemd', { uid, slice }: TenantSeat): readonly string[] {
+function placeWords(
+  services: 'supervisor' | 'systemd',
+  { uid, copyingGid = uid, slice }: TenantSeat,
+): readonly string[] {
   const bounded = ['/usr/bin/setpriv', '--no-new-privs', '--'];
   if (services === 'supervisor') return bounded;
-  const scope = ['--scope', '--quiet', '--collect', `--slice=${slice}.slice`, `--uid=${uid}`, `--gid=${uid}`];
+  const scope = ['--scope', '--quiet', '--collect', `--slice=${slice}.slice`, `--uid=${uid}`, `--gid=${copyingGid}`];
   return ['/usr/bin/systemd-run', ...scope, '--', ...bounded];
 }
 
-function sandboxWords({ tree, isReadOnly, workingDirectory }: TenantSeat): readonly string[] {
+function sandboxWords({ tree, isReadOnly, workingDirectory, copyingGid }: TenantSeat): readonly string[] {
   return tenantSandbox({
     tree,
     isReadOnly,
     accounts: ['--ro-bind-data', `${passwdFd}`, '/etc/passwd', '--ro-bind-data', `${groupFd}`, '/etc/group'],
-    more: ['--die-with-parent', '--chdir', workingDirectory],
+    more: [
+      ...['--die-with-parent', '--chdir', workingDirectory],
+      // In a user name space of one user and one group it is good for their files alone.
+      ...(copyingGid === undefined ? [] : ['--cap-add', 'CAP_DAC_READ_SEARCH']),
+    ],
   });
 }
 
@@ -46,7 +53,7 @@ function launch(words: readonly string[], seat: TenantSeat, services: 'superviso
     cwd: '/',
     env: environmentOf(seat),
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
-    ...(services === 'supervisor' && { uid: seat.uid, gid: seat.uid }),
+    ...(services === 'supervisor' && { uid: seat.uid, gid: seat.copyingGid ?? seat.uid }),
   });
   process.umask(umask);
   child.on('error', () => undefined);

@@ -1,12 +1,15 @@
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { ApiError } from '#runtime/base/errors.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import type { TenantProcess, TerminalSize } from '#runtime/host/tenant-processes.ts';
+import type { UpgradeSocket } from '#runtime/relay/relay.ts';
 import { channelProtocol, channels, feed, maxMessageBytes, messageOf, sendOn } from '#runtime/streams/channels.ts';
 import { exitStatus } from '#runtime/streams/exit-status.ts';
 import { idleGuard } from './idle.ts';
 import type { DomainRequest, StreamCall } from './stream-call.ts';
+import type { Writer } from './writers.ts';
 
 const sockets = new WebSocketServer({
   noServer: true,
@@ -25,10 +28,30 @@ export async function serveExec(call: StreamCall, { request, response, upgrade }
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim());
   if (upgrade === undefined || !offered.includes(channelProtocol))
     throw new ApiError(400, 'BadRequest', `a shell is asked for by a WebSocket with the protocol ${channelProtocol}`);
-  response.detachSocket(request.socket);
-  const { promise, resolve } = Promise.withResolvers<WebSocket>();
-  sockets.handleUpgrade(request, upgrade.socket, upgrade.head, resolve);
-  const socket = await promise;
+  const writer = call.writers.enter(call.seat);
+  try {
+    response.detachSocket(request.socket);
+    await runTold(await webSocketOn(request, upgrade), { ...call, writer }, command);
+  } finally {
+    writer.leave();
+  }
+}
+
+/** What is wrong with the handshake the client is told already when it rejects. */
+async function webSocketOn(request: IncomingMessage, { socket, head }: UpgradeSocket): Promise<WebSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<WebSocket>();
+  socket.once('close', () => reject(new ApiError(400, 'BadRequest', 'no WebSocket came about')));
+  sockets.handleUpgrade(request, socket, head, resolve);
+  return await promise;
+}
+
+/** One way to run a program, and what may end it. */
+interface ExecCall extends StreamCall {
+  readonly writer: Writer;
+}
+
+/** Runs it and says how it ended. */
+async function runTold(socket: WebSocket, call: ExecCall, command: readonly string[]): Promise<void> {
   try {
     await runOn(socket, call, command);
   } catch (err) {
@@ -38,7 +61,7 @@ export async function serveExec(call: StreamCall, { request, response, upgrade }
       apiVersion: 'v1',
       metadata: {},
       status: 'Failure',
-      reason: 'InternalError',
+      reason: err instanceof ApiError ? err.reason : 'InternalError',
       message,
     };
     await sendOn(socket, channels.error, Buffer.from(JSON.stringify(status)));
@@ -49,12 +72,16 @@ export async function serveExec(call: StreamCall, { request, response, upgrade }
 
 async function runOn(
   socket: WebSocket,
-  { query, processes, seat, idleMs }: StreamCall,
+  { query, processes, seat, idleMs, writer }: ExecCall,
   command: readonly string[],
 ): Promise<void> {
   const isTerminal = query.get('tty') === 'true';
+  writer.signal.throwIfAborted();
   const process = processes.start(seat, command, isTerminal ? startSize : undefined);
   const guard = idleGuard(idleMs, () => process.kill());
+  writer.signal.addEventListener('abort', () => process.kill());
+  // Whoever does not read to the end runs nothing any longer.
+  void process.ended.then(writer.leave);
   // Also when the other end hung up without a word.
   socket.on('close', () => process.kill());
   socket.on('error', () => socket.terminate());
@@ -69,6 +96,7 @@ async function runOn(
       pump(process.stderr, (bytes) => (guard.touch(), sendOn(socket, channels.stderr, bytes))),
     ]);
     const exitCode = await process.ended;
+    writer.signal.throwIfAborted();
     await sendOn(socket, channels.error, Buffer.from(JSON.stringify(exitStatus(exitCode))));
   } finally {
     guard.end();

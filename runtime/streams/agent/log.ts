@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { ApiError } from '#runtime/base/errors.ts';
 import type { DomainRequest, StreamCall } from './stream-call.ts';
-import { idleGuard } from './idle.ts';
+import { idleGuard, noting } from './idle.ts';
 import { lineTimeMs } from './line-time.ts';
 
 const types = ['access', 'error'] as const;
@@ -33,7 +33,7 @@ export async function serveLog(call: StreamCall, { response }: DomainRequest): P
   response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
   response.flushHeaders();
   try {
-    await pipeline(process.stdout, noting(guard.touch), selecting(question.sinceMs), response);
+    await pipeline(process.stdout, noting(guard), selecting(question.sinceMs), response);
   } catch {
     // The client has left, or the process was ended: nobody is there to be told.
     response.destroy();
@@ -74,16 +74,6 @@ function tailCommand({ paths, follow, tail }: LogQuestion): readonly string[] {
     '--',
     ...paths,
   ];
-}
-
-/** Passes everything on, and says so. */
-function noting(moved: () => void) {
-  return async function* pass(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const bytes of source) {
-      moved();
-      yield bytes;
-    }
-  };
 }
 
 /** Lines that were written then or later; one without a time belongs to the one before it. */

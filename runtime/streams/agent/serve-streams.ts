@@ -7,38 +7,58 @@ import { responseOn } from '#runtime/relay/relay.ts';
 import { answerStatus } from '#runtime/streams/answers.ts';
 import { parseStreamPath, type StreamTarget } from '#schemas/meta/streams.ts';
 import { createShares, type Shares } from './shares.ts';
+import { serveArchive, serveFiles } from './copy.ts';
 import { serveExec } from './exec.ts';
 import { serveLog } from './log.ts';
 import type { ReplicaWord } from './replicas.ts';
-import type { DomainRequest, StreamSeat, StreamServerOptions } from './stream-call.ts';
+import type { DomainRequest, StreamCall, StreamSeat, StreamServerOptions } from './stream-call.ts';
+import { createWriters, type Writers } from './writers.ts';
 
 /** The agent's side of streams: answers requests on connections that come by tunnels. */
 export interface StreamServer {
   serve(connection: Duplex, session: ServerHttp2Session): void;
   /** Streams that are open. */
   readonly open: () => number;
+  /** Programs of a tenant that may change its files. */
+  writers(tenant: string): number;
+  /** Ends these programs; whoever runs them is told that the tenant is being moved. */
+  endWriters(tenant: string): void;
 }
 
+/** What is open at this moment. */
+interface OpenStreams {
+  readonly shares: Shares;
+  /** Copies for another host take nothing from what the tenant's people may open. */
+  readonly copies: Shares;
+  readonly writers: Writers;
+}
+
+/** Of one tenant: several of its Domains are copied at once. */
+const tenantCopies = 4;
 const sessionOf = new WeakMap<object, ServerHttp2Session>();
 
 export function createStreamServer(options: StreamServerOptions): StreamServer {
-  const shares = createShares(options.tenantStreams);
+  const open: OpenStreams = {
+    shares: createShares(options.tenantStreams),
+    copies: createShares(tenantCopies),
+    writers: createWriters(),
+  };
   const server: Server = createServer();
   server.requestTimeout = 0;
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void guarded(options, response, async () => {
       if (request.url === '/replicas') await hearReplica(options, request, response);
-      else await serveDomain(options, { request, response, shares });
+      else await serveDomain(options, { request, response, open });
     });
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const response = responseOn(request, socket);
-    void guarded(options, response, () =>
-      serveDomain(options, { request, response, shares, upgrade: { socket, head } }),
-    );
+    void guarded(options, response, () => serveDomain(options, { request, response, open, upgrade: { socket, head } }));
   });
   return {
-    open: shares.total,
+    open: () => open.shares.total() + open.copies.total(),
+    writers: open.writers.count,
+    endWriters: open.writers.end,
     serve: (connection, session) => {
       sessionOf.set(connection, session);
       server.emit('connection', connection);
@@ -73,20 +93,29 @@ async function hearReplica(
 
 async function serveDomain(
   options: StreamServerOptions,
-  { shares, ...passage }: DomainRequest & { readonly shares: Shares },
+  { open, ...passage }: DomainRequest & { readonly open: OpenStreams },
 ): Promise<void> {
   const [path = '', query = ''] = (passage.request.url ?? '').split('?', 2);
   const target = parseStreamPath(path);
   if (target === undefined || target.resource !== 'domains')
     throw new ApiError(404, 'NotFound', 'the agent knows no such stream');
   const seat = seatFor(options, target);
-  const leave = shares.enter(seat.tenant);
+  const leave = (target.subresource === 'proxy' ? open.copies : open.shares).enter(seat.tenant);
   try {
-    const call = { ...options, seat, query: new URLSearchParams(query) };
-    await (target.subresource === 'log' ? serveLog(call, passage) : serveExec(call, passage));
+    const call = { ...options, seat, writers: open.writers, query: new URLSearchParams(query) };
+    await serverOf(target)(call, passage);
   } finally {
     leave();
   }
+}
+
+function serverOf({
+  subresource,
+  operation,
+}: StreamTarget): (call: StreamCall, passage: DomainRequest) => Promise<void> {
+  if (subresource === 'log') return serveLog;
+  if (subresource === 'exec') return serveExec;
+  return operation === 'files' ? serveFiles : serveArchive;
 }
 
 function seatFor({ seatOf }: StreamServerOptions, { namespace, name, subresource }: StreamTarget): StreamSeat {

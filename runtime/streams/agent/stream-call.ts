@@ -3,6 +3,7 @@ import type { TenantProcesses, TenantSeat } from '#runtime/host/tenant-processes
 import type { UpgradeSocket } from '#runtime/relay/relay.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import type { ReplicaWords } from './replicas.ts';
+import type { Writers } from './writers.ts';
 
 /** A Domain of this host, as streams need it. */
 export interface StreamSeat extends TenantSeat {
@@ -16,6 +17,8 @@ export interface StreamServerOptions {
   /** Looks a Domain up in what is bound to this host, whatever the gateway thinks; undefined when it is not. */
   readonly seatOf: (namespace: string, name: string) => StreamSeat | undefined;
   readonly processes: TenantProcesses;
+  /** The web front's group, which a tenant's files have. */
+  readonly frontGid: number;
   readonly replicas: ReplicaWords;
   /** Streams of one tenant at once. */
   readonly tenantStreams: number;
@@ -34,5 +37,6 @@ export interface DomainRequest {
 /** What serves one stream of a Domain. */
 export interface StreamCall extends StreamServerOptions {
   readonly seat: StreamSeat;
+  readonly writers: Writers;
   readonly query: URLSearchParams;
 }

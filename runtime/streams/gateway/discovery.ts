@@ -11,6 +11,7 @@ const resourceList = {
   resources: [
     { name: 'domains/exec', singularName: '', namespaced: true, kind: 'Domain', verbs: ['create', 'get'] },
     { name: 'domains/log', singularName: '', namespaced: true, kind: 'Domain', verbs: ['get'] },
+    { name: 'domains/proxy', singularName: '', namespaced: true, kind: 'Domain', verbs: ['create', 'get'] },
     { name: 'hosts/attach', singularName: '', namespaced: false, kind: 'Host', verbs: ['create'] },
   ],
 };

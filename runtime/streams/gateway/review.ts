@@ -13,7 +13,14 @@ const reviews: ResourceType = {
 };
 
 /** What each stream takes. A shell is more than reading, though WebSockets begin with GET. */
-const verbs: Readonly<Record<StreamTarget['subresource'], string>> = { log: 'get', exec: 'create', attach: 'create' };
+const verbs: Readonly<Record<NonNullable<StreamTarget['operation']> | StreamTarget['subresource'], string>> = {
+  log: 'get',
+  exec: 'create',
+  attach: 'create',
+  proxy: 'create',
+  files: 'get',
+  archive: 'create',
+};
 
 /** Asks the API server whether somebody may; ApiError 403 when not. */
 export async function requireRight(
@@ -21,8 +28,8 @@ export async function requireRight(
   user: RemoteUser,
   asked: { readonly target: StreamTarget; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { resource, subresource, namespace, name } = asked.target;
-  const verb = verbs[subresource];
+  const { resource, subresource, operation, namespace, name } = asked.target;
+  const verb = verbs[operation ?? subresource];
   const resourceAttributes = {
     group: STREAMS.group,
     version: STREAMS.version,
