@@ -6,7 +6,9 @@ import { startInstance, until } from '#test/lab/instance.ts';
 import { run } from '#test/lab/run.ts';
 import { memoryDirectory } from '#test/lab/memory-directory.ts';
 import { aDomain, declareSite, declareStaticSite, declareTenant } from '#test/lab/tenants.ts';
+import type { Client } from '#runtime/client/client.ts';
 import { isAlive, startTimeOf } from '#runtime/host/local/supervisor/process-table.ts';
+import { streamPath } from '#schemas/meta/streams.ts';
 
 t.setTimeout(400_000);
 
@@ -233,6 +235,33 @@ await t.test('a tenant has its share of streams and no more', async (each) => {
   await until(async () => (await wcpctl(['exec', 'shop', '--', 'true'])).exitCode === 0, 'a place to be free');
 });
 
+await t.test('another host copies files through the API server, as long as it takes and nobody else', async (each) => {
+  const path = (operation: 'files' | 'archive'): string =>
+    streamPath({ resource: 'domains', subresource: 'proxy', operation, namespace: 'beta', name: 'blog' });
+  const read = async (from: Client, operation: 'files' | 'archive', body?: Buffer): Promise<Buffer> =>
+    Buffer.concat(await Array.fromAsync(from.stream(path(operation), { ...(body !== undefined && { body }) })));
+  const many = Array.from({ length: 20_000 }, (_, at) => `public/name-of-a-file-that-is-not-there-${at}\0`).join('');
+  const archive = await read(client, 'archive', Buffer.from(`${many}public/index.html\0`));
+  each.match(archive.toString(), 'secret of beta');
+  each.match((await read(client, 'files')).toString(), /\0public\/index\.html\0/u);
+  await instance.place('beta', 'domains/blog/public/large', 'x'.repeat(40_000_000));
+  const slow = client.stream(path('archive'), { body: Buffer.from('public/large\0'), silenceMs: 0 });
+  let bytes = 0;
+  for await (const chunk of slow) {
+    // Longer than a kube-apiserver lets any request live that is none of these.
+    if (bytes === 0) await new Promise((resolve) => setTimeout(resolve, 65_000));
+    bytes += chunk.length;
+  }
+  each.ok(bytes > 40_000_000, 'all of it came');
+  const people = await instance.client(await kubeconfigOf('beta'));
+  each.teardown(() => people.close());
+  for (const operation of ['files', 'archive'] as const)
+    await each.rejects(
+      read(people, operation, operation === 'files' ? undefined : Buffer.from('public\0')),
+      /forbidden/iu,
+    );
+});
+
 await t.test('a suspended site can be looked at, and runs nothing', async (each) => {
   each.match(await instance.wcpctl(['tenant', 'suspend', 'beta', '--reason', 'Abuse']), { exitCode: 0 });
   await until(
@@ -241,6 +270,11 @@ await t.test('a suspended site can be looked at, and runs nothing', async (each)
     30_000,
   );
   each.equal((await instance.wcpctl(['logs', '-n', 'beta', 'blog'])).exitCode, 0);
+  const files = streamPath({
+    ...{ resource: 'domains', subresource: 'proxy', operation: 'files' },
+    ...{ namespace: 'beta', name: 'blog' },
+  });
+  each.match((await client.raw('GET', files)).body, 'public/index.html', 'and its files can be copied');
 });
 
 await t.test('agent and gateway may be started anew at any time', async (each) => {

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   chownSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -17,15 +18,18 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
 import { HostError } from '#runtime/base/errors.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
 import { differenceOf, isNothing, type Difference } from '#runtime/mirror/difference.ts';
 import { entriesOf, type Entry } from '#runtime/mirror/listing.ts';
 import { mirror, type MirrorOptions } from '#runtime/mirror/mirror.ts';
+import { channelProtocol, channels, messageOf } from '#runtime/streams/channels.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
-import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
+import { createStreamServer, type StreamServer } from '#runtime/streams/agent/serve-streams.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
+import { until } from '#test/lab/instance.ts';
 import { memoryDirectory } from '#test/lab/memory-directory.ts';
 import { run } from '#test/lab/run.ts';
 
@@ -39,7 +43,7 @@ chmodSync(base, 0o711);
 t.teardown(() => rmSync(base, { recursive: true, force: true }));
 
 /** A tenant's tree with one Domain, as a host has it. */
-function makeTree(name: string, frontGid: number): { readonly tree: string; readonly directory: string } {
+function makeTree(name: string, frontGid: number): Place {
   const tree = join(base, name, 'tenants/acme');
   const directory = join(tree, 'domains/shop');
   mkdirSync(directory, { recursive: true });
@@ -62,7 +66,8 @@ let trees = 0;
 async function openHosts(t: Test, answer?: (request: IncomingMessage, response: ServerResponse) => void) {
   const there = makeTree(`there-${(trees += 1)}`, frontGidThere);
   const here = makeTree(`here-${trees}`, frontGidHere);
-  const server = answer === undefined ? agentOf(there) : (createHttpServer(answer) as Server);
+  const server =
+    answer === undefined ? serverOf(streamsOf(there, { refusal: 'suspended' })) : (createHttpServer(answer) as Server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = createClient({ server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
@@ -91,22 +96,33 @@ async function openHosts(t: Test, answer?: (request: IncomingMessage, response: 
   };
 }
 
-/** The agent's streams without a tunnel. */
-function agentOf({ tree, directory }: { readonly tree: string; readonly directory: string }): Server {
-  const seat = { tenant: 'acme', uid, isReadOnly: false, slice: '', tree, workingDirectory: directory };
-  const streams = createStreamServer({
-    seatOf: (namespace, name) =>
-      namespace === 'acme' && name === 'shop'
-        ? { ...seat, logs: { access: '', error: '' }, refusal: 'suspended' }
-        : undefined,
+interface Place {
+  readonly tree: string;
+  readonly directory: string;
+}
+
+/** An agent's streams, by connections without a tunnel. */
+function serverOf(streams: StreamServer): Server {
+  return createServer((socket) => streams.serve(socket, {} as ServerHttp2Session));
+}
+
+function streamsOf(
+  { tree, directory }: Place,
+  overrides: { isReadOnly?: boolean; refusal?: string } = {},
+): StreamServer {
+  return createStreamServer({
+    seatOf: (namespace, name) => {
+      if (namespace !== 'acme' || name !== 'shop') return undefined;
+      const seat = { tenant: 'acme', uid, isReadOnly: false, slice: '', tree, workingDirectory: directory };
+      return { ...seat, logs: { access: '', error: '' }, ...overrides };
+    },
     processes,
     frontGid: frontGidThere,
     replicas: createReplicaWords(),
-    tenantStreams: 1,
+    tenantStreams: 4,
     idleMs: 60_000,
     log: silentLogger,
   });
-  return createServer((socket) => streams.serve(socket, {} as ServerHttp2Session));
 }
 
 /** What the tenant does on the host where it is served. */
@@ -384,31 +400,92 @@ await t.test('nothing is listed or packed but what is below the Domain’s direc
 
 await t.test('a host that lies writes nothing outside of the tenant’s own directory', { skip }, async (each) => {
   const outside = mkdtempSync(join(base, 'outside-'));
-  chmodSync(outside, 0o777);
   const evil = mkdtempSync(join(base, 'evil-'));
-  // GNU tar of this side makes what no archive of ours holds.
-  const pack = async (args: readonly string[]): Promise<Buffer> => {
-    const packed = await run(['/usr/bin/tar', '-cPf', join(evil, 'a.tar'), ...args], { cwd: evil });
-    each.equal(packed.exitCode, 0, packed.stderr);
-    return readFileSync(join(evil, 'a.tar'));
+  const target = join(outside, 'target');
+  const reset = (): void => {
+    rmSync(outside, { recursive: true });
+    mkdirSync(outside);
+    chmodSync(outside, 0o777);
+    writeFileSync(target, 'host');
+    chmodSync(target, 0o666);
   };
-  writeFileSync(join(evil, 'file'), 'evil');
+  const seen = (): readonly unknown[] => [readdirSync(outside), lstatSync(target).nlink, readFileSync(target, 'utf8')];
   mkdirSync(join(evil, 'dir'));
+  for (const name of ['one', 'dir/target']) writeFileSync(join(evil, name), 'evil');
+  linkSync(join(evil, 'one'), join(evil, 'two'));
   symlinkSync(outside, join(evil, 'link'));
-  writeFileSync(join(evil, 'dir/file'), 'evil');
-  const archives = {
-    'a name with ..': await pack(['--transform=s,file,../../../../../../../../../..' + outside + '/dots,', 'file']),
-    'an absolute name': await pack([`--transform=s,file,${outside}/absolute,`, 'file']),
-    'a link, and a file through it': await pack(['--transform=s,^dir,link,', 'link', 'dir/file']),
-    'a hard link to a file of the host': await pack(['--transform=s,^file,/etc/passwd,RSh', 'file']),
+  const tricks: Readonly<Record<string, readonly string[]>> = {
+    'a name with ..': [`--transform=s,^one,${'../'.repeat(12)}${outside.slice(1)}/dots,`, 'one'],
+    'an absolute name': [`--transform=s,^one,${outside}/absolute,`, 'one'],
+    'a link, and a file through it': ['--transform=s,^dir,link,', 'link', 'dir/target'],
+    'a hard link to a file of the host': [`--transform=s,^one$,${target},RS`, 'one', 'two'],
   };
-  for (const [name, archive] of Object.entries(archives)) {
+  for (const [name, args] of Object.entries(tricks)) {
+    await run(['/usr/bin/tar', '-cPf', '../evil.tar', ...args], { cwd: evil });
+    const archive = readFileSync(join(base, 'evil.tar'));
+    reset();
+    const before = seen();
+    const gullible = mkdtempSync(join(base, 'gullible-'));
+    await run(['/usr/bin/tar', '-xPf', '../evil.tar', '--keep-directory-symlink'], { cwd: gullible });
+    each.notSame(seen(), before, `${name}: works where nothing is in its way`);
+    reset();
     const { here, mirror } = await openHosts(each, (request, response) => {
       if (request.method === 'POST') request.resume().on('end', () => response.end(archive));
       else response.end(Buffer.from('frf640 4 1.0000000000\0file\0\0'));
     });
     await each.rejects(mirror(), HostError, name);
-    each.same(readdirSync(outside), [], name);
-    each.ok(lstatSync(join(here.tree, 'domains')).uid === 0);
+    each.same(seen(), before, name);
+    each.same(readdirSync(join(here.tree, 'domains')), ['shop'], name);
   }
 });
+
+await t.test(
+  'programs that may change files are counted, and ended with a word of why; others go on',
+  { skip },
+  async (each) => {
+    const place = makeTree(`there-${(trees += 1)}`, frontGidThere);
+    const overrides = { isReadOnly: false };
+    const streams = streamsOf(place, overrides);
+    const server = serverOf(streams).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    each.teardown(() => server.close());
+    const begin = async (script: string) => {
+      const query = new URLSearchParams(['sh', '-c', script].map((word): [string, string] => ['command', word]));
+      const at = `127.0.0.1:${(server.address() as AddressInfo).port}/apis/stream.hosting.wcp360.io/v1alpha1`;
+      const socket = new WebSocket(`ws://${at}/namespaces/acme/domains/shop/exec?${query.toString()}`, [
+        channelProtocol,
+      ]);
+      const heard = new Map<number, string>();
+      socket.on('message', (data) => {
+        const message = messageOf(data);
+        if (message !== undefined)
+          heard.set(message.channel, (heard.get(message.channel) ?? '') + message.bytes.toString());
+      });
+      const closed = once(socket, 'close');
+      await until(() => heard.get(channels.stdout)?.includes('begun'), 'the program to begin');
+      return { socket, heard, closed };
+    };
+    const writers = [await begin('echo begun; sleep 600'), await begin('echo begun; while echo more; do :; done')];
+    writers[1]?.socket.pause();
+    overrides.isReadOnly = true;
+    const reader = await begin('echo begun; touch public/new || echo refused; sleep 600');
+    each.equal(streams.writers('acme'), 2);
+    each.equal(streams.writers('beta'), 0);
+    streams.endWriters('beta');
+    each.equal(streams.writers('acme'), 2, 'those of others are not concerned');
+    streams.endWriters('acme');
+    await until(() => streams.writers('acme') === 0, 'all to be gone, whether or not their people read on');
+    writers[1]?.socket.resume();
+    for (const { heard, closed } of writers) {
+      await closed;
+      each.match(JSON.parse(heard.get(channels.error) ?? '{}'), {
+        reason: 'Conflict',
+        message: /being moved to another host/u,
+      });
+    }
+    each.match(reader.heard.get(channels.stdout), 'refused');
+    each.equal(reader.socket.readyState, WebSocket.OPEN);
+    reader.socket.terminate();
+    await until(() => streams.open() === 0, 'the last one to be gone');
+  },
+);
