@@ -33,6 +33,8 @@ interface Ended {
 const maxWordsCharacters = 4_096;
 /** More entries than agents have memory for. */
 const maxEntries = 2_000_000;
+/** GNU tar does not ask why less was written than it wanted. */
+const noSpace = /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/u;
 const chunkBytes = 65_536;
 
 /** What there is, by path. */
@@ -134,8 +136,7 @@ async function drained(stdin: Writable): Promise<void> {
 }
 
 function requireSuccess(what: string, { exitCode, words, broken }: Ended): void {
-  if (/No space left on device|Disk quota exceeded/u.test(words))
-    throw new HostError(`${what}: there is no space left`, { exitCode });
+  if (noSpace.test(words)) throw new HostError(`${what}: there is no space left`, { exitCode });
   if (broken !== undefined) throw broken;
   if (exitCode !== 0)
     throw new HostError(`${what}: ${words.trim() || `the program ended with ${exitCode}`}`, { exitCode });

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   chownSync,
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -9,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { once } from 'node:events';
@@ -24,7 +26,7 @@ import { createClient } from '#runtime/client/https-client.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
 import { differenceOf, isNothing, type Difference } from '#runtime/mirror/difference.ts';
 import { entriesOf, type Entry } from '#runtime/mirror/listing.ts';
-import { mirror, type MirrorOptions } from '#runtime/mirror/mirror.ts';
+import { mirror, type MirrorOptions, type MirrorProgress } from '#runtime/mirror/mirror.ts';
 import { channelProtocol, channels, messageOf } from '#runtime/streams/channels.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
 import { createStreamServer, type StreamServer } from '#runtime/streams/agent/serve-streams.ts';
@@ -397,6 +399,81 @@ await t.test('nothing is listed or packed but what is below the Domain’s direc
     'no link is followed',
   );
 });
+
+await t.test('a copy that was ended goes on where it was, over many files', { skip }, async (each) => {
+  const { there, here, mirror } = await openHosts(each);
+  await asTenant(there, 'mkdir public/many; cd public/many; seq 12000 | split --lines=1 --suffix-length=4 - f');
+  const ending = new AbortController();
+  const onProgress = ({ files, filesInAll }: MirrorProgress): void => {
+    each.equal(filesInAll, 12_000);
+    if (files > 0) ending.abort(new Error('the agent ends'));
+  };
+  await each.rejects(mirror({ signal: ending.signal, onProgress }), /the agent ends/u);
+  const { files } = await mirror();
+  each.ok(files <= 2_000, `${files} files were left to be copied`);
+  each.same(await portrait(here, frontGidHere), await portrait(there, frontGidThere));
+});
+
+await t.test(
+  'what came of an archive that broke off is not taken for whole, though it looks like it',
+  { skip },
+  async (each) => {
+    const evil = mkdtempSync(join(base, 'broken-'));
+    writeFileSync(join(evil, 'file'), 'zeros');
+    utimesSync(join(evil, 'file'), 5, 5);
+    await run(['/usr/bin/tar', '-cf', '../broken.tar', 'file'], { cwd: evil });
+    let isWhole = false;
+    const { here, mirror } = await openHosts(each, (request, response) => {
+      if (request.method === 'GET') response.end(Buffer.from('frf644 5 5.0000000000\0file\0\0'));
+      else {
+        request.resume().on('end', () => {
+          response.write(readFileSync(join(base, 'broken.tar')));
+          if (isWhole) response.end();
+          else
+            void until(() => existsSync(join(here.directory, 'file')), 'it to arrive').then(() => response.destroy());
+        });
+      }
+    });
+    await each.rejects(mirror(), HostError);
+    each.equal(readFileSync(join(here.directory, 'file'), 'utf8'), 'zeros');
+    isWhole = true;
+    each.match(await mirror(), { files: 1 }, 'it is copied once more');
+  },
+);
+
+await t.test('a host that is full says so, and goes on once there is space', { skip }, async (each) => {
+  const { there, here, mirror } = await openHosts(each);
+  const mount = await run([
+    '/usr/bin/mount',
+    '-t',
+    'tmpfs',
+    '-o',
+    'size=2m,mode=2750,uid=20001,gid=34',
+    'full',
+    here.directory,
+  ]);
+  each.equal(mount.exitCode, 0, mount.stderr);
+  each.teardown(() => run(['/usr/bin/umount', here.directory]));
+  await asTenant(there, 'head -c 5M /dev/urandom > public/large');
+  await each.rejects(mirror(), /no space left/u);
+  await run(['/usr/bin/mount', '-o', 'remount,size=20m', here.directory]);
+  await mirror();
+  each.same(await portrait(here, frontGidHere), await portrait(there, frontGidThere));
+});
+
+await t.test(
+  'what even its owner cannot read is named, and a last copy does without nothing',
+  { skip },
+  async (each) => {
+    const { there, mirror } = await openHosts(each);
+    await asTenant(
+      there,
+      `umask 0; mkdir public/own; chgrp ${uid} public/own; chmod 0777 public/own; echo x > public/own/hidden; chmod 0 public/own/hidden`,
+    );
+    each.match(await mirror({ isLast: false }), { unreadable: ['"public/own/hidden"'] });
+    await each.rejects(mirror(), /cannot be read: "public\/own\/hidden"/u);
+  },
+);
 
 await t.test('a host that lies writes nothing outside of the tenant’s own directory', { skip }, async (each) => {
   const outside = mkdtempSync(join(base, 'outside-'));
