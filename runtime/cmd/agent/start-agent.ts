@@ -1,0 +1,120 @@
+import { createHostControllers } from '#controllers/index.ts';
+import { placedPreview } from '#controllers/domain/placed-preview.ts';
+import type { FrontAnswer, HostWorld } from '#controllers/parts.ts';
+import { createStoreGuard } from '#controllers/host/store-guard.ts';
+import { tellUids } from '#controllers/host/uid-teller.ts';
+import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
+import { hostLeaseOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
+import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
+import { systemClock } from '#runtime/base/clock.ts';
+import type { Client } from '#runtime/client/client.ts';
+import type { AgentConfig } from '#runtime/config/programs.ts';
+import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
+import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
+import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
+import { slicesDriver } from '#runtime/drivers/slices/index.ts';
+import { treeDriver } from '#runtime/drivers/tree/index.ts';
+import type { Host } from '#runtime/host/host.ts';
+import { createEventRecorder } from '#runtime/manager/event-recorder.ts';
+import { startHeartbeat, type Heartbeat } from '#runtime/manager/heartbeat.ts';
+import { kindId } from '#runtime/manager/informer-cache.ts';
+import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
+import type { RemovalGuard } from '#runtime/manager/removal-guard.ts';
+import type { Logger } from '#runtime/telemetry/logger.ts';
+import type { Metrics } from '#runtime/telemetry/metrics.ts';
+import { machineIdentity } from './machine-identity.ts';
+import { registerHost } from './register.ts';
+import { runStreams } from './streams.ts';
+
+/** What the drivers of an agent act on. */
+interface AgentWorld extends HostWorld {
+  readonly secrets: SecretReader;
+}
+
+export interface AgentOptions {
+  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'serviceManager'>;
+  /** As the host's account. */
+  readonly client: Client;
+  readonly host: Host;
+  readonly secrets: SecretReader;
+  /** Asks the front of this machine. */
+  readonly probeSite: (hostname: string, signal: AbortSignal) => Promise<FrontAnswer | undefined>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly signal: AbortSignal;
+}
+
+/** An agent at work. */
+export interface Agent extends Pick<Manager, 'synced' | 'resync'> {
+  /** Resolves after an orderly end; rejects at once when another machine has the name. The services go on. */
+  readonly ended: Promise<void>;
+}
+
+/** Acts in the name of a host on a machine whose directories and front stand; resolves once the name is this machine's alone. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { config, client, host, secrets, log, metrics, signal } = options;
+  const { hostName } = config;
+  const heartbeat = await join(options);
+  const manager = startManager<AgentWorld>({
+    client,
+    removals: await storeGuard(options),
+    controllers: createHostControllers<AgentWorld>({
+      hostName,
+      accounts: accountsDriver,
+      slices: slicesDriver,
+      tree: treeDriver,
+      phpFpm: phpFpmDriver,
+      nginx: nginxDriver,
+      disposal: createDisposalDriver,
+      probeSite: async (_world, hostname, probing) => await options.probeSite(hostname, probing),
+      now: () => Date.now(),
+    }),
+    world: (cache) => ({ client, cache, host, secrets }),
+    log,
+    metrics,
+    signal,
+    identity: `host/${hostName}`,
+    hostSelector: { host: hostName },
+    scopes: scopesOf(hostName),
+    planRequests: { kind: planRequestKind, leads: false, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
+  });
+  const known = { config, client, host, hostName, cache: manager.cache, clock: systemClock, log, metrics, signal };
+  void manager.synced.then(async () => await afterSync(known)).catch(() => undefined);
+  return {
+    synced: manager.synced,
+    resync: () => manager.resync(),
+    ended: Promise.race([manager.ended, heartbeat.ended.then(async () => await manager.ended)]),
+  };
+}
+
+/** What is told and served once it is known what is here. */
+async function afterSync(known: Parameters<typeof tellUids>[0] & Parameters<typeof runStreams>[0]): Promise<void> {
+  await Promise.all([tellUids(known), runStreams(known, known.signal)]);
+}
+
+/** Nothing is done, or said, in the name of a host before it is this machine's alone. */
+async function join({ client, config: { hostName }, host, log, signal }: AgentOptions): Promise<Heartbeat> {
+  const identity = await machineIdentity(host, signal);
+  const lease = { namespace: SYSTEM_NAMESPACE, name: hostLeaseOf(hostName), identity };
+  const heartbeat = await startHeartbeat({ client, ...lease, clock: systemClock, log, signal });
+  await registerHost({ client, host, hostName, log, signal });
+  return heartbeat;
+}
+
+/** Of other hosts nothing is of interest here. */
+function scopesOf(hostName: string): NonNullable<ManagerOptions<AgentWorld>['scopes']> {
+  return {
+    [kindId(hostKind)]: { fieldSelector: `metadata.name=${hostName}` },
+    [kindId(retainedDataKind)]: { fieldSelector: `spec.host=${hostName}` },
+  };
+}
+
+/** Looked at before the first action: what is here must not be taken down for a store that was attached by mistake. */
+async function storeGuard({ client, config: { hostName }, host, log, signal }: AgentOptions): Promise<RemovalGuard> {
+  const parts = { client, log, signal, clock: systemClock };
+  const events = createEventRecorder({ ...parts, component: 'agent', instance: `host/${hostName}` });
+  return await createStoreGuard({ ...parts, host, hostName, events });
+}
