@@ -19,20 +19,21 @@ interface Rule {
   readonly resourceNames?: readonly string[];
 }
 
-/** Tenants by the host that they are on, or go to. */
+/** Tenants by the host that they are on, go to, or have left something on. */
 export const TENANTS_BY_HOST = 'host';
 
 export const tenantsByHost = {
   kind: tenantKind,
-  index: { name: TENANTS_BY_HOST, valuesOf: (tenant: KubeObject) => hostsOf(tenant as Tenant) },
+  index: { name: TENANTS_BY_HOST, valuesOf: (tenant: KubeObject) => hostsOf((tenant as Tenant).status) },
 };
 
 const roleOf = 'wcp360-host:';
 
-/** Where a tenant is, and where it goes. */
-export function hostsOf({ status = {} }: Tenant): readonly string[] {
-  const { host, nextHost } = status;
-  return [...new Set([host, nextHost])].filter((name) => name !== undefined);
+type Placed = Pick<NonNullable<Tenant['status']>, 'host' | 'nextHost' | 'formerHost'>;
+
+/** Where something is, where it goes, and where it was. */
+export function hostsOf({ host, nextHost, formerHost }: Placed = {}): readonly string[] {
+  return [...new Set([host, nextHost, formerHost])].filter((name) => name !== undefined);
 }
 
 /** The ClusterRole of a host, and what binds it to the host's agent. */

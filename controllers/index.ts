@@ -2,14 +2,18 @@
 import type { AnyController } from '#runtime/manager/controller.ts';
 import type { ClusterParts, ClusterWorld, HostParts, HostWorld } from './parts.ts';
 import { createCertificateSigningRequestClusterController } from './certificate-signing-request/cluster.ts';
+import { createDomainArrivalController } from './domain/arrival.ts';
 import { createDomainClusterController } from './domain/cluster.ts';
+import { createDomainDepartureController } from './domain/departure.ts';
 import { createDomainHostController } from './domain/host.ts';
 import { createHostClusterController } from './host/cluster.ts';
 import { createHostnameClaimClusterController } from './hostname-claim/cluster.ts';
 import { createPackageClusterController } from './package/cluster.ts';
 import { createRetainedDataHostController } from './retained-data/host.ts';
 import { createSourceClusterController } from './source/cluster.ts';
+import { createTenantArrivalController } from './tenant/arrival.ts';
 import { createTenantClusterController } from './tenant/cluster.ts';
+import { createTenantDepartureController } from './tenant/departure.ts';
 import { createTenantHostController } from './tenant/host.ts';
 import { createUidClaimClusterController } from './uid-claim/cluster.ts';
 
@@ -30,8 +34,12 @@ export function createClusterControllers<W extends ClusterWorld>(parts: ClusterP
 /** The controllers of an agent. */
 export function createHostControllers<W extends HostWorld>(parts: HostParts<W>): readonly AnyController<W>[] {
   return [
+    createDomainArrivalController(parts),
+    createDomainDepartureController(parts),
     createDomainHostController(parts),
     createRetainedDataHostController(parts),
+    createTenantArrivalController(parts),
+    createTenantDepartureController(parts),
     createTenantHostController(parts),
   ];
 }

@@ -7,28 +7,30 @@ import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 
-/** Name of the RetainedData of a Domain. One for each life of a name: a later deletion never writes into an earlier one's. */
-export function retainedNameOf(namespace: string, name: string, uid: string): string {
-  return `domain.${namespace}.${name}.${uid}`;
+/** Name of the RetainedData of a Domain on a host. One for each life of a name: a later deletion never writes into an earlier one's. */
+export function retainedNameOf(
+  { metadata: { namespace = '', name, uid = '' } }: { readonly metadata: KubeObject['metadata'] },
+  host: string,
+): string {
+  return `domain.${namespace}.${name}.${uid}.${host}`;
 }
 
-/** The host of a Domain that is being deleted, and whose files stay there. */
-export function keepingHostOf({ metadata, spec, status }: Domain): string | undefined {
-  return metadata.deletionTimestamp !== undefined && spec.deletionPolicy === 'Retain' ? status?.host : undefined;
+/** The hosts on which files of a Domain stay: the one that it was moved from, and, when it is being deleted, the one that it is on. */
+export function keepingHostsOf({ metadata, spec, status }: Domain): readonly string[] {
+  const isKept = metadata.deletionTimestamp !== undefined && spec.deletionPolicy === 'Retain';
+  return [status?.formerHost, isKept ? status?.host : undefined].filter((host) => host !== undefined);
 }
 
 const BY_KEEPING_HOST = 'keepingHost';
 const BY_OBJECT = 'object';
 
-/** Domains by the host that is to keep their files. */
+/** Domains by the hosts that are to keep their files. */
 export const domainsByKeepingHost = {
   kind: domainKind,
-  index: {
-    name: BY_KEEPING_HOST,
-    valuesOf: (domain: KubeObject) => [keepingHostOf(domain as Domain)].filter((host) => host !== undefined),
-  },
+  index: { name: BY_KEEPING_HOST, valuesOf: (domain: KubeObject) => keepingHostsOf(domain as Domain) },
 };
 
+/** Domains of which a host is to keep files. */
 export function leavingDomainsOn(host: string, cache: Cache): readonly Domain[] {
   return cache.byIndex(domainKind, BY_KEEPING_HOST, host);
 }
@@ -50,21 +52,28 @@ function referenceText({ kind, namespace, name }: Reference): string {
   return `${kind}/${namespace}/${name}`;
 }
 
-/** The object that stands for a deleted Domain's files; its end is counted from the deletion. */
-export function retainedDataOf(domain: Domain, hostName: string, accountId: number): KubeObject {
+/** Where, as whose, and until when files are kept. */
+export interface Keeping {
+  readonly host: string;
+  readonly accountId: number;
+  /** RFC 3339; absent: for ever. */
+  readonly expiresAt?: string;
+}
+
+/** The object that stands for files that a Domain leaves on a host. */
+export function retainedDataOf(domain: Domain, { host, accountId, expiresAt }: Keeping): KubeObject {
   const { namespace = '', name, uid = '' } = domain.metadata;
-  const expiresAt = expiryOf(domain);
   return {
     apiVersion: apiVersionOf(retainedDataKind),
     kind: retainedDataKind.kind,
     metadata: {
-      name: retainedNameOf(namespace, name, uid),
+      name: retainedNameOf(domain, host),
       labels: { [LABELS.tenant]: namespace, [LABELS.managedBy]: MANAGED_BY },
     },
     spec: {
       objectRef: { kind: 'Domain', namespace, name },
       tenantRef: { name: namespace },
-      host: hostName,
+      host,
       path: keptDirectory('Domain', namespace, name, uid),
       userId: accountId,
       ...(expiresAt === undefined ? {} : { expiresAt }),
@@ -72,10 +81,17 @@ export function retainedDataOf(domain: Domain, hostName: string, accountId: numb
   };
 }
 
-function expiryOf(domain: Domain): string | undefined {
+/** A week: by then somebody would have missed what was not copied. */
+const movedForMs = 7 * 24 * 3_600_000;
+
+/** Until when a host keeps the files of a Domain: as long as the Domain says, counted from its deletion; a copy that was left behind for a week from then. */
+export function expiryOf(domain: Domain, host: string, movedAt: string | undefined): string | undefined {
   const { retainFor } = domain.spec;
-  const deletedAt = Date.parse(domain.metadata.deletionTimestamp ?? '');
-  const lastsMs = retainFor === undefined ? undefined : parseDurationMs(retainFor);
-  if (lastsMs === undefined || Number.isNaN(deletedAt)) return undefined;
-  return `${new Date(deletedAt + lastsMs).toISOString().slice(0, 19)}Z`;
+  const [since, lastsMs] =
+    host === domain.status?.formerHost
+      ? [movedAt, movedForMs]
+      : [domain.metadata.deletionTimestamp, retainFor === undefined ? undefined : parseDurationMs(retainFor)];
+  const sinceMs = Date.parse(since ?? '');
+  if (lastsMs === undefined || Number.isNaN(sinceMs)) return undefined;
+  return `${new Date(sinceMs + lastsMs).toISOString().slice(0, 19)}Z`;
 }

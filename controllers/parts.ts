@@ -1,9 +1,11 @@
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { Accounts } from '#runtime/drivers/accounts/model.ts';
+import type { Copy, CopyKey } from '#runtime/drivers/copies/model.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
 import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
+import type { Shells } from '#runtime/drivers/shells/index.ts';
 import type { SliceLimits } from '#runtime/drivers/slices/model.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Host } from '#runtime/host/host.ts';
@@ -80,6 +82,12 @@ export interface HostParts<W> {
   readonly tree: DriverOf<Tree, W>;
   readonly phpFpm: DriverOf<PhpPools, W>;
   readonly nginx: DriverOf<SiteTable, W>;
+  /** Programs that people run as a tenant. */
+  readonly shells: DriverOf<Shells, W>;
+  /** Files that come from another host. */
+  readonly copies: DriverOf<Copy, W>;
+  /** How far the copy of a Domain's files is; `undefined` when none was begun. */
+  readonly copyOf: (domain: CopyKey) => Copy | undefined;
   readonly disposal: (kind: KindDefinition) => DriverOf<Fate, W>;
   /** Asks the running front, on its reserved path; `undefined` when it serves nothing for the name. HostError when it does not answer. */
   readonly probeSite: (world: W, hostname: string, signal: AbortSignal) => Promise<FrontAnswer | undefined>;

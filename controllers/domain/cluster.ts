@@ -8,16 +8,18 @@ import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { defineController, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
-import { hostOfRole } from '#controllers/host-rights.ts';
+import { defineController, isPending, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
+import { hostHolders } from '#controllers/host-holders.ts';
+import { hostOfRole, hostsOf } from '#controllers/host-rights.ts';
 import { domainsByKeepingHost, leavingDomainsOn } from '#controllers/kept-data.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
-import { createDepartureDriver } from './cluster/departure-driver.ts';
+import { createDepartureDriver, isOnHost } from './cluster/departure-driver.ts';
 import { desiredClaims, desiredKept, desiredRights } from './cluster/desired.ts';
-import { gatherDomainCluster, isPlaceable } from './cluster/gather.ts';
+import { gatherDomainCluster } from './cluster/gather.ts';
 import type { DomainClusterInputs } from './cluster/inputs.ts';
+import { placeOf } from './cluster/place.ts';
 import { domainClusterStatus } from './cluster/status.ts';
 import { namesOf } from './names.ts';
 import { secretNamesOf } from './secrets.ts';
@@ -61,7 +63,11 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
     kind: domainKind,
     finalizer: FINALIZERS.cluster,
     finalizerSetBy: 'loop',
-    goesToHost: (domain, cache) => isPlaceable(gatherDomainCluster(domain, cache, judgeHostname)),
+    holdsFor: (domain, cache) => {
+      const inputs = gatherDomainCluster(domain, cache, judgeHostname);
+      if (isPending(inputs)) return hostHolders(domain, { ...domain.status, isComing: false });
+      return hostHolders(domain, { ...placeOf(domain, inputs), isComing: isComing(inputs) });
+    },
     drivers,
     watches: watchesOf(ancestorsOf),
     indexes: [
@@ -77,7 +83,7 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
     desired: (domain, inputs) => ({
       claims: desiredClaims(inputs),
       objects: childrenOf(desiredRights(domain, inputs)),
-      kept: drivers.kept.nothing,
+      kept: childrenOf(desiredKept(domain, inputs)),
       departure: false,
     }),
     afterDeletion: (domain, inputs) => afterDeletion(domain, inputs),
@@ -90,9 +96,8 @@ function afterDeletion<W>(
   domain: Domain,
   inputs: DomainClusterInputs | undefined,
 ): Desired<DomainClusterDrivers<W>> | Pending {
-  const isOnHost = domain.status?.host !== undefined && domain.metadata.finalizers?.includes(FINALIZERS.host) === true;
-  if (!isOnHost) return { claims: new Map(), objects: new Map(), kept: new Map(), departure: false };
-  if (inputs === undefined || inputs.isHostLost) {
+  if (!isOnHost(domain)) return { claims: new Map(), objects: new Map(), kept: new Map(), departure: false };
+  if (inputs === undefined || inputs.lostHosts.length > 0) {
     return { pending: { reason: 'Deleting', message: 'The host takes the site down first.' } };
   }
   return {
@@ -101,6 +106,11 @@ function afterDeletion<W>(
     kept: childrenOf(desiredKept(domain, inputs)),
     departure: true,
   };
+}
+
+/** The Domain can be given to the tenant's host as soon as its names are bound. */
+function isComing({ place, names }: DomainClusterInputs): boolean {
+  return place.host !== undefined && names.some(({ state }) => state !== 'Refused');
 }
 
 function watchesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']): readonly Watch[] {
@@ -122,9 +132,9 @@ function watchesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']): readonly Wa
   ];
 }
 
-/** Domains of a host that is lost. */
+/** Domains that are on a host that is lost, go to it, or have left something there. */
 function strandedOn({ metadata, spec }: Host, cache: Cache): readonly Domain[] {
-  return spec.lost ? cache.list(domainKind).filter(({ status }) => status?.host === metadata.name) : [];
+  return spec.lost ? cache.list(domainKind).filter((domain) => hostsOf(domain.status).includes(metadata.name)) : [];
 }
 
 function secretKeyOf(secret: KubeObject): string {

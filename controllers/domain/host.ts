@@ -6,14 +6,15 @@ import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
 import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
+import type { Shells } from '#runtime/drivers/shells/index.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
 import { keptByObject } from '#controllers/kept-data.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
-import { desiredPools, desiredTree, treeAfterDeletion } from './host/desired.ts';
+import { desiredPools, desiredTree, keptTree } from './host/desired.ts';
 import { gatherDomain } from './host/gather.ts';
-import type { DomainHostInputs } from './host/inputs.ts';
+import type { DomainHostInputs, LeavingInputs } from './host/inputs.ts';
 import { createKeptDriver, inCharge, noKeeping, type Keeping } from './host/kept-driver.ts';
 import { probeDomain } from './host/probe.ts';
 import { desiredSites } from './host/sites.ts';
@@ -28,11 +29,16 @@ export type DomainHostDrivers<W> = {
   readonly kept: DriverOf<Keeping, W>;
 };
 
+type DomainHomeDrivers<W> = DomainHostDrivers<W> & {
+  /** Programs that people run as the tenant. */
+  readonly shells: DriverOf<Shells, W>;
+};
+
 /** A Domain on the host that it is placed on: its directory, its PHP, its records in the front. */
 export function createDomainHostController<W extends HostWorld>(parts: HostParts<W>) {
-  const { hostName, tree, phpFpm, nginx, probeSite } = parts;
-  const drivers: DomainHostDrivers<W> = { tree, phpFpm, nginx, kept: createKeptDriver() };
-  return defineController<typeof domainKind, W, DomainHostDrivers<W>, DomainHostInputs>({
+  const { hostName, tree, phpFpm, nginx, shells, probeSite } = parts;
+  const drivers: DomainHomeDrivers<W> = { tree, phpFpm, nginx, kept: createKeptDriver(hostName), shells };
+  return defineController<typeof domainKind, W, DomainHomeDrivers<W>, DomainHostInputs>({
     name: 'domain.host',
     kind: domainKind,
     finalizer: FINALIZERS.host,
@@ -47,6 +53,7 @@ export function createDomainHostController<W extends HostWorld>(parts: HostParts
       phpFpm: desiredPools(domain, inputs),
       nginx: desiredSites(domain, inputs),
       kept: noKeeping,
+      shells: inputs.isStill ? 'Still' : 'Free',
     }),
     afterDeletion: (domain, inputs) => afterDeletion(domain, inputs),
     driftPolicy: (domain) => domain.spec.drift,
@@ -55,7 +62,7 @@ export function createDomainHostController<W extends HostWorld>(parts: HostParts
   });
 }
 
-const domainHostWatches: readonly Watch[] = [
+export const domainHostWatches: readonly Watch[] = [
   {
     kind: tenantKind,
     keysOf: (tenant, cache) => cache.list(domainKind, tenant.metadata.name).map(keyOf),
@@ -73,24 +80,34 @@ function domainKeyOf(changed: KubeObject): readonly ObjectKey[] {
   return objectRef.kind === 'Domain' ? [{ namespace: objectRef.namespace, name: objectRef.name }] : [];
 }
 
-/**
- * Nothing is taken down before it is known whose the files are: a tenant that is gone for a moment costs nobody their data. A site stops at once; its files
- * are moved when there is an object that tells of them.
- */
+/** Nothing is taken down before it is known whose the files are: a tenant that is gone for a moment costs nobody their data. */
 function afterDeletion<W>(
   domain: Domain,
   inputs: DomainHostInputs | undefined,
-): Desired<DomainHostDrivers<W>> | Pending {
-  if (inputs === undefined) {
-    return {
-      pending: { reason: 'TenantNotReady', message: 'The site is taken down once its tenant and host are known.' },
-    };
-  }
+): Desired<DomainHomeDrivers<W>> | Pending {
+  if (inputs === undefined) return unknownTenant;
   const isRetained = domain.spec.deletionPolicy === 'Retain';
+  return { ...(isRetained ? leavingFiles(domain, inputs) : nothingLeft), shells: 'Free' };
+}
+
+/** Why nothing is taken down yet. */
+export const unknownTenant: Pending = {
+  pending: { reason: 'TenantNotReady', message: 'The site is taken down once its tenant and host are known.' },
+};
+
+const nothingLeft = {
+  tree: { directories: new Map(), kept: new Map() },
+  phpFpm: new Map(),
+  nginx: new Map(),
+  kept: noKeeping,
+};
+
+/** A site that is here no longer stops at once; its files are moved aside when there is an object that tells of them. */
+export function leavingFiles<W>(domain: Domain, inputs: LeavingInputs): Desired<DomainHostDrivers<W>> {
   return {
-    tree: isRetained && !inputs.isNoted ? desiredTree(domain, inputs) : treeAfterDeletion(domain),
+    tree: inputs.isNoted ? keptTree(domain) : desiredTree(domain, inputs),
     phpFpm: new Map(),
     nginx: new Map(),
-    kept: isRetained ? inCharge : noKeeping,
+    kept: inCharge,
   };
 }

@@ -10,7 +10,7 @@ import { defineController, type Desired, type Pending, type Watch } from '#runti
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { hostsOf } from '#controllers/host-rights.ts';
-import { keepingHostOf } from '#controllers/kept-data.ts';
+import { keepingHostsOf } from '#controllers/kept-data.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { desiredChildren, HOST_CHILD_KINDS } from './cluster/desired.ts';
 import { gatherHostCluster, hostIndexes } from './cluster/gather.ts';
@@ -57,14 +57,14 @@ export function createHostClusterController<W extends ClusterWorld>({ uptimeMs, 
 function afterDeletion<W>(inputs: HostClusterInputs | undefined): Desired<HostClusterDrivers<W>> | Pending {
   const left = inputs?.charges.tenants.length ?? 0;
   if (left === 0) return { objects: new Map() };
-  const message = `${left} tenants are on the host. Move them, or declare it lost (spec.lost) if the machine is gone.`;
+  const message = `${left} tenants are on the host. Move them (wcpctl host drain), or declare it lost (spec.lost) if the machine is gone.`;
   return { pending: { reason: 'TenantsLeft', message } };
 }
 
 const hostClusterWatches: readonly Watch[] = [
   { kind: leaseKind, keysOf: ({ metadata }) => hostOfLease(metadata) },
-  { kind: tenantKind, keysOf: (tenant) => keysOf(hostsOf(tenant as Tenant)) },
-  { kind: domainKind, keysOf: (domain) => keysOf([keepingHostOf(domain as Domain)]) },
+  { kind: tenantKind, keysOf: (tenant) => keysOf(hostsOf((tenant as Tenant).status)) },
+  { kind: domainKind, keysOf: (domain) => keysOf(keepingHostsOf(domain as Domain)) },
   { kind: retainedDataKind, keysOf: (kept) => keysOf([(kept as RetainedData).spec.host]) },
 ];
 

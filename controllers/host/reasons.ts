@@ -5,6 +5,9 @@ export const HOST_REASONS = {
   AgentSilent:
     'Nothing was heard of the agent for longer than the grace. What the host serves goes on, new tenants go elsewhere, and nothing is deleted.',
   Lost: 'A person declared the machine gone for good (spec.lost); its tenants are placed elsewhere.',
+  Draining: 'The host is being emptied: its tenants are moved, a few at a time.',
+  Empty: 'No tenant is on the host any more.',
+  NoHost: 'The host is to be emptied, and no other one takes some of its tenants.',
   TenantsLeft: 'The Host is being deleted and waits for tenants that are still on it.',
   ApplyFailed: 'The rights of the agent could not be written; it is tried again.',
   FrontMissing: 'The web front is not installed.',

@@ -19,8 +19,7 @@ export type RetainedDataDrivers<W> = {
 
 /** What becomes of kept data. */
 export interface RetainedDataInputs {
-  /** The same object stands again, or is still on its way out: the data is its own. */
-  /** The object that the data was of: gone, still being deleted, or declared again. */
+  /** The object that the data was of: gone, or on another host; still leaving this one; or here again. */
   readonly object: 'Gone' | 'Leaving' | 'Back';
   readonly isExpired: boolean;
 }
@@ -61,7 +60,8 @@ function objectOf(kept: RetainedData, cache: Cache): RetainedDataInputs['object'
   const { kind, namespace, name } = kept.spec.objectRef;
   const found = kind === domainKind.kind ? cache.get(domainKind, { namespace, name }) : undefined;
   if (found === undefined) return 'Gone';
-  return found.metadata.deletionTimestamp === undefined ? 'Back' : 'Leaving';
+  const isComing = [found.status?.host, found.status?.nextHost].includes(kept.spec.host);
+  return isComing && found.metadata.deletionTimestamp === undefined ? 'Back' : 'Leaving';
 }
 
 function expiryMsOf(kept: RetainedData): number {
@@ -87,7 +87,7 @@ function retainedDataStatus(
     return ready('False', 'Purging', 'The data is being removed.');
   }
   if (inputs?.object === 'Back')
-    return ready('True', 'TakenBack', 'The object is declared again; its data goes back to it.');
+    return ready('True', 'TakenBack', 'The object is here again; its data goes back to it.');
   const until = kept.spec.expiresAt === undefined ? 'until this object is deleted' : `until ${kept.spec.expiresAt}`;
   return ready('True', 'Kept', `The data is kept ${until}.`);
 }

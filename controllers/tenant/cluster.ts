@@ -2,22 +2,26 @@ import { clusterRoleKind, namespaceKind, resourceQuotaKind, roleBindingKind } fr
 import { isTrue } from '#schemas/meta/conditions.ts';
 import { FINALIZERS, LABELS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { domainKind } from '#schemas/v1alpha1/domain.ts';
+import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { packageKind } from '#schemas/v1alpha1/package.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import { uidClaimKind, type UIDClaim } from '#schemas/v1alpha1/uid-claim.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { defineController, type Watch } from '#runtime/manager/controller.ts';
+import { defineController, isPending, isRefused, type Watch } from '#runtime/manager/controller.ts';
 import { heldBy, heldUidIndexes, heldUnder } from '#controllers/held-uids.ts';
-import { hostOfRole, TENANTS_BY_HOST, tenantsByHost } from '#controllers/host-rights.ts';
+import { hostHolders } from '#controllers/host-holders.ts';
+import { hostOfRole, hostsOf, TENANTS_BY_HOST, tenantsByHost } from '#controllers/host-rights.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
+import { createChoices } from './cluster/choices.ts';
 import { childrenAfterDeletion, desiredChildren } from './cluster/desired.ts';
-import { gatherTenantCluster, isPlaceable } from './cluster/gather.ts';
+import { gatherTenantCluster } from './cluster/gather.ts';
+import { isHostDrained } from './cluster/host-state.ts';
 import type { TenantClusterInputs } from './cluster/inputs.ts';
+import { MOVES_AT_ONCE } from './cluster/move.ts';
 import { BY_PARENT } from './cluster/parent.ts';
 import { tenantClusterStatus } from './cluster/status.ts';
 
@@ -30,6 +34,8 @@ export type TenantClusterDrivers<W> = {
 
 /** Tenants without a host, by the one that was chosen, and all of them. No host has these names. */
 const BY_NEXT_HOST = 'nextHost';
+/** By the host that they belong on. */
+const BY_HOME = 'home';
 const UNPLACED = '*';
 const NO_HOST = '';
 
@@ -37,6 +43,8 @@ const CHILD_KINDS = [namespaceKind, resourceQuotaKind, roleBindingKind] as const
 
 /** A Tenant in the API: its namespace, user id, rights, quota and place. */
 export function createTenantClusterController<W extends ClusterWorld>({ uids }: ClusterParts<W>) {
+  const choices = createChoices();
+  const gather = (tenant: Tenant, cache: Cache) => gatherTenantCluster(tenant, cache, choices);
   const drivers: TenantClusterDrivers<W> = {
     uids,
     objects: createObjectsDriver({ name: 'tenant-objects', fieldManager: 'wcp360-tenant-objects', kinds: CHILD_KINDS }),
@@ -46,16 +54,21 @@ export function createTenantClusterController<W extends ClusterWorld>({ uids }: 
     kind: tenantKind,
     finalizer: FINALIZERS.cluster,
     finalizerSetBy: 'loop',
-    goesToHost: (tenant, cache) => isPlaceable(gatherTenantCluster(tenant, cache)),
+    holdsFor: (tenant, cache) => {
+      const inputs = gather(tenant, cache);
+      if (isPending(inputs) || isRefused(inputs)) return hostHolders(tenant, { isComing: false, ...tenant.status });
+      return hostHolders(tenant, { ...inputs, isComing: inputs.unplaced === undefined });
+    },
     drivers,
     watches: tenantClusterWatches,
     indexes: [
       tenantsByHost,
       { kind: tenantKind, index: { name: BY_NEXT_HOST, valuesOf: nextHostsOf } },
+      { kind: tenantKind, index: { name: BY_HOME, valuesOf: homeOf } },
       { kind: tenantKind, index: { name: BY_PARENT, valuesOf: parentNameOf } },
       ...heldUidIndexes,
     ],
-    gather: gatherTenantCluster,
+    gather,
     desired: (tenant, inputs) => ({
       uids: inputs.uid.number,
       objects: childrenOf(desiredChildren(tenant, inputs)),
@@ -68,16 +81,41 @@ export function createTenantClusterController<W extends ClusterWorld>({ uids }: 
   });
 }
 
-/** Of a host that is there for nobody, or was not until now: its tenants say so, and go elsewhere when it is lost. */
-function stranded({ metadata, spec, status }: Host, cache: Cache): readonly Tenant[] {
-  const isThere = !spec.lost && isTrue(status?.conditions, 'Ready');
-  return isThere ? [] : cache.byIndex(tenantKind, TENANTS_BY_HOST, metadata.name);
+/** Whom a change of a host concerns: those who have no host or belong there, and, unless it is there for all that it has, those who are there. */
+function concernedBy(host: Host, cache: Cache): readonly Tenant[] {
+  const { metadata, spec, status } = host;
+  const isThere = !spec.lost && !spec.drain && isTrue(status?.conditions, 'Ready');
+  return [
+    ...cache.byIndex(tenantKind, BY_NEXT_HOST, UNPLACED),
+    ...cache.byIndex(tenantKind, BY_HOME, metadata.name),
+    ...(isThere ? movingFrom(metadata.name, cache) : cache.byIndex(tenantKind, TENANTS_BY_HOST, metadata.name)),
+    // Others may want to come here.
+    ...cache.list(hostKind).flatMap(({ spec: { drain }, metadata: { name } }) => (drain ? waitingOn(name, cache) : [])),
+  ];
 }
 
-/** Where a tenant goes that is nowhere yet. */
+function movingFrom(host: string, cache: Cache): readonly Tenant[] {
+  return cache.byIndex(tenantKind, TENANTS_BY_HOST, host).filter(({ status }) => status?.nextHost !== undefined);
+}
+
+/** Of a host that is emptied, those whose turn it is when one is done. */
+function waitingOn(host: string, cache: Cache): readonly Tenant[] {
+  return cache
+    .byIndex(tenantKind, TENANTS_BY_HOST, host)
+    .filter(({ status }) => status?.host === host && status.nextHost === undefined)
+    .slice(0, MOVES_AT_ONCE);
+}
+
+/** Where a tenant goes whose agent has no rights yet. */
 function nextHostsOf(tenant: KubeObject): readonly string[] {
-  const { host, nextHost } = (tenant as Tenant).status ?? {};
-  return host === undefined ? [UNPLACED, ...(nextHost === undefined ? [] : [nextHost])] : [];
+  const { host, nextHost, moving } = (tenant as Tenant).status ?? {};
+  const isChosen = nextHost !== undefined && moving === undefined;
+  return [...(host === undefined ? [UNPLACED] : []), ...(isChosen ? [nextHost] : [])];
+}
+
+function homeOf(tenant: KubeObject): readonly string[] {
+  const { host } = (tenant as Tenant).spec.placement;
+  return host === undefined ? [] : [host];
 }
 
 function parentNameOf(tenant: KubeObject): readonly string[] {
@@ -96,8 +134,7 @@ const tenantClusterWatches: readonly Watch[] = [
   {
     kind: hostKind,
     keysOf: (host, cache) => [
-      ...keysOf(cache.byIndex(tenantKind, BY_NEXT_HOST, UNPLACED)),
-      ...keysOf(stranded(host as Host, cache)),
+      ...keysOf(concernedBy(host as Host, cache)),
       ...heldBy(host).map(({ tenant }) => ({ name: tenant })),
     ],
   },
@@ -107,18 +144,20 @@ const tenantClusterWatches: readonly Watch[] = [
     keysOf: ({ metadata }, cache) =>
       keysOf(cache.byIndex(tenantKind, BY_NEXT_HOST, hostOfRole(metadata.name) ?? NO_HOST)),
   },
-  { kind: domainKind, keysOf: (domain, cache) => leavingTenantOf(domain, cache) },
+  { kind: domainKind, keysOf: (domain, cache) => tenantOf(domain as Domain, cache) },
 ];
 
 function keysOf(tenants: readonly Tenant[]): readonly ObjectKey[] {
   return tenants.map((tenant) => ({ name: tenant.metadata.name }));
 }
 
-/** Tenants of a reseller, and those of the same reseller: a limit that shrinks makes room for the younger ones. */
+/** Tenants of a reseller, and those of the same reseller: a limit that shrinks makes room for the younger ones. Whoever has moved makes room for the next to go. */
 function relativesOf(changed: Tenant, cache: Cache): readonly ObjectKey[] {
   const parent = changed.spec.parentRef?.name;
   const siblings = parent === undefined ? [] : cache.byIndex(tenantKind, BY_PARENT, parent);
-  return keysOf([...cache.byIndex(tenantKind, BY_PARENT, changed.metadata.name), ...siblings]);
+  const hosts = changed.status?.nextHost === undefined ? [] : hostsOf(changed.status);
+  const next = hosts.filter((host) => isHostDrained(host, cache)).flatMap((host) => waitingOn(host, cache));
+  return keysOf([...cache.byIndex(tenantKind, BY_PARENT, changed.metadata.name), ...siblings, ...next]);
 }
 
 /** Whose the number is, and whose files carry it: it may be free for them now. */
@@ -137,11 +176,13 @@ function labelledKeys(namespace: KubeObject, cache: Cache): readonly ObjectKey[]
   return cache.get(tenantKind, { name }) === undefined ? [] : [{ name }];
 }
 
-/** A living tenant does not depend on its Domains; only one whose namespace goes waits for the last of them. */
-function leavingTenantOf(domain: KubeObject, cache: Cache): readonly ObjectKey[] {
+/** A living tenant does not depend on its Domains, but while it moves; one whose namespace goes waits for the last of them. */
+function tenantOf(domain: Domain, cache: Cache): readonly ObjectKey[] {
   const name = domain.metadata.namespace ?? '';
-  const isLeaving =
-    cache.get(tenantKind, { name })?.metadata.deletionTimestamp !== undefined ||
+  const tenant = cache.get(tenantKind, { name });
+  const isWaiting =
+    tenant?.status?.moving !== undefined ||
+    tenant?.metadata.deletionTimestamp !== undefined ||
     cache.get(namespaceKind, { name })?.metadata.deletionTimestamp !== undefined;
-  return isLeaving ? [{ name }] : [];
+  return isWaiting ? [{ name }] : [];
 }

@@ -25,8 +25,8 @@ export function schemasIndex(kinds: readonly FoundKind[]): string {
 
 /** controllers/index.ts: who makes the controllers of each side, in order of folder. */
 export function controllersIndex(root: URL): string {
-  const cluster = factories(root, 'cluster');
-  const host = factories(root, 'host');
+  const cluster = factories(root, ['cluster']);
+  const host = factories(root, ['arrival', 'departure', 'host']);
   const imports = [...cluster, ...host].toSorted((a, b) => (a.path < b.path ? -1 : 1));
   return [
     HEADER + `import type { AnyController } from '#runtime/manager/controller.ts';`,
@@ -46,13 +46,15 @@ export function controllersIndex(root: URL): string {
   ].join('\n');
 }
 
-function factories(root: URL, side: 'cluster' | 'host'): readonly { readonly name: string; readonly path: string }[] {
+/** What the files of these names in the folders of kinds make. */
+function factories(root: URL, sides: readonly string[]): readonly { readonly name: string; readonly path: string }[] {
   const folders = readdirSync(new URL('controllers/', root), { withFileTypes: true }).filter((entry) =>
     entry.isDirectory(),
   );
-  return folders.flatMap(({ name }) => {
-    const file = new URL(`controllers/${name}/${side}.ts`, root);
+  const paths = folders.flatMap(({ name }) => sides.map((side) => `${name}/${side}.ts`));
+  return paths.flatMap((path) => {
+    const file = new URL(`controllers/${path}`, root);
     const match = existsSync(file) ? /export function (create\w+Controller)</.exec(readFileSync(file, 'utf8')) : null;
-    return match?.[1] === undefined ? [] : [{ name: match[1], path: `${name}/${side}.ts` }];
+    return match?.[1] === undefined ? [] : [{ name: match[1], path }];
   });
 }

@@ -6,6 +6,7 @@ import { agentConfig, type AgentConfig } from '#runtime/config/programs.ts';
 import { probeSite, startFront, type FrontSettings } from '#runtime/drivers/nginx/index.ts';
 import { startWaker } from '#runtime/drivers/php-fpm/index.ts';
 import { openLocalHost, type LocalHost } from '#runtime/host/local/open-local-host.ts';
+import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { holdCertificate } from './agent/keep-certificate.ts';
@@ -40,7 +41,9 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   await holdCertificate(connection, { ...config, client, clock: systemClock, log, signal });
   const probe: AgentOptions['probeSite'] = async (hostname, probing) =>
     await probeSite(host, firstOf(front), hostname, probing);
-  const agent = await startAgent({ config, client, host, secrets, probeSite: probe, log, metrics, signal });
+  const processes = openTenantProcesses(servicesOf(config));
+  const parts = { config, client, host, secrets, processes, log, metrics, signal };
+  const agent = await startAgent({ ...parts, probeSite: probe });
   health.readyAfter(agent.synced);
   resyncOnSignal(() => agent.resync(), signal);
   await keepHouse({ host, log, signal });

@@ -12,7 +12,7 @@ import type { EventRecorder } from './event-recorder.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import { refusalOf } from './outcomes.ts';
 import {
-  isDeleting,
+  isTakenDown,
   isSameDesired,
   planObject,
   type PlannedActions,
@@ -45,7 +45,7 @@ export interface Conclusion {
   readonly inputs?: unknown;
   readonly observed?: States | undefined;
   readonly probes: readonly ProbeResult[];
-  /** The object is being deleted and nothing of ours is left. */
+  /** The object is being deleted, or leaves, and nothing of ours is left. */
   readonly isClean: boolean;
   /** Not there yet, and no event may tell: again after the key's back-off. */
   readonly comesBack?: boolean;
@@ -84,7 +84,7 @@ export async function actOn<W>(options: ActingOptions<W>, object: KubeObject, ro
   const { ordered, hold } = permitted(options, object, planned);
   if (hold !== undefined && ordered.makes.length === 0) return held(planned, hold);
   const actions = [...ordered.makes, ...ordered.removes];
-  if (actions.length === 0 && !(isDeleting(object) && isPaused(object))) {
+  if (actions.length === 0 && !(isTakenDown(options.planning, object) && isPaused(object))) {
     return await standing(options, object, { planned, ...round });
   }
   const { withheld } = filterByPolicy(actions, policyContext(options, object, { planned, memory: round.memory }));
@@ -102,12 +102,12 @@ function refusedBefore(planned: PlannedActions, { refused }: Memory): Conclusion
 
 /** The plan in its order, without removals while these are held. */
 function permitted<W>(
-  { removals }: ActingOptions<W>,
+  options: ActingOptions<W>,
   object: KubeObject,
   planned: PlannedActions,
 ): { readonly ordered: OrderedActions; readonly hold: Hold | undefined } {
-  const ordered = orderActions(planned.plans, isDeleting(object));
-  const hold = ordered.removes.length === 0 ? undefined : removals?.hold();
+  const ordered = orderActions(planned.plans, isTakenDown(options.planning, object));
+  const hold = ordered.removes.length === 0 ? undefined : options.removals?.hold();
   return { ordered: hold === undefined ? ordered : { ...ordered, removes: [] }, hold };
 }
 
@@ -134,7 +134,7 @@ function policyContext<W>(
   return {
     drift: driftPolicyOf(options, object),
     paused: isPaused(object),
-    deleting: isDeleting(object),
+    deleting: isTakenDown(options.planning, object),
     // After a restart nothing is remembered; a generation that was acted on is the next best witness.
     drifted: stood === undefined ? isObserved(object) : isSameDesired(stood, known.planned.desired),
   };
@@ -212,11 +212,11 @@ async function standing<W>(
   memory.refused = undefined;
   memory.told = undefined;
   if (planned.waitsFor !== undefined) {
-    const reason = isDeleting(object) ? 'WaitingForDeletion' : 'Waiting';
+    const reason = isTakenDown(options.planning, object) ? 'WaitingForDeletion' : 'Waiting';
     const outcome = { phase: 'pending', reason, message: planned.waitsFor } as const;
     return { ...concluded(planned, outcome), afterMs: deletionLookMs };
   }
-  if (isDeleting(object)) return { ...concluded(planned, { phase: 'synced' }), isClean: true };
+  if (isTakenDown(options.planning, object)) return { ...concluded(planned, { phase: 'synced' }), isClean: true };
   if (driftPolicyOf(options, object) === 'Warn') memory.stood = planned.desired;
   const probes = memory.probes ?? (await probe(options, object, round));
   const isUp = probes.every(({ ok }) => ok);

@@ -18,6 +18,8 @@ import { createReconciler, type Reconciler, type ReconcilerOptions } from './rec
 /** One controller at work: its queue, its workers, and what puts keys into the queue. */
 export interface ControllerRunner extends OrphanKeeper {
   readonly name: string;
+  /** Whether what is here for objects that are gone is its affair: of several controllers of a kind one has that. */
+  readonly keepsOrphans: boolean;
   /** Works until the signal aborts or leadership is lost; call it once all caches have synced. */
   run(signal: AbortSignal): Promise<void>;
   /** Puts every object into the queue, behind all that is urgent. */
@@ -57,6 +59,7 @@ export function createControllerRunner<W>(options: ControllerRunnerOptions<W>): 
   return {
     kind,
     name: controller.name,
+    keepsOrphans: controller.leaves === undefined,
     resync,
     plan: async (object) => await reconciler.plan(object),
     owners: async () => await ownersOf(options, kind),

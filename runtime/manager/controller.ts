@@ -74,6 +74,12 @@ export interface Watch {
   readonly keysOf: (changed: KubeObject, cache: Cache) => readonly ObjectKey[];
 }
 
+/** Finalizers of other controllers. */
+export interface Holders {
+  readonly add: readonly string[];
+  readonly drop: readonly string[];
+}
+
 /** What a controller does with drift and with pause. */
 export type DriftPolicy = 'Enforce' | 'Warn' | 'Observe';
 
@@ -90,10 +96,12 @@ export interface Controller<K extends KindDefinition, W, D extends DriverSet<W>,
   /** Who puts the finalizer there: the loop itself, or another controller (then the loop waits for it). */
   readonly finalizerSetBy?: 'loop' | 'placement';
   /**
-   * True once a host may work on the object soon: the host's finalizer is set in one write with the loop's own, before the status names the host,
-   * and again when somebody strips it. It is for the host's agent to drop; the loop does so when the object goes without ever having had a host.
+   * For other controllers, which work on the object soon: their finalizers are set in one write with the loop's own, before the status names who they are,
+   * and dropped where nobody is left to do so. All else is theirs: whoever is done drops its own.
    */
-  readonly goesToHost?: (object: ResourceOf<K>, cache: Cache) => boolean;
+  readonly holdsFor?: (object: ResourceOf<K>, cache: Cache) => Holders;
+  /** True: what is here for the object is taken down as if it was being deleted, and only the finalizer goes. Absent: never. */
+  readonly leaves?: (object: ResourceOf<K>) => boolean;
   /** In the order of creation; deletion runs through them backwards. */
   readonly drivers: D;
   readonly watches: readonly Watch[];
@@ -105,7 +113,7 @@ export interface Controller<K extends KindDefinition, W, D extends DriverSet<W>,
   /** Pure. */
   readonly desired: (object: ResourceOf<K>, inputs: Inputs) => Desired<D>;
   /**
-   * What a deleted object leaves behind (kept data); every driver's `nothing` when absent. `inputs` is absent while gather is pending or refuses;
+   * What a deleted object, or one that leaves, has here still (kept data); every driver's `nothing` when absent. `inputs` is absent while gather is pending or refuses;
    * Pending when nothing may be taken down yet. Pure.
    */
   readonly afterDeletion?: (object: ResourceOf<K>, inputs: Inputs | undefined) => Desired<D> | Pending;

@@ -1,15 +1,13 @@
-import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KindDefinition, ResourceOf } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { isRecord } from '#runtime/base/json.ts';
 import type { Cache } from './cache.ts';
-import type { AnyController } from './controller.ts';
+import type { AnyController, Holders } from './controller.ts';
 import { addFinalizers, dropFinalizers, hasFinalizer, type FinalizerOptions } from './finalizers.ts';
-import { isDeleting } from './plan-object.ts';
+import { isDeleting, isTakenDown } from './plan-object.ts';
 
 /** Keeps objects of one controller from going before everything that was made for them is gone. */
 export interface Holding {
-  /** The object once it is held; `undefined` when there is nothing to do for us: not placed yet, or deleted without ever having been ours. */
+  /** The object once it is held; `undefined` when there is nothing to do for us: not placed yet, deleted without ever having been ours, or left already. */
   hold(object: KubeObject, signal: AbortSignal): Promise<KubeObject | undefined>;
   /** Lets it go. False when it looks different now (the next event tells how). */
   release(object: KubeObject, signal: AbortSignal): Promise<boolean>;
@@ -21,7 +19,7 @@ interface HoldingOptions<W> extends FinalizerOptions {
   readonly fence: () => void;
 }
 
-/** The holding of a controller, by its finalizer and, where it says so, the host's. */
+/** The holding of a controller: by its finalizer, and by those of others that it sets. */
 export function createHolding<W>(options: HoldingOptions<W>): Holding {
   const { finalizer } = options.controller;
   if (finalizer === undefined) {
@@ -33,8 +31,7 @@ export function createHolding<W>(options: HoldingOptions<W>): Holding {
   return {
     hold: async (object, signal) => await hold(options, { object, finalizer }, signal),
     release: async (object, signal) => {
-      const isHosts = options.controller.goesToHost === undefined || hasHost(object);
-      const done = isHosts ? [finalizer] : [finalizer, FINALIZERS.host];
+      const done = [finalizer, ...holdersOf(options, object).drop];
       return await dropFinalizers(options, { object, done }, signal);
     },
   };
@@ -45,23 +42,19 @@ async function hold<W>(
   { object, finalizer }: { readonly object: KubeObject; readonly finalizer: string },
   signal: AbortSignal,
 ): Promise<KubeObject | undefined> {
-  const { controller, cache, fence } = options;
+  const { controller, fence } = options;
   const isHeld = hasFinalizer(object, finalizer);
-  if (isDeleting(object)) return isHeld ? object : undefined;
+  if (isTakenDown(options, object)) return isHeld ? object : undefined;
   if (!isHeld && controller.finalizerSetBy === 'placement') return undefined;
-  const missing = [
-    ...(isHeld ? [] : [finalizer]),
-    ...(hasFinalizer(object, FINALIZERS.host) || !goesToHost(controller, object, cache) ? [] : [FINALIZERS.host]),
-  ];
-  if (missing.length === 0) return object;
+  const { add, drop } = holdersOf(options, object);
+  const missing = [finalizer, ...add].filter((each) => !hasFinalizer(object, each));
+  const unwanted = drop.filter((each) => hasFinalizer(object, each));
+  if (missing.length === 0 && unwanted.length === 0) return object;
   fence();
-  return await addFinalizers(options, { object, missing }, signal);
+  if (missing.length > 0) return await addFinalizers(options, { object, missing }, signal);
+  return (await dropFinalizers(options, { object, done: unwanted }, signal)) ? object : undefined;
 }
 
-function goesToHost<W>(controller: AnyController<W>, object: KubeObject, cache: Cache): boolean {
-  return controller.goesToHost?.(object as ResourceOf<KindDefinition>, cache) === true;
-}
-
-function hasHost({ status }: KubeObject): boolean {
-  return isRecord(status) && status['host'] !== undefined;
+function holdersOf<W>({ controller, cache }: HoldingOptions<W>, object: KubeObject): Holders {
+  return controller.holdsFor?.(object as ResourceOf<KindDefinition>, cache) ?? { add: [], drop: [] };
 }

@@ -26,8 +26,21 @@ export interface Copy {
   advance(resourceVersion: string | undefined): void;
 }
 
-/** A copy that knows nothing. `onFilled` is called after each full read, before its changes are told. */
-export function createCopy(store: ObjectStore, tell: (change: ObjectChange) => void, onFilled: () => void): Copy {
+export interface CopyOptions {
+  readonly store: ObjectStore;
+  readonly tell: (change: ObjectChange) => void;
+  /** Called after each full read, before its changes are told. */
+  readonly onFilled: () => void;
+  /** Puts off that an object which has left the selection, and was not deleted, is gone. Absent: it is gone at once. */
+  readonly putOff?: ((work: () => void) => void) | undefined;
+}
+
+/** A copy that knows nothing. */
+export function createCopy({ store, tell, onFilled, putOff }: CopyOptions): Copy {
+  const change = (type: WatchEvent['type'], object: KubeObject): void => {
+    const found = changeOf(store, type, object);
+    if (found !== undefined) tell(found);
+  };
   const copy: Copy = {
     position: undefined,
     newest: undefined,
@@ -44,8 +57,9 @@ export function createCopy(store: ObjectStore, tell: (change: ObjectChange) => v
       // Several objects may change in one revision: only a later one proves that this one is complete.
       if (compareResourceVersions(revision, copy.newest) > 0) copy.advance(copy.newest);
       copy.newest = revision ?? copy.newest;
-      const change = changeOf(store, type, object);
-      if (change !== undefined) tell(change);
+      const isPutOff = type === 'DELETED' && object.metadata.deletionTimestamp === undefined;
+      if (putOff !== undefined && isPutOff) putOff(() => change(type, object));
+      else change(type, object);
     },
     advance: (resourceVersion) => {
       if (compareResourceVersions(resourceVersion, copy.position) > 0) copy.position = resourceVersion;
@@ -59,7 +73,8 @@ function changeOf(store: ObjectStore, type: WatchEvent['type'], object: KubeObje
   const key = storeKeyOf(object);
   const previous = store.get(key);
   if (type === 'DELETED') {
-    if (previous === undefined) return undefined;
+    // It may have come back meanwhile.
+    if (previous === undefined || isNewer(previous, object)) return undefined;
     store.delete(key);
     return { type: 'deleted', object, previous, filling: false };
   }
@@ -69,6 +84,10 @@ function changeOf(store: ObjectStore, type: WatchEvent['type'], object: KubeObje
   if (isKnown) return undefined;
   store.set(object);
   return { type: previous === undefined ? 'added' : 'modified', object, previous, filling: false };
+}
+
+function isNewer(a: KubeObject, b: KubeObject): boolean {
+  return compareResourceVersions(a.metadata.resourceVersion, b.metadata.resourceVersion) > 0;
 }
 
 function replaceAll(store: ObjectStore, objects: readonly KubeObject[]): readonly ObjectChange[] {

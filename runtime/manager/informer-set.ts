@@ -2,12 +2,13 @@ import type { Clock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
+import { SELECTABLE_PLACEMENT } from '#schemas/meta/fragments.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { Cache, CacheIndex } from './cache.ts';
 import { createInformer, type Informer, type ObjectChange } from './informer.ts';
 import { createInformerCache, kindId } from './informer-cache.ts';
 
-/** Which objects of host-bound kinds an agent sees: those placed on it, and those on their way to it. */
+/** Which objects of host-bound kinds an agent sees: those placed on it, those on their way to it, and those that it is rid of soon. */
 export interface HostSelector {
   /** Name of the Host. */
   readonly host: string;
@@ -43,6 +44,9 @@ export interface Scope {
   readonly namespace?: string;
 }
 
+/** An object that leaves one selection comes into another: the news of both arrive by different ways, in any order. */
+const lingerMs = 250;
+
 interface Member {
   readonly informers: readonly Informer[];
   readonly indexes: Map<string, CacheIndex>;
@@ -55,7 +59,8 @@ export function createInformerSet(options: InformerSetOptions): InformerSet {
     const id = kindId(kind);
     const known = members.get(id);
     if (known !== undefined) return known;
-    const informers = scopesOf(kind, options).map((scope) =>
+    const scopes = scopesOf(kind, options);
+    const informers = scopes.map((scope) =>
       createInformer({
         client: options.client,
         type: resourceTypeOf(kind),
@@ -63,6 +68,7 @@ export function createInformerSet(options: InformerSetOptions): InformerSet {
         clock: options.clock,
         keepsManager: isOurManager,
         metadataOnly: kindId(kind) === '/secrets',
+        ...(scopes.length > 1 ? { lingerMs } : {}),
         ...scope,
       }),
     );
@@ -102,6 +108,6 @@ function scopesOf(kind: KindDefinition, options: InformerSetOptions): readonly S
   if (own !== undefined) return [own];
   const host = options.hostSelector?.host;
   if (host === undefined) return [{}];
-  const placed = ['.status.host', '.status.nextHost'].filter((path) => kind.selectableFields?.includes(path) === true);
+  const placed = SELECTABLE_PLACEMENT.filter((path) => kind.selectableFields?.includes(path) === true);
   return placed.length === 0 ? [{}] : placed.map((path) => ({ fieldSelector: `${path.slice(1)}=${host}` }));
 }

@@ -49,6 +49,8 @@ export interface InformerOptions {
   readonly backoff?: Backoff;
   /** Only metadata is asked for and kept: of Secrets nobody here needs the values. */
   readonly metadataOnly?: boolean;
+  /** An object that leaves the selection without being deleted stays in the copy for so long: others of the kind's informers may not show it yet. */
+  readonly lingerMs?: number;
   /** Entries of managedFields by other managers are dropped from the copy: nobody here reads them, and they are half of it. */
   readonly keepsManager?: (manager: string) => boolean;
 }
@@ -75,11 +77,17 @@ export function createInformer(options: InformerOptions): Informer {
       }
     }
   };
-  const copy = createCopy(store, tell, () => {
-    isSynced = true;
-    synced.resolve();
-  });
   let isSynced = false;
+  const { lingerMs, clock } = options;
+  const copy = createCopy({
+    store,
+    tell,
+    onFilled: () => {
+      isSynced = true;
+      synced.resolve();
+    },
+    putOff: lingerMs === undefined ? undefined : (work) => void clock.sleep(lingerMs).then(work),
+  });
   return {
     type: options.type,
     store,

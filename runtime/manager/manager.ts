@@ -202,8 +202,9 @@ async function keepGuard<W>(
 ): Promise<void> {
   const { informers, runners, guard, clock, signal } = parts;
   const { client, log } = options;
-  const sweep = createOrphanSweep({ client, cache: informers.cache, keepers: runners, guard, clock, log });
-  for (const { kind } of runners) {
+  const keepers = runners.filter(({ keepsOrphans }) => keepsOrphans);
+  const sweep = createOrphanSweep({ client, cache: informers.cache, keepers, guard, clock, log });
+  for (const { kind } of keepers) {
     informers.subscribe(kind, ({ type, filling }) => {
       if (filling) guard.suspect();
       if (filling || type === 'deleted') sweep.due();

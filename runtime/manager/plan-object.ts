@@ -53,16 +53,21 @@ export function isDeleting(object: KubeObject): boolean {
   return object.metadata.deletionTimestamp !== undefined;
 }
 
+/** Whether what a controller has for an object is taken down: the object is being deleted, or leaves. */
+export function isTakenDown<W>({ controller }: Pick<PlanningOptions<W>, 'controller'>, object: KubeObject): boolean {
+  return isDeleting(object) || controller.leaves?.(object as ResourceOf<KindDefinition>) === true;
+}
+
 /**
  * gather → desired → normalize → plan, for reconciler and plan requests alike: reads the cache and the drivers' snapshots, changes nothing.
- * A deleting object wants what `afterDeletion` says, or nothing, whatever gather finds.
+ * What is taken down wants what `afterDeletion` says, or nothing, whatever gather finds.
  */
 export async function planObject<W>(options: PlanningOptions<W>, object: KubeObject): Promise<PlannedObject> {
   const { controller, cache } = options;
   // The cache holds objects of this controller's kind only under their type.
   const resource = object as ResourceOf<KindDefinition>;
   const gathered: unknown = controller.gather(resource, cache);
-  const deleting = isDeleting(object);
+  const deleting = isTakenDown(options, object);
   if (!deleting && isPending(gathered)) return { phase: 'pending', retryAfterMs: undefined, ...gathered.pending };
   if (!deleting && isRefused(gathered)) return { phase: 'refused', retryAfterMs: undefined, ...gathered.refused };
   const inputs = isPending(gathered) || isRefused(gathered) ? undefined : gathered;

@@ -224,10 +224,14 @@ function isAnswer(value: unknown): value is Answer {
   return isRecord(value) && typeof value['by'] === 'string';
 }
 
+/** Whose agents have something to say: of the host that the object is on, and of one that it is on its way to. */
 function hostsOf(object: KubeObject): readonly string[] {
   const status = object['status'];
   if (!isRecord(status)) return [];
-  return [status['host'], status['nextHost']].filter((host) => typeof host === 'string' && host !== '').map(String);
+  const { host, nextHost, moving } = status;
+  return [host, moving === undefined ? undefined : nextHost]
+    .filter((name) => typeof name === 'string' && name !== '')
+    .map(String);
 }
 
 function isMarkedComplete(request: KubeObject): boolean {

@@ -14,7 +14,7 @@ import type { EventRecorder } from './event-recorder.ts';
 import { createHolding, type Holding } from './holding.ts';
 import type { ControllerMetrics, ReconcileResult } from './metrics.ts';
 import { failureOf } from './outcomes.ts';
-import { planObject, type PlannedObject, type PlanningOptions } from './plan-object.ts';
+import { isDeleting, planObject, type PlannedObject, type PlanningOptions } from './plan-object.ts';
 import { answeredRequest, requestedAtAnnotation, statusBody } from './status-body.ts';
 import type { RemovalGuard } from './removal-guard.ts';
 import { createStatusWriter, type StatusWriter } from './status-writer.ts';
@@ -140,8 +140,10 @@ async function round<W>(loop: Loop<W>, subject: Subject, signal: AbortSignal): P
   const memory = memoryOf(loop, subject.key);
   noticeRequest(loop, held, memory);
   const conclusion = await conclude(loop, { key: subject.key, object: held }, { memory, signal });
+  // Of what is deleted nothing is left to be told; what stays elsewhere is told that we said nothing.
+  const isTold = conclusion.isUntold !== true && !(conclusion.isClean && isDeleting(held));
+  if (isTold) await writeStatus(loop, held, { conclusion, signal });
   if (conclusion.isClean) return await release(loop, { key: subject.key, object: held }, signal);
-  if (conclusion.isUntold !== true) await writeStatus(loop, held, { conclusion, signal });
   return schedule(loop, { key: subject.key, object: held }, conclusion);
 }
 
@@ -201,8 +203,15 @@ async function writeStatus<W>(
   if (patch === undefined) return;
   const fieldManager = fieldManagerOf(controller.name);
   const status = statusBody({ kind: controller.kind as KindDefinition, object, patch, outcome, fieldManager, now });
-  if (Object.keys(status).length === 0) return;
+  if (Object.keys(status).length === 0 && !hasSpoken(object, fieldManager)) return;
   if (await loop.statuses.write(object, status, told.signal)) loop.metrics.statusWritten();
+}
+
+function hasSpoken({ metadata }: KubeObject, fieldManager: string): boolean {
+  return (
+    metadata.managedFields?.some(({ manager, subresource }) => manager === fieldManager && subresource === 'status') ===
+    true
+  );
 }
 
 function schedule<W>(loop: Loop<W>, subject: Subject, conclusion: Conclusion): ReconcileResult {

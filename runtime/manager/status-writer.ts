@@ -55,14 +55,14 @@ function isRepetition(last: Written | undefined, next: Pick<Written, 'seen' | 's
   return last !== undefined && last.seen === next.seen && isEqual(last.status, next.status);
 }
 
-/** What to apply: the object by name, namespace and uid, and nothing but its status. */
+/** What to apply: the object by name, namespace and uid, and nothing but its status; with an empty one all that was said is taken back. */
 export function statusOnly(object: KubeObject, status: Readonly<Record<string, unknown>>): KubeObject {
   const { name, namespace, uid } = object.metadata;
   return {
     apiVersion: object.apiVersion,
     kind: object.kind,
     metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) },
-    status,
+    ...(Object.keys(status).length === 0 ? {} : { status }),
   };
 }
 

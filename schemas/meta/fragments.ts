@@ -132,13 +132,21 @@ export const lastHandledRequestField = textField(
   'The last value of the annotation `hosting.wcp360.io/requested-at` that was acted on.',
 );
 
-/** `status.host` and `status.nextHost` of everything that runs on a host. */
+/** Where everything that runs on a host is, where it goes, and where it was. */
 export const placementFields = {
   host: nameField('The host that this runs on; written by placement.'),
   nextHost: nameField('The host that this moves to.'),
+  moving: {
+    type: 'string',
+    description:
+      'How far a move to nextHost is. Copying: files are copied while everything goes on. Stilling: files are made read-only where they are. LastCopy: what is left is copied, and the next host begins to serve. Undoing: the move is called off.',
+    enum: ['Copying', 'Stilling', 'LastCopy', 'Undoing'],
+  },
+  formerHost: nameField('The host that this was moved from, until nothing of it is left there.'),
 } as const satisfies Readonly<Record<string, Schema>>;
 
-export const SELECTABLE_PLACEMENT = ['.status.host', '.status.nextHost'] as const;
+/** By which an agent finds what concerns its host. */
+export const SELECTABLE_PLACEMENT = ['.status.host', '.status.nextHost', '.status.formerHost'] as const;
 
 /** `matchLabels` and `matchExpressions`. */
 export function labelSelectorField<const D extends string>(description: D) {

@@ -29,6 +29,9 @@ export const ANNOTATIONS = {
 export const FINALIZERS = {
   cluster: 'hosting.wcp360.io/cluster',
   host: 'hosting.wcp360.io/host',
+  /** Of the host that something moves to, and of the one that it was moved from, until nothing is left there. */
+  nextHost: 'hosting.wcp360.io/next-host',
+  formerHost: 'hosting.wcp360.io/former-host',
 } as const;
 
 /** The range of Unix user ids that tenants get. */

@@ -218,6 +218,10 @@ const statusField = {
     observedGeneration: observedGenerationField,
     lastHandledRequestAt: lastHandledRequestField,
     ...placementFields,
+    readOnly: {
+      type: 'boolean',
+      description: 'Whether the files are read-only on their host, for the last copy of a move.',
+    },
     hostnames: {
       type: 'array',
       description: 'All names that are ours, as bound.',

@@ -30,6 +30,11 @@ export const hostKind = defineKind({
     description: 'What people decide about the host.',
     properties: {
       unschedulable: { type: 'boolean', description: 'Take no new tenants; those that are here stay.', default: false },
+      drain: {
+        type: 'boolean',
+        description: 'Move all tenants to other hosts, a few at a time; goes with unschedulable.',
+        default: false,
+      },
       lost: {
         type: 'boolean',
         description:

@@ -125,7 +125,12 @@ export const tenantKind = defineKind({
         type: 'object',
         description: 'Where the tenant may run.',
         default: {},
-        properties: { hostSelector: labelSelectorField('Labels that the host must have.') },
+        properties: {
+          hostSelector: labelSelectorField('Labels that the host must have.'),
+          host: nameField(
+            'The host that the tenant belongs on: it is moved there as soon as that takes it, and is elsewhere as long as it does not.',
+          ),
+        },
       },
       suspensions: { ...suspensionsField, default: [] },
     },
@@ -137,6 +142,7 @@ export const tenantKind = defineKind({
       observedGeneration: observedGenerationField,
       lastHandledRequestAt: lastHandledRequestField,
       ...placementFields,
+      movedAt: timeField('When the tenant came to its host from another one.'),
       uid: {
         type: 'integer',
         description: 'Unix user id of everything that runs for the tenant.',

@@ -11,6 +11,7 @@ export function domainRecords(domain: Domain): ReadonlyMap<string, string> {
     frontGid: 33,
     root: '/srv/wcp360',
     names: namesOf(domain),
+    isStill: false,
     isNoted: false,
     secretVersions: {},
     php: { version: '8.2', children: 8, memoryBytes: 1 },

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
 import { isRecord } from '#runtime/base/json.ts';
 import { isPending, isRefused, type AnyController } from '#runtime/manager/controller.ts';
+import { isTakenDown } from '#runtime/manager/plan-object.ts';
 import { kinds } from '#schemas/index.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { aCache } from './cache.ts';
@@ -63,7 +64,7 @@ function outcome(
   phase: Readonly<Record<string, unknown>>,
   inputs: unknown,
 ): unknown {
-  const deleting = object.metadata.deletionTimestamp !== undefined;
+  const deleting = isTakenDown({ controller }, object);
   const wanted: unknown =
     inputs === undefined && !deleting
       ? undefined

@@ -189,7 +189,7 @@ void t.test(
     await lab.remove(domainKind, 'shop', 'acme');
     await lab.gone(domainKind, 'shop', 'acme');
     t.equal(lab.host.tree.nodes.get(place), undefined);
-    const keptName = `domain.acme.shop.${first?.metadata.uid ?? ''}`;
+    const keptName = `domain.acme.shop.${first?.metadata.uid ?? ''}.web1`;
     t.ok(await lab.get(retainedDataKind, keptName));
     await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
     await lab.settled(domainKind, 'shop', 'Serving', 'acme');
@@ -198,7 +198,7 @@ void t.test(
     const second = await lab.get(domainKind, 'shop', 'acme');
     await lab.remove(domainKind, 'shop', 'acme');
     await lab.gone(domainKind, 'shop', 'acme');
-    const again = `domain.acme.shop.${second?.metadata.uid ?? ''}`;
+    const again = `domain.acme.shop.${second?.metadata.uid ?? ''}.web1`;
     const { path } = partOf<{ path: string }>(await lab.get(retainedDataKind, again), 'spec');
     t.ok(lab.host.tree.nodes.get(`/srv/wcp360/${path}/public/index.html`));
     await lab.remove(retainedDataKind, again);
@@ -270,7 +270,7 @@ void t.test(
     t.equal(lab.host.tree.nodes.get('/srv/wcp360/tenants/acme'), undefined);
     t.equal(lab.site('shop.example'), undefined);
     t.ok(await lab.get(uidClaimKind, String(uid)), 'the number is kept with the files');
-    await lab.remove(retainedDataKind, `domain.acme.shop.${shop.metadata.uid ?? ''}`);
+    await lab.remove(retainedDataKind, `domain.acme.shop.${shop.metadata.uid ?? ''}.web1`);
     await lab.gone(uidClaimKind, String(uid));
   },
 );

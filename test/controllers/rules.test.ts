@@ -12,7 +12,6 @@ import { hostStatus, type HostFacts } from '#controllers/host/registration.ts';
 import { ancestorsOf, isPublicSuffix } from '#controllers/hostname-claim/ancestors.ts';
 import { hostnameClaimIndexes } from '#controllers/hostname-claim/indexes.ts';
 import { judgeHostname } from '#controllers/hostname-claim/judge.ts';
-import { placementOf } from '#controllers/tenant/cluster/placement.ts';
 import { uidOf } from '#controllers/tenant/cluster/uids.ts';
 import { isAccountUid } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
@@ -339,139 +338,6 @@ void t.test(
   },
 );
 
-const nowhere = (over: object = {}): Tenant => aTenant({ ...over, status: { host: undefined } });
-const web = (name: string, over: object = {}): KubeObject =>
-  aHost({ metadata: { name, labels: { disk: name === 'web2' ? 'ssd' : 'hdd' } }, ...over });
-const placed = (tenant: Tenant, world: readonly KubeObject[]): ReturnType<typeof placementOf> =>
-  placementOf(tenant, tenant.status?.effective ?? {}, aCache([tenant, ...world], allIndexes));
-
-void t.test('a tenant goes to the host that takes it and is least crowded, and stays there', async (t) => {
-  const other = aTenant({ metadata: { name: 'other' } });
-  const chosen = (hosts: readonly KubeObject[], of = nowhere()): string | undefined => {
-    const { host, nextHost } = placed(of, [...hosts, other]);
-    return host ?? nextHost;
-  };
-  t.equal(chosen([web('web1'), web('web2')]), 'web2', 'web1 has one already');
-  t.equal(chosen([web('web1'), web('web2', { spec: { unschedulable: true } })]), 'web1');
-  t.equal(chosen([web('web2', { status: { conditions: [] } })]), undefined, 'not ready');
-  t.equal(chosen([web('web1', { status: { capabilities: { heldUids: undefined } } })]), undefined, 'not looked yet');
-  t.equal(chosen([holding({ acme: [20_001] }), web('web2')]), 'web1', 'where its files are');
-  t.equal(
-    chosen([web('web1', { status: { capabilities: { takenNames: ['acme'] } } })]),
-    undefined,
-    'the name is an account there',
-  );
-  t.equal(
-    chosen([web('web1', { status: { capabilities: { takenUids: [20_000] } } })]),
-    undefined,
-    'its number is an account there',
-  );
-  t.equal(chosen([web('web1', { spec: { lost: true } })]), undefined, 'gone for good');
-  t.equal(
-    chosen(
-      [
-        web('web1', { status: { capacity: { memory: '64Gi' } } }),
-        web('web2', { status: { capacity: { memory: '1Gi' } } }),
-      ],
-      nowhere(),
-    ),
-    'web2',
-    'an empty one before one with a tenant, however large',
-  );
-  const twoThere = [
-    aTenant({ metadata: { name: 'b' }, status: { host: 'web2' } }),
-    web('web2', { status: { capacity: { memory: '1Gi' } } }),
-  ];
-  t.equal(
-    chosen([web('web1', { status: { capacity: { memory: '64Gi' } } }), ...twoThere]),
-    'web1',
-    'where each has one, the larger',
-  );
-  const ssd = nowhere({ spec: { placement: { hostSelector: { matchLabels: { disk: 'ssd' } } } } });
-  t.equal(chosen([web('web1')], ssd), undefined);
-  t.equal(
-    chosen([web('web2', { spec: { unschedulable: true } })], aTenant({ status: { host: 'web2' } })),
-    'web2',
-    'those that are there stay',
-  );
-});
-
-void t.test(
-  'a host is a tenant’s once its agent has been given the tenant, and what is chosen stays chosen',
-  async (t) => {
-    const hosts = [web('web1'), web('web2')];
-    const { nextHost = '' } = placed(nowhere(), hosts);
-    t.match(nextHost, /^web[12]$/);
-    const other = nextHost === 'web1' ? 'web2' : 'web1';
-    const chosen = aTenant({ status: { host: undefined, nextHost: other } });
-    t.same(placed(chosen, hosts), { nextHost: other }, 'whatever would be chosen anew');
-    t.same(placed(chosen, [...hosts, roleOf(nextHost, 'tenants', 'acme')]), { nextHost: other }, 'given to another');
-    t.same(
-      placed(chosen, [...hosts, roleOf(other, 'retaineddata', 'acme')]),
-      { nextHost: other },
-      'given something else',
-    );
-    t.same(placed(chosen, [...hosts, roleOf(other, 'tenants', 'acme')]), { host: other });
-    t.same(
-      placed(chosen, [web(nextHost), web(other, { spec: { unschedulable: true } })]),
-      { nextHost },
-      'one that takes no more is left for another',
-    );
-  },
-);
-
-void t.test('limits of all tenants together stay within what a host may promise', async (t) => {
-  const limited = (name: string, host: string | undefined, limits: object): Tenant =>
-    aTenant({ metadata: { name }, status: { host, effective: { limits } } });
-  const newcomer = limited('acme', undefined, { memory: '2Gi', cpu: '500m' });
-  const there = [limited('a', 'web1', { memory: '1Gi', cpu: '1' }), limited('b', 'web1', {})];
-  const fits = (capacity: object): boolean =>
-    placed(newcomer, [...there, web('web1', { spec: { capacity } })]).nextHost === 'web1';
-  t.ok(fits({}));
-  t.ok(fits({ tenants: 3 }));
-  t.notOk(fits({ tenants: 2 }));
-  t.ok(fits({ memory: '3Gi' }));
-  t.notOk(fits({ memory: '3071Mi' }));
-  t.ok(fits({ cpu: '1500m' }));
-  t.notOk(fits({ cpu: '1499m', memory: '1Ti' }));
-});
-
-void t.test(
-  'tenants that come at once are spread over equal hosts, and none moves when hosts or tenants come and go',
-  async (t) => {
-    const hosts = ['web1', 'web2', 'web3', 'web4'].map((name) => web(name));
-    const names = Array.from({ length: 400 }, (_, index) => `tenant-${index}`);
-    const atOnce = names.map((name) => placed(nowhere({ metadata: { name } }), hosts).nextHost);
-    for (const { metadata } of hosts) {
-      const share = atOnce.filter((host) => host === metadata.name).length;
-      t.ok(share > 60 && share < 140, `${metadata.name}: ${share}`);
-    }
-    const settled = names.map((name, at) => aTenant({ metadata: { name }, status: { host: atOnce[at] } }));
-    const later = [...settled.slice(200), ...hosts, web('web5')];
-    t.same(
-      settled.slice(200).map((tenant) => placed(tenant, later).host),
-      atOnce.slice(200),
-    );
-  },
-);
-
-void t.test('tenants of a lost host go elsewhere, those of a silent one stay', async (t) => {
-  const silent = {
-    conditions: [
-      {
-        type: 'Ready',
-        status: 'Unknown',
-        reason: 'AgentSilent',
-        message: 'x',
-        lastTransitionTime: '2026-01-01T00:00:00Z',
-      },
-    ],
-  };
-  t.same(placed(aTenant(), [web('web1', { status: silent }), web('web2')]), { host: 'web1', isHostSilent: true });
-  t.same(placed(aTenant(), [web('web1', { spec: { lost: true } }), web('web2')]), { nextHost: 'web2' });
-  t.same(placed(aTenant(), [web('web2')]), { host: 'web1' }, 'a Host that nobody knows may be declared again');
-});
-
 void t.test('an agent is silent by what it does not write, whatever its clock says', async (t) => {
   let uptime = 5_000;
   const heartbeats = createHeartbeats(() => uptime);
@@ -489,14 +355,6 @@ void t.test('an agent is silent by what it does not write, whatever its clock sa
   t.same(heartbeats.of(lease('b', '1970-01-01T00:00:10Z')), { holder: 'b', silentMs: 0 }, 'another holder');
   t.same(heartbeats.of({ ...lease('', ''), spec: {} }), { holder: '', silentMs: 0 });
 });
-
-const roleOf = (host: string, plural: string, name: string): KubeObject =>
-  ({
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRole',
-    metadata: { name: `wcp360-host:${host}` },
-    rules: [{ apiGroups: ['hosting.wcp360.io'], resources: [plural], resourceNames: [name], verbs: ['patch'] }],
-  }) as KubeObject;
 
 void t.test('equal facts of a host give an equal status', async (t) => {
   const facts: HostFacts = {

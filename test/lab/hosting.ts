@@ -13,6 +13,7 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
@@ -31,6 +32,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { startLabServer, type LabServer } from './api-server.ts';
 import type { LabApi } from './lab-api.ts';
 import { createMortal, faultyClient, type Faults, type Mortal } from './faults.ts';
+import { noCopies } from './no-copies.ts';
 import { installKind, labClient } from './widgets.ts';
 
 /** The two programs that work on what is declared. */
@@ -212,11 +214,20 @@ async function agentOptions(
       tree: treeDriver,
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,
+      shells: createShellsDriver({ count: () => 0, end: () => undefined }),
+      copies: noCopies,
+      copyOf: () => undefined,
       disposal: (kind) => createDisposalDriver(kind),
       probeSite: async (world, hostname) => await Promise.resolve(siteOf(world.host as MemoryHost, hostname)),
       now: () => Date.now(),
     }),
-    world: (cache) => ({ client, cache, host, secrets: { read: async () => ({ auth: 'somebody:hash' }) } }),
+    world: (cache) => ({
+      client,
+      cache,
+      host,
+
+      secrets: { read: async () => ({ auth: 'somebody:hash' }) },
+    }),
     identity: `host/${hostName}`,
     hostSelector: { host: hostName },
     removals: await createStoreGuard({ ...common, host, hostName, clock: systemClock, events, lookMs: 50 }),

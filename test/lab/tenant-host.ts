@@ -8,6 +8,7 @@ import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { nginxDriver, startFront } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver, startWaker } from '#runtime/drivers/php-fpm/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
+import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import type { Host } from '#runtime/host/host.ts';
@@ -25,6 +26,7 @@ import { freePort } from './free-port.ts';
 import { startNaiveFront } from './naive-front.ts';
 import { tenantFiles } from './tenant-files.ts';
 import { visit } from './visit.ts';
+import { noCopies } from './no-copies.ts';
 
 /** A real host without an API server: what a Domain's manifest says is admitted by its schema and brought about by the controllers and drivers of an agent. */
 export interface TenantHost extends SiteGround {
@@ -142,6 +144,9 @@ function anAgent(
   const controllers = createHostControllers<HostWorld>({
     hostName,
     ...drivers,
+    shells: createShellsDriver({ count: () => 0, end: () => undefined }),
+    copies: noCopies,
+    copyOf: () => undefined,
     disposal: (kind) => createDisposalDriver(kind),
     probeSite: () => Promise.resolve(undefined),
     now: () => Date.now(),

@@ -341,6 +341,41 @@ t.test('an agent sees what is on its host and what is on its way to it, each obj
   t.notMatch(JSON.stringify(secret), /hunter2|aHVudGVyMg/);
 });
 
+t.test('what leaves one selection for another is never missing in between', async (t) => {
+  const gone = (name: string, revision: number, rest: Partial<KubeObject['metadata']> = {}): WatchEvent => ({
+    type: 'DELETED',
+    object: cm(name, revision, rest),
+  });
+  const { client } = scripted(async function* (options) {
+    for (const name of ['moved', 'deleted', 'back']) yield { type: 'ADDED', object: cm(name, 2) };
+    yield bookmark(2, true);
+    yield gone('moved', 3);
+    yield gone('deleted', 4, { deletionTimestamp: '2026-01-01T00:00:00Z' });
+    yield gone('back', 5);
+    yield { type: 'ADDED', object: cm('back', 6) };
+    await untilAborted(options.signal);
+  });
+  const lingering = Promise.withResolvers<void>();
+  const clock = { ...systemClock, sleep: async () => await lingering.promise };
+  const informer = createInformer({ client, type: configMapType, log: silentLogger, clock, lingerMs: 1 });
+  const changes: string[] = [];
+  informer.subscribe(({ type, object }) => changes.push(`${type} ${object.metadata.name}`));
+  const stop = new AbortController();
+  const running = informer.run(stop.signal);
+  const names = (): string =>
+    informer.store
+      .list()
+      .map(({ metadata }) => metadata.name)
+      .join();
+  await eventually(() => informer.store.get('n/back')?.metadata.resourceVersion === '6', 'what came back');
+  t.equal(names(), 'back,moved');
+  lingering.resolve();
+  await eventually(() => names() === 'back', 'what did not come back to go');
+  t.same(changes.slice(3), ['deleted deleted', 'modified back', 'deleted moved']);
+  stop.abort();
+  await running;
+});
+
 t.test('an object in two informers is shown once, as it is later', (t) => {
   const stores = [createObjectStore(), createObjectStore()];
   const [one, two] = stores;

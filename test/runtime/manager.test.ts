@@ -410,6 +410,47 @@ t.test('a controller whose finalizer is set by placement waits for it', async (t
   await settled('one', 'Standing');
 });
 
+t.test('what leaves is taken down, what was said of it is taken back, and only then its finalizer goes', async (t) => {
+  const { client, shop, start, settled, patch, widget } = await setUp(t);
+  const isGoing = ({ metadata }: KubeObject): boolean => metadata.annotations?.['going'] === 'true';
+  await start({
+    leaves: isGoing,
+    status: (object, { outcome }) => ({
+      fields: {},
+      conditions: isGoing(object)
+        ? []
+        : [{ type: 'Ready', status: 'True', reason: outcome.phase === 'synced' ? 'Standing' : 'Not', message: 'so' }],
+    }),
+  });
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  await settled('one', 'Standing');
+  await patch('one', { metadata: { annotations: { going: 'true' } } });
+  const left = await eventually(async () => {
+    const object = await widget('one');
+    return object?.metadata.finalizers === undefined ? object : undefined;
+  }, 'the finalizer to go');
+  t.equal(conditionOf(left, 'Ready'), undefined);
+  t.same(shelves(shop).lower, {});
+  await calm();
+  shop.history.length = 0;
+  await patch('one', { metadata: { labels: { changed: 'again' } } });
+  await calm();
+  t.same(shop.history, [], 'and nothing is made again');
+});
+
+t.test('finalizers of others are set in one write with its own, and dropped where nobody is meant', async (t) => {
+  const { client, start, settled, patch, widget } = await setUp(t);
+  const isWanted = ({ metadata }: KubeObject): boolean => metadata.annotations?.['other'] === 'true';
+  const other = 'test.wcp360.io/other';
+  await start({ holdsFor: (object) => (isWanted(object) ? { add: [other], drop: [] } : { add: [], drop: [other] }) });
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }, { annotations: { other: 'true' } }));
+  const held = await settled('one', 'Standing');
+  t.same(held.metadata.finalizers, [finalizer, other]);
+  await patch('one', { metadata: { annotations: { other: null } } });
+  const isDropped = async () => (await widget('one'))?.metadata.finalizers?.join() === finalizer;
+  await eventually(isDropped, 'the other’s finalizer to go');
+});
+
 t.test('an object that vanished without a deletion is forgotten, and nothing is taken down for it', async (t) => {
   const { client, shop, start, settled, patch, widget } = await setUp(t);
   await start();

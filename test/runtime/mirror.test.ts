@@ -30,6 +30,7 @@ import { mirror, type MirrorOptions, type MirrorProgress } from '#runtime/mirror
 import { channelProtocol, channels, messageOf } from '#runtime/streams/channels.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
 import { createStreamServer, type StreamServer } from '#runtime/streams/agent/serve-streams.ts';
+import { createWriters, type Writers } from '#runtime/streams/agent/writers.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { until } from '#test/lab/instance.ts';
 import { memoryDirectory } from '#test/lab/memory-directory.ts';
@@ -111,6 +112,7 @@ function serverOf(streams: StreamServer): Server {
 function streamsOf(
   { tree, directory }: Place,
   overrides: { isReadOnly?: boolean; refusal?: string } = {},
+  writers: Writers = createWriters(),
 ): StreamServer {
   return createStreamServer({
     seatOf: (namespace, name) => {
@@ -120,6 +122,7 @@ function streamsOf(
     },
     processes,
     frontGid: frontGidThere,
+    writers,
     replicas: createReplicaWords(),
     tenantStreams: 4,
     idleMs: 60_000,
@@ -522,7 +525,8 @@ await t.test(
   async (each) => {
     const place = makeTree(`there-${(trees += 1)}`, frontGidThere);
     const overrides = { isReadOnly: false };
-    const streams = streamsOf(place, overrides);
+    const keeper = createWriters();
+    const streams = streamsOf(place, overrides, keeper);
     const server = serverOf(streams).listen(0, '127.0.0.1');
     await once(server, 'listening');
     each.teardown(() => server.close());
@@ -546,12 +550,12 @@ await t.test(
     writers[1]?.socket.pause();
     overrides.isReadOnly = true;
     const reader = await begin('echo begun; touch public/new || echo refused; sleep 600');
-    each.equal(streams.writers('acme'), 2);
-    each.equal(streams.writers('beta'), 0);
-    streams.endWriters('beta');
-    each.equal(streams.writers('acme'), 2, 'those of others are not concerned');
-    streams.endWriters('acme');
-    await until(() => streams.writers('acme') === 0, 'all to be gone, whether or not their people read on');
+    each.equal(keeper.count('acme'), 2);
+    each.equal(keeper.count('beta'), 0);
+    keeper.end('beta');
+    each.equal(keeper.count('acme'), 2, 'those of others are not concerned');
+    keeper.end('acme');
+    await until(() => keeper.count('acme') === 0, 'all to be gone, whether or not their people read on');
     writers[1]?.socket.resume();
     for (const { heard, closed } of writers) {
       await closed;

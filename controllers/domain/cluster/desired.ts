@@ -13,14 +13,18 @@ export function desiredClaims(inputs: DomainClusterInputs): ReadonlyMap<string, 
   return new Map(inputs.names.filter((name) => name.state !== 'Refused').map((name) => [name.hostname, inputs.tenant]));
 }
 
-/** Lets the agent of the tenant's host read the very Secrets that the Domain refers to, and no others. */
+/** Lets the agent of the tenant's host, and of the one that it moves to, read the very Secrets that the Domain refers to, and no others. */
 export function desiredRights(domain: Domain, inputs: DomainClusterInputs): readonly KubeObject[] {
-  if (inputs.secrets.length === 0 || inputs.host === undefined) return [];
+  const { host, nextHost, moving } = inputs.place;
+  const readers = [host, moving === undefined ? undefined : nextHost].filter((name) => name !== undefined);
+  if (inputs.secrets.length === 0 || readers.length === 0) return [];
   const metadata = rightsMetadata(domain, inputs.tenant);
   const rules = [
     { apiGroups: [''], resources: ['secrets'], resourceNames: inputs.secrets.map(({ name }) => name), verbs: ['get'] },
   ];
-  const subject = { kind: 'ServiceAccount', name: agentAccountOf(inputs.host), namespace: SYSTEM_NAMESPACE };
+  const subjects = readers
+    .toSorted()
+    .map((name) => ({ kind: 'ServiceAccount', name: agentAccountOf(name), namespace: SYSTEM_NAMESPACE }));
   return [
     { apiVersion: apiVersionOf(roleKind), kind: roleKind.kind, metadata, rules },
     {
@@ -28,14 +32,14 @@ export function desiredRights(domain: Domain, inputs: DomainClusterInputs): read
       kind: roleBindingKind.kind,
       metadata,
       roleRef: { apiGroup: RBAC, kind: 'Role', name: metadata.name },
-      subjects: [subject],
+      subjects,
     },
   ];
 }
 
-/** What tells of the files of a deleted Domain, once the agent of their host may look after it. */
-export function desiredKept(domain: Domain, { keeping }: DomainClusterInputs): readonly KubeObject[] {
-  return keeping?.isGranted === true ? [retainedDataOf(domain, keeping.host, keeping.accountId)] : [];
+/** What tells of the files that a Domain leaves on hosts, once the agents there may look after it. */
+export function desiredKept(domain: Domain, { keepings }: DomainClusterInputs): readonly KubeObject[] {
+  return keepings.filter(({ isGranted }) => isGranted).map((keeping) => retainedDataOf(domain, keeping));
 }
 
 function rightsMetadata(domain: Domain, tenant: string): KubeObject['metadata'] {

@@ -6,13 +6,13 @@ import { hostnameClaimKind } from '#schemas/v1alpha1/hostname-claim.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { isPending, type Pending } from '#runtime/manager/controller.ts';
-import { isGranted } from '#controllers/host-rights.ts';
-import { keepingHostOf, retainedNameOf } from '#controllers/kept-data.ts';
+import type { Pending } from '#runtime/manager/controller.ts';
+import { hostsOf, isGranted } from '#controllers/host-rights.ts';
+import { expiryOf, keepingHostsOf, retainedNameOf } from '#controllers/kept-data.ts';
 import type { JudgeHostname } from '#controllers/parts.ts';
 import { namesOf } from '#controllers/domain/names.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
-import type { DomainClusterInputs, NameState } from './inputs.ts';
+import type { DomainClusterInputs, NameState, TenantPlace } from './inputs.ts';
 
 /** Reads what the leader must know: the tenant's host, the claims of all names, and the Secrets that are referred to. */
 export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHostname): DomainClusterInputs | Pending {
@@ -26,13 +26,15 @@ export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHo
       },
     };
   }
-  const { host, nextHost } = tenant.status ?? {};
+  const lostHosts = hostsOf(domain.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
   return {
     tenant: namespace,
-    ...keepingOf(domain, tenant, cache),
     names: namesOf(domain).map(({ hostname }) => nameState(hostname, namespace, cache, judge)),
-    ...(host === undefined ? {} : { host }),
-    ...(nextHost === undefined ? {} : { nextHost }),
+    place: placeOf(tenant),
+    lostHosts,
+    keepings: keepingHostsOf(domain)
+      .filter((host) => !lostHosts.includes(host))
+      .flatMap((host) => keepingOn(host, { domain, tenant, cache })),
     secrets: secretNamesOf(domain).map((name) => ({
       name,
       resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',
@@ -40,22 +42,31 @@ export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHo
   };
 }
 
-type Keeping = Pick<DomainClusterInputs, 'isHostLost' | 'keeping'>;
-
-/** On a lost host there is nothing to keep. */
-function keepingOf(domain: Domain, tenant: Tenant, cache: Cache): Keeping {
-  const isHostLost = cache.get(hostKind, { name: domain.status?.host ?? '' })?.spec.lost === true;
-  const host = keepingHostOf(domain);
-  const accountId = tenant.status?.uid;
-  if (isHostLost || host === undefined || accountId === undefined) return { isHostLost };
-  const { namespace = '', name, uid = '' } = domain.metadata;
-  const retaineddata = retainedNameOf(namespace, name, uid);
-  return { isHostLost, keeping: { host, accountId, isGranted: isGranted(host, { retaineddata }, cache) } };
+function placeOf({ status = {} }: Tenant): TenantPlace {
+  const { host, nextHost, moving, formerHost } = status;
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(nextHost === undefined ? {} : { nextHost }),
+    ...(moving === undefined ? {} : { moving }),
+    ...(formerHost === undefined ? {} : { formerHost }),
+  };
 }
 
-/** Whether the Domain can be given to the tenant's host as soon as its names are bound. */
-export function isPlaceable(inputs: DomainClusterInputs | Pending): boolean {
-  return !isPending(inputs) && inputs.host !== undefined && inputs.names.some((name) => name.state !== 'Refused');
+function keepingOn(
+  host: string,
+  { domain, tenant, cache }: { readonly domain: Domain; readonly tenant: Tenant; readonly cache: Cache },
+): DomainClusterInputs['keepings'] {
+  const { uid: accountId, movedAt } = tenant.status ?? {};
+  if (accountId === undefined) return [];
+  const expiresAt = expiryOf(domain, host, movedAt);
+  return [
+    {
+      host,
+      accountId,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+      isGranted: isGranted(host, { retaineddata: retainedNameOf(domain, host) }, cache),
+    },
+  ];
 }
 
 function nameState(hostname: string, tenant: string, cache: Cache, judge: JudgeHostname): NameState {

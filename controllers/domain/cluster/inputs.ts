@@ -1,19 +1,22 @@
+import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
+import type { Keeping } from '#controllers/kept-data.ts';
+
+/** What placement says of a tenant, and so of what belongs to it. */
+export type TenantPlace = Pick<NonNullable<Tenant['status']>, 'host' | 'nextHost' | 'moving' | 'formerHost'>;
+
 /** What the leader knows about a Domain; plain data, so that a golden case can state it. */
 export interface DomainClusterInputs {
   readonly tenant: string;
   readonly names: readonly NameState[];
-  /** The host of the tenant, once it has one. */
-  readonly host?: string;
-  readonly nextHost?: string;
-  /** The host that the Domain is on was declared lost: nobody waits for it. */
-  readonly isHostLost: boolean;
-  /** Where, and under which user id, the files of a deleted Domain are to be kept. */
-  readonly keeping?: {
-    readonly host: string;
-    readonly accountId: number;
+  /** Where the tenant is, goes and was. */
+  readonly place: TenantPlace;
+  /** Hosts of the Domain that were declared lost: nobody waits for them. */
+  readonly lostHosts: readonly string[];
+  /** What hosts are to keep of its files. */
+  readonly keepings: readonly (Keeping & {
     /** Whether the host's agent may look after what tells of them. */
     readonly isGranted: boolean;
-  };
+  })[];
   /** Secrets referred to; the resourceVersion is empty while one is not there. */
   readonly secrets: readonly { readonly name: string; readonly resourceVersion: string }[];
 }

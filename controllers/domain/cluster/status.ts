@@ -1,7 +1,8 @@
 import type { Domain, domainKind } from '#schemas/v1alpha1/domain.ts';
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
-import type { DomainClusterInputs } from './inputs.ts';
+import type { DomainClusterInputs, TenantPlace } from './inputs.ts';
+import { placeOf } from './place.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 
@@ -21,11 +22,11 @@ export function domainClusterStatus(
 ): StatusPatch<typeof domainKind> | undefined {
   if (domain.status === undefined && outcome.phase === 'synced' && isClaiming(inputs)) return undefined;
   const claimed = claimedOf(inputs, outcome);
-  const host = hostOf(domain, inputs);
+  const place = inputs === undefined ? keptPlace(domain) : placeOf(domain, inputs);
+  const { host } = place;
   const placed = placedOf(host, claimed);
   const fields = {
-    ...(host === undefined ? {} : { host }),
-    ...(inputs?.nextHost === undefined ? {} : { nextHost: inputs.nextHost }),
+    ...place,
     ...(inputs === undefined ? keptFields(domain) : { hostnames: boundNames(inputs), secrets: inputs.secrets }),
   };
   return { fields, conditions: host === undefined ? [readyOf(claimed, placed), claimed, placed] : [claimed, placed] };
@@ -47,11 +48,14 @@ function boundNames(inputs: DomainClusterInputs): readonly string[] {
   return inputs.names.filter((name) => name.state === 'Bound').map((name) => name.hostname);
 }
 
-function hostOf(domain: Domain, inputs: DomainClusterInputs | undefined): string | undefined {
-  const present = domain.status?.host;
-  if (inputs === undefined) return present;
-  if (present !== undefined) return inputs.host ?? (inputs.isHostLost ? undefined : present);
-  return inputs.names.some((name) => name.state === 'Bound') ? inputs.host : undefined;
+function keptPlace({ status = {} }: Domain): TenantPlace {
+  const { host, nextHost, moving, formerHost } = status;
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(nextHost === undefined ? {} : { nextHost }),
+    ...(moving === undefined ? {} : { moving }),
+    ...(formerHost === undefined ? {} : { formerHost }),
+  };
 }
 
 function claimedOf(inputs: DomainClusterInputs | undefined, outcome: Outcome): Statement {

@@ -6,7 +6,7 @@ import { domainDirectory, keptDirectory, logsDirectory } from '#schemas/meta/ten
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { PhpPool, PhpPools } from '#runtime/drivers/php-fpm/model.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
-import type { DomainHostInputs, PhpInputs } from './inputs.ts';
+import type { DomainHostInputs, FileInputs, PhpInputs } from './inputs.ts';
 
 /** So long that the path of its socket below `/srv/wcp360` stays within what a socket's address holds (unix(7)). */
 const POOL_NAME_CHARACTERS = 72;
@@ -21,7 +21,7 @@ export function socketOf(domain: Domain, root: string): string {
 }
 
 /** The domain's directory and its default document root. Wanted whatever is served, so that a switch to a redirect and back loses nothing. */
-export function desiredTree(domain: Domain, inputs: DomainHostInputs): Tree {
+export function desiredTree(domain: Domain, inputs: FileInputs): Tree {
   const directory = domainDirectory(inputs.tenant, domain.metadata.name);
   const ownership = { mode: 0o2750, uid: inputs.accountId, gid: inputs.frontGid };
   return {
@@ -33,9 +33,8 @@ export function desiredTree(domain: Domain, inputs: DomainHostInputs): Tree {
   };
 }
 
-/** What a deleted Domain leaves: its directory among what is kept, unless its files are to go, too. */
-export function treeAfterDeletion(domain: Domain): Tree {
-  if (domain.spec.deletionPolicy === 'Delete') return { directories: new Map(), kept: new Map() };
+/** What a Domain leaves: its directory among what is kept. */
+export function keptTree(domain: Domain): Tree {
   const { namespace = '', name, uid = '' } = domain.metadata;
   const keptAt = keptDirectory('Domain', namespace, name, uid);
   return { directories: new Map(), kept: new Map([[domainDirectory(namespace, name), keptAt]]) };
@@ -61,7 +60,7 @@ function poolOf(
     uid: inputs.accountId,
     version: php.version,
     tree: `${inputs.root}/tenants/${inputs.tenant}`,
-    isReadOnly: false,
+    isReadOnly: inputs.isStill,
     socket: socketOf(domain, inputs.root),
     children: php.children,
     memoryBytes: php.memoryBytes,

@@ -5,11 +5,12 @@ import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import { findCondition } from '#schemas/meta/conditions.ts';
 import { parseDurationSeconds } from '#schemas/meta/duration.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import type { Pending, Refused } from '#runtime/manager/controller.ts';
+import { isPending, type Pending, type Refused } from '#runtime/manager/controller.ts';
 import { namesOf } from '#controllers/domain/names.ts';
+import { isStillOn } from '#controllers/domain/still.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
 import { retainedNameOf } from '#controllers/kept-data.ts';
-import type { DomainHostInputs, PhpInputs, Problem } from './inputs.ts';
+import type { DomainHostInputs, FileInputs, LeavingInputs, PhpInputs, Problem } from './inputs.ts';
 import { phpInputsOf } from './php.ts';
 import { proxyTargetOf } from './proxy.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -19,7 +20,7 @@ export function gatherDomain(hostName: string, domain: Domain, cache: Cache): Do
   const around = surroundingsOf(hostName, domain, cache);
   if ('pending' in around) return around;
   const suspendedFor = suspensionOf(domain, around);
-  const base = { ...baseInputs(domain, around), isNoted: isNoted(domain, cache) };
+  const base = { ...baseInputs(hostName, domain, around), isNoted: isNoted(domain, hostName, cache) };
   // A suspension holds whatever else is wrong with the site, and a deletion needs none of what follows.
   if (suspendedFor !== undefined) return { ...base, suspendedFor };
   if (domain.metadata.deletionTimestamp !== undefined) return base;
@@ -52,20 +53,34 @@ function hostStatusOf(name: string, cache: Cache): NonNullable<Host['status']> {
   return cache.get(hostKind, { name })?.status ?? {};
 }
 
-function isNoted({ metadata: { namespace = '', name, uid = '' } }: Domain, cache: Cache): boolean {
-  return cache.get(retainedDataKind, { name: retainedNameOf(namespace, name, uid) }) !== undefined;
+function isNoted(domain: Domain, hostName: string, cache: Cache): boolean {
+  return cache.get(retainedDataKind, { name: retainedNameOf(domain, hostName) }) !== undefined;
 }
 
-function baseInputs(domain: Domain, around: Surroundings): Omit<DomainHostInputs, 'isNoted'> {
+/** Whose the files of a Domain are on this host, whatever else is missing for it. */
+export function gatherFiles(hostName: string, domain: Domain, cache: Cache): FileInputs | Pending {
+  const around = surroundingsOf(hostName, domain, cache);
+  return 'pending' in around ? around : filesOf(around);
+}
+
+/** What is needed to let go of a Domain, whatever else is missing for it. */
+export function gatherLeaving(hostName: string, domain: Domain, cache: Cache): LeavingInputs | Pending {
+  const files = gatherFiles(hostName, domain, cache);
+  return isPending(files) ? files : { ...files, isNoted: isNoted(domain, hostName, cache) };
+}
+
+function filesOf({ tenant, accountId, capabilities, root }: Surroundings): FileInputs {
+  return { tenant, accountId, frontGid: capabilities.front?.gid ?? 0, root };
+}
+
+function baseInputs(hostName: string, domain: Domain, around: Surroundings): Omit<DomainHostInputs, 'isNoted'> {
   const bound = new Set(domain.status?.hostnames ?? []);
   const names = namesOf(domain).filter((name) => bound.has(name.hostname));
   const unclaimed = unclaimedOf(domain, bound);
   return {
-    tenant: around.tenant,
-    accountId: around.accountId,
-    frontGid: around.capabilities.front?.gid ?? 0,
-    root: around.root,
+    ...filesOf(around),
     names,
+    isStill: isStillOn(hostName, domain),
     ...(unclaimed === undefined ? {} : { unclaimed }),
     secretVersions: Object.fromEntries(
       (domain.status?.secrets ?? []).map((secret) => [secret.name, secret.resourceVersion]),

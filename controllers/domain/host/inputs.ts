@@ -1,8 +1,8 @@
 import type { ProxyTarget } from '#runtime/drivers/nginx/model.ts';
 import type { WantedName } from '#controllers/domain/names.ts';
 
-/** Everything about the world that a Domain on this host depends on; plain data, so that a golden case can state it. */
-export interface DomainHostInputs {
+/** Whose the files of a Domain on this host are. */
+export interface FileInputs {
   readonly tenant: string;
   /** Unix user and group id of the tenant. */
   readonly accountId: number;
@@ -10,6 +10,18 @@ export interface DomainHostInputs {
   readonly frontGid: number;
   /** The host's root: `/srv/wcp360`. */
   readonly root: string;
+}
+
+/** What becomes of the files of a Domain that leaves this host. */
+export interface LeavingInputs extends FileInputs {
+  /** Whether there is an object that tells of them. */
+  readonly isNoted: boolean;
+}
+
+/** Everything about the world that a Domain on this host depends on; plain data, so that a golden case can state it. */
+export interface DomainHostInputs extends LeavingInputs {
+  /** The last copy is taken for another host: nothing of the tenant may write. */
+  readonly isStill: boolean;
   /** Names that are bound to this tenant. */
   readonly names: readonly WantedName[];
   /** Why names are missing in `names`. */
@@ -21,8 +33,6 @@ export interface DomainHostInputs {
   readonly proxy?: ProxyTarget;
   /** The site can not be served as written, but must not go on as it was. */
   readonly problem?: Problem;
-  /** Whether there is an object that tells of the files, should the Domain be deleted. */
-  readonly isNoted: boolean;
   /** Names → resourceVersions of the Secrets referred to. */
   readonly secretVersions: Readonly<Record<string, string>>;
 }

@@ -28,7 +28,9 @@ type KeptAction = Action<'domain-kept', 'delete-object', { readonly name: string
  * Ends what stands for kept files once they are back in place, and lets a deleted Domain go only when the RetainedData of its files is in charge of them,
  * so that nobody can delete it before it could purge. The leader makes it: an agent that could would do so in the name of other hosts.
  */
-export function createKeptDriver<W extends World>(): Driver<'domain-kept', Cache, Keeping, KeptAction, W> {
+export function createKeptDriver<W extends World>(
+  hostName: string,
+): Driver<'domain-kept', Cache, Keeping, KeptAction, W> {
   return {
     name: 'domain-kept',
     nothing: noKeeping,
@@ -38,7 +40,8 @@ export function createKeptDriver<W extends World>(): Driver<'domain-kept', Cache
     of: ({ namespace, name, uid }, cache) => {
       const kept = keptForObject({ kind: 'Domain', namespace, name }, cache);
       if (kept.length === 0) return noKeeping;
-      const own = kept.find(({ metadata }) => metadata.name === retainedNameOf(namespace, name, uid));
+      const ownName = retainedNameOf({ metadata: { namespace, name, uid } }, hostName);
+      const own = kept.find(({ metadata }) => metadata.name === ownName);
       return {
         state: own !== undefined && isTrue(own.status?.conditions, 'Ready') ? 'InCharge' : 'Noted',
         objects: kept.map(({ metadata }) => ({

@@ -19,6 +19,7 @@ export function domainHostStatus(domain: Domain, input: DomainStatusInput): Stat
   return {
     fields: {
       ...placesOf(domain, input.inputs),
+      ...(isReadOnly(input) ? { readOnly: true } : {}),
       ...(input.outcome.phase === 'failed'
         ? { attempts: input.outcome.attempts, nextTryAt: input.outcome.nextTryAt }
         : {}),
@@ -32,6 +33,11 @@ export function domainHostStatus(domain: Domain, input: DomainStatusInput): Stat
   };
 }
 
+/** Known only when all that was wanted stands. */
+function isReadOnly({ inputs, outcome }: DomainStatusInput): boolean {
+  return inputs?.isStill === true && outcome.phase === 'synced';
+}
+
 function placesOf(domain: Domain, inputs: DomainHostInputs | undefined): StatusPatch<typeof domainKind>['fields'] {
   return {
     ...(inputs === undefined
@@ -42,7 +48,7 @@ function placesOf(domain: Domain, inputs: DomainHostInputs | undefined): StatusP
 }
 
 /** Whether visitors get what is declared; one table from what happened to a condition. */
-function servedOf(domain: Domain, input: DomainStatusInput): Statement {
+export function servedOf(domain: Domain, input: DomainStatusInput): Statement {
   const { inputs, outcome } = input;
   if (domain.metadata.deletionTimestamp !== undefined) return notServed('Deleting', 'The site is being taken down.');
   switch (outcome.phase) {

@@ -1,9 +1,10 @@
 import { leaseKind } from '#schemas/meta/builtin.ts';
+import { findCondition } from '#schemas/meta/conditions.ts';
 import { hostLeaseOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Host } from '#schemas/v1alpha1/host.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
-import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
+import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { TENANTS_BY_HOST, tenantsByHost } from '#controllers/host-rights.ts';
 import { domainsByKeepingHost, leavingDomainsOn, retainedNameOf } from '#controllers/kept-data.ts';
@@ -30,9 +31,11 @@ export function gatherHostCluster(
 ): HostClusterInputs {
   const { name } = host.metadata;
   const lease = cache.get(leaseKind, { namespace: SYSTEM_NAMESPACE, name: hostLeaseOf(name) });
+  const tenants = cache.byIndex(tenantKind, TENANTS_BY_HOST, name);
   return {
+    ...(host.spec.drain ? { drain: drainOf(name, tenants, cache) } : {}),
     agent: lease === undefined ? 'Absent' : agentOf(heartbeats.of(lease), graceMs),
-    charges: chargesOf(name, cache),
+    charges: chargesOf(name, tenants, cache),
   };
 }
 
@@ -41,16 +44,21 @@ function agentOf({ holder, silentMs }: ReturnType<Heartbeats['of']>, graceMs: nu
   return silentMs >= graceMs ? 'Silent' : 'Alive';
 }
 
-function chargesOf(host: string, cache: Cache): HostClusterInputs['charges'] {
-  const leaving = leavingDomainsOn(host, cache).map(({ metadata: { namespace = '', name, uid = '' } }) =>
-    retainedNameOf(namespace, name, uid),
-  );
+function drainOf(host: string, tenants: readonly Tenant[], cache: Cache): NonNullable<HostClusterInputs['drain']> {
+  const isStuck = ({ status }: Tenant): boolean =>
+    status?.host === host && findCondition(status.conditions, 'Moving')?.reason === 'NoHost';
+  return {
+    left: tenants.filter(({ status }) => status?.host === host || status?.formerHost === host).length,
+    stuck: tenants.filter(isStuck).map(({ metadata }) => metadata.name),
+    kept: cache.byIndex(retainedDataKind, BY_HOST, host).length,
+  };
+}
+
+function chargesOf(host: string, tenants: readonly Tenant[], cache: Cache): HostClusterInputs['charges'] {
+  const leaving = leavingDomainsOn(host, cache).map((domain) => retainedNameOf(domain, host));
   const kept = cache.byIndex(retainedDataKind, BY_HOST, host).map(({ metadata }) => metadata.name);
   return {
-    tenants: cache
-      .byIndex(tenantKind, TENANTS_BY_HOST, host)
-      .map(({ metadata }) => metadata.name)
-      .toSorted(),
+    tenants: tenants.map(({ metadata }) => metadata.name).toSorted(),
     retaineddata: [...new Set([...leaving, ...kept])].toSorted(),
   };
 }

@@ -5,4 +5,13 @@ export interface HostClusterInputs {
   /** The agent: never there, heard of lately, or not any more. */
   readonly agent: 'Absent' | 'Alive' | 'Silent';
   readonly charges: HostCharges;
+  /** How far the host is emptied; absent unless that is asked for. */
+  readonly drain?: {
+    /** Tenants that are on it, or have left something there. */
+    readonly left: number;
+    /** Those that no other host takes, by name. */
+    readonly stuck: readonly string[];
+    /** Kept data that stays on its disk. */
+    readonly kept: number;
+  };
 }

@@ -10,7 +10,24 @@ export function hostClusterStatus(
   host: Host,
   { inputs, outcome }: { readonly inputs: HostClusterInputs | undefined; readonly outcome: Outcome },
 ): StatusPatch<typeof hostKind> {
-  return { fields: {}, conditions: [{ type: 'Ready', ...readiness(host, inputs?.agent ?? 'Absent', outcome) }] };
+  const ready = { type: 'Ready', ...readiness(host, inputs?.agent ?? 'Absent', outcome) };
+  return { fields: {}, conditions: [ready, ...drainedOf(inputs?.drain)] };
+}
+
+/** Only there while the host is to be emptied. */
+function drainedOf(drain: HostClusterInputs['drain']): readonly Statement[] {
+  const type = 'Drained';
+  if (drain === undefined) return [];
+  const { left, stuck, kept } = drain;
+  if (left === 0) {
+    const also =
+      kept === 0 ? '' : ` ${kept} RetainedData of tenants stay on its disk until they expire or are deleted.`;
+    return [{ type, status: 'True', reason: 'Empty', message: `No tenant is on the host.${also}` }];
+  }
+  if (stuck.length === 0) return [{ type, status: 'False', reason: 'Draining', message: `${left} tenants are left.` }];
+  const names = `${stuck.slice(0, 5).join(', ')}${stuck.length > 5 ? ', …' : ''}`;
+  const message = `${left} tenants are left; no other host takes ${stuck.length} of them (${names}).`;
+  return [{ type, status: 'False', reason: 'NoHost', message }];
 }
 
 function readiness(host: Host, agent: HostClusterInputs['agent'], outcome: Outcome): Omit<Statement, 'type'> {

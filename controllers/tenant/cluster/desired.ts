@@ -4,10 +4,15 @@ import { agentAccountOf, FINALIZERS, GROUP, LABELS, MANAGED_BY, SYSTEM_NAMESPACE
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { kinds } from '#schemas/index.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
+import { hostsOf } from '#controllers/host-rights.ts';
 import { TENANT_QUOTA, type TenantClusterInputs } from './inputs.ts';
 
 /** ClusterRoles of manifests/rbac that bindings in a tenant's namespace refer to. */
-export const TENANT_ROLES = { owner: 'wcp360-tenant-owner', agent: 'wcp360-agent-tenant' } as const;
+export const TENANT_ROLES = {
+  owner: 'wcp360-tenant-owner',
+  agent: 'wcp360-agent-tenant',
+  arrival: 'wcp360-agent-arrival',
+} as const;
 
 const RBAC = 'rbac.authorization.k8s.io';
 
@@ -21,7 +26,13 @@ export function placeOf(tenant: Tenant, inputs: TenantClusterInputs): string | u
 /** Everything in the API that a tenant is made of. */
 export function desiredChildren(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
   if (inputs.isNamespaceTerminating) return leavingBindings(tenant, inputs);
-  return [namespaceOf(tenant), ...quotasOf(tenant, inputs), ownersBinding(tenant), ...agentBindings(tenant, inputs)];
+  return [
+    namespaceOf(tenant),
+    ...quotasOf(tenant, inputs),
+    ownersBinding(tenant),
+    ...agentBindings(tenant, inputs),
+    ...arrivalBindings(tenant, inputs),
+  ];
 }
 
 /** What stays of a deleted tenant as long as objects are left in its namespace: the agent's rights there, without which nobody could take those down. */
@@ -93,19 +104,32 @@ function ownersBinding(tenant: Tenant): KubeObject {
   };
 }
 
-/** For the host that was chosen, too: it stays the same when that becomes the tenant's. */
+/** For the host that was chosen, too, before it does anything, and for the one that was left until it has nothing any more. */
 function agentBindings(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
-  const host = inputs.host ?? inputs.nextHost;
-  if (host === undefined) return [];
-  const binding = inNamespace(roleBindingKind, tenant, 'wcp360-agent');
-  return [
-    {
-      ...binding,
-      metadata: { ...binding.metadata, finalizers: [FINALIZERS.cluster] },
-      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: TENANT_ROLES.agent },
-      subjects: [{ kind: 'ServiceAccount', name: agentAccountOf(host), namespace: SYSTEM_NAMESPACE }],
-    },
-  ];
+  const hosts = hostsOf(inputs);
+  if (hosts.length === 0) return [];
+  const binding = bindingTo(tenant, TENANT_ROLES.agent, { name: 'wcp360-agent', hosts });
+  return [{ ...binding, metadata: { ...binding.metadata, finalizers: [FINALIZERS.cluster] } }];
+}
+
+/** The host that a tenant moves to may ask for its files. */
+function arrivalBindings(tenant: Tenant, { nextHost, moving }: TenantClusterInputs): readonly KubeObject[] {
+  if (nextHost === undefined || moving === undefined) return [];
+  return [bindingTo(tenant, TENANT_ROLES.arrival, { name: 'wcp360-arrival', hosts: [nextHost] })];
+}
+
+function bindingTo(
+  tenant: Tenant,
+  role: string,
+  { name, hosts }: { readonly name: string; readonly hosts: readonly string[] },
+): KubeObject {
+  return {
+    ...inNamespace(roleBindingKind, tenant, name),
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: role },
+    subjects: hosts
+      .toSorted()
+      .map((host) => ({ kind: 'ServiceAccount', name: agentAccountOf(host), namespace: SYSTEM_NAMESPACE })),
+  };
 }
 
 function inNamespace(kind: KindDefinition, tenant: Tenant, name: string): KubeObject {

@@ -5,6 +5,7 @@ import { packageKind, type Package } from '#schemas/v1alpha1/package.ts';
 import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, isRefused, type Pending, type Refused } from '#runtime/manager/controller.ts';
+import type { Choices } from './choices.ts';
 import { effectiveOf } from './effective.ts';
 import { TENANT_QUOTA, type Effective, type TenantClusterInputs } from './inputs.ts';
 import { exceededLimit, parentsOf } from './parent.ts';
@@ -13,7 +14,11 @@ import { suspensionOf } from './suspension.ts';
 import { uidOf } from './uids.ts';
 
 /** Reads what a Tenant's namespace, user id, limits and place follow from. A tenant that is being deleted asks for none of what may be missing. */
-export function gatherTenantCluster(tenant: Tenant, cache: Cache): TenantClusterInputs | Pending | Refused {
+export function gatherTenantCluster(
+  tenant: Tenant,
+  cache: Cache,
+  choices: Choices,
+): TenantClusterInputs | Pending | Refused {
   if (tenant.metadata.deletionTimestamp !== undefined) return leavingInputs(tenant, cache);
   const namespace = namespaceOf(tenant, cache);
   if (isRefused(namespace)) return namespace;
@@ -26,12 +31,7 @@ export function gatherTenantCluster(tenant: Tenant, cache: Cache): TenantCluster
   if (overdrawn !== undefined) return overdrawn;
   const uid = uidOf(tenant, cache);
   if (isPending(uid)) return uid;
-  return { ...namespace, effective, uid, ...placementOf(tenant, effective, cache) };
-}
-
-/** Whether there is a host that takes the tenant. */
-export function isPlaceable(inputs: TenantClusterInputs | Pending | Refused): boolean {
-  return !isPending(inputs) && !isRefused(inputs) && inputs.unplaced === undefined;
+  return { ...namespace, effective, uid, ...placementOf(tenant, { effective, cache, choices }) };
 }
 
 function overdrawnParent(

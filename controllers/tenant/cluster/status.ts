@@ -10,46 +10,49 @@ type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 export interface TenantClusterStatusInput {
   readonly inputs: TenantClusterInputs | undefined;
   readonly outcome: Outcome;
+  /** RFC 3339. */
+  readonly now: string;
 }
 
-/** What the leader says: Accepted, Placed and Suspended, the effective limits, and Ready as long as no agent can say it. */
+/** What the leader says: Accepted, Placed, Moving and Suspended, the effective limits, and Ready as long as no agent can say it. */
 export function tenantClusterStatus(
   tenant: Tenant,
-  { inputs, outcome }: TenantClusterStatusInput,
+  { inputs, outcome, now }: TenantClusterStatusInput,
 ): StatusPatch<typeof tenantKind> {
-  const fields = inputs === undefined ? heldFields(tenant) : gatheredFields(tenant, inputs);
+  const fields = inputs === undefined ? heldFields(tenant) : gatheredFields(tenant, inputs, now);
   const accepted = acceptedOf(inputs, outcome);
   const placed = placedOf(fields.host, accepted, inputs);
-  const own = [accepted, placed, suspendedOf(fields.effective?.suspendedFor)];
+  const own = [accepted, placed, ...movingOf(fields, inputs), suspendedOf(fields.effective?.suspendedFor)];
   return { fields, conditions: fields.host === undefined ? [{ ...placed, type: 'Ready' }, ...own] : own };
 }
 
-type Fields = Pick<NonNullable<Tenant['status']>, 'host' | 'nextHost' | 'uid' | 'effective'>;
+type Fields = Pick<
+  NonNullable<Tenant['status']>,
+  'host' | 'nextHost' | 'moving' | 'formerHost' | 'movedAt' | 'uid' | 'effective'
+>;
 
-function gatheredFields(tenant: Tenant, inputs: TenantClusterInputs): Fields {
+function gatheredFields(tenant: Tenant, inputs: TenantClusterInputs, now: string): Fields {
   const host = placeOf(tenant, inputs);
+  const { moving, formerHost } = inputs;
   // What is chosen stays chosen, also while the host has to wait for the user id.
   const nextHost = inputs.nextHost ?? (host === undefined ? inputs.host : undefined);
   const uid = inputs.uid.isClaimed ? inputs.uid.number : tenant.status?.uid;
-  return {
-    ...(host === undefined ? {} : { host }),
-    ...(nextHost === undefined ? {} : { nextHost }),
-    ...(uid === undefined ? {} : { uid }),
-    effective: inputs.effective,
-  };
+  const isMoved = formerHost !== undefined && tenant.status?.formerHost === undefined;
+  const movedAt = isMoved ? now : tenant.status?.movedAt;
+  return defined({ host, nextHost, moving, formerHost, movedAt, uid, effective: inputs.effective });
 }
 
 /** While nothing can be said (a package was removed, a limit is exceeded), what held goes on to hold; a suspension holds all the same. */
 function heldFields(tenant: Tenant): Fields {
-  const { host, nextHost, uid, effective } = tenant.status ?? {};
+  const { host, nextHost, moving, formerHost, movedAt, uid, effective } = tenant.status ?? {};
   const suspendedFor = suspensionOf(tenant, []);
   const held = suspendedFor === undefined ? effective : { ...effective, suspended: true, suspendedFor };
-  return {
-    ...(host === undefined ? {} : { host }),
-    ...(nextHost === undefined ? {} : { nextHost }),
-    ...(uid === undefined ? {} : { uid }),
-    ...(held === undefined ? {} : { effective: held }),
-  };
+  return defined({ host, nextHost, moving, formerHost, movedAt, uid, effective: held });
+}
+
+/** Without the fields that have no value. */
+function defined<T extends object>(fields: { readonly [K in keyof T]: T[K] | undefined }): Partial<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** Whether what is declared can be had: a tenant that runs goes on as it was while its leader refuses a change. */
@@ -95,6 +98,31 @@ function placedOf(host: string | undefined, accepted: Statement, inputs: TenantC
     reason: 'NoHost',
     message: inputs?.unplaced ?? 'No host takes this tenant at the moment.',
   };
+}
+
+const phases: Readonly<Record<NonNullable<Fields['moving']>, string>> = {
+  Copying: 'Its files are being copied; all is served on.',
+  Stilling: 'Its files are being made read-only for the last copy; all is served on.',
+  LastCopy: 'What is left is copied, read-only meanwhile; all is served on.',
+  Undoing: 'The move is called off; the copies are being removed.',
+};
+
+/** Only there while the tenant moves, or should and does not. */
+function movingOf(
+  { host, nextHost, moving, formerHost }: Fields,
+  inputs: TenantClusterInputs | undefined,
+): Statement[] {
+  const type = 'Moving';
+  const move = inputs?.move;
+  if (formerHost !== undefined) {
+    const message = `The tenant is on host ${host ?? ''}; host ${formerHost} puts aside what it had.`;
+    return [{ type, status: 'True', reason: 'Leaving', message }];
+  }
+  if (host !== undefined && nextHost !== undefined && moving !== undefined) {
+    const message = `To host ${nextHost}. ${phases[moving]}${move === undefined ? '' : ` ${move.message}`}`;
+    return [{ type, status: 'True', reason: moving, message }];
+  }
+  return move === undefined ? [] : [{ type, status: 'False', reason: move.reason, message: move.message }];
 }
 
 function suspendedOf(sentence: string | undefined): Statement {

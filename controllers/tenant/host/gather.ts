@@ -23,14 +23,21 @@ export function gatherTenantHost(hostName: string, tenant: Tenant, cache: Cache)
   if (root === undefined || capabilities?.front === undefined) {
     return { pending: { reason: 'HostNotReady', message: `Host ${hostName} has not told yet what it has.` } };
   }
-  const left =
-    tenant.metadata.deletionTimestamp === undefined ? 0 : cache.list(domainKind, tenant.metadata.name).length;
-  if (left > 0) return { pending: { reason: 'Deleting', message: `${String(left)} Domains are taken down first.` } };
-  return {
-    accountId: uid,
-    root,
-    front: capabilities.front,
-    hasAccounts: capabilities.accounts === true,
-    limitsEnforced: capabilities.limitsEnforced === true,
-  };
+  const isDeleting = tenant.metadata.deletionTimestamp !== undefined;
+  return (
+    (isDeleting ? domainsHere(tenant, cache) : undefined) ?? {
+      accountId: uid,
+      root,
+      front: capabilities.front,
+      hasAccounts: capabilities.accounts === true,
+      limitsEnforced: capabilities.limitsEnforced === true,
+    }
+  );
+}
+
+/** What a tenant that goes from this host waits for: those of its Domains that are seen here. */
+export function domainsHere(tenant: Tenant, cache: Cache): Pending | undefined {
+  const left = cache.list(domainKind, tenant.metadata.name).length;
+  if (left === 0) return undefined;
+  return { pending: { reason: 'Deleting', message: `${String(left)} Domains are taken down first.` } };
 }

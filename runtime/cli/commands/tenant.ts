@@ -3,7 +3,11 @@ import { parseDurationFlag } from '#runtime/cli/duration-flag.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { requestToken } from '#runtime/client/request-token.ts';
 import { ApiError } from '#runtime/base/errors.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Session } from '#runtime/cli/session.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
+import { follow } from './follow.ts';
 
 interface Suspension {
   readonly by: string;
@@ -47,6 +51,28 @@ export async function resumeTenant(
     session.io.out(
       `tenant.hosting.wcp360.io/${name} is still suspended: ${rest.map(({ by, reason }) => `${reason} by ${by}`).join(', ')}; resume with --by and --reason, or --all\n`,
     );
+}
+
+/** `wcpctl tenant move NAME HOST`: the tenant belongs on that host from now on. Waits until it is there, and tells how far it is, unless `wait` is false. */
+export async function moveTenant(
+  session: Session,
+  { name, host }: { readonly name: string; readonly host: string },
+  { wait, timeout }: { readonly wait?: boolean; readonly timeout?: string },
+): Promise<void> {
+  const client = await session.client();
+  if ((await client.get(resourceTypeOf(hostKind), { name: host })) === undefined)
+    throw new ApiError(404, 'NotFound', `there is no host "${host}"; wcpctl get hosts shows those that are`);
+  const type = resourceTypeOf(tenantKind);
+  const body = { spec: { placement: { host } } };
+  await client.patch(type, { name }, { type: 'merge', body }, { fieldManager: 'wcpctl-tenant' });
+  session.io.out(`tenant.hosting.wcp360.io/${name} moves to ${host}\n`);
+  if (wait === false) return;
+  const isDone = (tenant: KubeObject): boolean => {
+    const { status } = tenant as Tenant;
+    return status?.host === host && status.formerHost === undefined;
+  };
+  await follow(session, { type, name, condition: 'Moving', isDone, timeout });
+  session.io.out(`tenant.hosting.wcp360.io/${name} is on ${host}\n`);
 }
 
 function isSame(a: Suspension, b: Suspension): boolean {

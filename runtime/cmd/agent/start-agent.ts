@@ -12,22 +12,30 @@ import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
+import { createCopies, createCopiesDriver } from '#runtime/drivers/copies/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
+import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import type { Host } from '#runtime/host/host.ts';
+import type { TenantProcesses } from '#runtime/host/tenant-processes.ts';
 import { createEventRecorder } from '#runtime/manager/event-recorder.ts';
 import { startHeartbeat, type Heartbeat } from '#runtime/manager/heartbeat.ts';
 import { kindId } from '#runtime/manager/informer-cache.ts';
 import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
 import type { RemovalGuard } from '#runtime/manager/removal-guard.ts';
+import { createWriters } from '#runtime/streams/agent/writers.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import type { Metrics } from '#runtime/telemetry/metrics.ts';
 import { machineIdentity } from './machine-identity.ts';
 import { registerHost } from './register.ts';
 import { runStreams } from './streams.ts';
+import { copyTaker } from './take-copy.ts';
+
+/** Files of Domains that come from other hosts: more would only share the network and the disk. */
+const copiesAtOnce = 4;
 
 /** What the drivers of an agent act on. */
 interface AgentWorld extends HostWorld {
@@ -35,11 +43,13 @@ interface AgentWorld extends HostWorld {
 }
 
 export interface AgentOptions {
-  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'serviceManager'>;
+  readonly config: Pick<AgentConfig, 'hostName' | 'root'>;
   /** As the host's account. */
   readonly client: Client;
   readonly host: Host;
   readonly secrets: SecretReader;
+  /** Runs programs as tenants of this machine. */
+  readonly processes: TenantProcesses;
   /** Asks the front of this machine. */
   readonly probeSite: (hostname: string, signal: AbortSignal) => Promise<FrontAnswer | undefined>;
   readonly log: Logger;
@@ -55,9 +65,11 @@ export interface Agent extends Pick<Manager, 'synced' | 'resync'> {
 
 /** Acts in the name of a host on a machine whose directories and front stand; resolves once the name is this machine's alone. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { config, client, host, secrets, log, metrics, signal } = options;
-  const { hostName } = config;
+  const { client, host, secrets, log, metrics, signal } = options;
+  const { hostName } = options.config;
   const heartbeat = await join(options);
+  const writers = createWriters();
+  const copies = createCopies({ take: copyTaker(options), atOnce: copiesAtOnce, clock: systemClock, log, signal });
   const manager = startManager<AgentWorld>({
     client,
     removals: await storeGuard(options),
@@ -68,6 +80,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       tree: treeDriver,
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,
+      shells: createShellsDriver(writers),
+      copies: createCopiesDriver(copies),
+      copyOf: copies.of,
       disposal: createDisposalDriver,
       probeSite: async (_world, hostname, probing) => await options.probeSite(hostname, probing),
       now: () => Date.now(),
@@ -81,7 +96,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     scopes: scopesOf(hostName),
     planRequests: { kind: planRequestKind, leads: false, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
   });
-  const known = { config, client, host, hostName, cache: manager.cache, clock: systemClock, log, metrics, signal };
+  const known = { ...options, hostName, writers, cache: manager.cache, clock: systemClock };
   void manager.synced.then(async () => await afterSync(known)).catch(() => undefined);
   return {
     synced: manager.synced,

@@ -1,13 +1,15 @@
+import { isStillOn } from '#controllers/domain/still.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { AgentConfig } from '#runtime/config/programs.ts';
-import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
 import type { Host } from '#runtime/host/host.ts';
+import type { TenantProcesses } from '#runtime/host/tenant-processes.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { keepAttached } from '#runtime/streams/agent/attach.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
 import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
 import type { StreamSeat } from '#runtime/streams/agent/stream-call.ts';
+import type { Writers } from '#runtime/streams/agent/writers.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import type { Metrics } from '#runtime/telemetry/metrics.ts';
 import { sliceOf } from '#schemas/meta/names.ts';
@@ -16,9 +18,11 @@ import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 
 export interface AgentStreamsOptions {
-  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'serviceManager'>;
+  readonly config: Pick<AgentConfig, 'hostName' | 'root'>;
   readonly client: Client;
   readonly host: Pick<Host, 'capabilities'>;
+  readonly processes: TenantProcesses;
+  readonly writers: Writers;
   readonly cache: Cache;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -29,12 +33,13 @@ const idleMs = 4 * 3_600_000;
 
 /** Keeps the ways open by which logs and shells of this host's Domains are reached, until the signal aborts. */
 export async function runStreams(options: AgentStreamsOptions, signal: AbortSignal): Promise<void> {
-  const { config, client, host, cache, log, metrics } = options;
+  const { config, client, host, processes, writers, cache, log, metrics } = options;
   const { front } = await host.capabilities(signal);
   const replicas = createReplicaWords();
   const streams = createStreamServer({
     seatOf: (namespace, name) => seatOf({ config, cache }, namespace, name),
-    processes: openTenantProcesses(config.serviceManager === 'systemd' ? 'systemd' : 'supervisor'),
+    processes,
+    writers,
     frontGid: front.gid,
     replicas,
     tenantStreams,
@@ -66,7 +71,7 @@ function seatOf(
     uid,
     tree: `${config.root}/${tenantDirectory(namespace)}`,
     workingDirectory: `${config.root}/${domainDirectory(namespace, name)}`,
-    isReadOnly: false,
+    isReadOnly: isStillOn(config.hostName, domain),
     slice: sliceOf(uid),
     logs: { access: log('access'), error: log('error') },
     refusal: isSuspended ? `Domain ${name} is suspended: nothing of it may run.` : undefined,

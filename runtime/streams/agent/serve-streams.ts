@@ -12,17 +12,12 @@ import { serveExec } from './exec.ts';
 import { serveLog } from './log.ts';
 import type { ReplicaWord } from './replicas.ts';
 import type { DomainRequest, StreamCall, StreamSeat, StreamServerOptions } from './stream-call.ts';
-import { createWriters, type Writers } from './writers.ts';
 
 /** The agent's side of streams: answers requests on connections that come by tunnels. */
 export interface StreamServer {
   serve(connection: Duplex, session: ServerHttp2Session): void;
   /** Streams that are open. */
   readonly open: () => number;
-  /** Programs of a tenant that may change its files. */
-  writers(tenant: string): number;
-  /** Ends these programs; whoever runs them is told that the tenant is being moved. */
-  endWriters(tenant: string): void;
 }
 
 /** What is open at this moment. */
@@ -30,7 +25,6 @@ interface OpenStreams {
   readonly shares: Shares;
   /** Copies for another host take nothing from what the tenant's people may open. */
   readonly copies: Shares;
-  readonly writers: Writers;
 }
 
 /** Of one tenant: several of its Domains are copied at once. */
@@ -41,7 +35,6 @@ export function createStreamServer(options: StreamServerOptions): StreamServer {
   const open: OpenStreams = {
     shares: createShares(options.tenantStreams),
     copies: createShares(tenantCopies),
-    writers: createWriters(),
   };
   const server: Server = createServer();
   server.requestTimeout = 0;
@@ -57,8 +50,6 @@ export function createStreamServer(options: StreamServerOptions): StreamServer {
   });
   return {
     open: () => open.shares.total() + open.copies.total(),
-    writers: open.writers.count,
-    endWriters: open.writers.end,
     serve: (connection, session) => {
       sessionOf.set(connection, session);
       server.emit('connection', connection);
@@ -102,7 +93,7 @@ async function serveDomain(
   const seat = seatFor(options, target);
   const leave = (target.subresource === 'proxy' ? open.copies : open.shares).enter(seat.tenant);
   try {
-    const call = { ...options, seat, writers: open.writers, query: new URLSearchParams(query) };
+    const call = { ...options, seat, query: new URLSearchParams(query) };
     await serverOf(target)(call, passage);
   } finally {
     leave();

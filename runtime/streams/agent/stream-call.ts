@@ -20,6 +20,8 @@ export interface StreamServerOptions {
   /** The web front's group, which a tenant's files have. */
   readonly frontGid: number;
   readonly replicas: ReplicaWords;
+  /** Programs that may change files, so that somebody can end them. */
+  readonly writers: Writers;
   /** Streams of one tenant at once. */
   readonly tenantStreams: number;
   /** A stream on which nothing moves for so long is ended. */
@@ -37,6 +39,5 @@ export interface DomainRequest {
 /** What serves one stream of a Domain. */
 export interface StreamCall extends StreamServerOptions {
   readonly seat: StreamSeat;
-  readonly writers: Writers;
   readonly query: URLSearchParams;
 }

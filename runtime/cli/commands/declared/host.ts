@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Declare } from './declare.ts';
 
 /** One subcommand of `wcpctl host` a line. */
-const subcommands: readonly ((declare: Declare) => Command)[] = [joinCommand, cordon, uncordon, lost, confirm];
+const subcommands: readonly ((declare: Declare) => Command)[] = [joinCommand, cordon, uncordon, drain, lost, confirm];
 
 /** Commands about the machines that serve. */
 export function hostCommand(declare: Declare): Command {
@@ -30,7 +30,16 @@ function cordon(declare: Declare): Command {
 function uncordon(declare: Declare): Command {
   return declare('uncordon <HOST>', async (session, [host = '']) =>
     (await import('../host/decide.ts')).setSchedulable(session, host, true),
-  ).summary('take tenants again');
+  ).summary('take tenants again, and stop moving those that are there');
+}
+
+function drain(declare: Declare): Command {
+  return declare('drain <HOST>', async (session, [host = ''], options) =>
+    (await import('../host/decide.ts')).drainHost(session, host, options),
+  )
+    .summary('move all tenants to other hosts, with their files, a few at a time; tells how far it is')
+    .option('--no-wait', 'return at once; it goes on by itself')
+    .option('--timeout <duration>', 'wait no longer than this');
 }
 
 function lost(declare: Declare): Command {

@@ -7,7 +7,7 @@ import { streamCommands } from './streams.ts';
 export function hostingCommands(declare: Declare): readonly Command[] {
   return [
     new Command('tenant')
-      .summary('suspend, resume, hand out access')
+      .summary('suspend, resume, move, hand out access')
       .addCommand(
         declare('suspend <NAME>', async (session, [name = ''], options) =>
           (await import('../tenant.ts')).suspendTenant(session, name, options),
@@ -25,6 +25,14 @@ export function hostingCommands(declare: Declare): readonly Command[] {
           .option('--by <actor>', 'whose reasons', 'wcpctl')
           .option('--reason <reason>', 'only this one')
           .option('--all', 'all reasons of everybody'),
+      )
+      .addCommand(
+        declare('move <NAME> <HOST>', async (session, [name = '', host = ''], options) =>
+          (await import('../tenant.ts')).moveTenant(session, { name, host }, options),
+        )
+          .summary('move a tenant to another host, with its files; tells how far it is')
+          .option('--no-wait', 'return at once; it goes on by itself')
+          .option('--timeout <duration>', 'wait no longer than this'),
       )
       .addCommand(
         declare('kubeconfig <NAME>', async (session, [name = ''], options) =>

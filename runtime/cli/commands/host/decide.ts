@@ -1,5 +1,6 @@
 import { ApiError } from '#runtime/base/errors.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { follow, type Followed } from '#runtime/cli/commands/follow.ts';
 import { UsageError } from '#runtime/cli/io.ts';
 import type { Session } from '#runtime/cli/session.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
@@ -10,10 +11,26 @@ import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 const hostType = resourceTypeOf(hostKind);
 const fieldManager = 'wcpctl-host';
 
-/** `wcpctl host cordon|uncordon HOST`: whether the host takes new tenants. Those that are there stay. */
+/** `wcpctl host cordon|uncordon HOST`: whether the host takes new tenants. Those that are there stay; where it was being emptied, that ends. */
 export async function setSchedulable(session: Session, host: string, isSchedulable: boolean): Promise<void> {
-  await change(session, host, { spec: { unschedulable: !isSchedulable } });
+  const spec = isSchedulable ? { unschedulable: false, drain: false } : { unschedulable: true };
+  await change(session, host, { spec });
   session.io.out(`host.hosting.wcp360.io/${host} ${isSchedulable ? 'uncordoned' : 'cordoned'}\n`);
+}
+
+/** `wcpctl host drain HOST`: its tenants are moved to other hosts. Waits for that, and tells how far it is, unless `wait` is false. */
+export async function drainHost(
+  session: Session,
+  host: string,
+  { wait, timeout }: { readonly wait?: boolean; readonly timeout?: string },
+): Promise<void> {
+  const { io } = session;
+  await change(session, host, { spec: { unschedulable: true, drain: true } });
+  io.out(`host.hosting.wcp360.io/${host} is being emptied\n`);
+  if (wait === false) return;
+  const isDone: Followed['isDone'] = ({ metadata }, drained) =>
+    drained?.status === 'True' && drained.observedGeneration === metadata.generation;
+  await follow(session, { type: hostType, name: host, condition: 'Drained', isDone, timeout });
 }
 
 /** `wcpctl host lost HOST`: the machine is gone; nobody waits for it, and its tenants go elsewhere without what only it held. `undo` takes the word back: what was placed elsewhere stays there. */

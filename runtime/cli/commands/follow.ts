@@ -1,0 +1,55 @@
+import type { Condition, KubeObject } from '#schemas/meta/object.ts';
+import { isRecord } from '#runtime/base/json.ts';
+import { ApiError } from '#runtime/base/errors.ts';
+import type { ResourceType } from '#runtime/client/client.ts';
+import { parseDurationFlag } from '#runtime/cli/duration-flag.ts';
+import { ExitCode } from '#runtime/cli/io.ts';
+import type { Session } from '#runtime/cli/session.ts';
+
+/** Long work that the platform does by itself, as one object tells of it. */
+export interface Followed {
+  readonly type: ResourceType;
+  readonly name: string;
+  /** The type of the condition that tells how far it is. */
+  readonly condition: string;
+  readonly isDone: (object: KubeObject, condition: Condition | undefined) => boolean;
+  /** As `5m`; without an end when absent. */
+  readonly timeout: string | undefined;
+}
+
+const pollMs = 500;
+
+/** Prints each new sentence of the condition until the work is done. It goes on without us: an interrupt ends the telling only. ExitCode 1 on time-out. */
+export async function follow(session: Session, followed: Followed): Promise<void> {
+  const { isDone, timeout } = followed;
+  const giveUpAt =
+    timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + parseDurationFlag('--timeout', timeout);
+  let told = '';
+  for (;;) {
+    const { object, condition } = await look(session, followed);
+    const sentence = condition?.message ?? '';
+    if (sentence !== '' && sentence !== told) session.io.out(`${sentence}\n`);
+    told = sentence;
+    if (isDone(object, condition)) return;
+    giveUp(session, giveUpAt);
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
+async function look(session: Session, { type, name, condition: wanted }: Followed) {
+  const client = await session.client();
+  const object = await client.get(type, { name }, session.io.signal);
+  if (object === undefined) throw new ApiError(404, 'NotFound', `${type.resource}.${type.group} "${name}" not found`);
+  return { object, condition: conditionsOf(object).find((each) => each.type === wanted) };
+}
+
+function giveUp({ io }: Session, atMs: number): void {
+  if (io.signal.aborted) throw new ExitCode(130);
+  if (Date.now() <= atMs) return;
+  io.err('timed out; it goes on by itself\n');
+  throw new ExitCode(1);
+}
+
+function conditionsOf({ status }: KubeObject): readonly Condition[] {
+  return isRecord(status) && Array.isArray(status['conditions']) ? (status['conditions'] as readonly Condition[]) : [];
+}
