@@ -5,11 +5,10 @@ import type { Instance } from './instance.ts';
 import { openClient } from './load.ts';
 import { watchWrites } from './site-writes.ts';
 
-/** The one tenant of a bench. */
+/** The tenant of a bench, and its package. */
 export const tenant = 'bench';
 
 const group = '/apis/hosting.wcp360.io/v1alpha1';
-export const domainsPath = `namespaces/${tenant}/domains`;
 export const applyHeaders = { 'content-type': 'application/apply-patch+yaml' } as const;
 
 /** An object as the body of a server-side apply, and where it goes. */
@@ -18,20 +17,32 @@ export interface Applied {
   readonly body: string;
 }
 
-/** `path` is that of the collection, below the group. */
-export function objectOf(kind: string, path: string, name: string, spec: object): Applied {
-  const metadata = path === domainsPath ? { name, namespace: tenant } : { name };
+/** `collection` is a path below the group. */
+export function objectOf(kind: string, collection: string, metadata: Named, spec: object): Applied {
   const object = { apiVersion: 'hosting.wcp360.io/v1alpha1', kind, metadata, spec };
-  return { path: `${group}/${path}/${name}?fieldManager=bench&force=true`, body: JSON.stringify(object) };
+  const path = `${group}/${collection}/${metadata.name}?fieldManager=bench&force=true`;
+  return { path, body: JSON.stringify(object) };
 }
 
-export function hostOf(name: string): string {
-  return `${name}.bench.example`;
+export interface Named {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export function hostOf(name: string, namespace = tenant): string {
+  return `${name}.${namespace}.example`;
 }
 
 /** A Domain with a hostname of its own; static when `spec` says nothing else. */
-export function domainOf(name: string, spec: object = {}): Applied {
-  return objectOf('Domain', domainsPath, name, { hostname: hostOf(name), ...spec });
+export function domainOf(name: string, spec: object = {}, namespace = tenant): Applied {
+  const all = { hostname: hostOf(name, namespace), ...spec };
+  return objectOf('Domain', `namespaces/${namespace}/domains`, { name, namespace }, all);
+}
+
+/** A Tenant with the package of the bench. */
+export function tenantOf(name: string): Applied {
+  return objectOf('Tenant', 'tenants', { name }, { packageRef: { name: tenant } });
 }
 
 /** Server-side apply, as wcpctl does it. Throws on the first refusal. */
@@ -49,8 +60,8 @@ export async function applyAll(instance: Instance, objects: readonly Applied[], 
 export async function makeTenant(instance: Instance): Promise<void> {
   const log = await watchWrites(instance.store);
   await applyAll(instance, [
-    objectOf('Package', 'packages', tenant, { limits: { domains: 20_000, memory: '4Gi' } }),
-    objectOf('Tenant', 'tenants', tenant, { packageRef: { name: tenant } }),
+    objectOf('Package', 'packages', { name: tenant }, { limits: { domains: 20_000, memory: '4Gi' } }),
+    tenantOf(tenant),
   ]);
   await applyAll(instance, [domainOf('first')]).catch(async () => await namespaceThere(instance));
   await applyAll(instance, [domainOf('first')]);

@@ -2,18 +2,19 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SecureContextOptions } from 'node:tls';
+import { setTimeout as delay } from 'node:timers/promises';
 import { buildPrograms } from '#hack/build.ts';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
 import type { Store } from '#runtime/storage/store.ts';
 import { freePort } from '#test/lab/free-port.ts';
+import { cpuSecondsOf } from './measurement.ts';
 
 /** A whole private instance on tmpfs, as `wcpd up` makes it. */
 export interface Instance {
   readonly directory: string;
   readonly apiUrl: string;
   readonly httpPort: number;
-  readonly admin: SecureContextOptions;
+  readonly admin: Readonly<Record<'ca' | 'cert' | 'key', Buffer>>;
   /** The instance's own etcd. */
   readonly store: Store;
   /** Of the supervisor; also the way into the mount namespace. */
@@ -37,13 +38,14 @@ const startTimeoutMs = 120_000;
 export async function openInstance(): Promise<Instance> {
   const directory = await mkdtemp('/dev/shm/wcp360-sites-');
   await buildPrograms(join(directory, 'lib'));
-  const [api, http, etcdClient, etcdPeer] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const [api, http, stream] = [await freePort(), await freePort(), await freePort()];
+  const [etcdClient, etcdPeer] = [await freePort(), await freePort()];
   const wcpd = (...args: readonly string[]): void =>
     void execFileSync(process.execPath, [join(directory, 'lib/programs/wcpd.mjs'), ...args, '--directory', directory], {
       stdio: ['ignore', 'ignore', 'inherit'],
       timeout: startTimeoutMs,
     });
-  const ports = { api, http, 'etcd-client': etcdClient, 'etcd-peer': etcdPeer };
+  const ports = { api, http, stream, 'etcd-client': etcdClient, 'etcd-peer': etcdPeer };
   wcpd('up', ...Object.entries(ports).map(([name, port]) => `--${name}-port=${port}`), '--log-level=warn');
   const pem = (name: string): Buffer => readFileSync(join(directory, 'pki', name));
   const store = await openEtcdStore({
@@ -96,4 +98,19 @@ export function processNamed(instance: Instance, name: string): InstanceProcess 
   const found = instance.processes().find((process) => process.name === name);
   if (found === undefined) throw new Error(`no process ${name} runs in the instance`);
   return found;
+}
+
+const quietMs = 1_000;
+const idleRatio = 0.05;
+const heartbeatRatio = 0.002;
+
+/** Until these processes have used no CPU worth mentioning for a second; many hosts have their heartbeats. */
+export async function quiet(pids: readonly number[], hosts = 1): Promise<void> {
+  const used = (): number => pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+  for (let before = used(); ;) {
+    await delay(quietMs);
+    const now = used();
+    if (now - before < ((idleRatio + heartbeatRatio * hosts) * quietMs) / 1000) return;
+    before = now;
+  }
 }

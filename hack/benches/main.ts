@@ -1,12 +1,13 @@
 /**
  * Figures, each against a reference in the same run.
  *
- *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster, serving, sites, start
+ *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster, hosts, serving, sites, start
  */
 import { parseArgs } from 'node:util';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
 import { apiBench } from './api.ts';
 import { clusterBench } from './cluster.ts';
+import { hostsBench } from './hosts.ts';
 import { servingBench } from './serving.ts';
 import { sitesBench } from './sites.ts';
 import { startBench } from './start.ts';
@@ -15,6 +16,7 @@ import type { Bench, Measurement } from './measurement.ts';
 const benches: Readonly<Record<string, Bench>> = {
   api: apiBench,
   cluster: clusterBench,
+  hosts: hostsBench,
   serving: servingBench,
   sites: sitesBench,
   start: startBench,

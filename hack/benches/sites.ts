@@ -1,14 +1,14 @@
-import { Agent, request } from 'node:http';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { applyAll, applyHeaders, domainOf, hostOf, makeTenant, tenant } from './domains.ts';
-import { openInstance, processNamed, type Instance } from './instance.ts';
-import { openClient } from './load.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { applyAll, domainOf, hostOf, makeTenant, tenant } from './domains.ts';
+import { openInstance, processNamed, quiet, type Instance } from './instance.ts';
 import { childFaultsOf, cpuSecondsOf, measurement, memoryBytesOf, percentile } from './measurement.ts';
 import type { Bench, BenchOptions } from './measurement.ts';
 import { startProfile, stopProfile } from './profiler.ts';
 import { makePlainSites } from './reference/plain-sites.ts';
 import { watchWrites, type WriteLog } from './site-writes.ts';
+import { timeToAnswer } from './time-to-answer.ts';
 
 const bench = 'sites';
 const connections = 16;
@@ -50,7 +50,7 @@ async function measureAll(instance: Instance, count: number, options: BenchOptio
     return { name, ms };
   });
   if (options.profileInto !== undefined) await saveProfiles(instance, options.profileInto, count);
-  await pause(1_000);
+  await delay(1_000);
   log.close();
   const plain = join(instance.directory, 'plain');
   await mkdir(plain);
@@ -102,26 +102,14 @@ function reportWrites(log: WriteLog, count: number, options: BenchOptions): void
   }
 }
 
-/** From apply to the first correct answer, one domain at a time. */
 async function measureOneMore(instance: Instance, count: number, options: BenchOptions): Promise<void> {
   const tries = options.quick ? 20 : 100;
   options.note(`one domain more, ${tries} times`);
   const before = frontOf(instance);
-  const latenciesMs: number[] = [];
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const client = openClient({ url: instance.apiUrl, tls: instance.admin, connections: 1 });
-  for (let n = 0; n < tries; n++) {
-    const { path, body } = domainOf(`more-${n}`);
-    const startedAt = performance.now();
-    const applied = client.run({ requests: 1, method: 'PATCH', headers: applyHeaders, make: () => ({ path, body }) });
-    await firstAnswer(agent, instance.httpPort, hostOf(`more-${n}`));
-    latenciesMs.push(performance.now() - startedAt);
-    await applied;
-    // The rest of its way (status, events) is not to be in the next one's time.
-    await pause(30);
-  }
-  client.close();
-  agent.destroy();
+  const latenciesMs = await timeToAnswer(instance, tries, (n) => {
+    const name = `more-${n}`;
+    return { applied: domainOf(name), hostname: hostOf(name), status: 200 };
+  });
   const measure = `apply to first answer with ${count} domains there`;
   options.report(measurement({ bench, measure: `p50 of ${measure}`, value: percentile(latenciesMs, 0.5), unit: 'ms' }));
   const p95 = { bench, measure: `p95 of ${measure}`, value: percentile(latenciesMs, 0.95), unit: 'ms' };
@@ -137,26 +125,6 @@ function frontOf(instance: Instance): readonly string[] {
     .processes()
     .filter(({ name }) => name.startsWith('nginx'))
     .map(({ pid, startTime }) => `${pid} ${startTime}`);
-}
-
-const answerTimeoutMs = 20_000;
-
-async function firstAnswer(agent: Agent, port: number, host: string): Promise<void> {
-  const giveUpAt = performance.now() + answerTimeoutMs;
-  while ((await statusOf(agent, port, host)) !== 200) {
-    if (performance.now() > giveUpAt) throw new Error(`${host} was not served in ${answerTimeoutMs / 1000} s`);
-    await pause(1);
-  }
-}
-
-function statusOf(agent: Agent, port: number, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    request({ agent, host: '127.0.0.1', port, path: '/', headers: { host } }, (answer) => {
-      answer.on('end', () => resolve(answer.statusCode ?? 0)).resume();
-    })
-      .on('error', reject)
-      .end();
-  });
 }
 
 function reportMemory(instance: Instance, count: number, options: BenchOptions): void {
@@ -194,22 +162,4 @@ async function measureResync(instance: Instance, count: number, options: BenchOp
       ),
     ),
   );
-}
-
-const quietMs = 1_000;
-const idleRatio = 0.05;
-
-/** Until none of these processes has used CPU worth mentioning for a second. */
-async function quiet(pids: readonly number[]): Promise<void> {
-  const used = (): number => pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
-  for (let before = used(); ;) {
-    await pause(quietMs);
-    const now = used();
-    if (now - before < (idleRatio * quietMs) / 1000) return;
-    before = now;
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

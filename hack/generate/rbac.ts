@@ -136,7 +136,11 @@ function gatewayRules(): readonly Rule[] {
   const announced = { apiGroups: ['apiregistration.k8s.io'], resources: ['apiservices'] };
   return [
     { ...announced, verbs: ['create'] },
-    { ...announced, verbs: ['patch', 'delete'], resourceNames: [`${STREAMS.version}.${STREAMS.group}`] },
+    {
+      ...announced,
+      verbs: ['list', 'watch', 'patch', 'delete'],
+      resourceNames: [`${STREAMS.version}.${STREAMS.group}`],
+    },
     { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
   ];
 }

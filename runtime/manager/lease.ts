@@ -64,11 +64,7 @@ export function createLeaseCandidate(options: LeaseOptions, timing: LeaseTiming)
     if (found === undefined) return options.isMadeByOthers !== true;
     return ['', identity].includes(holderOf(found.lease)) || nowMs - found.changedMs > timing.leaseMs;
   };
-  const attempt = async (): Promise<boolean> => {
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timing.renewDeadlineMs)]);
-    const startedMs = clock.now();
-    const found = await look(signal);
-    if (!mayTake(found, startedMs)) return false;
+  const write = async (found: Seen | undefined, startedMs: number, signal: AbortSignal): Promise<void> => {
     const lease = leaseBody(options, found?.lease, { nowMs: startedMs, seconds: timing.leaseMs / 1_000 });
     const stored =
       found === undefined
@@ -76,6 +72,15 @@ export function createLeaseCandidate(options: LeaseOptions, timing: LeaseTiming)
         : await client.replace(leaseType, lease, { signal });
     seen = { lease: stored, changedMs: clock.now() };
     renewedMs = startedMs;
+  };
+  const attempt = async (): Promise<boolean> => {
+    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timing.renewDeadlineMs)]);
+    const startedMs = clock.now();
+    // What we wrote last still stands unless somebody else wrote: the server refuses ours then, and only then we look (as in client-go).
+    if (holderOf(seen?.lease) === identity && !(await isOutdated(write(seen, startedMs, signal)))) return true;
+    const found = await look(signal);
+    if (!mayTake(found, startedMs)) return false;
+    await write(found, startedMs, signal);
     return true;
   };
   return {
@@ -93,6 +98,17 @@ export function createLeaseCandidate(options: LeaseOptions, timing: LeaseTiming)
     isTakenByOther: () => seen !== undefined && !['', identity].includes(holderOf(seen.lease)),
     release: async () => await release(options, seen?.lease),
   };
+}
+
+/** Whether a write was refused because the object is another one by now, or gone. */
+async function isOutdated(writing: Promise<void>): Promise<boolean> {
+  try {
+    await writing;
+    return false;
+  } catch (err) {
+    if (isStatus(err, 409) || isStatus(err, 404)) return true;
+    throw err;
+  }
 }
 
 async function release({ client, identity, log, name }: LeaseOptions, lease: KubeObject | undefined): Promise<void> {

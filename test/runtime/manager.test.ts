@@ -1,9 +1,13 @@
 import t, { type Test } from 'tap';
-import { LostLeadershipError } from '#runtime/base/errors.ts';
+import { LostLeadershipError, RefusedError } from '#runtime/base/errors.ts';
+import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { startHeartbeat } from '#runtime/manager/heartbeat.ts';
 import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
+import { leaseKind } from '#schemas/meta/builtin.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { startLabServer, type LabServer } from '#test/lab/api-server.ts';
 import {
@@ -38,6 +42,7 @@ interface Lab {
 }
 
 const finalizer = 'test.wcp360.io/host';
+const leaseType = resourceTypeOf(leaseKind);
 
 /** A server, a shop, and managers that end with the test. */
 async function setUp(t: Test): Promise<Lab> {
@@ -480,25 +485,43 @@ t.test('only the leader works; another takes over when it goes, and one that los
   await first.close();
   await client.create(widgetType, aWidget('two', { parts: ['a'] }));
   await settled('two', 'Standing');
-  const leases = { group: 'coordination.k8s.io', version: 'v1', resource: 'leases', kind: 'Lease', namespaced: true };
-  const lease = await client.get(leases, { namespace: 'default', name: 'lab' });
+  const lease = await client.get(leaseType, { namespace: 'default', name: 'lab' });
   t.match(lease?.['spec'], { holderIdentity: 'second', leaseTransitions: 1 });
   const spec = { ...(lease?.['spec'] as object), holderIdentity: 'thief', renewTime: '2030-01-01T00:00:00.000000Z' };
-  await client.patch(leases, { namespace: 'default', name: 'lab' }, { type: 'merge', body: { spec } });
+  await client.patch(leaseType, { namespace: 'default', name: 'lab' }, { type: 'merge', body: { spec } });
   await t.rejects(second.ended, LostLeadershipError);
   await client.create(widgetType, aWidget('three', { parts: ['a'] }));
   await calm();
   t.notOk(shop.lower.has('Widget/default/three'));
 });
 
+t.test('who holds a Lease renews it by one request, and notices whoever takes it', async (t) => {
+  const { client, lab } = await setUp(t);
+  const stop = new AbortController();
+  const metadata = { namespace: 'default', name: 'lab' };
+  const parts = { ...metadata, client, clock: systemClock, log: silentLogger, signal: stop.signal, everyMs: 5 };
+  await client.create(leaseType, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: {} });
+  const { ended } = await startHeartbeat({ ...parts, identity: 'machine' });
+  const verbs = () =>
+    lab.auditLines
+      .map((line) => JSON.parse(line) as { readonly verb: string; readonly requestURI: string })
+      .filter(({ requestURI }) => requestURI.endsWith('/leases/lab'))
+      .map(({ verb }) => verb);
+  const [look, ...renewals] = await eventually(() => (verbs().length > 5 ? verbs() : undefined), 'some renewals');
+  t.equal(look, 'get');
+  t.same(new Set(renewals), new Set(['update']));
+  await client.patch(leaseType, metadata, { type: 'merge', body: { spec: { holderIdentity: 'thief' } } });
+  await t.rejects(ended, RefusedError);
+  stop.abort();
+});
+
 t.test(
   'a process with the identity of one that was killed leads at once, any other only when the lease is over',
   async (t) => {
     const { client, start, settled } = await setUp(t);
-    const leases = { group: 'coordination.k8s.io', version: 'v1', resource: 'leases', kind: 'Lease', namespaced: true };
     const spec = { holderIdentity: 'fixed', leaseDurationSeconds: 3_600, renewTime: '2030-01-01T00:00:00.000000Z' };
     const metadata = { namespace: 'default', name: 'lab' };
-    await client.create(leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec });
+    await client.create(leaseType, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec });
     await client.create(widgetType, aWidget('one', { parts: ['a'] }));
     const election = (identity: string) => ({
       leaderElection: { ...metadata, identity, leaseMs: 3_600_000, renewDeadlineMs: 600, retryMs: 50 },

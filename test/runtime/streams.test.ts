@@ -7,6 +7,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { ApiError } from '#runtime/base/errors.ts';
 import { systemClock } from '#runtime/base/clock.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { createInformer } from '#runtime/manager/informer.ts';
 import { createShares } from '#runtime/streams/agent/shares.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
 import { lineTimeMs } from '#runtime/streams/agent/line-time.ts';
@@ -16,6 +18,7 @@ import { keepPublished, replicaIdOf } from '#runtime/streams/gateway/publish.ts'
 import { createTunnels } from '#runtime/streams/gateway/tunnels.ts';
 import { connectionOver } from '#runtime/streams/tunnel.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
+import { leaseKind } from '#schemas/meta/builtin.ts';
 import { parseStreamPath, STREAMS, streamPath, type StreamTarget } from '#schemas/meta/streams.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import { until } from '#test/lab/instance.ts';
@@ -153,45 +156,67 @@ await t.test('an agent knows which replica it lacks, as soon as any tells it and
   await each.rejects(silent, /before the gateway said/u);
 });
 
-await t.test('replicas know of each other, and the last to stop takes the API down', async (each) => {
-  const lab = await startLabServer();
-  const { client } = await labClient(lab);
-  each.teardown(async () => {
-    await client.close();
-    await lab.stop();
-  });
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'wcp360-system' } };
-  await lab.request('POST', '/api/v1/namespaces', { body: namespace });
-  const known = new Map<string, readonly string[]>();
-  const begin = (identity: string) => {
-    const stop = new AbortController();
-    const onReplicas = (all: readonly string[]): void => void known.set(identity, all);
-    const options = {
-      client,
-      identity,
-      port: 443,
-      authority: 'PEM',
-      clock: systemClock,
-      log: silentLogger,
-      onReplicas,
+await t.test(
+  'replicas know of each other, ask for nothing that stands, and the last to stop takes the API down',
+  async (each) => {
+    const lab = await startLabServer();
+    const { client } = await labClient(lab);
+    each.teardown(async () => {
+      await client.close();
+      await lab.stop();
+    });
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'wcp360-system' } };
+    await lab.request('POST', '/api/v1/namespaces', { body: namespace });
+    const leases = createInformer({ client, type: resourceTypeOf(leaseKind), log: silentLogger, clock: systemClock });
+    const following = new AbortController();
+    void leases.run(following.signal);
+    each.teardown(() => following.abort());
+    const known = new Map<string, readonly string[]>();
+    const begin = (identity: string) => {
+      const stop = new AbortController();
+      const onReplicas = (all: readonly string[]): void => void known.set(identity, all);
+      const options = {
+        client,
+        identity,
+        port: 443,
+        authority: 'PEM',
+        clock: {
+          ...systemClock,
+          sleep: async (ms: number, signal: AbortSignal) => await systemClock.sleep(ms / 50, signal),
+        },
+        log: silentLogger,
+        onReplicas,
+        leases: () => leases.store.list(),
+      };
+      const ended = keepPublished(options, stop.signal);
+      const end = async () => (stop.abort(new Error('stopped')), await ended);
+      each.teardown(end);
+      return { stop: end };
     };
-    const ended = keepPublished(options, stop.signal);
-    return { stop: async () => (stop.abort(new Error('stopped')), await ended) };
-  };
-  const isAnnounced = async (): Promise<boolean> =>
-    (await lab.request('GET', `/apis/apiregistration.k8s.io/v1/apiservices/${STREAMS.version}.${STREAMS.group}`))
-      .status === 200;
-  const one = begin('one');
-  await until(isAnnounced, 'the API to be announced');
-  await until(() => known.get('one')?.[0] === replicaIdOf('one'), 'the first one to know itself');
-  const two = begin('two');
-  await until(() => known.get('one')?.length === 2 && known.get('two')?.length === 2, 'both to know both');
-  await one.stop();
-  each.ok(await isAnnounced(), 'the other one goes on');
-  await until(() => known.get('two')?.length === 1, 'the other one to know');
-  await two.stop();
-  each.notOk(await isAnnounced());
-});
+    const announced = `/apis/apiregistration.k8s.io/v1/apiservices/${STREAMS.version}.${STREAMS.group}`;
+    const isAnnounced = async (): Promise<boolean> => (await lab.request('GET', announced)).status === 200;
+    const one = begin('one');
+    await until(isAnnounced, 'the API to be announced');
+    await until(() => known.get('one')?.[0] === replicaIdOf('one'), 'the first one to know itself');
+    const lastRequests = () =>
+      lab.auditLines
+        .slice(-5)
+        .map(
+          (line) => JSON.parse(line) as { readonly verb: string; readonly objectRef?: { readonly resource: string } },
+        )
+        .map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}`);
+    await until(() => lastRequests().every((each) => each === 'patch leases'), 'heartbeats and nothing else');
+    await lab.request('DELETE', announced);
+    await until(isAnnounced, 'what was deleted to be announced again');
+    const two = begin('two');
+    await until(() => known.get('one')?.length === 2 && known.get('two')?.length === 2, 'both to know both');
+    await one.stop();
+    each.ok(await isAnnounced(), 'the other one goes on');
+    await until(() => known.get('two')?.length === 1, 'the other one to know');
+    await two.stop();
+    each.notOk(await isAnnounced());
+  },
+);
 
 await t.test('a second tunnel of an agent that ends leaves the first one in use', async (each) => {
   const tunnels = createTunnels(silentLogger, () => undefined);

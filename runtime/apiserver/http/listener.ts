@@ -29,6 +29,8 @@ export interface Listener {
 /** Streams that one HTTP/2 connection may hold open: an informer process multiplexes a watch per kind on one. */
 const maxConcurrentStreams = 1_000;
 const initialWindowBytes = 1 << 20;
+/** As kube-apiserver. Longer than agents are silent between two heartbeats: each would need a handshake else. */
+const idleConnectionMs = 90_000;
 
 /**
  * HTTP/1.1 and HTTP/2 over TLS on one port (ALPN). Every request goes straight to `serve`: routes are dynamic, bodies are read by the verbs,
@@ -70,6 +72,7 @@ function createServer(https: SecureServerOptions, { serve, upgrades }: ListenOpt
     void serve({ ...exchangeOf(request, response), upgrade: { socket, head } });
   });
   return Object.assign(server, {
+    keepAliveTimeout: idleConnectionMs,
     shouldUpgradeCallback: ({ url = '', headers }: IncomingMessage) => asksForUpgrade(headers) && upgrades(url),
   });
 }

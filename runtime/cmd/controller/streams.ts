@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { backoffMs } from '#runtime/base/backoff.ts';
 import { systemClock } from '#runtime/base/clock.ts';
-import type { Client } from '#runtime/client/client.ts';
+import type { Client, ObjectKey } from '#runtime/client/client.ts';
 import type { ControllerConfig } from '#runtime/config/programs.ts';
 import { addressOf } from '#runtime/cmd/listen-address.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -11,6 +11,8 @@ import { keepPublished, replicaIdOf } from '#runtime/streams/gateway/publish.ts'
 import { createTunnels, type Tunnels } from '#runtime/streams/gateway/tunnels.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import type { Metrics } from '#runtime/telemetry/metrics.ts';
+import { leaseKind } from '#schemas/meta/builtin.ts';
+import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { gatewayAuthority, gatewayCertificate } from './gateway-certificate.ts';
 
@@ -65,10 +67,7 @@ async function serve(options: StreamsOptions, signal: AbortSignal): Promise<void
       tls: await gatewayCertificate(authority),
       trust,
       client,
-      hostOf: (namespace, name) => {
-        const domain = cache.get(domainKind, { namespace, name });
-        return domain === undefined ? undefined : (domain.status?.host ?? '');
-      },
+      hostOf: (namespace, name) => hostOf(cache, { namespace, name }),
       tunnels,
       log,
     },
@@ -82,13 +81,20 @@ async function serve(options: StreamsOptions, signal: AbortSignal): Promise<void
     replicas = all;
     for (const host of tunnels.hosts()) introduce(host);
   };
+  const leases = () => cache.list(leaseKind, SYSTEM_NAMESPACE);
   const { streamServicePort: port } = config;
   await keepPublished(
-    { client, identity, port, authority: authority.certificate, clock: systemClock, log, onReplicas },
+    { client, identity, port, authority: authority.certificate, clock: systemClock, log, onReplicas, leases },
     signal,
   );
   clearInterval(renewal);
   tunnels.close();
+}
+
+/** Empty for a Domain that is nowhere yet, undefined for one that is not there. */
+function hostOf(cache: Cache, key: ObjectKey): string | undefined {
+  const domain = cache.get(domainKind, key);
+  return domain === undefined ? undefined : (domain.status?.host ?? '');
 }
 
 /** Over the tunnel, as a request to the agent. */

@@ -3,6 +3,7 @@ import { rfc3339Micro, type Clock } from '#runtime/base/clock.ts';
 import { isEqual, isRecord } from '#runtime/base/json.ts';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { createInformer } from '#runtime/manager/informer.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { leaseKind } from '#schemas/meta/builtin.ts';
@@ -21,6 +22,8 @@ export interface PublishOptions {
   readonly log: Logger;
   /** Called with the ids of all replicas, this one included, when they are other ones. */
   readonly onReplicas: (all: readonly string[]) => void;
+  /** The Leases of the system namespace, as an informer knows them. */
+  readonly leases: () => readonly KubeObject[];
 }
 
 const fieldManager = 'wcp360-stream-gateway';
@@ -31,7 +34,9 @@ const farewellMs = 3_000;
 /** How long the API server may say that it does not reach us before we are withdrawn, and for how long then. */
 const unreachedMs = 60_000;
 const pauseMs = 120_000;
-const labels = { 'app.kubernetes.io/part-of': 'wcp360', 'app.kubernetes.io/component': STREAMS.service };
+const component = 'app.kubernetes.io/component';
+const labels = { 'app.kubernetes.io/part-of': 'wcp360', [component]: STREAMS.service };
+const labelSelector = `${component}=${STREAMS.service}`;
 const leaseType = resourceTypeOf(leaseKind);
 const apiServiceType: ResourceType = {
   group: 'apiregistration.k8s.io',
@@ -52,20 +57,16 @@ export function replicaIdOf(identity: string): string {
  * API server does not reach the gateway. Never rejects.
  */
 export async function keepPublished(options: PublishOptions, signal: AbortSignal): Promise<void> {
-  const { clock, log, onReplicas } = options;
+  const { client, clock, log, onReplicas } = options;
   const others = createOthers(options);
   const isUnreached = createPatience(clock);
+  const announcement = followAnnouncement(options, signal);
   let told: readonly string[] = [];
   while (!signal.aborted) {
     try {
-      await options.client.apply(leaseType, leaseOf(options), { fieldManager, force: true, signal });
-      const announced = await options.client.apply(apiServiceType, apiServiceOf(options), {
-        fieldManager,
-        force: true,
-        signal,
-      });
-      if (isUnreached(announced)) await pause(options, signal);
-      const all = [replicaIdOf(options.identity), ...(await others(signal))].toSorted();
+      await client.apply(leaseType, leaseOf(options), { fieldManager, force: true, signal });
+      if (isUnreached(await announcement())) await pause(options, signal);
+      const all = [replicaIdOf(options.identity), ...(await others(options.leases(), signal))].toSorted();
       if (!isEqual(all, told)) onReplicas(all);
       told = all;
     } catch (err) {
@@ -75,6 +76,27 @@ export async function keepPublished(options: PublishOptions, signal: AbortSignal
   }
   await withdraw(options, others).catch((err: unknown) =>
     log.warn({ err }, 'the gateway for streams was not withdrawn'),
+  );
+}
+
+/** The APIService, which is followed rather than asked for: only one that is not there, or not as it should be, costs a request. */
+function followAnnouncement(options: PublishOptions, signal: AbortSignal): () => Promise<KubeObject> {
+  const { client, clock, log } = options;
+  const wanted = apiServiceOf(options);
+  const type = apiServiceType;
+  const informer = createInformer({ client, type, fieldSelector: `metadata.name=${apiServiceName}`, log, clock });
+  void informer.run(signal);
+  return async () => {
+    const standing = informer.store.get(apiServiceName);
+    if (standing !== undefined && isSpecWithin(wanted, standing)) return standing;
+    return await client.apply(type, wanted, { fieldManager, force: true, signal });
+  };
+}
+
+/** Whether every field of the one's spec stands in the other's, which may have more. */
+function isSpecWithin(wanted: KubeObject, { spec }: KubeObject): boolean {
+  return (
+    isRecord(spec) && Object.entries(wanted['spec'] as object).every(([name, value]) => isEqual(spec[name], value))
   );
 }
 
@@ -102,7 +124,10 @@ async function pause({ client, clock, log, port }: PublishOptions, signal: Abort
 async function withdraw({ client, identity }: PublishOptions, others: ReturnType<typeof createOthers>): Promise<void> {
   const signal = AbortSignal.timeout(farewellMs);
   await client.delete(leaseType, { namespace: SYSTEM_NAMESPACE, name: leaseName(replicaIdOf(identity)) }, { signal });
-  if ((await others(signal)).length === 0) await client.delete(apiServiceType, { name: apiServiceName }, { signal });
+  // What another one that stops at the same time has done must be seen, so nothing is good enough that is known from before.
+  const { items } = await client.list(leaseType, { namespace: SYSTEM_NAMESPACE, labelSelector, signal });
+  if ((await others(items, signal)).length === 0)
+    await client.delete(apiServiceType, { name: apiServiceName }, { signal });
 }
 
 /** Looks for other replicas that live; Leases of those that are gone are cleared away. */
@@ -110,14 +135,12 @@ function createOthers({
   client,
   identity,
   clock,
-}: PublishOptions): (signal: AbortSignal) => Promise<readonly string[]> {
+}: PublishOptions): (leases: readonly KubeObject[], signal: AbortSignal) => Promise<readonly string[]> {
   const seen = new Map<string, { readonly resourceVersion: string | undefined; readonly atMs: number }>();
   const own = leaseName(replicaIdOf(identity));
-  return async (signal) => {
-    const labelSelector = `app.kubernetes.io/component=${STREAMS.service}`;
-    const { items } = await client.list(leaseType, { namespace: SYSTEM_NAMESPACE, labelSelector, signal });
+  return async (leases, signal) => {
     const live: string[] = [];
-    for (const { metadata } of items.filter((lease) => lease.metadata.name !== own)) {
+    for (const { metadata } of leases.filter((lease) => isReplica(lease) && lease.metadata.name !== own)) {
       const { name, resourceVersion } = metadata;
       if (seen.get(name)?.resourceVersion !== resourceVersion) seen.set(name, { resourceVersion, atMs: clock.now() });
       if (clock.now() - (seen.get(name)?.atMs ?? 0) < silenceMs) live.push(name.slice(leaseName('').length));
@@ -125,6 +148,10 @@ function createOthers({
     }
     return live;
   };
+}
+
+function isReplica({ metadata }: KubeObject): boolean {
+  return metadata.labels?.[component] === STREAMS.service;
 }
 
 function leaseName(replica: string): string {

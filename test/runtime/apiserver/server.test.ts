@@ -588,6 +588,12 @@ t.test('health, version, metrics and discovery answer', async (t) => {
   t.match(await lab.request('GET', url.replace(/hash=.*/, 'hash=0')), { status: 301, headers: { location: url } });
 });
 
+t.test('a connection outlives the ten seconds between two heartbeats of an agent', async (t) => {
+  const { headers } = await lab.request('GET', '/version');
+  const [, seconds] = /^timeout=(\d+)$/.exec(String(headers['keep-alive'])) ?? [];
+  t.ok(Number(seconds) > 10, `it is kept for ${seconds} s`);
+});
+
 t.test('one user cannot take what is left for others', (t) => {
   const flow = createFlowControl({ readOnly: 8, mutating: 8 });
   const user = (name: string) => ({ name, groups: [] });
