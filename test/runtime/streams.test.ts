@@ -1,12 +1,20 @@
 import { EventEmitter, once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { createServer as createTlsServer } from 'node:tls';
 import fc from 'fast-check';
 import t from 'tap';
 import { ApiError } from '#runtime/base/errors.ts';
 import { systemClock } from '#runtime/base/clock.ts';
+import { createClient } from '#runtime/client/https-client.ts';
+import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
+import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
+import { runRemote } from '#runtime/streams/run-remote.ts';
 import { createShares } from '#runtime/streams/agent/shares.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
 import { lineTimeMs } from '#runtime/streams/agent/line-time.ts';
@@ -19,6 +27,7 @@ import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { parseStreamPath, STREAMS, streamPath, type StreamTarget } from '#schemas/meta/streams.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import { until } from '#test/lab/instance.ts';
+import { createLabAuthority } from '#test/lab/pki.ts';
 import { labClient } from '#test/lab/widgets.ts';
 
 const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?$/u);
@@ -227,3 +236,56 @@ await t.test('a second tunnel of an agent that ends leaves the first one in use'
   each.same(tunnels.hosts(), []);
   server.close();
 });
+
+await t.test(
+  'a stream on which nothing moves is ended, and says so; one on which something moves goes on',
+  async (each) => {
+    // A sandbox has a /tmp of its own.
+    const tree = await mkdtemp('/var/tmp/wcp360-streams-');
+    await mkdir(join(tree, 'tmp'));
+    await chmod(tree, 0o755);
+    const log = join(tree, 'access.log');
+    await writeFile(log, 'a line\n');
+    const seat = {
+      tenant: 'acme',
+      uid: 20_000,
+      tree,
+      workingDirectory: tree,
+      isReadOnly: false,
+      slice: 'wcp360-20000',
+    };
+    const streams = createStreamServer({
+      seatOf: () => ({ ...seat, logs: { access: log, error: log } }),
+      processes: openTenantProcesses('supervisor'),
+      replicas: createReplicaWords(),
+      tenantStreams: 10,
+      frontGid: 33,
+      idleMs: 1_500,
+      log: silentLogger,
+    });
+    const authority = await createLabAuthority('agent');
+    const server = createTlsServer(await authority.server(), (socket) =>
+      streams.serve(socket, new EventEmitter() as ServerHttp2Session),
+    ).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const client = createClient({ server: url, tls: { ca: authority.ca.toString() } });
+    each.teardown(async () => {
+      await client.close();
+      server.close();
+      await rm(tree, { recursive: true });
+    });
+    const signal = new AbortController().signal;
+    const running = async (...command: readonly string[]): Promise<number> => {
+      const output = { stdout: new PassThrough().resume(), stderr: new PassThrough().resume() };
+      return await runRemote(client, { namespace: 'acme', domain: 'shop', command, ...output, signal });
+    };
+    const path = streamPath({ resource: 'domains', subresource: 'log', namespace: 'acme', name: 'shop' });
+    await Promise.all([
+      each.rejects(running('sleep', '600'), { message: /nothing moved for 0.025 minutes/u }),
+      each.resolveMatch(running('sh', '-c', 'for each in 1 2 3 4 5 6 7 8; do echo; sleep 0.3; done; exit 7'), 7),
+      each.rejects(client.raw('GET', `${path}?follow=true`), { code: 'WCP_HOST' }),
+    ]);
+    await until(() => streams.open() === 0, 'all to be over');
+  },
+);
