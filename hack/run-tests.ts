@@ -19,7 +19,7 @@ const testTimeoutSeconds = 600;
 /** What takes longest begins first, so that nothing long is left over when all else has ended. */
 const longest = [/crash/, /faults|gitops|isolation/, /e2e|image/, /cluster|attacks/, /./];
 /** Most files wait for programs most of their time. */
-const filesAtOnce = 2 * availableParallelism();
+const filesAtOnce = Math.ceil(1.5 * availableParallelism());
 /** What talks to an API server from outside is run on ours and on a real Kubernetes; a machine with systemd brings its own. */
 const perServer = /test\/e2e\/(?!systemd)/;
 
