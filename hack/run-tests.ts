@@ -16,8 +16,10 @@ const root = join(import.meta.dirname, '..');
 const fileTimeoutMs = 900_000;
 /** tap's own limit, for a file as for one test in it: so long that only what hangs meets it, on a busy machine, too. */
 const testTimeoutSeconds = 600;
-/** What takes longest begins first. */
-const slow = /e2e|crash/;
+/** What takes longest begins first, so that nothing long is left over when all else has ended. */
+const longest = [/crash/, /faults|gitops|isolation/, /e2e|image/, /cluster|attacks/, /./];
+/** Most files wait for programs most of their time. */
+const filesAtOnce = Math.ceil(1.5 * availableParallelism());
 /** What talks to an API server from outside is run on ours and on a real Kubernetes; a machine with systemd brings its own. */
 const perServer = /test\/e2e\/(?!systemd)/;
 
@@ -95,12 +97,12 @@ function runsOf(file: string): readonly Run[] {
 
 const [, , ...named] = process.argv;
 const all = named.length > 0 ? named : globSync('test/**/*.test.ts', { cwd: root });
-const files = [...all.filter((file) => slow.test(file)), ...all.filter((file) => !slow.test(file)).toSorted()];
-const runs = files.flatMap(runsOf);
+const place = (file: string): number => longest.findIndex((pattern) => pattern.test(file));
+const runs = all.toSorted((a, b) => place(a) - place(b) || a.localeCompare(b)).flatMap(runsOf);
 const worker = async (): Promise<void> => {
   for (let run = runs.shift(); run !== undefined; run = runs.shift()) await runFile(run);
 };
-await Promise.all(Array.from({ length: availableParallelism() }, worker));
+await Promise.all(Array.from({ length: filesAtOnce }, worker));
 console.log(
   `${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''}`,
 );

@@ -24,6 +24,14 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
+/** How a program of a tenant runs. */
+export interface TenantRun {
+  /** On a terminal of this size. */
+  readonly terminal?: TerminalSize | undefined;
+  /** What stands in its environment beside what every one has, and instead of it. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
 export interface TenantProcess {
   readonly stdin: Writable;
   readonly stdout: Readable;
@@ -44,5 +52,5 @@ export interface TenantProcess {
  * Errors: HostError when it cannot be started.
  */
 export interface TenantProcesses {
-  start(seat: TenantSeat, argv: readonly string[], terminal?: TerminalSize): TenantProcess;
+  start(seat: TenantSeat, argv: readonly string[], how?: TenantRun): TenantProcess;
 }

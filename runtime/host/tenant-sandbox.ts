@@ -49,6 +49,26 @@ export function tenantSandbox({ tree, isReadOnly, accounts, more }: SandboxParts
   return words.flat();
 }
 
+/** Carries the tenant's variables past the programs that build the sandbox: in there, LD_PRELOAD would run the tenant's code outside of it. */
+const variablePrefix = 'WCP_VAR_';
+
+const giveBack = [
+  `for (keys %ENV) { $ENV{$1} = delete $ENV{$_} if /^${variablePrefix}(.*)/s }`,
+  'exec { $ARGV[0] } @ARGV; print STDERR "$ARGV[0]: $!\\n"; exit 1',
+].join(' ');
+
+/** Words before a program inside: give carried variables their names back, and become the program. Constant. */
+export const givingBack: readonly string[] = ['/usr/bin/perl', '-e', giveBack, '--'];
+
+/** Variables of a tenant as the programs are given them that build its sandbox; without those that no program can have. */
+export function carried(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(variables)
+      .filter(([name, value]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !value.includes('\0'))
+      .map(([name, value]) => [`${variablePrefix}${name}`, value]),
+  );
+}
+
 /** What a sandbox's /etc says of the one account that it knows. */
 export function accountTexts(account: { readonly tenant: string; readonly uid: number; readonly home: string }): {
   readonly passwd: string;

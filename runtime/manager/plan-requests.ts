@@ -98,7 +98,7 @@ async function answerOne(options: PlanRequestOptions, key: string): Promise<numb
 
 async function answerLiving(options: PlanRequestOptions, request: KubeObject): Promise<void> {
   const { by, leads } = options;
-  const asked = askedObject(options, request);
+  const asked = await askedObject(options, request);
   const given = answersOf(request);
   const mine = given.get(by) ?? (await answerFor(options, asked));
   if (mine === undefined) return;
@@ -123,7 +123,7 @@ interface Asked {
   readonly refusal?: { readonly reason: string; readonly message: string };
 }
 
-function askedObject(options: PlanRequestOptions, request: KubeObject): Asked {
+async function askedObject(options: PlanRequestOptions, request: KubeObject): Promise<Asked> {
   const spec = request['spec'];
   const object = isRecord(spec) ? spec['object'] : undefined;
   if (!isObject(object)) return refused('Invalid', 'spec.object is no object with apiVersion, kind and name.');
@@ -137,7 +137,12 @@ function askedObject(options: PlanRequestOptions, request: KubeObject): Asked {
   const { cache } = options.informers;
   const live: KubeObject | undefined = cache.get(kind, { namespace, name: object.metadata.name });
   const hypothetical = asIfStored(object, namespace, live);
-  const placed = options.place?.(hypothetical, cache) ?? hypothetical;
+  const placed = await unlessMalformed(
+    options,
+    hypothetical,
+    () => options.place?.(hypothetical, cache) ?? hypothetical,
+  );
+  if (placed === undefined) return refused(unplannable.reason, unplannable.message);
   // What the leader itself would do starts from what stands.
   return { object: options.leads ? hypothetical : placed, hosts: hostsOf(placed) };
 }
@@ -183,13 +188,14 @@ async function answerFor(options: PlanRequestOptions, asked: Asked): Promise<Ans
   const { by, leads } = options;
   if (asked.object === undefined)
     return leads && asked.refusal !== undefined ? { by, actions: [], ...asked.refusal } : undefined;
-  const found = await plansFor(options, asked.object);
+  const { object } = asked;
+  const found = await unlessMalformed(options, object, () => options.planObject(object));
   if (found === undefined) return { by, actions: [], ...unplannable };
   if (found.length === 0) return leads ? { by, actions: [] } : undefined;
   const actions: Action[] = [];
   for (const { planned } of found) {
     if (planned.phase !== 'planned') return { by, actions, reason: planned.reason, message: planned.message };
-    const { makes, removes } = orderActions(planned.plans, isDeleting(asked.object));
+    const { makes, removes } = orderActions(planned.plans, isDeleting(object));
     actions.push(...makes, ...removes);
   }
   return { by, actions: actions.slice(0, longestPlan) };
@@ -201,15 +207,16 @@ const unplannable = {
 };
 
 /** `undefined` when the object breaks a rule that its schema would have kept: whoever asked wrote it by hand. */
-async function plansFor(
-  options: PlanRequestOptions,
+async function unlessMalformed<T>(
+  { log }: PlanRequestOptions,
   object: KubeObject,
-): Promise<Awaited<ReturnType<PlanRequestOptions['planObject']>> | undefined> {
+  work: () => T | Promise<T>,
+): Promise<T | undefined> {
   try {
-    return await options.planObject(object);
+    return await work();
   } catch (err) {
     if (err instanceof Wcp360Error && err.retry === 'backoff') throw err;
-    options.log.info({ err, kind: object.kind, name: object.metadata.name }, 'object can not be planned');
+    log.info({ err, kind: object.kind, name: object.metadata.name }, 'object can not be planned');
     return undefined;
   }
 }

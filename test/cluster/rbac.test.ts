@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { planRequestKind, retainedDataKind, uidClaimKind } from '#schemas/index.ts';
+import { kinds, planRequestKind, retainedDataKind, uidClaimKind } from '#schemas/index.ts';
 import { roleBindingKind } from '#schemas/meta/builtin.ts';
 import { ANNOTATIONS, SYSTEM_NAMESPACE, systemUserOf } from '#schemas/meta/names.ts';
 import { STREAMS } from '#schemas/meta/streams.ts';
@@ -65,7 +65,10 @@ interface Lab {
 async function startLab(t: Test): Promise<Lab> {
   const authorizer = await startAuthorizer();
   // Not every Kubernetes streams the objects that are there to whoever begins to watch: caches are filled by `list` then.
-  const kubernetes = await startKubernetes({ flags: { ...authorizer.flags, 'feature-gates': 'WatchList=false' } });
+  const kubernetes = await startKubernetes({
+    flags: { ...authorizer.flags, 'feature-gates': 'WatchList=false' },
+    kinds,
+  });
   const instance = await startInstance({ kubernetes });
   t.teardown(async () => {
     await instance.stop();

@@ -197,7 +197,7 @@ async function reaches(hosting: Hosting, state: string, isOff: () => boolean = (
   const end = Date.now() + longestMs;
   while (Date.now() < end && !isOff()) {
     if ((await hosting.state()) === state) return true;
-    await delay(5);
+    await delay(20);
   }
   return false;
 }

@@ -9,7 +9,8 @@ import { parse, parseAllDocuments, stringify } from 'yaml';
 import { isRecord } from '#runtime/base/json.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { kinds } from '#schemas/index.ts';
+import { kinds, planRequestKind } from '#schemas/index.ts';
+import { apiVersionOf } from '#schemas/meta/kind.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { hostileTexts } from '#test/attacks/texts.ts';
@@ -139,6 +140,23 @@ await t.test('a file that is not there, or no YAML, is told as such', async (t) 
   t.match(broken.stderr, /broken\.yaml:\d/);
   const usage = await instance.wcpctl(['apply', '--nonsense']);
   t.equal(usage.exitCode, 1, 'as kubectl');
+});
+
+await t.test('who asks by hand for the plan of an object that no server has looked at is told so', async (t) => {
+  const metadata = { name: 'by-hand', namespace: 'acme' };
+  const apiVersion = apiVersionOf(planRequestKind);
+  const type = resourceTypeOf(planRequestKind);
+  await client.create(type, {
+    apiVersion,
+    kind: planRequestKind.kind,
+    metadata,
+    spec: { object: aDomain('acme', 'new') },
+  });
+  const plans = await until(async () => {
+    const status = (await client.get(type, metadata))?.['status'];
+    return isRecord(status) ? status['plans'] : undefined;
+  }, 'an answer');
+  t.match(plans, [{ by: 'cluster', reason: 'Invalid', message: /ask with the result of a dry run/u }]);
 });
 
 await t.test('one domain too many is refused by the quota, whichever document it is', async (t) => {

@@ -117,6 +117,37 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
     await converges(instance, 'after-all');
     t.ok(await bothAnswer(instance));
   });
+  await t.test('objects that are gone at once: their sites are served until a person confirms the alarm', async (t) => {
+    const client = await instance.client();
+    const names = Array.from({ length: 6 }, (_, index) => `gone${index}`);
+    const redirect = { to: 'https://elsewhere.test' };
+    for (const name of names) await declareSite(client, aDomain('acme', name, { redirect }));
+    const running = await instance.services();
+    const signal = (word: NodeJS.Signals): void => {
+      for (const name of ['controller', 'agent']) process.kill(running.get(name)?.pid ?? 0, word);
+    };
+    // Nobody is there to put finalizers back, nor to see one object go after the other.
+    signal('SIGSTOP');
+    for (const name of names) {
+      const key = { namespace: 'acme', name };
+      await client.patch(domainType, key, { type: 'merge', body: { metadata: { finalizers: null } } });
+      await client.delete(domainType, key);
+    }
+    signal('SIGCONT');
+    const alarm = async () => conditionOf(await client.get(hostType, { name: 'local' }), 'ManyObjectsVanished');
+    const { message } = await until(
+      async () => ((await alarm())?.['status'] === 'True' ? alarm() : undefined),
+      'the alarm',
+    );
+    const statuses = async () =>
+      await Promise.all(names.map(async (name) => (await instance.http(`${name}.acme.test`)).status));
+    t.same(new Set(await statuses()), new Set([301]));
+    const [, ...argv] = /(wcpctl) (host) (confirm) (local) (\w+)/u.exec(String(message))?.slice(1) ?? [];
+    t.match(await instance.wcpctl(argv), { exitCode: 0 });
+    await until(async () => (await statuses()).every((status) => status === 421), 'their end', 60_000);
+    await until(async () => (await alarm())?.['status'] !== 'True', 'the end of the alarm', 60_000);
+    t.ok(await bothAnswer(instance), 'the others go on');
+  });
   await t.test('the supervisor: what it started goes on, and up takes it over', async (t) => {
     const before = await instance.services();
     process.kill(before.get('supervisor')?.pid ?? 0, 'SIGKILL');

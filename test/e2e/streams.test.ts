@@ -1,11 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, rm, symlink, writeFile, mkdir } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, readFile, rm, symlink, writeFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { run } from '#test/lab/run.ts';
 import { memoryDirectory } from '#test/lab/memory-directory.ts';
-import { aDomain, declareSite, declareStaticSite, declareTenant } from '#test/lab/tenants.ts';
+import { archiveOf, hostileArchives } from '#test/lab/archive.ts';
+import {
+  aDomain,
+  declare,
+  declareSite,
+  declareStaticSite,
+  declareTenant,
+  domainType,
+  secretType,
+} from '#test/lab/tenants.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { isAlive, startTimeOf } from '#runtime/host/local/supervisor/process-table.ts';
 import { streamPath } from '#schemas/meta/streams.ts';
@@ -174,7 +183,6 @@ await t.test('a program ends with whoever asked for it', async (each) => {
 });
 
 async function processesWith(words: string) {
-  const { readdir } = await import('node:fs/promises');
   const found = [];
   for (const name of (await readdir('/proc')).filter((each) => /^\d+$/u.test(each))) {
     const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
@@ -212,6 +220,45 @@ await t.test('no path leads out of the tenant', async (each) => {
   each.match(await wcpctl(['cp', 'theme', 'shop:public/beta/domains/blog']), { exitCode: 1 });
   await symlink('/etc', join(files, 'etc-link'));
   each.match(await wcpctl(['exec', 'shop', '--', 'cat', secret]), { exitCode: 1, stdout: '' });
+});
+
+await t.test('a program has the variables that its site declares, from its Secrets, too', async (each) => {
+  const metadata = { name: 'keys', namespace: 'acme' };
+  const stringData = { MODE: 'of the Secret', TOKEN: 'of the Secret' };
+  await declare(client, secretType, { apiVersion: 'v1', kind: 'Secret', metadata, stringData });
+  const env = [{ name: 'MODE', value: 'of the site' }];
+  const envFrom = (name: string) => [{ secretRef: { name } }];
+  await declareSite(client, aDomain('acme', 'app', { php: { env, envFrom: envFrom('keys') } }));
+  const ask = ['exec', 'app', '--', 'sh', '-c', 'echo "$MODE, $TOKEN, $HOME"'];
+  each.match((await wcpctl(ask)).stdout, /^of the site, of the Secret, \S+tenants\/acme\n$/u);
+  await declare(client, domainType, aDomain('acme', 'app', { php: { env, envFrom: envFrom('absent') } }));
+  const isRefused = async () => /The Secret "absent" was not found/u.test((await wcpctl(ask)).stderr);
+  await until(isRefused, 'the Secret to be missed');
+});
+
+await t.test('whatever the other side sends as an archive stays in the place that it is copied to', async (each) => {
+  // A tar of the tenant's own is found first.
+  const env = [{ name: 'PATH', value: `/srv/wcp360/tenants/acme/domains/app/bin:/usr/bin:/bin` }];
+  await declareSite(client, aDomain('acme', 'app', { php: { env } }));
+  await instance.place('acme', 'domains/app/bin/tar', '#!/bin/sh\nexec cat /srv/wcp360/tenants/acme/domains/app/sent');
+  each.equal((await wcpctl(['exec', 'app', '--', 'chmod', '755', 'bin/tar'])).exitCode, 0);
+  const [outside, inside] = [join(files, 'outside'), join(files, 'hostile/inside')];
+  await mkdir(outside);
+  await mkdir(inside, { recursive: true });
+  await writeFile(join(outside, 'mine'), 'mine');
+  const copy = join(inside, 'copy');
+  for (const [what, entries] of Object.entries(hostileArchives('sent-thing', outside))) {
+    await instance.place('acme', 'domains/app/sent', archiveOf(entries));
+    const { exitCode } = await wcpctl(['cp', 'app:sent-thing', copy]);
+    each.same([await readdir(outside), await readFile(join(outside, 'mine'), 'utf8')], [['mine'], 'mine'], what);
+    each.same(await readdir(join(files, 'hostile')), ['inside'], what);
+    each.same(await readdir(inside), exitCode === 0 ? ['copy'] : [], `${what}: nothing is left of what failed`);
+    if (exitCode === 0) each.equal((await lstat(copy)).mode & 0o6022, 0, `${what}: nobody gets rights by it`);
+    await rm(copy, { recursive: true, force: true });
+  }
+  await instance.place('acme', 'domains/app/sent', archiveOf([{ name: 'sent-thing', text: 'words' }]));
+  each.equal((await wcpctl(['cp', 'app:sent-thing', copy])).exitCode, 0, 'the control');
+  each.equal(await readFile(copy, 'utf8'), 'words');
 });
 
 await t.test("another tenant's Domain is nobody's to ask for", async (each) => {

@@ -214,7 +214,7 @@ export const edits = {
   ],
   'sockets of PHP are for the front': [{ file: pool, find: 'listen.mode = 0660', replace: 'listen.mode = 0666' }],
   'variables of a site have other names until they are inside': [
-    { file: fpmSandbox, find: "variablePrefix = 'WCP_VAR_'", replace: "variablePrefix = ''" },
+    { file: sandbox, find: "variablePrefix = 'WCP_VAR_'", replace: "variablePrefix = ''" },
   ],
   'a sandbox can make no further user name space': [{ file: sandbox, find: "'--disable-userns', ", replace: '' }],
   'the directory of logs is not the tenant’s': [

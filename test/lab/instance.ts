@@ -6,6 +6,7 @@ import { mountPoint } from '#runtime/cmd/instance/layout.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
+import { kinds } from '#schemas/index.ts';
 import { isAlive, type ProcessIdentity } from '#runtime/host/local/supervisor/process-table.ts';
 import { builtPrograms } from './built-programs.ts';
 import { freePort } from './free-port.ts';
@@ -72,7 +73,7 @@ export async function startInstance(options: InstanceOptions = {}): Promise<LabI
     etcdPeer: await freePort(),
     stream: await freePort(),
   };
-  const kubernetes = options.kubernetes ?? (testServer === 'kubernetes' ? await startKubernetes() : undefined);
+  const kubernetes = options.kubernetes ?? (testServer === 'kubernetes' ? await startKubernetes({ kinds }) : undefined);
   const instance = openInstance({ directory, ports, flags: options.flags ?? [], kubernetes });
   const started = await instance.up();
   if (started.exitCode !== 0) {

@@ -4,12 +4,14 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { KindDefinition } from '#schemas/meta/kind.ts';
 import { startEtcd } from './etcd.ts';
 import { freePort } from './free-port.ts';
 import { kubernetesDirectory, type KubernetesProgram } from './kubernetes-programs.ts';
 import { connectLab, type LabApi } from './lab-api.ts';
 import { memoryDirectory } from './memory-directory.ts';
 import { createLabAuthority, type Identity, type LabAuthority } from './pki.ts';
+import { installKind, labClient } from './widgets.ts';
 
 /** What finalizes namespaces, collects garbage, counts quotas, makes accounts, joins roles and signs certificates; nothing here runs a pod. */
 const controllers = [
@@ -34,10 +36,12 @@ export interface LabKubernetes extends LabApi {
 export interface KubernetesOptions {
   /** For the API server, on top of its own and instead of them. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** There before the controller manager is, which looks for kinds to count at its start, and then every half minute only: a tenant with limits waits for that. */
+  readonly kinds?: readonly KindDefinition[];
 }
 
 /** Starts one and resolves when it is ready and its default namespace has an account. Rejects where no programs are at hand: ask `kubernetesDirectory` first. */
-export async function startKubernetes({ flags = {} }: KubernetesOptions = {}): Promise<LabKubernetes> {
+export async function startKubernetes({ flags = {}, kinds = [] }: KubernetesOptions = {}): Promise<LabKubernetes> {
   const programs = kubernetesDirectory();
   if (programs === undefined) throw new Error('there is no Kubernetes here; hack/kubernetes.ts builds one');
   const directory = await mkdtemp(join(await memoryDirectory(), 'wcp360-kubernetes-'));
@@ -58,6 +62,7 @@ export async function startKubernetes({ flags = {} }: KubernetesOptions = {}): P
   const api = await connectLab({ url: `https://127.0.0.1:${port}`, authority, admin, directory });
   start('kube-apiserver', { ...(await apiServerFlags({ directory, authority, port, etcd: etcd.endpoint })), ...flags });
   await untilReady(api);
+  if (kinds.length > 0) await serveKinds(api, kinds);
   await placeIn(directory)('ca.key', authority.key);
   start('kube-controller-manager', await managerFlags(directory, api));
   await untilThere(api, '/api/v1/namespaces/default/serviceaccounts/default');
@@ -152,6 +157,12 @@ function placeIn(directory: string) {
     await writeFile(path, text, { mode: 0o600 });
     return path;
   };
+}
+
+async function serveKinds(api: LabApi, kinds: readonly KindDefinition[]): Promise<void> {
+  const { client } = await labClient(api);
+  await Promise.all(kinds.map((kind) => installKind(client, kind)));
+  await client.close();
 }
 
 async function untilReady(api: LabApi): Promise<void> {

@@ -1,3 +1,5 @@
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { serveMetrics } from '#runtime/cmd/serve-metrics.ts';
@@ -33,4 +35,22 @@ void t.test('a program whose caches cannot be filled lives on, and is not ready'
 void t.test('a program that is told no server, and is in no pod, says so', async (t) => {
   const ended = await run([process.execPath, wcpd, 'controller']);
   t.match(ended, { exitCode: 1, stderr: /no pod of a Kubernetes.*--kubeconfig or WCPD_KUBECONFIG/ });
+});
+
+void t.test('an agent whose root is no directory says how to make one', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'wcp360-cmd-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const [kubeconfig, link] = [join(directory, 'kubeconfig'), join(directory, 'link')];
+  const clusters = [{ name: 'it', cluster: { server: 'https://127.0.0.1:1' } }];
+  const contexts = [{ name: 'it', context: { cluster: 'it', user: 'it' } }];
+  const users = [{ name: 'it', user: { token: 'words' } }];
+  await writeFile(kubeconfig, JSON.stringify({ clusters, contexts, users, 'current-context': 'it' }));
+  await symlink(directory, link);
+  const roots = [join(directory, 'missing'), join(kubeconfig, 'below'), kubeconfig, link];
+  const told = async (root: string): Promise<void> => {
+    const flags = ['--host-name', 'web1', '--kubeconfig', kubeconfig, '--metrics-listen=', '--root', root];
+    const ended = await run([process.execPath, wcpd, 'agent', ...flags]);
+    t.match(ended, { exitCode: 1, stderr: `wcpd agent: there is no directory "${root}"; make it (install` }, root);
+  };
+  await Promise.all(roots.map(told));
 });

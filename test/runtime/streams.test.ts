@@ -1,15 +1,25 @@
 import { EventEmitter, once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import fc from 'fast-check';
 import t from 'tap';
 import { ApiError } from '#runtime/base/errors.ts';
 import { systemClock } from '#runtime/base/clock.ts';
+import { createClient } from '#runtime/client/https-client.ts';
+import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
+import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
+import { runRemote } from '#runtime/streams/run-remote.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { createInformer } from '#runtime/manager/informer.ts';
 import { createShares } from '#runtime/streams/agent/shares.ts';
+import { createWriters } from '#runtime/streams/agent/writers.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
 import { lineTimeMs } from '#runtime/streams/agent/line-time.ts';
 import { exitCodeOf, exitStatus } from '#runtime/streams/exit-status.ts';
@@ -17,12 +27,17 @@ import { remoteUserOf } from '#runtime/streams/gateway/front-proxy.ts';
 import { keepPublished, replicaIdOf } from '#runtime/streams/gateway/publish.ts';
 import { createTunnels } from '#runtime/streams/gateway/tunnels.ts';
 import { connectionOver } from '#runtime/streams/tunnel.ts';
+import { openGatewayIdentity } from '#runtime/cmd/controller/gateway-identity.ts';
+import { issueAuthority, newKey } from '#runtime/pki/issue.ts';
+import { startGateway } from '#runtime/streams/gateway/gateway.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { leaseKind } from '#schemas/meta/builtin.ts';
 import { parseStreamPath, STREAMS, streamPath, type StreamTarget } from '#schemas/meta/streams.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import { until } from '#test/lab/instance.ts';
-import { labClient } from '#test/lab/widgets.ts';
+import { freePort } from '#test/lab/free-port.ts';
+import { createLabAuthority, type LabAuthority } from '#test/lab/pki.ts';
+import { configMapType, labClient } from '#test/lab/widgets.ts';
 
 const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?$/u);
 
@@ -252,3 +267,123 @@ await t.test('a second tunnel of an agent that ends leaves the first one in use'
   each.same(tunnels.hosts(), []);
   server.close();
 });
+
+await t.test(
+  'a stream on which nothing moves is ended, and says so; one on which something moves goes on',
+  async (each) => {
+    // A sandbox has a /tmp of its own.
+    const tree = await mkdtemp('/var/tmp/wcp360-streams-');
+    await mkdir(join(tree, 'tmp'));
+    await chmod(tree, 0o755);
+    const log = join(tree, 'access.log');
+    await writeFile(log, 'a line\n');
+    const seat = {
+      tenant: 'acme',
+      uid: 20_000,
+      tree,
+      workingDirectory: tree,
+      isReadOnly: false,
+      slice: 'wcp360-20000',
+    };
+    const streams = createStreamServer({
+      seatOf: () => ({ ...seat, logs: { access: log, error: log } }),
+      processes: openTenantProcesses('supervisor'),
+      writers: createWriters(),
+      replicas: createReplicaWords(),
+      tenantStreams: 10,
+      frontGid: 33,
+      idleMs: 1_500,
+      log: silentLogger,
+    });
+    const authority = await createLabAuthority('agent');
+    const server = createTlsServer(await authority.server(), (socket) =>
+      streams.serve(socket, new EventEmitter() as ServerHttp2Session),
+    ).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const client = createClient({ server: url, tls: { ca: authority.ca.toString() } });
+    each.teardown(async () => {
+      await client.close();
+      server.close();
+      await rm(tree, { recursive: true });
+    });
+    const signal = new AbortController().signal;
+    const running = async (...command: readonly string[]): Promise<number> => {
+      const output = { stdout: new PassThrough().resume(), stderr: new PassThrough().resume() };
+      return await runRemote(client, { namespace: 'acme', domain: 'shop', command, ...output, signal });
+    };
+    const path = streamPath({ resource: 'domains', subresource: 'log', namespace: 'acme', name: 'shop' });
+    await Promise.all([
+      each.rejects(running('sleep', '600'), { message: /nothing moved for 0.025 minutes/u }),
+      each.resolveMatch(running('sh', '-c', 'for each in 1 2 3 4 5 6 7 8; do echo; sleep 0.3; done; exit 7'), 7),
+      each.rejects(client.raw('GET', `${path}?follow=true`), { code: 'WCP_HOST' }),
+    ]);
+    await until(() => streams.open() === 0, 'all to be over');
+  },
+);
+
+await t.test(
+  'a front proxy is known by the authority that the cluster names now, however often the gateway renews itself',
+  async (each) => {
+    const [lab, before, after] = [
+      await startLabServer(),
+      await createLabAuthority('before'),
+      await createLabAuthority('after'),
+    ];
+    const { client } = await labClient(lab);
+    const stop = new AbortController();
+    each.teardown(async () => {
+      stop.abort(new Error('the test is over'));
+      await client.close();
+      await lab.stop();
+    });
+    const place = { name: 'extension-apiserver-authentication', namespace: 'kube-system' };
+    const names = async ({ ca }: LabAuthority): Promise<void> => {
+      const data = {
+        'requestheader-client-ca-file': ca.toString(),
+        'requestheader-allowed-names': '["front-proxy"]',
+        'requestheader-username-headers': '["X-Remote-User"]',
+      };
+      const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: place, data };
+      await client.apply(configMapType, object, { fieldManager: 'lab', force: true });
+    };
+    await names(before);
+    const authority = await issueAuthority('gateway', newKey(), Date.now());
+    const port = await freePort();
+    const kept = await openGatewayIdentity(
+      { client, authority, log: silentLogger, lookMs: 20, renewMs: 200 },
+      stop.signal,
+    );
+    const gateway = await startGateway(
+      {
+        listen: { host: '127.0.0.1', port },
+        identity: kept.current,
+        client,
+        hostOf: () => undefined,
+        tunnels: createTunnels(silentLogger, () => undefined),
+        log: silentLogger,
+      },
+      stop.signal,
+    );
+    void kept.keep(gateway.renew);
+    /** The serial number of the gateway, once it has answered whoever this authority says is the front proxy. */
+    const asked = async (of: LabAuthority): Promise<string> => {
+      const identity = await of.client('front-proxy');
+      const options = { ...identity, rejectUnauthorized: false, agent: false, headers: { 'x-remote-user': 'ada' } };
+      const [answer] = (await once(
+        httpsGet(`https://127.0.0.1:${port}/apis/${STREAMS.group}/${STREAMS.version}`, options),
+        'response',
+      )) as [IncomingMessage];
+      const { serialNumber } = (answer.socket as TLSSocket).getPeerCertificate();
+      await text(answer);
+      if (answer.statusCode !== 200) throw new Error(`${answer.statusCode}`);
+      return serialNumber;
+    };
+    const first = await asked(before);
+    await until(async () => (await asked(before)) !== first, 'another certificate of the gateway');
+    await each.rejects(asked(after), 'nobody else is the front proxy');
+    await names(after);
+    await until(async () => await asked(after), 'the other authority to be known');
+    await each.rejects(asked(before), 'nor is who was');
+  },
+);

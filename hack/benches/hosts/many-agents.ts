@@ -11,6 +11,7 @@ import { secretReader } from '#runtime/cmd/agent/secret-reader.ts';
 import { startAgent } from '#runtime/cmd/agent/start-agent.ts';
 import { terminated } from '#runtime/cmd/terminated.ts';
 import { sitesDirectory, usersDirectory } from '#runtime/drivers/nginx/index.ts';
+import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
@@ -35,10 +36,11 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
   for (const path of [`${host.root}/front`, sitesDirectory(host.root), usersDirectory(host.root)])
     await host.makeDirectory(path, closed, signal);
   const agent = await startAgent({
-    config: { hostName: name, root: host.root, serviceManager: 'supervised' },
+    config: { hostName: name, root: host.root },
     client,
     host,
     secrets: secretReader(client),
+    processes: openTenantProcesses('supervisor'),
     probeSite: async (hostname) => await Promise.resolve(siteOf(host, hostname)),
     log: log.child({ host: name }),
     metrics: createMetrics(),

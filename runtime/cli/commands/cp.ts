@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { lstat, mkdtemp, rename, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -43,12 +43,20 @@ async function copyOut(session: Session, { domain, path }: RemotePlace, to: stri
     await joined(localTar(['-xf', '-', '--no-same-owner', '--no-same-permissions', '-C', beside]), (tar) =>
       remote(session, domain, { command, stdout: tar.stdin }),
     );
+    await refuseStrange(beside);
     await rename(join(beside, name), target).catch((err: unknown) => {
       throw new HostError(`${target} could not be replaced; remove it, or name another place`, {}, { cause: err });
     });
   } finally {
     await rm(beside, { recursive: true, force: true });
   }
+}
+
+/** The other side says what is in an archive, and tar makes devices for root. */
+async function refuseStrange(directory: string): Promise<void> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const strange = entries.find((entry) => !(entry.isFile() || entry.isDirectory() || entry.isSymbolicLink()));
+  if (strange !== undefined) throw new HostError(`${strange.name} is no file, directory or link: nothing was copied`);
 }
 
 async function copyIn(session: Session, from: string, { domain, path }: RemotePlace): Promise<void> {

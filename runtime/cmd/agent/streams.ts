@@ -2,6 +2,7 @@ import { isStillOn } from '#controllers/domain/still.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { AgentConfig } from '#runtime/config/programs.ts';
+import { variablesOf, type VariableSources } from '#runtime/drivers/php-fpm/index.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { TenantProcesses } from '#runtime/host/tenant-processes.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -16,6 +17,7 @@ import { sliceOf } from '#schemas/meta/names.ts';
 import { domainDirectory, logsDirectory, tenantDirectory } from '#schemas/meta/tenant-tree.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
+import { secretReader } from './secret-reader.ts';
 
 export interface AgentStreamsOptions {
   readonly config: Pick<AgentConfig, 'hostName' | 'root'>;
@@ -35,9 +37,10 @@ const idleMs = 4 * 3_600_000;
 export async function runStreams(options: AgentStreamsOptions, signal: AbortSignal): Promise<void> {
   const { config, client, host, processes, writers, cache, log, metrics } = options;
   const { front } = await host.capabilities(signal);
-  const replicas = createReplicaWords();
+  const [replicas, secrets] = [createReplicaWords(), secretReader(client)];
   const streams = createStreamServer({
-    seatOf: (namespace, name) => seatOf({ config, cache }, namespace, name),
+    seatOf: (namespace, name) =>
+      seatOf({ config, cache, variablesOf: (of) => variablesOf(of, secrets, signal) }, namespace, name),
     processes,
     writers,
     frontGid: front.gid,
@@ -55,12 +58,12 @@ function isServedBy(hostName: string, { status, metadata }: Domain): boolean {
   return status?.host === hostName && metadata.deletionTimestamp === undefined;
 }
 
+interface Known extends Pick<AgentStreamsOptions, 'config' | 'cache'> {
+  readonly variablesOf: (sources: VariableSources) => Promise<Readonly<Record<string, string>>>;
+}
+
 /** Everything is found here, in what this agent knows; a Domain that is elsewhere, on its way or going is none. */
-function seatOf(
-  { config, cache }: Pick<AgentStreamsOptions, 'config' | 'cache'>,
-  namespace: string,
-  name: string,
-): StreamSeat | undefined {
+function seatOf({ config, cache, variablesOf: read }: Known, namespace: string, name: string): StreamSeat | undefined {
   const domain = cache.get(domainKind, { namespace, name });
   const { uid, effective } = cache.get(tenantKind, { name: namespace })?.status ?? {};
   if (domain === undefined || !isServedBy(config.hostName, domain) || uid === undefined) return undefined;
@@ -74,6 +77,15 @@ function seatOf(
     isReadOnly: isStillOn(config.hostName, domain),
     slice: sliceOf(uid),
     logs: { access: log('access'), error: log('error') },
+    variables: () => read(variableSourcesOf(domain)),
     refusal: isSuspended ? `Domain ${name} is suspended: nothing of it may run.` : undefined,
+  };
+}
+
+/** A site without PHP declares none. */
+function variableSourcesOf({ metadata: { namespace = '' }, spec: { php } }: Domain): VariableSources {
+  return {
+    environment: Object.fromEntries((php?.env ?? []).map(({ name, value }) => [name, value])),
+    environmentFrom: (php?.envFrom ?? []).map(({ secretRef }) => ({ namespace, name: secretRef.name })),
   };
 }

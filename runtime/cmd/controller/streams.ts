@@ -5,7 +5,6 @@ import type { Client, ObjectKey } from '#runtime/client/client.ts';
 import type { ControllerConfig } from '#runtime/config/programs.ts';
 import { addressOf } from '#runtime/cmd/listen-address.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { readFrontProxyTrust } from '#runtime/streams/gateway/front-proxy.ts';
 import { startGateway } from '#runtime/streams/gateway/gateway.ts';
 import { keepPublished, replicaIdOf } from '#runtime/streams/gateway/publish.ts';
 import { createTunnels, type Tunnels } from '#runtime/streams/gateway/tunnels.ts';
@@ -14,7 +13,8 @@ import type { Metrics } from '#runtime/telemetry/metrics.ts';
 import { leaseKind } from '#schemas/meta/builtin.ts';
 import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
-import { gatewayAuthority, gatewayCertificate } from './gateway-certificate.ts';
+import { gatewayAuthority } from './gateway-certificate.ts';
+import { openGatewayIdentity } from './gateway-identity.ts';
 
 export interface StreamsOptions {
   readonly config: Pick<ControllerConfig, 'streamListen' | 'streamServicePort'>;
@@ -26,7 +26,6 @@ export interface StreamsOptions {
 }
 
 const patience = { firstMs: 500, maxMs: 60_000, factor: 2, jitterRatio: 0.2 };
-const renewMs = 24 * 3_600_000;
 
 /** Serves streams as one replica of the gateway until the signal aborts; resolves when it is withdrawn. A server that aggregates nothing is asked again now and then. */
 export async function runStreams(options: StreamsOptions, signal: AbortSignal): Promise<void> {
@@ -46,8 +45,8 @@ export async function runStreams(options: StreamsOptions, signal: AbortSignal): 
 
 async function serve(options: StreamsOptions, signal: AbortSignal): Promise<void> {
   const { config, identity, client, cache, log } = options;
-  const trust = await readFrontProxyTrust(client, signal);
   const authority = await gatewayAuthority(client, signal);
+  const kept = await openGatewayIdentity({ client, authority, log }, signal);
   const replica = replicaIdOf(identity);
   let replicas: readonly string[] = [replica];
   const introduce = (host: string): void => {
@@ -61,11 +60,10 @@ async function serve(options: StreamsOptions, signal: AbortSignal): Promise<void
     help: 'Agents that this replica of the gateway reaches.',
     read: () => tunnels.hosts().length,
   });
-  const server = await startGateway(
+  const gateway = await startGateway(
     {
       listen: addressOf(config.streamListen),
-      tls: await gatewayCertificate(authority),
-      trust,
+      identity: kept.current,
       client,
       hostOf: (namespace, name) => hostOf(cache, { namespace, name }),
       tunnels,
@@ -73,10 +71,7 @@ async function serve(options: StreamsOptions, signal: AbortSignal): Promise<void
     },
     signal,
   );
-  const renewal = setInterval(
-    () => void gatewayCertificate(authority).then((pair) => server.setSecureContext(pair)),
-    renewMs,
-  );
+  void kept.keep(gateway.renew);
   const onReplicas = (all: readonly string[]): void => {
     replicas = all;
     for (const host of tunnels.hosts()) introduce(host);
@@ -87,7 +82,6 @@ async function serve(options: StreamsOptions, signal: AbortSignal): Promise<void
     { client, identity, port, authority: authority.certificate, clock: systemClock, log, onReplicas, leases },
     signal,
   );
-  clearInterval(renewal);
   tunnels.close();
 }
 

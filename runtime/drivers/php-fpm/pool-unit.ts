@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { canonicalJson } from '#runtime/base/json.ts';
-import { RefusedError } from '#runtime/base/errors.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host, ServiceUnit } from '#runtime/host/host.ts';
+import { carried } from '#runtime/host/tenant-sandbox.ts';
 import type { PhpPool } from './model.ts';
-import { sandboxCommand, socketInside, variablePrefix } from './sandbox.ts';
+import { sandboxCommand, socketInside } from './sandbox.ts';
+import { variablesOf } from './variables.ts';
 
 /** What pools are run with. */
 export interface PhpWorld {
@@ -30,7 +31,7 @@ export async function generationOf(
   world: PhpWorld,
   signal: AbortSignal,
 ): Promise<Generation> {
-  const environment = { ...(await environmentOf(pool, world, signal)), ...limitsOf(pool) };
+  const environment = { ...carried(await variablesOf(pool, world.secrets, signal)), ...limitsOf(pool) };
   const hash = createHash('sha256')
     .update(canonicalJson([name, pool, environment]))
     .digest('hex')
@@ -74,22 +75,6 @@ export function isGenerationOf(name: string, service: string): boolean {
 function servicePrefix(name: string): string {
   if (name.length <= 150) return `php-${name}-`;
   return `php-${name.slice(0, 100)}-${createHash('sha256').update(name).digest('hex').slice(0, 24)}-`;
-}
-
-/** Secrets in order, then plain variables, so that what stands in the Domain itself wins. */
-async function environmentOf(pool: PhpPool, world: PhpWorld, signal: AbortSignal): Promise<Record<string, string>> {
-  const variables: Record<string, string> = {};
-  for (const from of pool.environmentFrom) {
-    const secret = await world.secrets?.read(from.namespace, from.name, signal);
-    if (secret === undefined) throw new RefusedError('SecretNotFound', `The Secret "${from.name}" was not found.`);
-    Object.assign(variables, secret);
-  }
-  Object.assign(variables, pool.environment);
-  return Object.fromEntries(
-    Object.entries(variables)
-      .filter(([variable, value]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(variable) && !value.includes('\0'))
-      .map(([variable, value]) => [`${variablePrefix}${variable}`, value]),
-  );
 }
 
 function limitsOf(pool: PhpPool): Readonly<Record<string, string>> {

@@ -1,4 +1,4 @@
-import { tenantSandbox } from '#runtime/host/tenant-sandbox.ts';
+import { givingBack, tenantSandbox } from '#runtime/host/tenant-sandbox.ts';
 import type { PhpPool } from './model.ts';
 
 /** Paths outside of the sandbox that it is made from. */
@@ -13,12 +13,6 @@ export interface SandboxSources {
 
 /** Where the master listens, seen from inside. Short: a socket's path may have 107 bytes. */
 export const socketInside = '/run/php/fpm.sock';
-
-/** Carries the tenant's variables past the programs that build the sandbox: in there, LD_PRELOAD would run the tenant's code outside of it. */
-export const variablePrefix = 'WCP_VAR_';
-
-/** Gives the variables their names back, inside, and becomes php-fpm. Constant. */
-const unwrap = `for (keys %ENV) { $ENV{$1} = delete $ENV{$_} if /^${variablePrefix}(.*)/s } exec { $ARGV[0] } @ARGV`;
 
 /**
  * argv of a php-fpm master in a sandbox of its own, started as the tenant. SIGQUIT passes bubblewrap by and reaches php-fpm, which then finishes what it
@@ -41,7 +35,7 @@ export function sandboxCommand(pool: PhpPool, sources: SandboxSources): readonly
     sandbox,
     // Whoever kills bubblewrap ends the sandbox, too.
     ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'],
-    ['/usr/bin/perl', '-e', unwrap, '--'],
+    givingBack,
     [`/usr/sbin/php-fpm${pool.version}`, '--nodaemonize', '--force-stderr', '--fpm-config', '/etc/php-fpm.conf'],
     // Errors go to the Domain's log instead of the front's.
     ['-d', 'fastcgi.logging=0'],

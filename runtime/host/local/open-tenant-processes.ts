@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { HostError } from '#runtime/base/errors.ts';
 import type { TenantProcess, TenantProcesses, TenantSeat, TerminalSize } from '#runtime/host/tenant-processes.ts';
-import { accountTexts, tenantSandbox } from '#runtime/host/tenant-sandbox.ts';
+import { accountTexts, carried, givingBack, tenantSandbox } from '#runtime/host/tenant-sandbox.ts';
 
 /** File descriptors that the sandbox is given beside stdin, stdout and stderr; the next one brings sizes to terminal.pl. */
 const passwdFd = 3;
@@ -13,10 +13,13 @@ const groupFd = 4;
 export function openTenantProcesses(services: 'supervisor' | 'systemd'): TenantProcesses {
   const terminalProgram = readFileSync(new URL('./terminal/terminal.pl', import.meta.url), 'utf8');
   return {
-    start: (seat, argv, terminal) => {
-      const program = terminal === undefined ? argv : ['/usr/bin/perl', '-e', terminalProgram, '--', ...argv];
+    start: (seat, argv, { terminal, variables } = {}) => {
+      const onTerminal = terminal === undefined ? [] : ['/usr/bin/perl', '-e', terminalProgram, '--'];
+      const program = [...onTerminal, ...(variables === undefined ? [] : givingBack), ...argv];
+      const environment = { ...environmentOf(seat), ...carried(variables ?? {}) };
+      const account = services === 'supervisor' ? { uid: seat.uid, gid: seat.copyingGid ?? seat.uid } : {};
       const words = [...placeWords(services, seat), ...sandboxWords(seat), ...program];
-      return processOf(launch(words, seat, services), seat, terminal);
+      return processOf(launch(words, environment, account), seat, terminal);
     },
   };
 }
@@ -45,15 +48,20 @@ function sandboxWords({ tree, isReadOnly, workingDirectory, copyingGid }: Tenant
   });
 }
 
-function launch(words: readonly string[], seat: TenantSeat, services: 'supervisor' | 'systemd'): ChildProcess {
+/** As this account, where the program does not become that by itself. */
+function launch(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+  account: { readonly uid?: number; readonly gid?: number },
+): ChildProcess {
   const [program = '', ...args] = words;
   // Whatever the agent's own is: files that people bring are for the web front to read.
   const umask = process.umask(0o022);
   const child = spawn(program, args, {
     cwd: '/',
-    env: environmentOf(seat),
+    env,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
-    ...(services === 'supervisor' && { uid: seat.uid, gid: seat.copyingGid ?? seat.uid }),
+    ...account,
   });
   process.umask(umask);
   child.on('error', () => undefined);

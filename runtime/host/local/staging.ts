@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { HostError } from '#runtime/base/errors.ts';
-import { onPath } from './file-errors.ts';
+import { onPath, orAbsent } from './file-errors.ts';
 import { rootOf, type Roots } from './safe-path.ts';
 
 /** A place on the same file system as the target that only root can enter. */
@@ -13,8 +13,9 @@ export interface Staging {
   leftovers(): readonly string[];
 }
 
-/** Makes `<root>/staging` and `<root>/trash`, both 0700. Names carry our pid, so that several programs can share a root. */
+/** Makes `<root>/staging` and `<root>/trash`, both 0700. Names carry our pid, so that several programs can share a root. HostError where a root is no directory. */
 export function openStaging(roots: Roots): Staging {
+  for (const root of roots) requireDirectory(root);
   for (const root of roots) for (const name of ['staging', 'trash']) makePrivate(`${root}/${name}`);
   let count = 0;
   const next = (folder: string) => (target: string) =>
@@ -35,6 +36,13 @@ export function openStaging(roots: Roots): Staging {
 
 /** Keeps names apart from those of an earlier process with the same pid. */
 const stamp = Date.now().toString(36);
+
+function requireDirectory(path: string): void {
+  if (orAbsent(path, () => lstatSync(path))?.isDirectory() === true) return;
+  throw new HostError(`there is no directory "${path}"; make it (install -d -m 0711 ${path}), or name another one`, {
+    path,
+  });
+}
 
 function makePrivate(path: string): void {
   onPath(path, () => {

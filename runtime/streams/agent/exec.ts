@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { ApiError } from '#runtime/base/errors.ts';
+import { ApiError, HostError } from '#runtime/base/errors.ts';
 import { isRecord } from '#runtime/base/json.ts';
-import type { TenantProcess, TerminalSize } from '#runtime/host/tenant-processes.ts';
+import type { TenantProcess, TenantRun, TerminalSize } from '#runtime/host/tenant-processes.ts';
 import type { UpgradeSocket } from '#runtime/relay/relay.ts';
 import { channelProtocol, channels, feed, maxMessageBytes, messageOf, sendOn } from '#runtime/streams/channels.ts';
 import { exitStatus } from '#runtime/streams/exit-status.ts';
@@ -30,8 +30,9 @@ export async function serveExec(call: StreamCall, { request, response, upgrade }
     throw new ApiError(400, 'BadRequest', `a shell is asked for by a WebSocket with the protocol ${channelProtocol}`);
   const writer = call.writers.enter(call.seat);
   try {
+    const variables = (await call.seat.variables?.()) ?? {};
     response.detachSocket(request.socket);
-    await runTold(await webSocketOn(request, upgrade), { ...call, writer }, command);
+    await runTold(await webSocketOn(request, upgrade), { ...call, writer, command, variables });
   } finally {
     writer.leave();
   }
@@ -46,14 +47,15 @@ async function webSocketOn(request: IncomingMessage, { socket, head }: UpgradeSo
 }
 
 /** One way to run a program, and what may end it. */
-interface ExecCall extends StreamCall {
+interface ExecCall extends StreamCall, Required<Pick<TenantRun, 'variables'>> {
+  readonly command: readonly string[];
   readonly writer: Writer;
 }
 
 /** Runs it and says how it ended. */
-async function runTold(socket: WebSocket, call: ExecCall, command: readonly string[]): Promise<void> {
+async function runTold(socket: WebSocket, call: ExecCall): Promise<void> {
   try {
-    await runOn(socket, call, command);
+    await runOn(socket, call);
   } catch (err) {
     const message = err instanceof Error ? err.message : String(err);
     const status = {
@@ -72,12 +74,11 @@ async function runTold(socket: WebSocket, call: ExecCall, command: readonly stri
 
 async function runOn(
   socket: WebSocket,
-  { query, processes, seat, idleMs, writer }: ExecCall,
-  command: readonly string[],
+  { query, processes, seat, idleMs, writer, command, variables }: ExecCall,
 ): Promise<void> {
-  const isTerminal = query.get('tty') === 'true';
+  const terminal = query.get('tty') === 'true' ? startSize : undefined;
   writer.signal.throwIfAborted();
-  const process = processes.start(seat, command, isTerminal ? startSize : undefined);
+  const process = processes.start(seat, command, { terminal, variables });
   const guard = idleGuard(idleMs, () => process.kill());
   writer.signal.addEventListener('abort', () => process.kill());
   // Whoever does not read to the end runs nothing any longer.
@@ -97,6 +98,7 @@ async function runOn(
     ]);
     const exitCode = await process.ended;
     writer.signal.throwIfAborted();
+    if (guard.isOver()) throw new HostError(`nothing moved for ${idleMs / 60_000} minutes: the program was ended`);
     await sendOn(socket, channels.error, Buffer.from(JSON.stringify(exitStatus(exitCode))));
   } finally {
     guard.end();

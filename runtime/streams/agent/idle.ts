@@ -1,6 +1,8 @@
 /** Calls back once nothing has moved for a while. */
 export interface IdleGuard {
   readonly touch: () => void;
+  /** Whether it has called back. */
+  readonly isOver: () => boolean;
   end(): void;
 }
 
@@ -15,6 +17,10 @@ export function noting({ touch }: IdleGuard) {
 }
 
 export function idleGuard(idleMs: number, onIdle: () => void): IdleGuard {
-  const timer = setTimeout(onIdle, idleMs);
-  return { touch: () => void timer.refresh(), end: () => clearTimeout(timer) };
+  let isOver = false;
+  const timer = setTimeout(() => {
+    isOver = true;
+    onIdle();
+  }, idleMs);
+  return { touch: () => void timer.refresh(), isOver: () => isOver, end: () => clearTimeout(timer) };
 }

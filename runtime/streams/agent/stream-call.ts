@@ -11,6 +11,8 @@ export interface StreamSeat extends TenantSeat {
   readonly logs: Readonly<Record<'access' | 'error', string>>;
   /** Why nothing of the tenant may run; undefined when it may. */
   readonly refusal?: string | undefined;
+  /** What the site declares for its programs, if anything. RefusedError when it cannot be had. */
+  readonly variables?: () => Promise<Readonly<Record<string, string>>>;
 }
 
 export interface StreamServerOptions {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
+import { createServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { ApiError, HostError, Wcp360Error } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { asksForUpgrade, deliver, passOn, responseOn, type UpgradeSocket } from '#runtime/relay/relay.ts';
@@ -13,11 +13,21 @@ import { remoteUserOf, withoutIdentity, type FrontProxyTrust } from './front-pro
 import { requireRight } from './review.ts';
 import type { Tunnels } from './tunnels.ts';
 
-export interface GatewayOptions {
-  readonly listen: { readonly host: string; readonly port: number };
-  /** PEM. */
+/** What the gateway shows of itself, PEM, and by what it knows the front proxy. Either changes from time to time. */
+export interface GatewayIdentity {
   readonly tls: { readonly cert: string; readonly key: string };
   readonly trust: FrontProxyTrust;
+}
+
+export interface Gateway {
+  /** Has connections that come from now on see the identity as it is now. */
+  renew(): void;
+}
+
+export interface GatewayOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** As it is now. */
+  readonly identity: () => GatewayIdentity;
   /** May create SubjectAccessReviews. */
   readonly client: Client;
   /** The host that a Domain is bound to; empty when to none yet, undefined when there is no such Domain. */
@@ -41,15 +51,9 @@ const answerTimeoutMs = 30_000;
  * Serves the API of streams until the signal aborts; resolves when it listens. Who asks is whom the front proxy names, and nobody else may connect;
  * whether they may is asked of the API server each time. Then the request goes to the agent of the Domain's host, as it is.
  */
-export async function startGateway(options: GatewayOptions, signal: AbortSignal): Promise<Server> {
-  const { trust, tls, listen } = options;
-  const server = createServer({
-    ...tls,
-    ca: trust.ca,
-    requestCert: true,
-    rejectUnauthorized: true,
-    minVersion: 'TLSv1.2',
-  });
+export async function startGateway(options: GatewayOptions, signal: AbortSignal): Promise<Gateway> {
+  const { identity, listen } = options;
+  const server = createServer({ ...contextOf(identity()), requestCert: true, rejectUnauthorized: true });
   // Streams take as long as they take.
   server.requestTimeout = 0;
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -66,7 +70,12 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
     server.close();
     server.closeAllConnections();
   });
-  return server;
+  return { renew: () => server.setSecureContext(contextOf(identity())) };
+}
+
+/** All of it each time: a context that is replaced keeps nothing of the one before. */
+function contextOf({ tls, trust }: GatewayIdentity): SecureContextOptions {
+  return { ...tls, ca: trust.ca, minVersion: 'TLSv1.2' };
 }
 
 function leavingOf(response: ServerResponse, stopping: AbortSignal): AbortSignal {
@@ -110,7 +119,8 @@ async function route(options: GatewayOptions, passage: Passage): Promise<void> {
 }
 
 /** ApiError 401 for whoever is not the front proxy, though its CA may have signed more than one certificate. */
-function userOf({ trust }: GatewayOptions, request: IncomingMessage) {
+function userOf({ identity }: GatewayOptions, request: IncomingMessage) {
+  const { trust } = identity();
   const socket = request.socket as TLSSocket;
   const { CN: name } = socket.getPeerCertificate().subject ?? {};
   const isProxy =
