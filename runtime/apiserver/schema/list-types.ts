@@ -77,7 +77,7 @@ function identityOf(schema: Schema): Identity | undefined {
 }
 
 function keysOf(item: unknown, keys: readonly string[]): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(keys.map((key) => [key, partOf(item, key) ?? null]));
+  return Object.fromEntries(keys.map((key) => [key, partOf(item, key)]).filter(([, value]) => value !== undefined));
 }
 
 function visit(value: unknown, node: ListNode, segments: FieldSegments, faults: LocatedFault[]): void {

@@ -9,7 +9,7 @@ import { applyStrategicMergePatch } from '#runtime/apiserver/patch/strategic-mer
 import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { acceptObject, asPatchFault, requireOwnKind } from './accept-object.ts';
+import { acceptObject, asPatchFault } from './accept-object.ts';
 import { apply } from './apply.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { writeRequestOf } from './create.ts';
@@ -107,7 +107,6 @@ function acceptPatched(
     const target = { namespace: write.namespace, name };
     const object = acceptObject(write, typed(write, patched), { duplicates: of.duplicates, target });
     requireVersion(resource, object);
-    if (write.subresource !== 'status') requireOwnKind(resource, patched);
     return object;
   } catch (err) {
     throw asPatchFault(err);

@@ -444,11 +444,45 @@ t.test('a finalizer without a domain is told of when it is new', async (t) => {
   );
 });
 
+t.test('rules are checked of an object of another kind, and of one that is complete', async (t) => {
+  const rule = { rule: 'self.size > 1', message: 'too small', fieldPath: '.size' };
+  const spec = { type: 'object', properties: { size: { type: 'integer' } }, 'x-kubernetes-validations': [rule] };
+  const version = {
+    name: 'v1',
+    served: true,
+    storage: true,
+    schema: { openAPIV3Schema: { type: 'object', properties: { spec } } },
+  };
+  const names = { plural: 'ruleds', kind: 'Ruled' };
+  await make(definitions, {
+    ...websiteDefinition(),
+    metadata: { name: 'ruleds.wcp.example' },
+    spec: { group: 'wcp.example', scope: 'Namespaced', names, versions: [version] },
+  });
+  await established('ruleds.wcp.example');
+  const faultsOf = async (kind: string, name: string, spec: unknown): Promise<readonly string[]> => {
+    const body = { apiVersion: 'wcp.example/v1', kind, metadata: { name }, spec };
+    const { body: status } = await lab.request('POST', '/apis/wcp.example/v1/namespaces/default/ruleds', { body });
+    const causes: readonly { field: string; message: string }[] = status.details.causes;
+    return causes.map(({ field, message }) => `${field}: ${message}`);
+  };
+  const kind = 'kind: Invalid value: "Other": must be Ruled';
+  t.same(await faultsOf('Other', '', { size: 1 }), [kind, 'spec.size: Invalid value: too small']);
+  const unevaluated = 'spec: Invalid value: "object": no such key: size evaluating rule: too small';
+  t.same(await faultsOf('Other', 'a', {}), [kind, unevaluated], 'nothing else is asked of it');
+  t.same(await faultsOf('Ruled', 'a', {}), [unevaluated]);
+  const [nameless, unchecked = ''] = await faultsOf('Ruled', '', { size: 1 });
+  t.equal(nameless, 'metadata.name: Required value: name or generateName is required');
+  t.match(unchecked, /^<nil>: .*rules were not checked/u, 'a missing name leaves rules unchecked');
+});
+
 t.test('of another kind or version is told when there is such an object, and of a status never', async (t) => {
   const body = { ...aWebsite('typed'), kind: 'Other', metadata: { name: 'typed', resourceVersion: '1' } };
   t.match(await lab.request('PUT', `${sites}/typed`, { body }), { status: 404 });
   const made = await make(sites, aWebsite('typed'));
   const other = { ...made.body, kind: 'Other' };
+  const stale = { ...other, metadata: { ...other.metadata, resourceVersion: '1' } };
+  t.match(await lab.request('PUT', `${sites}/typed`, { body: stale }), { status: 409 });
   t.match(await lab.request('PUT', `${sites}/typed`, { body: other }), { status: 422 });
   t.match(await lab.request('PUT', `${sites}/typed/status`, { body: other }), { status: 200 });
   const version = { body: { apiVersion: 'v9' }, headers: merge };
