@@ -51,16 +51,26 @@ export function acceptObject(
   const problem = metadataTypeProblem(metadata);
   if (problem !== undefined || !isRecord(metadata)) throw unreadable(resource, problem ?? '');
   const { object, unknown } = withPlainMetadata(resource, value, metadata);
-  const isKnown = isOfKind(resource, value);
-  const isRead = isKnown || write.subresource === 'status';
-  const pruned = isRead ? readable(resource, object) : { object, unknown: [] };
-  const wrongType = resource.typeProblem(pruned.object);
-  if (wrongType !== undefined) throw unreadable(resource, wrongType);
-  reportFields(write, inOrder(resource, value, [...unknown, ...(isKnown ? pruned.unknown : [])]), from.duplicates);
+  const read = readAs(write, value, object);
+  reportFields(write, inOrder(resource, value, [...unknown, ...read.unknown]), from.duplicates);
   // A custom object is read before anybody looks at what it is.
   if (resource.custom) requireType(resource, value);
   requirePlace(resource, object, from.target);
-  return isRead ? resource.schema.applyDefaults(pruned.object) : object;
+  return read.object;
+}
+
+/** The object as its schema has it, with defaults; of another kind nobody knows which fields there are. */
+function readAs(
+  { resource, subresource }: WriteRequest,
+  value: Readonly<Record<string, unknown>>,
+  object: KubeObject,
+): ReturnType<Resource['schema']['prune']> {
+  const isKnown = isOfKind(resource, value);
+  if (!isKnown && subresource !== 'status') return { object, unknown: [] };
+  const pruned = readable(resource, object);
+  const wrongType = resource.typeProblem(pruned.object);
+  if (wrongType !== undefined) throw unreadable(resource, wrongType);
+  return { object: resource.schema.applyDefaults(pruned.object), unknown: isKnown ? pruned.unknown : [] };
 }
 
 /** Custom objects are looked through field by field, others are read as they come. */
