@@ -84,21 +84,30 @@ interface Parts {
   readonly rules: () => CompiledRules | undefined;
 }
 
+interface Subject {
+  readonly object: unknown;
+  readonly old: unknown;
+}
+
 function validate(
   parts: Parts,
-  { object, old }: { readonly object: unknown; readonly old: unknown },
-  { found: others = [], isForeign = false }: KnownFaults,
+  subject: Subject,
+  { found = [], isForeign = false }: KnownFaults,
 ): readonly FieldFault[] {
-  const listFaults = parts.listTypes()?.(object) ?? [];
-  const found = [...(isForeign ? [] : parts.shape()(object)), ...listFaults];
-  const kept =
-    old === undefined || found.length === 0 ? found : withoutUnchanged(found, { schema: parts.schema, object, old });
-  const faults = kept.map(({ fault }) => fault);
+  const faults = shapeFaults(parts, subject, isForeign);
   const rules = parts.rules();
   if (rules === undefined) return faults;
-  if ([...others, ...faults].some(({ reason }) => BLOCKING.has(reason))) return [...faults, UNCHECKED];
-  const broken = rules.check(object, old);
+  if ([...found, ...faults].some(({ reason }) => BLOCKING.has(reason))) return [...faults, UNCHECKED];
+  const broken = rules.check(subject.object, subject.old);
   return broken.length === 0 ? faults : [...faults, ...broken];
+}
+
+function shapeFaults(parts: Parts, { object, old }: Subject, isForeign: boolean): readonly FieldFault[] {
+  const listFaults = parts.listTypes()?.(object) ?? [];
+  const found = isForeign ? listFaults : [...parts.shape()(object), ...listFaults];
+  const kept =
+    old === undefined || found.length === 0 ? found : withoutUnchanged(found, { schema: parts.schema, object, old });
+  return kept.map(({ fault }) => fault);
 }
 
 function lazy<T>(make: () => T): () => T {

@@ -26,8 +26,9 @@ export function trackChange(
 
 /** Fields that a write of this endpoint leaves alone, so that nobody comes to own them by it. */
 export function ignoredFields({ subresource, resource: { strategy } }: WriteRequest): readonly string[] {
-  const { status, resetFields = [] } = strategy;
-  if (subresource === 'status' || !status) return [];
+  const { status, isMetadataInParts = false, resetFields = [] } = strategy;
+  if (!status) return [];
+  if (subresource === 'status') return isMetadataInParts ? ['spec'] : [];
   return subresource === '' ? ['status', ...resetFields] : resetFields;
 }
 

@@ -494,10 +494,7 @@ t.test('Secrets, ConfigMaps and Events keep the rules of their kinds', async (t)
   t.match(made.body, { type: 'Opaque', data: { a: 'Yg==' } });
   t.notOk('stringData' in made.body);
   await make(secrets, secret('other', { type: 'other' }));
-  for (const [name, type] of [
-    ['s', 'other'],
-    ['other', null],
-  ])
+  for (const [name, type] of Object.entries({ s: 'other', other: null }))
     t.match(await lab.request('PATCH', `${secrets}/${name}`, { body: { type }, headers: merge }), {
       status: 422,
       body: { message: /type: Invalid value: .*field is immutable/ },

@@ -91,17 +91,11 @@ function checkNode(node: RuleNode, place: Place, run: Run): void {
   const old = place.old ?? undefined;
   const self = type.convert(place.value);
   const oldSelf = old === undefined ? undefined : type.convert(old);
-  const ruled = { ...place, type: node.schema.type ?? '' };
   for (const rule of node.rules) {
     if (run.left < 0 || run.faults.length >= MAX_FAULTS) return;
-    if (rule.rule.optionalOldSelf === true) checkRule(rule, { self, oldSelf: Optional.of(oldSelf) }, ruled, run);
-    else if (!rule.isTransition || old !== undefined) checkRule(rule, { self, oldSelf }, ruled, run);
+    if (rule.rule.optionalOldSelf === true) checkRule(rule, { self, oldSelf: Optional.of(oldSelf) }, place, run);
+    else if (!rule.isTransition || old !== undefined) checkRule(rule, { self, oldSelf }, place, run);
   }
-}
-
-interface RuledPlace extends Place {
-  /** Of the schema; empty where it has none. */
-  readonly type: string;
 }
 
 interface Variables extends Readonly<Record<string, unknown>> {
@@ -109,24 +103,24 @@ interface Variables extends Readonly<Record<string, unknown>> {
   readonly oldSelf: unknown;
 }
 
-function checkRule(rule: CompiledRule, variables: Variables, place: RuledPlace, run: Run): void {
+function checkRule(rule: CompiledRule, variables: Variables, place: Place, run: Run): void {
   const result = rule.expression.evaluate(variables, Math.min(RULE_BUDGET, run.left));
   run.left -= result.spent;
   if ('value' in result && result.value === true) return;
   if (run.isUpdate && !rule.isTransition && isEqual(place.value, place.old)) return;
   if ('value' in result) run.faults.push(faultOf(rule, messageOf(rule, variables, run), place));
   else if (result.isOverBudget) giveUp(rule, place, run);
-  else run.faults.push(failureAt(place, `${result.error} evaluating rule: ${nameOf(rule)}`));
+  else run.faults.push(failureOf(rule, `${result.error} evaluating rule: ${nameOf(rule)}`, place));
 }
 
-function giveUp(rule: CompiledRule, place: RuledPlace, run: Run): void {
+function giveUp(rule: CompiledRule, place: Place, run: Run): void {
   run.left = -1;
   const detail = `no further validation rules will be run due to call cost exceeds limit for rule: ${nameOf(rule)}`;
-  run.faults.push(failureAt(place, detail));
+  run.faults.push(failureOf(rule, detail, place));
 }
 
 /** A rule that came to no result, at what it is a rule of. */
-function failureAt({ segments, type }: RuledPlace, detail: string): FieldFault {
+function failureOf({ type }: CompiledRule, detail: string, { segments }: Place): FieldFault {
   return invalid(fieldPath(segments) || NO_FIELD, type, detail);
 }
 
