@@ -6,6 +6,7 @@ import {
   created,
   dry,
   event,
+  gadget,
   jsonPatch,
   mergePatch,
   patched,
@@ -95,6 +96,15 @@ export const refusedOtherwise: readonly Explanation[] = [
       theirs.status < 500 &&
       [400, 422].includes(ours.status) &&
       /must be of type string: \\*"array/u.test(JSON.stringify(ours.body)),
+  },
+  {
+    reason: 'A list is no text; kube-apiserver takes any list for a text that has a format.',
+    example: [created(gadget, { spec: { since: [] } })],
+    matches: ({ request, theirs, ours }) =>
+      request.kind.custom &&
+      [200, 201, 422].includes(theirs.status) &&
+      ours.status === 422 &&
+      ownCauses(ours, theirs).some((cause) => cause.includes('must be of type string: \\"array\\"')),
   },
   {
     reason:
