@@ -72,7 +72,12 @@ export interface Authorizer {
 /** What a connection showed of itself. */
 export interface Credentials {
   /** Subject of a client certificate that the CA signed, if one was shown. */
-  readonly certificate?: { readonly commonName: string; readonly organizations: readonly string[] };
+  readonly certificate?: {
+    readonly commonName: string;
+    readonly organizations: readonly string[];
+    /** Of the whole certificate, in hexadecimal digits. */
+    readonly sha256: string;
+  };
   /** The value of `Authorization`. */
   readonly authorization?: string;
 }

@@ -7,7 +7,9 @@ import { startKubernetes } from '#test/lab/kubernetes.ts';
 import { kubernetesDirectory, noKubernetes } from '#test/lab/kubernetes-programs.ts';
 import type { LabApi } from '#test/lab/lab-api.ts';
 import { eventually } from '#test/lab/widgets.ts';
+import { told } from './differential/compare.ts';
 import { explanations } from './differential/explained.ts';
+import type { Explanation, Finding } from './differential/explanation.ts';
 import { gadgetDefinition } from './differential/gadget.ts';
 import { collectionPath, comparedKinds } from './differential/kinds.ts';
 import { Search } from './differential/search.ts';
@@ -63,11 +65,20 @@ void t.test('our server answers whatever it is asked as kube-apiserver does', { 
     await agree([theirs, ours], agreement, `agree-${index}`);
     test.pass(agreement.name);
   }
-  for (const explanation of explanations) {
-    const count = search.explained.get(explanation) ?? 0;
-    test.comment(`explains ${count} differences: ${explanation.reason}`);
-  }
+  await Promise.all(
+    explanations.map(async (explanation, index) => {
+      const { explained, unexplained } = await search.show(explanation.example, `example-${index}`);
+      test.same(unexplained.map(told), [], 'an example shows nothing new');
+      const needsIt = explained.some(({ finding }) => isAlone(explanation, finding));
+      test.ok(needsIt, `${explanation.reason} (${search.explained.get(explanation) ?? 0} differences of the stream)`);
+    }),
+  );
 });
+
+/** Whether no other explanation will do. */
+function isAlone(explanation: Explanation, finding: Finding): boolean {
+  return explanations.every((each) => (each === explanation) === each.matches(finding));
+}
 
 /** A server that tells a lie about each object that it is asked for. */
 function lying(api: LabApi): LabApi {

@@ -3,7 +3,7 @@ import { ApiError } from '#runtime/base/errors.ts';
 import type { WatchCache } from '#runtime/storage/cache.ts';
 import type { TokenIssuer } from './tokens/issuer.ts';
 import { createLiveTokenReader } from './tokens/live-token.ts';
-import { anonymousUser, withAuthenticatedGroup } from './users.ts';
+import { anonymousUser, credentialKey, withAuthenticatedGroup } from './users.ts';
 
 export interface AuthenticatorOptions {
   readonly tokens: TokenIssuer;
@@ -47,7 +47,9 @@ function certificateUser(
   if (certificate === undefined || certificate.commonName === '') return undefined;
   const found = known.get(certificate);
   if (found !== undefined) return found;
-  const user = withAuthenticatedGroup({ name: certificate.commonName, groups: certificate.organizations });
+  const { commonName, organizations, sha256 } = certificate;
+  const extra = { [credentialKey]: [`X509SHA256=${sha256}`] };
+  const user = withAuthenticatedGroup({ name: commonName, groups: organizations, extra });
   known.set(certificate, user);
   return user;
 }

@@ -8,6 +8,9 @@ export const wellKnownGroups = {
   serviceAccounts: 'system:serviceaccounts',
 } as const;
 
+/** In a user's extra: which certificate or token it was. */
+export const credentialKey = 'authentication.kubernetes.io/credential-id';
+
 /** Who a request without credentials is. */
 export const anonymousUser: UserInfo = { name: 'system:anonymous', groups: [wellKnownGroups.unauthenticated] };
 

@@ -22,6 +22,7 @@ export const certificateSigningRequestStrategy: Strategy = {
   ...plainStrategy,
   names: 'segment',
   status: true,
+  isMetadataInParts: true,
   resetFields: ['spec'],
   prepareCreate: (draft) => {
     draft['status'] = {};

@@ -1,4 +1,5 @@
 import { standardFinalizerFaults } from '#runtime/apiserver/registry/metadata-rules.ts';
+import type { Draft } from '#runtime/apiserver/registry/draft.ts';
 import { invalidValue, qualifiedNameProblems } from '#runtime/apiserver/registry/names.ts';
 import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
 import { recordAt, textReader } from './fields.ts';
@@ -15,8 +16,9 @@ export const namespaceStrategy: Strategy = {
   names: 'label',
   status: true,
   deletedAnswer: 'object',
+  isMetadataInParts: true,
   prepareCreate: (draft) => {
-    draft.metadata.labels = { ...draft.metadata.labels, [nameLabel]: draft.metadata.name ?? '' };
+    labelWithName(draft);
     draft['status'] = { phase: 'Active' };
   },
   completeCreate: (draft) => {
@@ -29,7 +31,7 @@ export const namespaceStrategy: Strategy = {
       ...standardFinalizerFaults(finalizer, 'spec.finalizers'),
     ]),
   prepareUpdate: (draft, old) => {
-    draft.metadata.labels = { ...draft.metadata.labels, [nameLabel]: old.metadata.name };
+    labelWithName(draft);
     draft['spec'] = old['spec'];
   },
   markDeleted: (draft) => {
@@ -37,12 +39,21 @@ export const namespaceStrategy: Strategy = {
   },
   isHeld: (object) => finalizersOf(object).length > 0,
   parts: {
+    status: (kept, asked) => {
+      labelWithName(kept);
+      kept['status'] = asked['status'];
+    },
     finalize: (kept, asked) => {
+      labelWithName(kept);
       const finalizers = finalizersOf(asked);
       kept['spec'] = finalizers.length > 0 ? { finalizers } : {};
     },
   },
 };
+
+function labelWithName({ metadata }: Draft): void {
+  metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name ?? '' };
+}
 
 function finalizersOf(object: Readonly<Record<string, unknown>>): readonly unknown[] {
   const { finalizers } = recordAt(object, 'spec');

@@ -29,14 +29,8 @@ const typeKeys: Readonly<Record<string, TypeRule>> = {
 /** Secrets: `stringData` is merged into `data` and never stored, the type is for ever, known types have their keys. */
 export const secretStrategy: Strategy = {
   ...plainStrategy,
-  prepareCreate: (draft) => {
-    mergeStringData(draft);
-    if (draft['type'] === undefined || draft['type'] === '') draft['type'] = 'Opaque';
-  },
-  prepareUpdate: (draft, old) => {
-    mergeStringData(draft);
-    if (draft['type'] === undefined || draft['type'] === '') draft['type'] = old['type'];
-  },
+  prepareCreate: complete,
+  prepareUpdate: complete,
   validate: (secret, old) => [
     ...sizeFaults(secret, 'data'),
     ...dataKeyFaults(recordAt(secret, 'data'), 'data'),
@@ -47,6 +41,11 @@ export const secretStrategy: Strategy = {
 };
 
 export const secretFields = { type: textReader('type') };
+
+function complete(draft: Draft): void {
+  mergeStringData(draft);
+  if (draft['type'] === undefined || draft['type'] === '') draft['type'] = 'Opaque';
+}
 
 function mergeStringData(draft: Draft): void {
   const texts = recordAt(draft, 'stringData');

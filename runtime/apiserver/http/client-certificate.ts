@@ -21,7 +21,7 @@ export function clientCertificateOf(request: RawRequest): Certificate {
 
 function subjectOf(socket: TLSSocket): Certificate {
   if (!socket.authorized) return undefined;
-  const { subject } = socket.getPeerCertificate(false);
+  const { subject, fingerprint256 } = socket.getPeerCertificate(false);
   if (subject === undefined) return undefined;
   // Several values of one attribute come as an array, which the published type does not say.
   const organizations: unknown = subject.O;
@@ -33,5 +33,6 @@ function subjectOf(socket: TLSSocket): Certificate {
       : typeof organizations === 'string'
         ? [organizations]
         : [],
+    sha256: fingerprint256.replaceAll(':', '').toLowerCase(),
   };
 }

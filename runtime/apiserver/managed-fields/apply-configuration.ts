@@ -60,7 +60,8 @@ export function applyConfiguration(application: Application): KubeObject {
   const root = rootSchemaOf(schema);
   const work: Work = { ...application, root, scope: scopeOf(application.subresource, application.ignored) };
   const managers = managersBefore(work);
-  const config = inScope(application.config, work.scope);
+  // What is made by an apply is made of all of it, though nobody owns what is reset.
+  const config = live === undefined ? application.config : inScope(application.config, work.scope);
   const own: Manager = {
     name: work.manager,
     operation: 'Apply',

@@ -9,6 +9,6 @@ export function lazySchema(schema: Schema): ObjectSchema {
   return {
     prune: (object) => ready().prune(object),
     applyDefaults: (object) => ready().applyDefaults(object),
-    validate: (object, old) => ready().validate(object, old),
+    validate: (object, old, known) => ready().validate(object, old, known),
   };
 }

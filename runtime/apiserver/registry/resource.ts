@@ -1,6 +1,7 @@
 import type { FieldFault } from '#runtime/base/errors.ts';
 import type { ResourceInfo } from '#runtime/apiserver/operations.ts';
 import type { TableColumn } from '#runtime/apiserver/table/column.ts';
+import type { KnownFaults } from '#runtime/apiserver/schema/structural.ts';
 import type { CachedObject } from '#runtime/storage/cache.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Strategy } from './strategy.ts';
@@ -11,7 +12,7 @@ export interface ObjectSchema {
   prune(object: KubeObject): { readonly object: KubeObject; readonly unknown: readonly string[] };
   applyDefaults(object: KubeObject): KubeObject;
   /** Schema, list types and CEL rules; with `old`, what was already wrong and did not change is let pass. */
-  validate(object: KubeObject, old?: KubeObject): readonly FieldFault[];
+  validate(object: KubeObject, old?: KubeObject, known?: KnownFaults): readonly FieldFault[];
 }
 
 /** Where the scale subresource of a custom resource finds its numbers, as field names from the root. */

@@ -47,6 +47,8 @@ export interface Strategy {
   readonly isHeld?: (object: KubeObject) => boolean;
   /** What a write of a subresource takes over into what is there, by its name. `status` takes over the status unless it stands here. */
   readonly parts?: Readonly<Record<string, (kept: Draft, asked: KubeObject) => void>>;
+  /** Subresources carry metadata, too: whoever may write one may write labels, annotations, finalizers and owners. */
+  readonly isMetadataInParts?: boolean;
   /** Fields beside the status that a write of the object itself leaves alone, so that nobody comes to own them by it. */
   readonly resetFields?: readonly string[];
 }

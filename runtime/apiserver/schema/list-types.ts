@@ -77,7 +77,8 @@ function identityOf(schema: Schema): Identity | undefined {
 }
 
 function keysOf(item: unknown, keys: readonly string[]): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(keys.map((key) => [key, partOf(item, key) ?? null]));
+  const given = keys.map((key) => [key, partOf(item, key)] as const).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given);
 }
 
 function visit(value: unknown, node: ListNode, segments: FieldSegments, faults: LocatedFault[]): void {

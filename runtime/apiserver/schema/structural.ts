@@ -23,7 +23,15 @@ export interface CompiledSchema {
    * Faults of an object after pruning and defaulting, at most a few dozen. With `old`, transition rules are checked and faults of parts
    * that did not change are left out. Never throws, whatever the object is.
    */
-  readonly validate: (object: unknown, old?: unknown) => readonly FieldFault[];
+  readonly validate: (object: unknown, old?: unknown, known?: KnownFaults) => readonly FieldFault[];
+}
+
+/** What was found out about an object by others. */
+export interface KnownFaults {
+  /** Some faults leave rules unchecked, whoever found them. They are not told again. */
+  readonly found?: readonly FieldFault[];
+  /** Of another kind: only list types and rules are checked. */
+  readonly isForeign?: boolean;
 }
 
 /** Faults that leave CEL rules unchecked, because the rules are typed by the schema that the object breaks. */
@@ -65,7 +73,7 @@ function compile(schema: Schema): CompiledSchema {
     schema,
     prune: (object) => prune()(object),
     applyDefaults: (object) => applyDefaults()(object),
-    validate: (object, old) => validate(parts, object, old),
+    validate: (object, old, known = {}) => validate(parts, { object, old }, known),
   };
 }
 
@@ -76,17 +84,30 @@ interface Parts {
   readonly rules: () => CompiledRules | undefined;
 }
 
-function validate(parts: Parts, object: unknown, old: unknown): readonly FieldFault[] {
-  const listFaults = parts.listTypes()?.(object) ?? [];
-  const found = [...parts.shape()(object), ...listFaults];
-  const kept =
-    old === undefined || found.length === 0 ? found : withoutUnchanged(found, { schema: parts.schema, object, old });
-  const faults = kept.map(({ fault }) => fault);
+interface Subject {
+  readonly object: unknown;
+  readonly old: unknown;
+}
+
+function validate(
+  parts: Parts,
+  subject: Subject,
+  { found = [], isForeign = false }: KnownFaults,
+): readonly FieldFault[] {
+  const faults = shapeFaults(parts, subject, isForeign);
   const rules = parts.rules();
   if (rules === undefined) return faults;
-  if (faults.some(({ reason }) => BLOCKING.has(reason))) return [...faults, UNCHECKED];
-  const broken = rules.check(object, old);
+  if ([...found, ...faults].some(({ reason }) => BLOCKING.has(reason))) return [...faults, UNCHECKED];
+  const broken = rules.check(subject.object, subject.old);
   return broken.length === 0 ? faults : [...faults, ...broken];
+}
+
+function shapeFaults(parts: Parts, { object, old }: Subject, isForeign: boolean): readonly FieldFault[] {
+  const listFaults = parts.listTypes()?.(object) ?? [];
+  const found = isForeign ? listFaults : [...parts.shape()(object), ...listFaults];
+  const kept =
+    old === undefined || found.length === 0 ? found : withoutUnchanged(found, { schema: parts.schema, object, old });
+  return kept.map(({ fault }) => fault);
 }
 
 function lazy<T>(make: () => T): () => T {

@@ -36,8 +36,8 @@ export interface Target {
 }
 
 /**
- * Takes a decoded body as an object of the resource: group, version, name and namespace must be those of the URL (for the kind of a custom one see `requireOwnKind`); unknown and duplicate
- * fields are refused, told or dropped as the request says; nulls in metadata go; defaults are filled in.
+ * Takes a decoded body as an object of the resource: group, version, name and namespace must be those of the URL; unknown and duplicate fields are refused,
+ * told or dropped as the request says; nulls in metadata go; defaults are filled in. A custom object of another kind stays as it is: validation refuses it.
  */
 export function acceptObject(
   write: WriteRequest,
@@ -51,15 +51,26 @@ export function acceptObject(
   const problem = metadataTypeProblem(metadata);
   if (problem !== undefined || !isRecord(metadata)) throw unreadable(resource, problem ?? '');
   const { object, unknown } = withPlainMetadata(resource, value, metadata);
-  const pruned = readable(resource, object);
-  const wrongType = resource.typeProblem(pruned.object);
-  if (wrongType !== undefined) throw unreadable(resource, wrongType);
-  const unknownBelow = isOfKind(resource, value) ? pruned.unknown : [];
-  reportFields(write, inOrder(resource, value, [...unknown, ...unknownBelow]), from.duplicates);
+  const read = readAs(write, value, object);
+  reportFields(write, inOrder(resource, value, [...unknown, ...read.unknown]), from.duplicates);
   // A custom object is read before anybody looks at what it is.
   if (resource.custom) requireType(resource, value);
   requirePlace(resource, object, from.target);
-  return resource.schema.applyDefaults(pruned.object);
+  return read.object;
+}
+
+/** The object as its schema has it, with defaults; of another kind nobody knows which fields there are. */
+function readAs(
+  { resource, subresource }: WriteRequest,
+  value: Readonly<Record<string, unknown>>,
+  object: KubeObject,
+): ReturnType<Resource['schema']['prune']> {
+  const isKnown = isOfKind(resource, value);
+  if (!isKnown && subresource !== 'status') return { object, unknown: [] };
+  const pruned = readable(resource, object);
+  const wrongType = resource.typeProblem(pruned.object);
+  if (wrongType !== undefined) throw unreadable(resource, wrongType);
+  return { object: resource.schema.applyDefaults(pruned.object), unknown: isKnown ? pruned.unknown : [] };
 }
 
 /** Custom objects are looked through field by field, others are read as they come. */
@@ -112,14 +123,6 @@ function requireType(resource: Resource, value: Readonly<Record<string, unknown>
   }
 }
 
-/** A custom object of another kind is valid JSON of its group, and refused for what it is. */
-export function requireOwnKind({ info, custom }: Resource, value: Readonly<Record<string, unknown>>): void {
-  const { kind, metadata } = value;
-  if (!custom || typeof kind !== 'string' || kind === info.kind) return;
-  const name = isRecord(metadata) ? textOr(metadata['name'], '') : '';
-  throw invalid({ ...info, kind }, name, [invalidValue('kind', kind, `must be ${info.kind}`)]);
-}
-
 function mistypedKind({ info }: Resource, value: Readonly<Record<string, unknown>>, field: string): ApiError {
   const why = `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonTypeOf(value[field])} into Go struct field .${field} of type string`;
   return unrecognizedBody(info.kind, Buffer.from(JSON.stringify(value)), why);
@@ -150,7 +153,12 @@ function withPlainMetadata(
     if (isEmpty(plain[field])) delete plain[field];
   const { apiVersion, info } = resource;
   return {
-    object: { ...value, apiVersion, kind: info.kind, metadata: plain as unknown as KubeObject['metadata'] },
+    object: {
+      ...value,
+      apiVersion,
+      kind: textOr(value['kind'], info.kind),
+      metadata: plain as unknown as KubeObject['metadata'],
+    },
     unknown,
   };
 }

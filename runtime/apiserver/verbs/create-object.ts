@@ -9,6 +9,7 @@ import {
   metadataWarnings,
   uniqueOwners,
 } from '#runtime/apiserver/registry/metadata-rules.ts';
+import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { toStored, wireOf } from '#runtime/apiserver/registry/view.ts';
 import { encodeStored, wireBytes } from '#runtime/storage/object-codec.ts';
@@ -132,25 +133,36 @@ interface Update {
 
 /** Throws 422 with every fault of metadata, schema and kind. */
 export function requireValid(resource: Resource, object: KubeObject, update?: Update): void {
-  const { strategy } = resource;
-  const old = update?.old;
-  const own = ownFaults(resource, object, update);
-  const isEnough = strategy.metadataLast === true && old === undefined && own.length > 0;
-  const faults = [
-    ...(isEnough ? [] : metadataFaults(object.metadata, strategy)),
-    ...(old === undefined ? [] : metadataUpdateFaults(object, old)),
-    ...own,
-  ];
-  if (faults.length > 0) throw invalid(strategy.faultsName ?? resource.info, object.metadata.name, faults);
+  const { info, strategy } = resource;
+  const isOwn = object.kind === info.kind;
+  const faults = (isOwn ? ownFaults : foreignFaults)(resource, object, update);
+  if (faults.length === 0) return;
+  throw invalid(isOwn ? (strategy.faultsName ?? info) : { ...info, kind: object.kind }, object.metadata.name, faults);
 }
 
-function ownFaults(
-  { schema, strategy }: Resource,
+function ownFaults(resource: Resource, object: KubeObject, update: Update | undefined): readonly FieldFault[] {
+  const { schema, strategy } = resource;
+  const { old, subresource = '' } = update ?? {};
+  const head = [
+    ...metadataFaults(object.metadata, strategy),
+    ...(old === undefined ? [] : metadataUpdateFaults(object, old)),
+  ];
+  const special = strategy.validate?.(object, old, subresource) ?? [];
+  const own = [...schema.validate(object, old, { found: [...head, ...special] }), ...special];
+  const isEnough = strategy.metadataLast === true && old === undefined && own.length > 0;
+  return isEnough ? own : [...head, ...own];
+}
+
+/** A custom object of another kind is refused for what it is; the rules of this one are told of it all the same, as Kubernetes does. */
+function foreignFaults(
+  { info, schema }: Resource,
   object: KubeObject,
   update: Update | undefined,
 ): readonly FieldFault[] {
-  const { old, subresource = '' } = update ?? {};
-  return [...schema.validate(object, old), ...(strategy.validate?.(object, old, subresource) ?? [])];
+  const { name, ...nameless } = object.metadata;
+  const metadata = (name === '' ? nameless : object.metadata) as KubeObject['metadata'];
+  const found = [invalidValue('kind', object.kind, `must be ${info.kind}`)];
+  return [...found, ...schema.validate({ ...object, metadata }, update?.old, { found, isForeign: true })];
 }
 
 /** Undefined when the name is taken. */

@@ -1,7 +1,7 @@
 import { pageNotFound, type Answer } from '#runtime/apiserver/http/answer.ts';
 import { methodNotAllowed } from '#runtime/apiserver/http/api-errors.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
-import { acceptObject, requireOwnKind } from './accept-object.ts';
+import { acceptObject } from './accept-object.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { createObject } from './create-object.ts';
 import { decodeObject } from './decode-body.ts';
@@ -21,7 +21,6 @@ export async function create(context: VerbContext, request: ApiRequest, resource
   const body = await decodeObject(request, resource.info.kind, write.fieldValidation !== 'Ignore');
   const target = { namespace: write.namespace, name: request.attributes.name };
   const object = acceptObject(write, body.value, { duplicates: body.duplicates, target });
-  requireOwnKind(resource, body.value);
   const written = await createObject(context, write, object);
   await settleWrite(context, write, written);
   return objectAnswer(resource, written, how, { status: 201, nowMs: context.clock.now() });

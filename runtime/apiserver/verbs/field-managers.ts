@@ -26,8 +26,10 @@ export function trackChange(
 
 /** Fields that a write of this endpoint leaves alone, so that nobody comes to own them by it. */
 export function ignoredFields({ subresource, resource: { strategy } }: WriteRequest): readonly string[] {
-  if (subresource !== '' || !strategy.status) return [];
-  return ['status', ...(strategy.resetFields ?? [])];
+  const { status, isMetadataInParts = false, resetFields = [] } = strategy;
+  if (!status) return [];
+  if (subresource === 'status') return isMetadataInParts ? ['spec'] : [];
+  return subresource === '' ? ['status', ...resetFields] : resetFields;
 }
 
 /** Whether a write leaves everything as it is, but for the times at which managers are said to have acted. The order of fields does not count. */

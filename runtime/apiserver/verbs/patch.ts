@@ -9,7 +9,7 @@ import { applyStrategicMergePatch } from '#runtime/apiserver/patch/strategic-mer
 import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { acceptObject, asPatchFault, requireOwnKind } from './accept-object.ts';
+import { acceptObject, asPatchFault } from './accept-object.ts';
 import { apply } from './apply.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { writeRequestOf } from './create.ts';
@@ -38,7 +38,7 @@ export async function patch(context: VerbContext, request: ApiRequest, resource:
   const write = writeRequestOf(request, resource, 'patch');
   const { name } = request.attributes;
   const text = (await request.body()).toString('utf8');
-  const parsed = onDemand(() => parsePatch(text, write.fieldValidation !== 'Ignore'));
+  const parsed = onDemand(() => parsePatch(text, type, write.fieldValidation !== 'Ignore'));
   const written = await updateObject(context, write, name, (live) => {
     const { value, duplicates } = parsed();
     return { object: acceptPatched(write, changeOf(type, value, resource)(live), { live, duplicates }) };
@@ -48,13 +48,14 @@ export async function patch(context: VerbContext, request: ApiRequest, resource:
 }
 
 /** What is wrong with a patch is told of an object that is there. */
-function parsePatch(text: string, findDuplicates: boolean): ParsedText {
+function parsePatch(text: string, type: PatchType, findDuplicates: boolean): ParsedText {
   try {
     return parseJson(text, { findDuplicates });
   } catch (err) {
-    throw err instanceof ApiError
-      ? badRequest(err.message.replace(/^.*json parse error/u, 'error decoding patch'))
-      : err;
+    if (!(err instanceof ApiError)) throw err;
+    // Who asks for no check of the fields is not told what is wrong.
+    if (type === 'merge' && !findDuplicates) throw badRequest('Invalid JSON Patch');
+    throw badRequest(err.message.replace(/^.*json parse error/u, 'error decoding patch'));
   }
 }
 
@@ -107,7 +108,6 @@ function acceptPatched(
     const target = { namespace: write.namespace, name };
     const object = acceptObject(write, typed(write, patched), { duplicates: of.duplicates, target });
     requireVersion(resource, object);
-    if (write.subresource !== 'status') requireOwnKind(resource, patched);
     return object;
   } catch (err) {
     throw asPatchFault(err);

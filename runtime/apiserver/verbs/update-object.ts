@@ -185,8 +185,9 @@ function inSubresource(write: WriteRequest, draft: Draft, live: KubeObject): Dra
   const take = strategy.parts?.[write.subresource] ?? (write.subresource === 'status' ? takeStatus : undefined);
   if (take !== undefined) {
     const kept = draftOf(live);
+    if (strategy.isMetadataInParts === true) kept.metadata = draft.metadata;
+    else kept.metadata.managedFields = draft.metadata.managedFields;
     take(kept, finished(draft));
-    kept.metadata.managedFields = draft.metadata.managedFields;
     return kept;
   }
   if (strategy.status) {

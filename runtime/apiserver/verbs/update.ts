@@ -3,7 +3,7 @@ import type { Answer } from '#runtime/apiserver/http/answer.ts';
 import { conflict, methodNotAllowed } from '#runtime/apiserver/http/api-errors.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { acceptObject, requireOwnKind } from './accept-object.ts';
+import { acceptObject } from './accept-object.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { writeRequestOf } from './create.ts';
 import { createObject, withoutVersion } from './create-object.ts';
@@ -25,29 +25,22 @@ export async function update(context: VerbContext, request: ApiRequest, resource
     duplicates: body.duplicates,
     target: { namespace: write.namespace, name },
   });
-  const written = await putObject(context, request, { write, object, sent: body.value });
+  const written = await putObject(context, request, write, object);
   await settleWrite(context, write, written);
   return objectAnswer(resource, written, how, { status: written.created ? 201 : 200, nowMs: context.clock.now() });
-}
-
-interface Replacement {
-  readonly write: WriteRequest;
-  readonly object: KubeObject;
-  /** The same as it came. */
-  readonly sent: Readonly<Record<string, unknown>>;
 }
 
 /** Replaces the object; kinds that allow it are made when they are not there, which needs that right as well. */
 async function putObject(
   context: VerbContext,
   request: ApiRequest,
-  { write, object, sent }: Replacement,
+  write: WriteRequest,
+  object: KubeObject,
 ): Promise<Written> {
   const { resource, subresource } = write;
   try {
     return await updateObject(context, write, request.attributes.name, () => {
       requireVersion(resource, object);
-      if (subresource !== 'status') requireOwnKind(resource, sent);
       return { object, whole: true };
     });
   } catch (err) {

@@ -1,17 +1,24 @@
 import { differencesOf } from './differences.ts';
-import { explain, type Explanation, type Finding } from './explained.ts';
+import { explain } from './explained.ts';
+import type { Explanation, Finding } from './explanation.ts';
 import type { Said } from './play.ts';
 import { isDry, isWatch, type StreamRequest } from './request.ts';
 
+/** A finding that is meant to be. */
+export interface Explained {
+  readonly finding: Finding;
+  readonly explanation: Explanation;
+}
+
 /** What came of comparing the answers to one stream. */
 export interface Verdict {
-  readonly explained: readonly Explanation[];
+  readonly explained: readonly Explained[];
   readonly unexplained: readonly Finding[];
 }
 
 /** Compares the answers to a stream in order, watches at the end. Ends with a difference that leaves the servers in different states: what follows follows from it. */
 export function compare(stream: readonly StreamRequest[], theirs: readonly Said[], ours: readonly Said[]): Verdict {
-  const explained: Explanation[] = [];
+  const explained: Explained[] = [];
   const unexplained: Finding[] = [];
   for (const [index, request] of watchesLast(stream)) {
     const [their, our] = [theirs[index], ours[index]];
@@ -20,7 +27,7 @@ export function compare(stream: readonly StreamRequest[], theirs: readonly Said[
     for (const finding of findings) {
       const explanation = explain(finding);
       if (explanation === undefined) unexplained.push(finding);
-      else explained.push(explanation);
+      else explained.push({ finding, explanation });
     }
     if (findings.some(partsWays)) break;
   }

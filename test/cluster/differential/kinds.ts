@@ -19,7 +19,7 @@ export interface ComparedKind {
   readonly schema: Schema;
   /** What makes a valid object beside its metadata. */
   readonly example: Fields;
-  readonly subresources: readonly ('status' | 'scale')[];
+  readonly subresources: readonly ('status' | 'scale' | 'approval' | 'finalize')[];
   /** A controller writes to its objects at times of its own, so that none of the stream's is ever stored. */
   readonly isWrittenByOthers: boolean;
 }
@@ -30,6 +30,10 @@ const rbac = 'rbac.authorization.k8s.io';
 const bound = { subjects: [{ kind: 'User', name: 'jane', apiGroup: rbac }] };
 const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list'] }];
 const about = { kind: 'ConfigMap', name: 'a', namespace: '{namespace}' };
+
+/** Of a key that nobody kept. */
+const certificateRequest =
+  'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlISU1IRUNBUUF3RHpFTk1Bc0dBMVVFQXd3RWFtRnVaVEJaTUJNR0J5cUdTTTQ5QWdFR0NDcUdTTTQ5QXdFSApBMElBQkpaNDNML2c0YzJyL0IyNXN5SUhDWVVpam0vdUdJb3NLVXFhNGNra1J5eUVtWFBCeFYzeGZPb0tGbFRTCmJYVU4xSVRIYmYvcktIKzYxSThqNm45cGdDK2dBREFLQmdncWhrak9QUVFEQWdOSEFEQkVBaUJKYU9kLzc1MnAKbGZBSm9yQzFRbzNTTmIvbmRtRE0xc1RGWFBQcktQUmdEZ0lnRzBRL3JQeTRWd1JpSnE4RXhzZVB3T29wM2NoawoyYXQxSW1VOU15UmJUb1E9Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo=';
 
 const rows: readonly Row[] = [
   { kind: 'ConfigMap', apiVersion: 'v1', resource: 'configmaps', example: { data: { color: 'red', size: 'l' } } },
@@ -65,6 +69,7 @@ const rows: readonly Row[] = [
     kind: 'ResourceQuota',
     apiVersion: 'v1',
     resource: 'resourcequotas',
+    subresources: ['status'],
     example: { spec: { hard: { 'count/configmaps': '20', secrets: 30 } } },
     isWrittenByOthers: true,
   },
@@ -73,6 +78,7 @@ const rows: readonly Row[] = [
     apiVersion: 'v1',
     resource: 'namespaces',
     namespaced: false,
+    subresources: ['status', 'finalize'],
     example: {},
     isWrittenByOthers: true,
   },
@@ -98,6 +104,14 @@ const rows: readonly Row[] = [
     resource: 'clusterrolebindings',
     namespaced: false,
     example: { ...bound, roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'a' } },
+  },
+  {
+    kind: 'CertificateSigningRequest',
+    apiVersion: 'certificates.k8s.io/v1',
+    resource: 'certificatesigningrequests',
+    namespaced: false,
+    subresources: ['status', 'approval'],
+    example: { spec: { request: certificateRequest, signerName: 'test.wcp360.io/nobody', usages: ['client auth'] } },
   },
   ownRow(domainKind, { spec: { hostname: 'a.example', aliases: ['b.example'], php: { root: 'web' } } }),
   ownRow(tenantKind, { spec: { owners: [{ kind: 'User', name: 'jane' }], limits: { domains: 3 } } }),

@@ -8,6 +8,7 @@ export interface Normaliser {
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const generated = /(?<=\bgen-)[bcdfghjklmnpqrstvwxz2456789]{5}\b/g;
 const versionInText = /(?<=ResourceVersion in (?:the precondition|record) \()\d+/g;
+const fingerprint = /(?<=X509SHA256=)[0-9a-f]{64}/g;
 const certificate = /-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\n?/gs;
 /** Times that the stream sends are long past. */
 const recent = /20(?:2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)/g;
@@ -27,6 +28,7 @@ export function normaliser(isAnonymous = false): Normaliser {
       .replace(generated, (found) => wordFor(names, 'suffix', found))
       .replace(versionInText, (found) => wordFor(versions, 'version', found))
       .replace(recent, '<time>')
+      .replace(fingerprint, '<fingerprint>')
       .replace(certificate, '<certificate>');
   const version = (metadata: Readonly<Record<string, unknown>>, isObject: boolean): unknown => {
     const { resourceVersion } = metadata;

@@ -166,7 +166,7 @@ const listParameters = {
   fieldSelector: [...fieldSelectors, ...badFieldSelectors],
   limit: ['1', '2', '0', '-1', 'x'],
   continue: ['{next}', 'none', 'e30='],
-  resourceVersion: ['0', '{list}', '{now}', 'x'],
+  resourceVersion: ['0', '{list}', 'x'],
   resourceVersionMatch: ['Exact', 'NotOlderThan', 'Other'],
 };
 
@@ -280,16 +280,19 @@ function comparable(changes: readonly Change[]): readonly Change[] {
 }
 
 function subresources(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
-  return fc.oneof(...kind.subresources.map((subresource) => (subresource === 'status' ? statuses : scales)(kind)));
+  return fc.oneof(
+    ...kind.subresources.map((subresource) => (subresource === 'scale' ? scales(kind) : partsOf(kind, subresource))),
+  );
 }
 
-/** What is asked of an object, asked of its status, and mostly about it. */
-function statuses(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
-  const { status = {}, metadata = {} } = kind.schema.properties ?? {};
-  const part = { ...kind, schema: { ...kind.schema, properties: { status, metadata } } };
+/** What is asked of an object, asked of a part of it, and mostly about what that part can change. */
+function partsOf(kind: ComparedKind, subresource: string): fc.Arbitrary<StreamRequest> {
+  const { status = {}, metadata = {}, spec = {} } = kind.schema.properties ?? {};
+  const properties = subresource === 'finalize' ? { spec, metadata } : { status, metadata };
+  const part = { ...kind, schema: { ...kind.schema, properties } };
   return fc
     .oneof(...[gets, updates, mergePatches, jsonPatches, applies].map((requests) => requests(part)))
-    .map((request) => ({ ...request, kind, subresource: 'status' }));
+    .map((request) => ({ ...request, kind, subresource }));
 }
 
 /** Not nought, which nobody comes to own in kube-apiserver. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { LabApi } from '#test/lab/lab-api.ts';
 import { asked, compare, signatureOf, told, type Verdict } from './compare.ts';
-import type { Explanation, Finding } from './explained.ts';
+import type { Explanation, Finding } from './explanation.ts';
 import { play } from './play.ts';
 import type { StreamRequest } from './request.ts';
 import { streams } from './requests.ts';
@@ -100,13 +100,18 @@ export class Search {
     this.requests += stream.length;
     this.streams += 1;
     const verdict = await this.#playBoth(stream);
-    for (const each of verdict.explained) this.explained.set(each, (this.explained.get(each) ?? 0) + 1);
+    for (const { explanation } of verdict.explained)
+      this.explained.set(explanation, (this.explained.get(explanation) ?? 0) + 1);
     return verdict;
   }
 
   async #playBoth(stream: readonly StreamRequest[]): Promise<Verdict> {
     this.#namespaces += 1;
-    const namespace = `${this.#prefix}-${this.#namespaces}`;
+    return await this.show(stream, `${this.#prefix}-${this.#namespaces}`);
+  }
+
+  /** Plays one stream in a namespace that nobody has used; it counts for nothing. */
+  async show(stream: readonly StreamRequest[], namespace: string): Promise<Verdict> {
     const { theirs, ours } = this.#pair;
     const [their, our] = await Promise.all([play(theirs, stream, namespace), play(ours, stream, namespace)]);
     return compare(stream, their, our);

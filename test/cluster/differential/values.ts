@@ -101,7 +101,9 @@ export function changesOf(kind: ComparedKind): fc.Arbitrary<Change> {
   const own = walkSchema(kind.schema).filter(isOwn);
   // See isCollectedInTime: a custom object with this finalizer waits as long.
   const metadata = Object.entries(metadataValues)
-    .flatMap(([name, values]) => values.map((value) => ({ path: `metadata.${name}`, value })))
+    .flatMap(([name, values]) =>
+      values.map((value) => ({ path: `metadata.${name}`, value: ownName(kind, name, value) })),
+    )
     .filter(({ value }) => !kind.custom || JSON.stringify(value) !== '["orphan"]');
   return fc.oneof(
     {
@@ -113,6 +115,11 @@ export function changesOf(kind: ComparedKind): fc.Arbitrary<Change> {
     { arbitrary: fc.constantFrom(...metadata), weight: 3 },
     { arbitrary: fc.constantFrom(...strays), weight: 1 },
   );
+}
+
+/** What has no namespace bears the stream's name, so that no two streams meet in it. */
+function ownName({ namespaced }: ComparedKind, field: string, value: unknown): unknown {
+  return field === 'name' && value !== '' && !namespaced ? `{namespace}-${String(value)}` : value;
 }
 
 /** What is aggregated is written by a controller whenever it comes to it. */

@@ -1,10 +1,14 @@
+import { X509Certificate } from 'node:crypto';
 import t from 'tap';
+import { newKey, requestFor } from '#runtime/pki/issue.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
+import type { LabAnswer } from '#test/lab/lab-api.ts';
 
 const lab = await startLabServer();
 t.teardown(() => lab.stop());
 
 const secrets = '/api/v1/namespaces/default/secrets';
+const requests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
 
 t.test('who shows nothing is anonymous, who shows something wrong is nobody', async (t) => {
   t.match(await lab.request('GET', '/readyz', { identity: null }), { status: 200 });
@@ -130,4 +134,48 @@ t.test('the audit log tells who did what and never a secret', async (t) => {
     annotations: { 'authorization.k8s.io/decision': 'allow' },
   });
   t.notMatch(lab.auditLines.join('\n'), /canary-value-7|Y2FuYXJ5LXZhbHVlLTc/);
+});
+
+t.test('a request for a certificate can be applied, and says who asked with what', async (t) => {
+  const url = `${requests}/applied`;
+  const identity = { apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest' };
+  const applyTo = async (url: string, more: unknown): Promise<LabAnswer> =>
+    await lab.request('PATCH', `${url}?fieldManager=one`, {
+      body: { ...identity, metadata: { name: 'applied' }, ...(more as object) },
+      headers: { 'content-type': 'application/apply-patch+yaml' },
+    });
+  const request = btoa(await requestFor('jane', newKey()));
+  const spec = { request, signerName: 'wcp.example/nobody', usages: ['client auth'] };
+  const made = await applyTo(url, { spec });
+  t.match(made, { status: 201, body: { spec: { ...spec, username: 'admin' } } });
+  const digest = new X509Certificate(lab.admin.cert).fingerprint256.replaceAll(':', '').toLowerCase();
+  t.same(made.body.spec.extra, { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${digest}`] });
+  const owners: readonly { manager: string; fieldsV1: unknown }[] = made.body.metadata.managedFields ?? [];
+  t.notOk(
+    owners.some(({ manager }) => manager === 'one'),
+    'nobody owns what cannot be changed',
+  );
+  const approval = await applyTo(`${url}/approval`, { spec });
+  t.equal(approval.body.metadata.resourceVersion, made.body.metadata.resourceVersion, 'not by its approval either');
+  const { causes } = (await applyTo(`${url}/approval`, { status: { conditions: [{ type: 'A' }] } })).body.details;
+  t.same(causes, [{ field: 'status.conditions[0].status', reason: 'FieldValueRequired', message: 'Required value' }]);
+});
+
+t.test('who writes a part of a built-in kind writes its metadata, too, and nothing else', async (t) => {
+  const parts = {
+    '/api/v1/namespaces/default': ['status', 'finalize'],
+    [`${requests}/applied`]: ['status', 'approval'],
+  };
+  for (const [url, names] of Object.entries(parts)) {
+    for (const name of names) {
+      const { body } = await lab.request('GET', url);
+      const metadata = { ...body.metadata, labels: { part: name } };
+      const spec = { ...body.spec, signerName: 'wcp.example/other' };
+      const written = await lab.request('PUT', `${url}/${name}`, { body: { ...body, metadata, spec } });
+      t.match(written, { status: 200, body: { metadata: { labels: { part: name } } } }, `${url}/${name}`);
+      t.same(written.body.spec, body.spec);
+    }
+  }
+  const { body } = await lab.request('GET', '/api/v1/namespaces/default');
+  t.equal(body.metadata.labels['kubernetes.io/metadata.name'], 'default', 'a namespace keeps its name in a label');
 });

@@ -174,12 +174,14 @@ t.test('a token that a former key signed is accepted while that key is known', a
 t.test('a certificate stands for its subject, and nobody for nobody', (t) =>
   withTokens(async ({ world, tokens, authenticate }) => {
     const authenticator = createAuthenticator({ tokens, cache: world.cache });
-    const certificate = { commonName: 'jane', organizations: ['ops', 'dev'] };
+    const certificate = { commonName: 'jane', organizations: ['ops', 'dev'], sha256: 'c0ffee' };
     t.same(await authenticator.authenticate({ certificate }), {
       name: 'jane',
       groups: ['ops', 'dev', 'system:authenticated'],
+      extra: { 'authentication.kubernetes.io/credential-id': ['X509SHA256=c0ffee'] },
     });
-    t.same(await authenticator.authenticate({ certificate: { commonName: '', organizations: ['system:masters'] } }), {
+    const nameless = { ...certificate, commonName: '', organizations: ['system:masters'] };
+    t.same(await authenticator.authenticate({ certificate: nameless }), {
       name: 'system:anonymous',
       groups: ['system:unauthenticated'],
     });

@@ -52,14 +52,16 @@ t.test('a place is given back by a deletion, and by a larger limit', (t) =>
     await world.create(quota('q', { 'count/websites.wcp.example': '2' }));
     await world.cache.sync();
     await world.create(site('one'));
-    await world.create(site('two'));
-    await t.rejects(world.create(site('three')), full);
-    await t.rejects(world.create(site('three'), { dryRun: true }), full, 'a dry run tells the same');
     await t.rejects(
       world.create(site('one')),
       { message: 'websites.wcp.example "one" already exists' },
       'what exists is not charged again',
     );
+    await world.create(site('two'));
+    await t.rejects(world.create(site('three')), full);
+    await t.rejects(world.create(site('three'), { dryRun: true }), full, 'a dry run tells the same');
+    await world.cache.sync();
+    await t.rejects(world.create(site('one')), full, 'where no room is left, nobody asks whether the name is taken');
     await world.delete('Website', { namespace: 'a', name: 'one' });
     await until('usage after the deletion', async () => (await usedOf(world))['count/websites.wcp.example'] === '1');
     await world.create(site('three'), { dryRun: true });

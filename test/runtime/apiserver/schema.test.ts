@@ -279,7 +279,7 @@ const ruleCases: readonly RuleCase[] = [
   {
     rule: 'self.a <= self.b',
     spec: { a: 2 },
-    says: 'spec: Invalid value: no such key: b evaluating rule: self.a <= self.b',
+    says: 'spec: Invalid value: "object": no such key: b evaluating rule: self.a <= self.b',
   },
   { rule: '!has(self.a) || self.a / 2 == 1', spec: { a: 3 } },
   { rule: 'has(self.maybe)', spec: { maybe: null }, says: failedRule('has(self.maybe)') },
@@ -357,12 +357,12 @@ const ruleCases: readonly RuleCase[] = [
   {
     rule: 'self.a + 9223372036854775807 > 0',
     spec: { a: 1 },
-    says: 'spec: Invalid value: integer overflow: 9223372036854775808 evaluating rule: self.a + 9223372036854775807 > 0',
+    says: 'spec: Invalid value: "object": integer overflow: 9223372036854775808 evaluating rule: self.a + 9223372036854775807 > 0',
   },
   {
     rule: 'self.a / 0 == 1',
     spec: { a: 1 },
-    says: 'spec: Invalid value: division by zero evaluating rule: self.a / 0 == 1',
+    says: 'spec: Invalid value: "object": division by zero evaluating rule: self.a / 0 == 1',
   },
   { rule: 'self.a == oldSelf.a', spec: { a: 1 } },
   { rule: 'self.a == oldSelf.a', spec: { a: 1 }, old: { a: 2 }, says: failedRule('self.a == oldSelf.a') },

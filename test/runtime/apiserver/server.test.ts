@@ -444,11 +444,35 @@ t.test('a finalizer without a domain is told of when it is new', async (t) => {
   );
 });
 
+t.test('rules are checked of an object of another kind, and of one that is complete', async (t) => {
+  const rule = { rule: 'self.size > 1', message: 'too small', fieldPath: '.size' };
+  const box = { type: 'object', properties: { size: { type: 'integer' } }, 'x-kubernetes-validations': [rule] };
+  const { spec, ...definition } = websiteDefinition([websiteVersion({ spec: { box } })]);
+  const metadata = { name: 'websites.ruled.example' };
+  await make(definitions, { ...definition, metadata, spec: { ...(spec as object), group: 'ruled.example' } });
+  await established('websites.ruled.example');
+  const faultsOf = async (kind: string, name: string, box: unknown): Promise<readonly string[]> => {
+    const body = { apiVersion: 'ruled.example/v1', kind, metadata: { name }, spec: { host: 'a', box } };
+    const { body: status } = await lab.request('POST', '/apis/ruled.example/v1/namespaces/default/websites', { body });
+    const causes: readonly { field: string; message: string }[] = status.details.causes;
+    return causes.map(({ field, message }) => `${field}: ${message}`);
+  };
+  const kind = 'kind: Invalid value: "Other": must be Website';
+  t.same(await faultsOf('Other', '', { size: 1 }), [kind, 'spec.box.size: Invalid value: too small']);
+  const unevaluated = 'spec.box: Invalid value: "object": no such key: size evaluating rule: too small';
+  t.same(await faultsOf('Other', 'a', {}), [kind, unevaluated]);
+  const [nameless, unchecked = ''] = await faultsOf('Website', '', { size: 1 });
+  t.equal(nameless, 'metadata.name: Required value: name or generateName is required');
+  t.match(unchecked, /^<nil>: .*rules were not checked/u, 'a missing name leaves rules unchecked');
+});
+
 t.test('of another kind or version is told when there is such an object, and of a status never', async (t) => {
   const body = { ...aWebsite('typed'), kind: 'Other', metadata: { name: 'typed', resourceVersion: '1' } };
   t.match(await lab.request('PUT', `${sites}/typed`, { body }), { status: 404 });
   const made = await make(sites, aWebsite('typed'));
   const other = { ...made.body, kind: 'Other' };
+  const stale = { ...other, metadata: { ...other.metadata, resourceVersion: '1' } };
+  t.match(await lab.request('PUT', `${sites}/typed`, { body: stale }), { status: 409 });
   t.match(await lab.request('PUT', `${sites}/typed`, { body: other }), { status: 422 });
   t.match(await lab.request('PUT', `${sites}/typed/status`, { body: other }), { status: 200 });
   const version = { body: { apiVersion: 'v9' }, headers: merge };
@@ -469,10 +493,12 @@ t.test('Secrets, ConfigMaps and Events keep the rules of their kinds', async (t)
   const made = await make(secrets, secret('s', { stringData: { a: 'b' } }));
   t.match(made.body, { type: 'Opaque', data: { a: 'Yg==' } });
   t.notOk('stringData' in made.body);
-  t.match(await lab.request('PATCH', `${secrets}/s`, { body: { type: 'other' }, headers: merge }), {
-    status: 422,
-    body: { message: /type: Invalid value: .*field is immutable/ },
-  });
+  await make(secrets, secret('other', { type: 'other' }));
+  for (const [name, type] of Object.entries({ s: 'other', other: null }))
+    t.match(await lab.request('PATCH', `${secrets}/${name}`, { body: { type }, headers: merge }), {
+      status: 422,
+      body: { message: /type: Invalid value: .*field is immutable/ },
+    });
   t.match(await lab.request('POST', secrets, { body: secret('tls', { type: 'kubernetes.io/tls' }) }), {
     status: 422,
     body: { message: /data\[tls.crt\]: Required value/ },

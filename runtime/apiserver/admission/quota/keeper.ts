@@ -69,22 +69,24 @@ function createQuotaKeeper(options: QuotaKeeperOptions): QuotaKeeper {
     });
   };
   return {
-    charge: (request) => {
+    charge: async (request) => {
       const { resource, namespace, name } = request;
       const names = countNamesOf(resource);
       const limiting = quotasOver(cache, namespace, names);
-      if (limiting.length === 0) return Promise.resolve();
+      if (limiting.length === 0) return;
       const reservation = {
         collection: resource.collection,
         namespace,
         name: name === '' ? `?${(unnamed += 1)}` : name,
       };
-      if (isCounted(keeping, reservation)) {
+      const isThere = cache.get(reservation.collection, namespace, reservation.name) !== undefined;
+      if (isThere || request.dryRun) requireRoom(limiting, request, names);
+      if (request.dryRun) return;
+      if (isThere || reservations.has(reservation, clock.now())) {
         reservations.add(reservation, clock.now());
-        return Promise.resolve();
+        return;
       }
-      if (request.dryRun) return checkOnly(limiting, request, names);
-      return new Promise((resolve, reject) => {
+      await new Promise<void>((resolve, reject) => {
         const settle = (refusal: Error | undefined): void => (refusal === undefined ? resolve() : reject(refusal));
         enqueue({ request, reservation, names, settle });
       });
@@ -96,15 +98,6 @@ function createQuotaKeeper(options: QuotaKeeperOptions): QuotaKeeper {
 
 type Keeping = QuotaKeeperOptions & Counting;
 
-/** What exists, or was let through, stands in `used` already: its create will fail, or is a second try. */
-function isCounted(keeping: Keeping, reservation: Reservation): boolean {
-  const { collection, namespace, name } = reservation;
-  return (
-    keeping.cache.get(collection, namespace, name) !== undefined ||
-    keeping.reservations.has(reservation, keeping.clock.now())
-  );
-}
-
 function quotasOver(cache: WatchCache, namespace: string, names: readonly string[]): readonly CachedObject[] {
   if (cache.count(quotaCollection, namespace) === 0) return [];
   return [...cache.list(quotaCollection, namespace)].filter(({ object }) => {
@@ -113,11 +106,8 @@ function quotasOver(cache: WatchCache, namespace: string, names: readonly string
   });
 }
 
-async function checkOnly(
-  quotas: readonly CachedObject[],
-  request: AdmissionRequest,
-  names: readonly string[],
-): Promise<void> {
+/** Charges nothing: for what is not going to be stored, or is there already, which is refused like anything new. */
+function requireRoom(quotas: readonly CachedObject[], request: AdmissionRequest, names: readonly string[]): void {
   for (const { object } of quotas) {
     const used = usedOf(object);
     const full = firstFull(object, names, (name) => countOf(used[name]) ?? 0);

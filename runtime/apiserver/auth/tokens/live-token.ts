@@ -1,4 +1,9 @@
-import { serviceAccountGroups, serviceAccountUserName, wellKnownGroups } from '#runtime/apiserver/auth/users.ts';
+import {
+  credentialKey,
+  serviceAccountGroups,
+  serviceAccountUserName,
+  wellKnownGroups,
+} from '#runtime/apiserver/auth/users.ts';
 import type { UserInfo } from '#runtime/apiserver/operations.ts';
 import type { WatchCache } from '#runtime/storage/cache.ts';
 import type { ObjectMark, TokenClaims } from './claims.ts';
@@ -64,6 +69,6 @@ function userOf(claims: TokenClaims): UserInfo {
     name: serviceAccountUserName({ namespace, name: serviceAccount.name }),
     uid: serviceAccount.uid,
     groups: [...serviceAccountGroups(namespace), wellKnownGroups.authenticated],
-    extra: { 'authentication.kubernetes.io/credential-id': [`JTI=${claims.tokenId}`] },
+    extra: { [credentialKey]: [`JTI=${claims.tokenId}`] },
   };
 }

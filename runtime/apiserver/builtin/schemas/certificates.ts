@@ -1,6 +1,6 @@
 import type { Schema } from '#schemas/meta/schema.ts';
 import { held } from './held.ts';
-import { group, integer, kindSchema, list, listBy, text, time, word } from './shapes.ts';
+import { group, integer, kindSchema, list, listBy, text, time } from './shapes.ts';
 
 const bytes = (description: string): Schema => ({ type: 'string', format: 'byte', description });
 
@@ -30,7 +30,7 @@ const condition = group(
   'One aspect of the state.',
   {
     type: held('always', text('Approved, Denied, Failed, or a word of the signer.')),
-    status: held('always', word('Whether it is so.', 'True', 'False', 'Unknown')),
+    status: held('always', text('Whether it is so: True, False or Unknown.')),
     reason: text('Why, in one CamelCase word.'),
     message: text('Why, in a sentence.'),
     lastUpdateTime: held('always', time('When it was last written.')),

@@ -17,6 +17,8 @@ export interface CompiledRule {
   readonly isTransition: boolean;
   /** Below the node. */
   readonly field: readonly string[];
+  /** Of the node, as its schema has it; empty where it has none. */
+  readonly type: string;
 }
 
 /** Why an expression of a node cannot be used. */
@@ -106,12 +108,15 @@ function compileOwn(
   for (const [index, rule] of own.entries()) {
     const compiled = compileRule(rule, rule.optionalOldSelf === true ? environments.optional : environments.plain);
     if ('error' in compiled) broken.push({ index, ...compiled });
-    else rules.push(compiled);
+    else rules.push({ ...compiled, type: schema.type ?? '' });
   }
   return { type, rules, broken };
 }
 
-function compileRule(rule: ValidationRule, environment: Environment): CompiledRule | Omit<BrokenRule, 'index'> {
+function compileRule(
+  rule: ValidationRule,
+  environment: Environment,
+): Omit<CompiledRule, 'type'> | Omit<BrokenRule, 'index'> {
   const expression = compileAs(environment, rule.rule, 'bool');
   if ('error' in expression) return { part: 'rule', error: expression.error };
   const message =

@@ -110,13 +110,18 @@ function checkRule(rule: CompiledRule, variables: Variables, place: Place, run: 
   if (run.isUpdate && !rule.isTransition && isEqual(place.value, place.old)) return;
   if ('value' in result) run.faults.push(faultOf(rule, messageOf(rule, variables, run), place));
   else if (result.isOverBudget) giveUp(rule, place, run);
-  else run.faults.push(faultOf(rule, `${result.error} evaluating rule: ${nameOf(rule)}`, place));
+  else run.faults.push(failureOf(rule, `${result.error} evaluating rule: ${nameOf(rule)}`, place));
 }
 
 function giveUp(rule: CompiledRule, place: Place, run: Run): void {
   run.left = -1;
   const detail = `no further validation rules will be run due to call cost exceeds limit for rule: ${nameOf(rule)}`;
-  run.faults.push(invalid(fieldPath(place.segments) || NO_FIELD, undefined, detail));
+  run.faults.push(failureOf(rule, detail, place));
+}
+
+/** A rule that came to no result, at what it is a rule of. */
+function failureOf({ type }: CompiledRule, detail: string, { segments }: Place): FieldFault {
+  return invalid(fieldPath(segments) || NO_FIELD, type, detail);
 }
 
 function nameOf(rule: CompiledRule): string {

@@ -1,0 +1,99 @@
+import { bodyOf, type Explanation } from '../explanation.ts';
+import {
+  applied,
+  claim,
+  configMap,
+  created,
+  deleted,
+  dry,
+  event,
+  gadget,
+  held,
+  mergePatch,
+  patched,
+  read,
+  role,
+  tenant,
+} from '../example.ts';
+import { isDry } from '../request.ts';
+
+/** What is kept otherwise: owners of fields, versions, what is left out. */
+export const keptOtherwise: readonly Explanation[] = [
+  {
+    reason:
+      'kube-apiserver forgets who manages an object when its fields cannot be told apart, such as those of a status that is not taken over; we keep what can be known.',
+    example: [created(tenant, { status: { conditions: [{ message: 7 }] } })],
+    matches: ({ request, difference: { path }, theirs, ours }) =>
+      /metadata\.(?:managedFields|resourceVersion)$/u.test(path) &&
+      theirs.status < 300 &&
+      ours.status === theirs.status &&
+      (request.kind.custom
+        ? request.subresource === 'status' || /"status"|"namespace"/u.test(bodyOf(request))
+        : request.kind.kind === 'ServiceAccount' && /"secrets"/u.test(bodyOf(request))),
+  },
+  {
+    reason: 'kube-apiserver keeps events out of its cache, and pages them even when anything goes (resourceVersion 0).',
+    example: [
+      created(event),
+      created(event, { metadata: { name: 'b' } }),
+      read(event, { query: { limit: '1', resourceVersion: '0' } }),
+    ],
+    matches: ({ request, difference: { path } }) =>
+      /^body\.(?:items|rows|metadata)/u.test(path) &&
+      request.kind.kind === 'Event' &&
+      request.query['resourceVersion'] === '0' &&
+      request.query['limit'] !== undefined,
+  },
+  {
+    reason:
+      'What managers a client claims is kept when it can be read; kube-apiserver forgets all managers when one of them cannot own what it claims.',
+    example: [created(gadget, { metadata: { managedFields: [claim] } })],
+    matches: ({ request, difference: { path } }) =>
+      /managedFields|metadata\.resourceVersion$/u.test(path) && bodyOf(request).includes('"managedFields":[{"manager"'),
+  },
+  {
+    reason:
+      'An apply that changes nothing but who owns what has a time when it changes what its own manager owned before.',
+    example: [created(tenant), applied(tenant, { ...tenant.example, status: { effective: { suspended: true } } })],
+    matches: ({ difference: { path, theirs, ours } }) =>
+      /managedFields\[\d+\]\.time$/u.test(path) && (theirs === undefined || ours === undefined),
+  },
+  {
+    reason: 'A dry run of a create never comes to the store of kube-apiserver, which would refuse a resourceVersion.',
+    example: [created(configMap, { metadata: { resourceVersion: '1' } }, dry)],
+    matches: ({ request, difference: { path, ours }, theirs }) =>
+      isDry(request) && theirs.status === 201 && ours === undefined && path.endsWith('metadata.resourceVersion'),
+  },
+  {
+    reason: 'An empty list is nothing given, and nobody comes to own it.',
+    example: [created(role, { rules: [] })],
+    matches: ({ request, difference: { path } }) =>
+      !request.kind.custom &&
+      /metadata\.managedFields/u.test(path) &&
+      /"(?:rules|verbs|resourceNames)":\[\]/u.test(bodyOf(request)),
+  },
+  {
+    reason: 'A selfLink is not taken over.',
+    example: [applied(tenant, { metadata: { name: '{namespace}-a', selfLink: '/self' } }, dry)],
+    matches: ({ difference: { path, theirs } }) => path.endsWith('metadata.selfLink') && theirs === '/self',
+  },
+  {
+    reason: 'An object that goes with its last finalizer is answered with the version of its going.',
+    example: [created(event, held), deleted(event), patched(event, mergePatch, { metadata: { finalizers: null } })],
+    matches: ({ difference: { path }, theirs }) => path === 'body.metadata.resourceVersion' && isLeaving(theirs.body),
+  },
+  {
+    reason: 'A scale that stays as it is changes nothing; kube-apiserver writes down who asked for it.',
+    example: [created(gadget), patched(gadget, mergePatch, { spec: { replicas: 2 } }, { subresource: 'scale' })],
+    matches: ({ request, difference: { path }, theirs, ours }) =>
+      request.subresource === 'scale' &&
+      path === 'body.metadata.resourceVersion' &&
+      theirs.status === 200 &&
+      ours.status === 200,
+  },
+];
+
+function isLeaving(body: unknown): boolean {
+  const { metadata } = body as { readonly metadata?: Readonly<Record<string, unknown>> };
+  return metadata?.['deletionTimestamp'] !== undefined && metadata['finalizers'] === undefined;
+}
