@@ -7,6 +7,7 @@ import { freePort } from '#test/lab/free-port.ts';
 import { awaitAnswer, openLab, serverFlags, stop, type Lab } from './lab.ts';
 import { openClient, runLoad } from './load.ts';
 import { cpuSecondsOf, measurement, percentile, type Bench, type BenchOptions } from './measurement.ts';
+import { openWatchers } from './watchers.ts';
 
 const connectionCounts = [1, 16, 64, 256] as const;
 const bench = 'api';
@@ -196,48 +197,22 @@ async function fanOut(lab: Lab, options: BenchOptions): Promise<void> {
   const [watchers, events, everyMs] = options.quick ? [100, 10, 100] : [1000, 50, 100];
   await lab.freshEtcd();
   const server = await startOurs(lab);
-  const sentAt = new Map<string, number>();
-  const latenciesMs: number[] = [];
-  const requests = Array.from({ length: watchers }, () =>
-    openWatch(lab, `${server.url}${widgetPath}?watch=true&allowWatchBookmarks=true`, (text) => {
-      for (const [, name = ''] of text.matchAll(/"name":"(w-\d+)"/g)) {
-        const at = sentAt.get(name);
-        if (at !== undefined) latenciesMs.push(performance.now() - at);
-      }
-    }),
-  );
-  const streams = await Promise.all(requests);
+  const path = `${widgetPath}?watch=true&allowWatchBookmarks=true`;
+  const told = await openWatchers({ url: server.url, path, tls: lab.admin, count: watchers });
   const before = cpuSecondsOf(server.pid);
   for (let n = 0; n < events; n++) {
-    sentAt.set(`w-${n}`, performance.now());
+    told.sent(`w-${n}`);
     const make = () => ({ path: widgetPath, body: widgetText(`w-${n}`) });
     await runLoad({ url: server.url, tls: lab.admin, connections: 1, requests: 1, method: 'POST', make });
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
   const cpuMs = ((cpuSecondsOf(server.pid) - before) * 1000) / events;
-  for (const close of streams) close();
-  const measure = `of ${latenciesMs.length} events to ${watchers} watchers`;
-  options.report(measurement({ bench, measure: `p50 ${measure}`, value: percentile(latenciesMs, 0.5), unit: 'ms' }));
+  told.close();
+  const measure = `of ${told.deliveries} events to ${watchers} watchers`;
+  options.report(measurement({ bench, measure: `p50 ${measure}`, value: told.latencyMs(0.5), unit: 'ms' }));
   options.report(
-    measurement(
-      { bench, measure: `p99 ${measure}`, value: percentile(latenciesMs, 0.99), unit: 'ms' },
-      { atMost: 100 },
-    ),
+    measurement({ bench, measure: `p99 ${measure}`, value: told.latencyMs(0.99), unit: 'ms' }, { atMost: 100 }),
   );
   options.report(measurement({ bench, measure: `CPU of one event to ${watchers} watchers`, value: cpuMs, unit: 'ms' }));
   await stop(server.process);
-}
-
-/** Resolves when the server has begun to answer; the function ends the stream. */
-export function openWatch(lab: Pick<Lab, 'admin'>, url: string, onText: (text: string) => void): Promise<() => void> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { ...lab.admin, servername: '', agent: false }, (answer) => {
-      answer
-        .setEncoding('utf8')
-        .on('data', onText)
-        .on('error', () => undefined);
-      resolve(() => sent.destroy());
-    });
-    sent.on('error', reject).end();
-  });
 }

@@ -7,7 +7,6 @@ import { freePort } from '#test/lab/free-port.ts';
 import { apiServerFlags } from '#test/lab/kubernetes.ts';
 import { kubernetesDirectory, noKubernetes } from '#test/lab/kubernetes-programs.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
-import { openWatch } from './api.ts';
 import { widgetDefinition, widgetPath, widgetText } from './crd.ts';
 import { awaitAnswer, openLab, serverFlags, stop, type Lab } from './lab.ts';
 import { openClient, runLoad } from './load.ts';
@@ -15,17 +14,20 @@ import {
   cpuSecondsOf,
   measurement,
   memoryBytesOf,
-  percentile,
   type Bench,
   type BenchOptions,
   type Measurement,
 } from './measurement.ts';
+import { openWatchers } from './watchers.ts';
 
 const bench = 'cluster';
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
 interface Sizes {
+  /** Of one round. */
   readonly creates: number;
+  /** Rounds that do not count: the first thousands of creates of a server cost more until its code is compiled for them. */
+  readonly warmUps: number;
   readonly rounds: number;
   readonly objects: number;
   readonly watchers: number;
@@ -41,26 +43,39 @@ interface Contender extends Pick<Lab, 'admin'> {
   start(): ChildProcess;
 }
 
-/** Our server and a kube-apiserver, each on the etcd that it comes with, side by side in one run; the figure of kube-apiserver is the reference. */
-export const clusterBench: Bench = async (options) => {
-  const programs = kubernetesDirectory();
-  if (programs === undefined) throw new Error(noKubernetes);
-  const sizes: Sizes = options.quick
-    ? { creates: 200, rounds: 2, objects: 2_000, watchers: 100, events: 20 }
-    : { creates: 1_000, rounds: 4, objects: 100_000, watchers: 1_000, events: 150 };
-  const lab = await openLab(options.profileInto);
-  const kubernetes = await openKubernetes(programs);
-  const contenders = [await ours(lab), kubernetes.contender] as const;
-  try {
-    for (const contender of contenders) await begin(contender);
-    await creates(contenders, sizes, options);
-    for (const contender of contenders) await alone(contender, sizes, options);
-    report(contenders, sizes, options);
-  } finally {
-    await kubernetes.close();
-    await lab.close();
-  }
-};
+type Part = 'creates' | 'objects';
+
+/**
+ * Our server and a kube-apiserver, each on the etcd that it comes with, side by side in one run; the figure of kube-apiserver is the reference.
+ * `objects` is all that is measured with many objects there.
+ */
+export function clusterBench(...parts: readonly Part[]): Bench {
+  return async (options) => {
+    const programs = kubernetesDirectory();
+    if (programs === undefined) throw new Error(noKubernetes);
+    const sizes: Sizes = options.quick
+      ? { creates: 200, warmUps: 1, rounds: 2, objects: 2_000, watchers: 100, events: 20 }
+      : { creates: 1_000, warmUps: 8, rounds: 6, objects: 100_000, watchers: 1_000, events: 150 };
+    const lab = await openLab(options.profileInto);
+    const kubernetes = await openKubernetes(programs);
+    const contenders = [await ours(lab), kubernetes.contender] as const;
+    try {
+      for (const contender of contenders) await begin(contender);
+      if (parts.includes('creates')) {
+        await creates(contenders, sizes, options);
+        reportCreates(contenders, options);
+      }
+      if (parts.includes('objects')) {
+        for (const contender of contenders) await alone(contender, sizes, options);
+        reportObjects(contenders, sizes, options);
+      }
+    } finally {
+      await end(contenders[0]);
+      await kubernetes.close();
+      await lab.close();
+    }
+  };
+}
 
 async function ours(lab: Lab): Promise<Contender> {
   const port = await freePort();
@@ -106,24 +121,24 @@ async function begin(contender: Contender): Promise<void> {
 
 const connections = 32;
 
-/** In turns, so that whatever else the machine does meets both. The first round warms up. */
+/** In turns, so that whatever else the machine does meets both. */
 async function creates(
   contenders: readonly Contender[],
-  { creates: count, rounds }: Sizes,
+  { creates: count, warmUps, rounds }: Sizes,
   options: BenchOptions,
 ): Promise<void> {
-  options.note(`${rounds} rounds of ${count} creates over ${connections} connections`);
+  options.note(`${warmUps} + ${rounds} rounds of ${count} creates over ${connections} connections`);
   const runs = contenders.map((contender) => ({
     contender,
     client: openClient({ url: contender.url, tls: contender.admin, connections }),
     cost: { seconds: 0, cpuSeconds: 0 },
   }));
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = 0; round < warmUps + rounds; round++) {
     for (const { contender, client, cost } of runs) {
       const before = cpuSecondsOf(pidOf(contender));
       const make = (n: number) => ({ path: widgetPath, body: widgetText(`c-${round}-${n}`) });
       const { seconds } = await client.run({ method: 'POST', requests: count, make });
-      if (round === 0) continue;
+      if (round < warmUps) continue;
       cost.seconds += seconds;
       cost.cpuSeconds += cpuSecondsOf(pidOf(contender)) - before;
     }
@@ -150,62 +165,42 @@ async function alone(contender: Contender, sizes: Sizes, options: BenchOptions):
   await restart(contender);
 }
 
-/** The best of a few, after one that warms up; CPU is the mean. */
+/** The best of a few over one connection, after one that warms up; CPU is the mean. */
 async function costOf(
   contender: Contender,
   path: string,
   rounds: number,
 ): Promise<{ readonly ms: number; readonly cpuMs: number }> {
-  await readAll(contender, path);
+  const client = openClient({ url: contender.url, tls: contender.admin, connections: 1 });
+  const get = { method: 'GET', make: () => ({ path }) };
+  await client.run({ ...get, requests: 1 });
   const before = cpuSecondsOf(pidOf(contender));
-  const samples: number[] = [];
-  for (let round = 0; round < rounds; round++) samples.push(await readAll(contender, path));
-  return { ms: Math.min(...samples), cpuMs: ((cpuSecondsOf(pidOf(contender)) - before) * 1_000) / rounds };
-}
-
-/** Milliseconds until the last byte. */
-function readAll({ url, admin }: Contender, path: string): Promise<number> {
-  const startedAt = performance.now();
-  return new Promise((resolve, reject) => {
-    const sent = request(`${url}${path}`, { ...admin, servername: '', agent: false }, (answer) => {
-      if (answer.statusCode !== 200) reject(new Error(`${path}: ${answer.statusCode}`));
-      answer.resume().on('end', () => resolve(performance.now() - startedAt));
-    });
-    sent.on('error', reject).end();
-  });
+  const { latenciesMs } = await client.run({ ...get, requests: rounds });
+  client.close();
+  return { ms: Math.min(...latenciesMs), cpuMs: ((cpuSecondsOf(pidOf(contender)) - before) * 1_000) / rounds };
 }
 
 const eventEveryMs = 20;
 
 /** Watchers of one collection, from now on. */
 async function fanOut(contender: Contender, { watchers, events }: Sizes): Promise<void> {
-  const { url, admin, figures } = contender;
-  const sentAt = new Map<string, number>();
-  const latenciesMs: number[] = [];
-  const onText = (text: string): void => {
-    for (const [, name = ''] of text.matchAll(/"name":"(w-\d+)"/g)) {
-      const at = sentAt.get(name);
-      if (at !== undefined) latenciesMs.push(performance.now() - at);
-    }
-  };
+  const { url, admin: tls, figures } = contender;
   const path = `${widgetPath}?watch=true&resourceVersion=${await revisionOf(contender)}`;
-  const streams = await Promise.all(
-    Array.from({ length: watchers }, () => openWatch(contender, `${url}${path}`, onText)),
-  );
-  const client = openClient({ url, tls: admin, connections: 8 });
+  const told = await openWatchers({ url, path, tls, count: watchers });
+  const client = openClient({ url, tls, connections: 8 });
   const before = cpuSecondsOf(pidOf(contender));
   for (let n = 0; n < events; n++) {
-    sentAt.set(`w-${n}`, performance.now());
+    told.sent(`w-${n}`);
     void client.run({ method: 'POST', requests: 1, make: () => ({ path: widgetPath, body: widgetText(`w-${n}`) }) });
     await new Promise((resolve) => setTimeout(resolve, eventEveryMs));
   }
-  for (const end = performance.now() + 10_000; latenciesMs.length < events * watchers && performance.now() < end;)
+  const expected = events * watchers;
+  for (const end = performance.now() + 10_000; told.deliveries < expected && performance.now() < end;)
     await new Promise((resolve) => setTimeout(resolve, eventEveryMs));
-  const deliveries = latenciesMs.length;
-  if (deliveries < events * watchers) throw new Error(`${deliveries} of ${events * watchers} events arrived`);
-  figures.set('delivery p99', percentile(latenciesMs, 0.99));
-  figures.set('delivery CPU', ((cpuSecondsOf(pidOf(contender)) - before) * 1_000_000) / deliveries);
-  for (const close of streams) close();
+  if (told.deliveries < expected) throw new Error(`${told.deliveries} of ${expected} events arrived`);
+  figures.set('delivery p99', told.latencyMs(0.99));
+  figures.set('delivery CPU', ((cpuSecondsOf(pidOf(contender)) - before) * 1_000_000) / expected);
+  told.close();
   client.close();
 }
 
@@ -225,29 +220,38 @@ async function revisionOf({ url, admin }: Contender): Promise<string> {
 
 /** From the start of the process until the whole list has been read. */
 async function restart(contender: Contender): Promise<void> {
-  if (contender.process !== undefined) await stop(contender.process);
+  await end(contender);
   const startedAt = performance.now();
   contender.process = contender.start();
   // A kube-apiserver that is ready may still answer 429 for kinds whose cache it fills.
   await awaitAnswer(contender, contender.url, widgetPath);
   contender.figures.set('start', performance.now() - startedAt);
-  await stop(contender.process);
+  await end(contender);
+}
+
+async function end(contender: Contender): Promise<void> {
+  if (contender.process !== undefined) await stop(contender.process);
   contender.process = undefined;
 }
 
 type Goal = Parameters<typeof measurement>[1];
+type Contenders = readonly [own: Contender, kubernetes: Contender];
 
-function report(
-  [own, kube]: readonly [Contender, Contender],
-  { objects, watchers }: Sizes,
-  options: BenchOptions,
-): void {
-  const row = (figure: string, text: Pick<Measurement, 'measure' | 'unit'>, goal: Goal): void => {
-    const [value = Number.NaN, reference = Number.NaN] = [own, kube].map(({ figures }) => figures.get(figure));
+function rowsInto(options: BenchOptions, contenders: Contenders) {
+  return (figure: string, text: Pick<Measurement, 'measure' | 'unit'>, goal: Goal): void => {
+    const [value = Number.NaN, reference = Number.NaN] = contenders.map(({ figures }) => figures.get(figure));
     options.report(measurement({ bench, ...text, value, reference }, goal));
   };
+}
+
+function reportCreates(contenders: Contenders, options: BenchOptions): void {
+  const row = rowsInto(options, contenders);
   row('creates', { measure: `creates at ${connections} connections`, unit: '/s' }, { atLeast: 2 });
   row('create CPU', { measure: 'server CPU per create', unit: 'ms' }, { atMost: 0.35 });
+}
+
+function reportObjects(contenders: Contenders, { objects, watchers }: Sizes, options: BenchOptions): void {
+  const row = rowsInto(options, contenders);
   row('list CPU', { measure: `CPU of a list of ${objects} objects`, unit: 'ms' }, { atMost: 0.15 });
   row('list', { measure: `time of a list of ${objects} objects`, unit: 'ms' }, { atMost: 0.2 });
   row('selector', { measure: `selector that selects none of ${objects}`, unit: 'ms' }, { atMost: 0.05 });

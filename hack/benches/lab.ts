@@ -8,7 +8,8 @@ import { createPki, type Pki } from '#runtime/config/pki.ts';
 import { buildPrograms } from '#hack/build.ts';
 import { runLoad } from './load.ts';
 
-const readyTimeoutMs = 60_000;
+/** A kube-apiserver with 100,000 objects takes a minute when the machine is not quiet. */
+const readyTimeoutMs = 300_000;
 
 /** A scratch place on tmpfs with PKI, an etcd behind mutual TLS and the bundled programs; everything in it goes with `close`. */
 export interface Lab {

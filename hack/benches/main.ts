@@ -1,7 +1,7 @@
 /**
  * Figures, each against a reference in the same run.
  *
- *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster, hosts, serving, sites, start
+ *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], hosts, serving, sites, start
  */
 import { parseArgs } from 'node:util';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
@@ -15,7 +15,9 @@ import type { Bench, Measurement } from './measurement.ts';
 
 const benches: Readonly<Record<string, Bench>> = {
   api: apiBench,
-  cluster: clusterBench,
+  cluster: clusterBench('creates', 'objects'),
+  'cluster-creates': clusterBench('creates'),
+  'cluster-objects': clusterBench('objects'),
   hosts: hostsBench,
   serving: servingBench,
   sites: sitesBench,

@@ -54,10 +54,10 @@ export function apiServiceAvailability(options: AvailabilityOptions): LifecycleT
       for (const { name } of cache.list(apiServiceCollection)) queue.add(name, 'later');
     },
     observe: ({ type, current, previous }, queue) => {
-      const { collection, namespace, name, object } = current;
+      const { collection, namespace, name } = current;
       if (collection === apiServiceCollection) {
         // Not after each status that is written below.
-        if (type === 'deleted' || !isEqual(previous?.object['spec'], object['spec'])) queue.add(name);
+        if (type === 'deleted' || !isEqual(previous?.object['spec'], current.object['spec'])) queue.add(name);
       } else if (collection === serviceCollection) {
         for (const user of usersOf(cache, namespace, name)) queue.add(user);
       }

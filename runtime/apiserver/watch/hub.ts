@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CacheBatch, Collection, WatchCache } from '#runtime/storage/cache.ts';
 
 /** One watcher as the hub sees it. Called synchronously, in revision order; must not block or throw. */
@@ -76,13 +77,23 @@ export function createWatchHub(cache: WatchCache, signal: AbortSignal): WatchHub
   };
 }
 
-/** Resolves with what ended the subscription; undefined for an end in order. */
+/** A shorter round is not rested from, since no timer is as short. */
+const shortRoundMs = 1;
+const longestRestMs = 50;
+
+/**
+ * Resolves with what ended the subscription; undefined for an end in order. After a round of the sinks the thread is left to others for as
+ * long as the round took: telling has about half of it, and what comes meanwhile is the next batch, which is one write to each watcher.
+ */
 async function pump(batches: AsyncIterable<CacheBatch>, channel: Channel): Promise<unknown> {
   try {
     for await (const batch of batches) {
       channel.revision = batch.revision;
       channel.lastEvent = batch.events.at(-1)?.revision ?? channel.lastEvent;
+      const startedAt = performance.now();
       for (const sink of channel.sinks) sink.receive(batch);
+      const tookMs = performance.now() - startedAt;
+      if (tookMs >= shortRoundMs) await delay(Math.min(tookMs, longestRestMs));
     }
     return undefined;
   } catch (err) {

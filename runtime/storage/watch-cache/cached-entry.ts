@@ -35,6 +35,11 @@ export class CachedEntry implements CachedObject {
     return (this.#object ??= this.#parse(this.bytes));
   }
 
+  /** The same for who looks at everything there is, once: what is not parsed yet is not kept. */
+  glance(): KubeObject {
+    return this.#object ?? this.#parse(this.bytes);
+  }
+
   /** Gives back the memory of the parsed object, which is several times that of the bytes; whoever asks again has it parsed again. */
   cool(): void {
     this.#object = undefined;

@@ -5,6 +5,8 @@ import type { CachedEntry } from './cached-entry.ts';
 /** Objects of a collection by a value of theirs, in key order under each value. */
 export interface CollectionIndex {
   under(value: string): SortedList<CachedEntry>;
+  /** Takes in an object that was there before the index. */
+  add(entry: CachedEntry): void;
   /** One object changed from `before` to `after`; undefined stands for absent. */
   replace(before: CachedEntry | undefined, after: CachedEntry | undefined): void;
 }
@@ -13,8 +15,12 @@ export interface CollectionIndex {
 export function createCollectionIndex(definition: IndexDefinition): CollectionIndex {
   const lists = new Map<string, SortedList<CachedEntry>>();
   const under = (value: string): SortedList<CachedEntry> => lists.get(value) ?? emptyList();
+  const put = (values: readonly string[], entry: CachedEntry): void => {
+    for (const value of values) lists.set(value, withPlaced(under(value), entry));
+  };
   return {
     under,
+    add: (entry) => put(definition.valuesOf(entry.glance()), entry),
     replace: (before, after) => {
       const values = after === undefined ? [] : definition.valuesOf(after.object);
       const gone =
@@ -24,7 +30,7 @@ export function createCollectionIndex(definition: IndexDefinition): CollectionIn
         if (rest.size === 0) lists.delete(value);
         else lists.set(value, rest);
       }
-      if (after !== undefined) for (const value of values) lists.set(value, withPlaced(under(value), after));
+      if (after !== undefined) put(values, after);
     },
   };
 }

@@ -59,11 +59,11 @@ export function createCollectionState(
     fill: (entries) => {
       objects = listFromSorted(entries);
       for (const entry of entries) byPath.set(entry.path, entry);
-      for (const index of indexes.values()) for (const entry of entries) index.replace(undefined, entry);
+      for (const index of indexes.values()) for (const entry of entries) index.add(entry);
     },
     defineIndex: (definition) => {
       const index = createCollectionIndex(definition);
-      for (const entry of placedBelow(objects, '')) index.replace(undefined, entry);
+      for (const entry of placedBelow(objects, '')) index.add(entry);
       indexes.set(definition.name, index);
     },
     byIndex: (name, value) => iterable(indexes.get(name)?.under(value) ?? emptyList(), ''),

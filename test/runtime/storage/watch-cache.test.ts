@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { CacheBatch, CachedObject, WatchCache } from '#runtime/storage/cache.ts';
 import { openMemoryStore } from '#runtime/storage/memory/memory-store.ts';
-import { encodeStored } from '#runtime/storage/object-codec.ts';
+import { encodeStored, parseObject } from '#runtime/storage/object-codec.ts';
 import { objectKey } from '#runtime/storage/object-key.ts';
 import type { Store } from '#runtime/storage/store.ts';
 import { HostError } from '#runtime/base/errors.ts';
@@ -500,6 +500,24 @@ t.test('an index defined late finds what is there, and follows; several values s
   t.same(paths(cache.byIndex(sites, 'words', 'web2')), ['b/one']);
   t.same(paths(cache.byIndex(sites, 'words', 'one')), ['b/one']);
   t.same(paths(cache.byIndex(sites, 'nothing', 'one')), []);
+  await cache.close();
+});
+
+t.test('an index keeps nothing of what was there before it but the values', async (t) => {
+  const store = openMemoryStore();
+  await write(store, { namespace: 'a', name: 'one' });
+  let parsed = 0;
+  const parse: typeof parseObject = (bytes) => {
+    parsed += 1;
+    return parseObject(bytes);
+  };
+  const cache = await started(store, { parse });
+  cache.defineIndex(sites, { name: 'name', valuesOf: (object) => [object.metadata.name] });
+  const [found] = cache.byIndex(sites, 'name', 'one');
+  t.equal(parsed, 1);
+  t.equal(found?.object.metadata.name, 'one');
+  t.equal(parsed, 2, 'the object was not held by the index');
+  t.equal(found?.object, found?.object, 'an object that was asked for is');
   await cache.close();
 });
 
