@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
+import { createFlowControl } from '#runtime/apiserver/http/flow-control.ts';
 import { newKey, requestFor } from '#runtime/pki/issue.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import type { LabAnswer } from '#test/lab/lab-api.ts';
@@ -178,4 +179,25 @@ t.test('who writes a part of a built-in kind writes its metadata, too, and nothi
   }
   const { body } = await lab.request('GET', '/api/v1/namespaces/default');
   t.equal(body.metadata.labels['kubernetes.io/metadata.name'], 'default', 'a namespace keeps its name in a label');
+});
+
+t.test('a connection outlives the ten seconds between two heartbeats of an agent', async (t) => {
+  const { headers } = await lab.request('GET', '/version');
+  const [, seconds] = /^timeout=(\d+)$/.exec(String(headers['keep-alive'])) ?? [];
+  t.ok(Number(seconds) > 10, `it is kept for ${seconds} s`);
+});
+
+t.test('one user cannot take what is left for others', (t) => {
+  const flow = createFlowControl({ readOnly: 8, mutating: 8 });
+  const user = (name: string) => ({ name, groups: [] });
+  const mine = Array.from({ length: 6 }, () => flow.enter(user('a'), true));
+  t.throws(() => flow.enter(user('a'), true), /Too many requests/);
+  const others = [flow.enter(user('b'), true)];
+  mine[0]?.();
+  mine[1]?.();
+  t.throws(() => flow.enter(user('a'), true), /Too many requests/, 'half full and two users: no more than half each');
+  others.push(flow.enter(user('b'), true));
+  t.doesNotThrow(() => flow.enter({ name: 'root', groups: ['system:masters'] }, true));
+  t.same(flow.inFlight, { readOnly: 0, mutating: 7 });
+  t.end();
 });

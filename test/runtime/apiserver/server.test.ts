@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { createFlowControl } from '#runtime/apiserver/http/flow-control.ts';
 import { attributesOf } from '#runtime/apiserver/http/request-attributes.ts';
 import { aWebsite, websiteDefinition, websiteVersion } from '#test/builders/website-definition.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
@@ -612,25 +611,4 @@ t.test('health, version, metrics and discovery answer', async (t) => {
   const url: string = index.body.paths['apis/wcp.example/v1'].serverRelativeURL;
   t.match(await lab.request('GET', url), { status: 200, headers: { 'cache-control': 'public, immutable' } });
   t.match(await lab.request('GET', url.replace(/hash=.*/, 'hash=0')), { status: 301, headers: { location: url } });
-});
-
-t.test('a connection outlives the ten seconds between two heartbeats of an agent', async (t) => {
-  const { headers } = await lab.request('GET', '/version');
-  const [, seconds] = /^timeout=(\d+)$/.exec(String(headers['keep-alive'])) ?? [];
-  t.ok(Number(seconds) > 10, `it is kept for ${seconds} s`);
-});
-
-t.test('one user cannot take what is left for others', (t) => {
-  const flow = createFlowControl({ readOnly: 8, mutating: 8 });
-  const user = (name: string) => ({ name, groups: [] });
-  const mine = Array.from({ length: 6 }, () => flow.enter(user('a'), true));
-  t.throws(() => flow.enter(user('a'), true), /Too many requests/);
-  const others = [flow.enter(user('b'), true)];
-  mine[0]?.();
-  mine[1]?.();
-  t.throws(() => flow.enter(user('a'), true), /Too many requests/, 'half full and two users: no more than half each');
-  others.push(flow.enter(user('b'), true));
-  t.doesNotThrow(() => flow.enter({ name: 'root', groups: ['system:masters'] }, true));
-  t.same(flow.inFlight, { readOnly: 0, mutating: 7 });
-  t.end();
 });
