@@ -107,6 +107,7 @@ async function wholeLife(lab: Lab): Promise<void> {
   await deleteDomain(client, 'shop');
   await readSources(client);
   await comeAndGo(client);
+  await moveThereAndBack(lab);
   await purge(client);
   await instance.wcpctl(['tenant', 'suspend', tenant, '--reason', 'Billing']);
   // Nothing is counted any more, so the quota goes.
@@ -214,6 +215,22 @@ async function comeAndGo(client: Client): Promise<void> {
   await until(async () => (await client.get(hostType, key)) === undefined, 'the host to go');
 }
 
+/** The agents of both hosts: what comes to them, and what leaves them. */
+async function moveThereAndBack({ client, instance }: Lab): Promise<void> {
+  const schedule = async (unschedulable: boolean): Promise<unknown> =>
+    await client.patch(hostType, { name: 'web2' }, { type: 'merge', body: { spec: { unschedulable } } });
+  await schedule(false);
+  const moveTo = async (host: string): Promise<void> => {
+    const { exitCode, stdout, stderr } = await instance.wcpctl(['tenant', 'move', tenant, host, '--timeout', '60s']);
+    if (exitCode !== 0) throw new Error(`wcpctl tenant move: ${stdout}${stderr}`);
+  };
+  await moveTo('web2');
+  const touch = ['exec', '-n', tenant, 'app', '--', 'touch', 'public/new'];
+  await until(async () => (await instance.wcpctl(touch)).exitCode === 0, 'something to be there to copy');
+  await moveTo('local');
+  await schedule(true);
+}
+
 /** By hand, twice the same: what is put right is told as an event, and the second time as the same event. */
 async function disturb({ client, instance }: Lab): Promise<void> {
   const record = join(instance.directory, 'front/sites/shop.acme.test');
@@ -262,6 +279,7 @@ function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
       ...grantsOf({ kind: 'Role', name: 'wcp360-agent' }, SYSTEM_NAMESPACE),
       ...grantsOf({ kind: 'Role', name: 'wcp360-agent' }, 'default'),
       ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-agent-tenant' }, tenant),
+      ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-agent-arrival' }, tenant),
       ...grantsOfHost(),
       // What the leader gives the agent with a Domain that names a Secret.
       { role: 'wcp360-domain-shop', namespace: tenant, group: '', resource: 'secrets', verb: 'get', name: 'staff' },
