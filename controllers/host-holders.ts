@@ -1,11 +1,9 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { Holders } from '#runtime/manager/controller.ts';
-import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
-
-type Placement = Pick<NonNullable<Tenant['status']>, 'host' | 'nextHost' | 'moving' | 'formerHost'>;
+import type { Whereabouts } from './whereabouts.ts';
 
 /** What placement is about to write; `isComing`: a host works on the object soon, or does. */
-export type ComingPlace = Pick<Placement, 'moving' | 'formerHost'> & { readonly isComing: boolean };
+export type ComingPlace = Pick<Whereabouts, 'moving' | 'formerHost'> & { readonly isComing: boolean };
 
 /**
  * The finalizers of agents, which the leader sets before it tells an agent that it is meant: of the one that serves the object, of the one that it comes to, and
@@ -15,7 +13,7 @@ export function hostHolders(
   {
     metadata,
     status = {},
-  }: { readonly metadata: { readonly deletionTimestamp?: string }; readonly status?: Placement },
+  }: { readonly metadata: { readonly deletionTimestamp?: string }; readonly status?: Whereabouts },
   { isComing, moving, formerHost }: ComingPlace,
 ): Holders {
   const begins = moving !== undefined && status.moving === undefined;

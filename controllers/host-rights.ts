@@ -2,6 +2,7 @@ import { clusterRoleKind } from '#schemas/meta/builtin.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
+import { hostsOf } from './whereabouts.ts';
 
 // What the agent of a host may write: its own host, the tenants that are placed there, and what the host keeps of deleted objects. The leader keeps a role
 // for each host that names them, and nothing is given to a host before the role says so.
@@ -28,13 +29,6 @@ export const tenantsByHost = {
 };
 
 const roleOf = 'wcp360-host:';
-
-type Placed = Pick<NonNullable<Tenant['status']>, 'host' | 'nextHost' | 'formerHost'>;
-
-/** Where something is, where it goes, and where it was. */
-export function hostsOf({ host, nextHost, formerHost }: Placed = {}): readonly string[] {
-  return [...new Set([host, nextHost, formerHost])].filter((name) => name !== undefined);
-}
 
 /** The ClusterRole of a host, and what binds it to the host's agent. */
 export function hostRoleOf(host: string): string {

@@ -9,7 +9,7 @@ import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
-import { hostsOf } from '#controllers/host-rights.ts';
+import { hostsOf } from '#controllers/whereabouts.ts';
 import { keepingHostsOf } from '#controllers/kept-data.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { desiredChildren, HOST_CHILD_KINDS } from './cluster/desired.ts';

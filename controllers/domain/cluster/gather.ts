@@ -7,12 +7,13 @@ import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Pending } from '#runtime/manager/controller.ts';
-import { hostsOf, isGranted } from '#controllers/host-rights.ts';
+import { isGranted } from '#controllers/host-rights.ts';
 import { expiryOf, keepingHostsOf, retainedNameOf } from '#controllers/kept-data.ts';
+import { hostsOf, whereaboutsOf } from '#controllers/whereabouts.ts';
 import type { JudgeHostname } from '#controllers/parts.ts';
 import { namesOf } from '#controllers/domain/names.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
-import type { DomainClusterInputs, NameState, TenantPlace } from './inputs.ts';
+import type { DomainClusterInputs, NameState } from './inputs.ts';
 
 /** Reads what the leader must know: the tenant's host, the claims of all names, and the Secrets that are referred to. */
 export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHostname): DomainClusterInputs | Pending {
@@ -30,7 +31,7 @@ export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHo
   return {
     tenant: namespace,
     names: namesOf(domain).map(({ hostname }) => nameState(hostname, namespace, cache, judge)),
-    place: placeOf(tenant),
+    place: whereaboutsOf(tenant.status),
     lostHosts,
     keepings: keepingHostsOf(domain)
       .filter((host) => !lostHosts.includes(host))
@@ -39,16 +40,6 @@ export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHo
       name,
       resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',
     })),
-  };
-}
-
-function placeOf({ status = {} }: Tenant): TenantPlace {
-  const { host, nextHost, moving, formerHost } = status;
-  return {
-    ...(host === undefined ? {} : { host }),
-    ...(nextHost === undefined ? {} : { nextHost }),
-    ...(moving === undefined ? {} : { moving }),
-    ...(formerHost === undefined ? {} : { formerHost }),
   };
 }
 

@@ -1,15 +1,12 @@
-import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Keeping } from '#controllers/kept-data.ts';
-
-/** What placement says of a tenant, and so of what belongs to it. */
-export type TenantPlace = Pick<NonNullable<Tenant['status']>, 'host' | 'nextHost' | 'moving' | 'formerHost'>;
+import type { Whereabouts } from '#controllers/whereabouts.ts';
 
 /** What the leader knows about a Domain; plain data, so that a golden case can state it. */
 export interface DomainClusterInputs {
   readonly tenant: string;
   readonly names: readonly NameState[];
   /** Where the tenant is, goes and was. */
-  readonly place: TenantPlace;
+  readonly place: Whereabouts;
   /** Hosts of the Domain that were declared lost: nobody waits for them. */
   readonly lostHosts: readonly string[];
   /** What hosts are to keep of its files. */

@@ -1,7 +1,8 @@
 import type { Domain, domainKind } from '#schemas/v1alpha1/domain.ts';
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
-import type { DomainClusterInputs, TenantPlace } from './inputs.ts';
+import { whereaboutsOf } from '#controllers/whereabouts.ts';
+import type { DomainClusterInputs } from './inputs.ts';
 import { placeOf } from './place.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
@@ -22,7 +23,7 @@ export function domainClusterStatus(
 ): StatusPatch<typeof domainKind> | undefined {
   if (domain.status === undefined && outcome.phase === 'synced' && isClaiming(inputs)) return undefined;
   const claimed = claimedOf(inputs, outcome);
-  const place = inputs === undefined ? keptPlace(domain) : placeOf(domain, inputs);
+  const place = inputs === undefined ? whereaboutsOf(domain.status) : placeOf(domain, inputs);
   const { host } = place;
   const placed = placedOf(host, claimed);
   const fields = {
@@ -46,16 +47,6 @@ function keptFields(domain: Domain): StatusPatch<typeof domainKind>['fields'] {
 
 function boundNames(inputs: DomainClusterInputs): readonly string[] {
   return inputs.names.filter((name) => name.state === 'Bound').map((name) => name.hostname);
-}
-
-function keptPlace({ status = {} }: Domain): TenantPlace {
-  const { host, nextHost, moving, formerHost } = status;
-  return {
-    ...(host === undefined ? {} : { host }),
-    ...(nextHost === undefined ? {} : { nextHost }),
-    ...(moving === undefined ? {} : { moving }),
-    ...(formerHost === undefined ? {} : { formerHost }),
-  };
 }
 
 function claimedOf(inputs: DomainClusterInputs | undefined, outcome: Outcome): Statement {

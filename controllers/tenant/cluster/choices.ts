@@ -1,6 +1,6 @@
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { hostsOf } from '#controllers/host-rights.ts';
+import { hostsOf } from '#controllers/whereabouts.ts';
 
 /** Hosts that were chosen a moment ago: until the cache shows a choice, whoever chooses next must know of it, or a host is promised twice. */
 export interface Choices {

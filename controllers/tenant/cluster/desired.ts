@@ -4,7 +4,7 @@ import { agentAccountOf, FINALIZERS, GROUP, LABELS, MANAGED_BY, SYSTEM_NAMESPACE
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { kinds } from '#schemas/index.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
-import { hostsOf } from '#controllers/host-rights.ts';
+import { hostsOf } from '#controllers/whereabouts.ts';
 import { TENANT_QUOTA, type TenantClusterInputs } from './inputs.ts';
 
 /** ClusterRoles of manifests/rbac that bindings in a tenant's namespace refer to. */

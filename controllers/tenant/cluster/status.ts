@@ -1,6 +1,7 @@
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Tenant, tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
+import { defined } from '#controllers/whereabouts.ts';
 import { placeOf } from './desired.ts';
 import type { TenantClusterInputs } from './inputs.ts';
 import { suspensionOf } from './suspension.ts';
@@ -48,11 +49,6 @@ function heldFields(tenant: Tenant): Fields {
   const suspendedFor = suspensionOf(tenant, []);
   const held = suspendedFor === undefined ? effective : { ...effective, suspended: true, suspendedFor };
   return defined({ host, nextHost, moving, formerHost, movedAt, uid, effective: held });
-}
-
-/** Without the fields that have no value. */
-function defined<T extends object>(fields: { readonly [K in keyof T]: T[K] | undefined }): Partial<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** Whether what is declared can be had: a tenant that runs goes on as it was while its leader refuses a change. */
