@@ -156,7 +156,7 @@ export const edits = {
   'a sandbox shows the tenant’s own tree only': [
     {
       file: sandbox,
-      find: "['--bind', tree, tree,",
+      find: "[isReadOnly ? '--ro-bind' : '--bind', tree, tree,",
       replace: "['--bind', tree.replace(/\\/tenants\\/.*/, ''), tree.replace(/\\/tenants\\/.*/, ''),",
     },
   ],
