@@ -5,7 +5,8 @@ set -euo pipefail
 top=$1 directory=$2
 . "$top/hack/lib/setup.sh"
 namespace=quickstart domains=(hello php proxy old)
-wcpctl=("$directory/bin/wcpctl" --kubeconfig "$directory/admin.kubeconfig")
+. "$directory/env"
+wcpctl=("$directory/bin/wcpctl")
 
 # as_tenant COMMAND…: inside of the instance's mount namespace, where its directory can be entered even if the checkout lies in a closed home.
 as_tenant() {

@@ -19,7 +19,7 @@ const accountType = { group: '', version: 'v1', resource: 'serviceaccounts', kin
 const apiVersion = apiVersionOf(hostKind);
 
 /** Whoever is root on host web2, where no tenant is, with all that its agent may. */
-async function agentOfWeb2({ admin, bearer }: ApiGround): Promise<Client> {
+export async function agentOfWeb2({ admin, bearer }: Pick<ApiGround, 'admin' | 'bearer'>): Promise<Client> {
   const manager = { fieldManager: 'lab', force: true };
   const account = { name: agentAccountOf('web2'), namespace: SYSTEM_NAMESPACE };
   const host: KubeObject = { apiVersion, kind: hostKind.kind, metadata: { name: 'web2' }, spec: {} };

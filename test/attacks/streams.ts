@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { ApiError } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
@@ -12,6 +12,7 @@ import { STREAMS, streamPath } from '#schemas/meta/streams.ts';
 import type { InstanceGround } from '#test/lab/instance-ground.ts';
 import { until } from '#test/lab/instance.ts';
 import { declare } from '#test/lab/tenants.ts';
+import { agentOfWeb2 } from './agent.ts';
 import type { Attack } from './attack.ts';
 import { canary, php, type Tenant } from './ground.ts';
 
@@ -90,6 +91,18 @@ async function askedPastServer(ground: InstanceGround): Promise<string | undefin
   return typeof answer === 'string' && answer.includes(' 200 ') ? answer : undefined;
 }
 
+/** The list of beta's files, as a host asks for it that beta moves to; `undefined` when that is forbidden. */
+async function listedBy(client: Client): Promise<string | undefined> {
+  const operation = { subresource: 'proxy', operation: 'files' } as const;
+  const path = streamPath({ resource: 'domains', ...operation, namespace: 'beta', name: 'files' });
+  try {
+    return await text(Readable.from(client.stream(path)));
+  } catch (err) {
+    if (err instanceof ApiError && err.status === 403) return undefined;
+    throw err;
+  }
+}
+
 /** Attacks on the ways by which logs and shells are reached. */
 export const streamAttacks: readonly Attack<InstanceGround>[] = [
   {
@@ -132,6 +145,14 @@ export const streamAttacks: readonly Attack<InstanceGround>[] = [
     run: async (ground) => {
       await attached(ground);
       return await attachAs(ground, 'other');
+    },
+  },
+  {
+    name: 'an agent asks for the files of a tenant that does not move to its host',
+    against: ['files are for the host that a tenant moves to'],
+    run: async (ground) => {
+      await attached(ground);
+      return await listedBy(await agentOfWeb2(ground));
     },
   },
   {

@@ -374,6 +374,14 @@ export const edits = {
     { file: `${gateway}/gateway.ts`, find: 'rejectUnauthorized: true', replace: 'rejectUnauthorized: false' },
     { file: `${gateway}/gateway.ts`, find: 'const isProxy =', replace: 'const isProxy = true ||' },
   ],
+  'files are for the host that a tenant moves to': [
+    {
+      file: 'manifests/rbac/agent.yaml',
+      find: 'What every agent may do everywhere: read."\nrules:\n',
+      replace:
+        'What every agent may do everywhere: read."\nrules:\n  - { apiGroups: [stream.hosting.wcp360.io], resources: [domains/proxy], verbs: [get] }\n',
+    },
+  ],
   'an agent attaches as its own host only': [
     {
       file: 'controllers/host/cluster/desired.ts',
