@@ -1,4 +1,5 @@
 import t from 'tap';
+import { placeOf } from '#controllers/domain/cluster/place.ts';
 import { createChoices } from '#controllers/tenant/cluster/choices.ts';
 import type { Placing } from '#controllers/tenant/cluster/choose-host.ts';
 import { placementOf } from '#controllers/tenant/cluster/placement.ts';
@@ -303,3 +304,33 @@ void t.test(
     t.same(again, given, 'and to the same ones');
   },
 );
+
+void t.test('a Domain follows its tenant, but what is deleted stays, and nobody waits for a lost host', async (t) => {
+  const place = (
+    tenant: object,
+    domain: object,
+    more: { readonly lost?: readonly string[]; readonly metadata?: object } = {},
+  ): object => {
+    const names = [{ hostname: 'shop.acme.example', state: 'Bound' }] as const;
+    const inputs = { tenant: 'acme', names, place: tenant, lostHosts: more.lost ?? [], keepings: [], secrets: [] };
+    return placeOf(aDomain({ metadata: more.metadata ?? {}, status: { host: undefined, ...domain } }), inputs);
+  };
+  const going = { host: 'web1', nextHost: 'web2', moving: 'LastCopy' };
+  const moved = { host: 'web2', formerHost: 'web1' };
+  const leaving = { deletionTimestamp: '2026-01-01T00:00:00Z', ...held('host', 'next-host') };
+  t.same(place({ host: 'web1' }, {}), { host: 'web1' }, 'it comes');
+  t.same(place(going, {}), going, 'it comes in the middle of a move');
+  t.same(place({ host: 'web1', nextHost: 'web2' }, { host: 'web1' }), { host: 'web1' }, 'a host is chosen only');
+  t.same(place(going, { host: 'web1' }), going);
+  t.same(place({ ...going, moving: 'Undoing' }, going, { metadata: held('host') }), { host: 'web1' }, 'undone');
+  t.same(place(moved, going), moved, 'it has moved');
+  t.same(place(moved, going, { lost: ['web1'] }), { host: 'web2' }, 'from a host that is lost');
+  t.same(place(moved, moved, { metadata: held('host', 'former-host') }), moved, 'something is left there');
+  t.same(place(moved, moved, { metadata: held('host') }), { host: 'web2' });
+  t.same(place(moved, moved, { metadata: held('host', 'former-host'), lost: ['web1'] }), { host: 'web2' });
+  t.same(place({}, { host: 'web1' }), { host: 'web1' }, 'the tenant says nothing');
+  t.same(place({}, { host: 'web1' }, { lost: ['web1'] }), {});
+  t.same(place(moved, going, { metadata: leaving }), going, 'it is taken down where it is');
+  t.same(place(moved, going, { metadata: leaving, lost: ['web1'] }), { nextHost: 'web2', moving: 'LastCopy' });
+  t.same(place(moved, going, { metadata: leaving, lost: ['web2'] }), { host: 'web1' });
+});
