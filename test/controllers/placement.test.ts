@@ -1,5 +1,6 @@
 import t from 'tap';
 import { placeOf } from '#controllers/domain/cluster/place.ts';
+import { hostHolders, toldPlace } from '#controllers/host-holders.ts';
 import { createChoices } from '#controllers/tenant/cluster/choices.ts';
 import type { Placing } from '#controllers/tenant/cluster/choose-host.ts';
 import { placementOf } from '#controllers/tenant/cluster/placement.ts';
@@ -333,4 +334,25 @@ void t.test('a Domain follows its tenant, but what is deleted stays, and nobody 
   t.same(place(moved, going, { metadata: leaving }), going, 'it is taken down where it is');
   t.same(place(moved, going, { metadata: leaving, lost: ['web1'] }), { nextHost: 'web2', moving: 'LastCopy' });
   t.same(place(moved, going, { metadata: leaving, lost: ['web2'] }), { host: 'web1' });
+});
+
+void t.test('an agent is meant when its finalizer is there, and a former host is told of only then', async (t) => {
+  const going = { host: 'web1', nextHost: 'web2', moving: 'LastCopy' } as const;
+  const moved = { host: 'web2', formerHost: 'web1' };
+  const at = (status: object, ...agents: readonly string[]): Tenant =>
+    aTenant({ metadata: held(...agents), status: { host: undefined, ...status } });
+  const finalizers = (tenant: Tenant, place: object): object => {
+    const { add, drop } = hostHolders(tenant, { isComing: true, ...place });
+    const short = (all: readonly string[]): string => all.map((each) => each.split('/')[1]).join();
+    return { add: short(add), drop: short(drop) };
+  };
+  t.same(finalizers(at({ host: 'web1' }), { host: 'web1' }), { add: 'host', drop: 'next-host,former-host' });
+  t.same(finalizers(at({ host: 'web1' }), going), { add: 'host,next-host', drop: 'former-host' });
+  t.same(finalizers(at(going), going), { add: 'host,next-host', drop: 'former-host' }, 'again when it was stripped');
+  t.same(finalizers(at(going), { ...going, moving: 'Undoing' }), { add: 'host', drop: 'former-host' });
+  t.same(finalizers(at(going), moved), { add: 'host,former-host', drop: '' });
+  t.same(finalizers(at(moved), moved), { add: 'host', drop: 'next-host' }, 'never again: it is gone when it is done');
+  t.same(toldPlace(at(going), moved), going, 'not before');
+  t.same(toldPlace(at(going, 'former-host'), moved), moved);
+  t.same(toldPlace(at(moved), moved), moved);
 });

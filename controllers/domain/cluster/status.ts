@@ -1,6 +1,7 @@
 import type { Domain, domainKind } from '#schemas/v1alpha1/domain.ts';
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
+import { toldPlace } from '#controllers/host-holders.ts';
 import { whereaboutsOf } from '#controllers/whereabouts.ts';
 import type { DomainClusterInputs } from './inputs.ts';
 import { placeOf } from './place.ts';
@@ -23,7 +24,7 @@ export function domainClusterStatus(
 ): StatusPatch<typeof domainKind> | undefined {
   if (domain.status === undefined && outcome.phase === 'synced' && isClaiming(inputs)) return undefined;
   const claimed = claimedOf(inputs, outcome);
-  const place = inputs === undefined ? whereaboutsOf(domain.status) : placeOf(domain, inputs);
+  const place = inputs === undefined ? whereaboutsOf(domain.status) : toldPlace(domain, placeOf(domain, inputs));
   const { host } = place;
   const placed = placedOf(host, claimed);
   const fields = {

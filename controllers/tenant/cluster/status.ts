@@ -1,7 +1,8 @@
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Tenant, tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
-import { defined } from '#controllers/whereabouts.ts';
+import { toldPlace } from '#controllers/host-holders.ts';
+import { defined, whereaboutsOf, type Whereabouts } from '#controllers/whereabouts.ts';
 import { placeOf } from './desired.ts';
 import type { TenantClusterInputs } from './inputs.ts';
 import { suspensionOf } from './suspension.ts';
@@ -33,14 +34,13 @@ type Fields = Pick<
 >;
 
 function gatheredFields(tenant: Tenant, inputs: TenantClusterInputs, now: string): Fields {
-  const host = placeOf(tenant, inputs);
-  const { moving, formerHost } = inputs;
+  const place = toldPlace(tenant, defined<Whereabouts>({ ...whereaboutsOf(inputs), host: placeOf(tenant, inputs) }));
   // What is chosen stays chosen, also while the host has to wait for the user id.
-  const nextHost = inputs.nextHost ?? (host === undefined ? inputs.host : undefined);
+  const nextHost = place.nextHost ?? (place.host === undefined ? inputs.host : undefined);
   const uid = inputs.uid.isClaimed ? inputs.uid.number : tenant.status?.uid;
-  const isMoved = formerHost !== undefined && tenant.status?.formerHost === undefined;
+  const isMoved = place.formerHost !== undefined && tenant.status?.formerHost === undefined;
   const movedAt = isMoved ? now : tenant.status?.movedAt;
-  return defined({ host, nextHost, moving, formerHost, movedAt, uid, effective: inputs.effective });
+  return defined({ ...place, nextHost, movedAt, uid, effective: inputs.effective });
 }
 
 /** While nothing can be said (a package was removed, a limit is exceeded), what held goes on to hold; a suspension holds all the same. */
