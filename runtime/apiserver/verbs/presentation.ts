@@ -32,7 +32,14 @@ const listOffers = metaOffers('Table', 'PartialObjectMetadataList');
 const watchOffers = metaOffers('Table', 'PartialObjectMetadata').filter(({ type }) => type === jsonType);
 const writeOffers: readonly MediaOffer[] = [...plainOffers, ...metaOffers('Table', 'PartialObjectMetadata')];
 
-const offersFor = { object: objectOffers, list: listOffers, watch: watchOffers, write: writeOffers } as const;
+const offersFor = {
+  object: objectOffers,
+  list: listOffers,
+  watch: watchOffers,
+  write: writeOffers,
+  /** Of a subresource that has no columns. */
+  bare: plainOffers,
+} as const;
 
 /** Chooses how to answer from `Accept` and the query; 406 when nothing that is accepted can be made. */
 export function presentationOf(request: ApiRequest, what: keyof typeof offersFor): Presentation {

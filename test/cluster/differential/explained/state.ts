@@ -9,16 +9,31 @@ import {
   event,
   gadget,
   held,
+  jsonPatch,
   mergePatch,
   patched,
   read,
   role,
+  secret,
   tenant,
 } from '../example.ts';
 import { isDry } from '../request.ts';
 
 /** What is kept otherwise: owners of fields, versions, what is left out. */
 export const keptOtherwise: readonly Explanation[] = [
+  {
+    reason: 'Bytes that are null are none; kube-apiserver counts them as a change of empty ones.',
+    example: [
+      created(secret, { data: { key: '' } }),
+      patched(secret, jsonPatch, [{ op: 'copy', path: '/data/key', from: '/nowhere' }]),
+    ],
+    matches: ({ request, difference: { path }, theirs, ours }) =>
+      request.method === 'PATCH' &&
+      /"path":"\/(?:binaryData|data)\//u.test(bodyOf(request)) &&
+      /metadata\.(?:managedFields|resourceVersion)$/u.test(path) &&
+      theirs.status === 200 &&
+      ours.status === 200,
+  },
   {
     reason:
       'kube-apiserver forgets who manages an object when its fields cannot be told apart, such as those of a status that is not taken over; we keep what can be known.',
