@@ -115,8 +115,9 @@ async function commit(
       ? { ...condition, delete: [key] }
       : { ...condition, put: [{ key, value: stored, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) }] },
   );
-  if (outcome.committed)
-    return { written: writtenAt(resource, next, { stored, revision: outcome.revision, created: false }) };
+  // What is gone by this change is answered as it was when it went, in the version that it had.
+  const { revision } = isGone ? live : outcome;
+  if (outcome.committed) return { written: writtenAt(resource, next, { stored, revision, created: false }) };
   const entry = outcome.current.get(key);
   return { live: entry === undefined ? undefined : liveFromEntry(resource, entry) };
 }

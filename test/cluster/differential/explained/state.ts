@@ -4,11 +4,9 @@ import {
   claim,
   configMap,
   created,
-  deleted,
   dry,
   event,
   gadget,
-  held,
   jsonPatch,
   mergePatch,
   patched,
@@ -93,11 +91,6 @@ export const keptOtherwise: readonly Explanation[] = [
     matches: ({ difference: { path, theirs } }) => path.endsWith('metadata.selfLink') && theirs === '/self',
   },
   {
-    reason: 'An object that goes with its last finalizer is answered with the version of its going.',
-    example: [created(event, held), deleted(event), patched(event, mergePatch, { metadata: { finalizers: null } })],
-    matches: ({ difference: { path }, theirs }) => path === 'body.metadata.resourceVersion' && isLeaving(theirs.body),
-  },
-  {
     reason: 'A scale that stays as it is changes nothing; kube-apiserver writes down who asked for it.',
     example: [created(gadget), patched(gadget, mergePatch, { spec: { replicas: 2 } }, { subresource: 'scale' })],
     matches: ({ request, difference: { path }, theirs, ours }) =>
@@ -107,8 +100,3 @@ export const keptOtherwise: readonly Explanation[] = [
       ours.status === 200,
   },
 ];
-
-function isLeaving(body: unknown): boolean {
-  const { metadata } = body as { readonly metadata?: Readonly<Record<string, unknown>> };
-  return metadata?.['deletionTimestamp'] !== undefined && metadata['finalizers'] === undefined;
-}
