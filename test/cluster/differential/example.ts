@@ -29,8 +29,6 @@ export const mergePatch = 'application/merge-patch+json';
 export const jsonPatch = 'application/json-patch+json';
 
 export const dry: More = { query: { dryRun: 'All' } };
-/** Metadata that keep a deleted object. */
-export const held = { metadata: { finalizers: ['test.wcp360.io/a'] } };
 /** Of fields that no other kind has than a ConfigMap. */
 export const claim = {
   manager: 'x',
@@ -71,10 +69,6 @@ export function replaced(kind: ComparedKind, change: Fields): StreamRequest {
 /** Lists, unless there is a name. */
 export function read(kind: ComparedKind, more: More = {}): StreamRequest {
   return { ...asked(kind), ...more };
-}
-
-export function deleted(kind: ComparedKind): StreamRequest {
-  return { ...asked(kind), method: 'DELETE', name: nameOf(kind) };
 }
 
 export function collectionDeleted(kind: ComparedKind, more: More): StreamRequest {
