@@ -1,10 +1,10 @@
-import { findCondition } from '#schemas/meta/conditions.ts';
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Copy } from '#runtime/drivers/copies/model.ts';
 import { defineController, type Desired, type Pending } from '#runtime/manager/controller.ts';
 import { keptByObject } from '#controllers/kept-data.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
+import { hasArrivedOn, isComingTo } from '#controllers/whereabouts.ts';
 import { arrivalStatus } from './arrival/status.ts';
 import { gatherArrival, type ArrivalInputs } from './arrival/gather.ts';
 import { copyOf } from './arrival/desired.ts';
@@ -24,8 +24,7 @@ export type DomainArrivalDrivers<W> = DomainHostDrivers<W> & {
 export function createDomainArrivalController<W extends HostWorld>(parts: HostParts<W>) {
   const { hostName, tree, phpFpm, nginx, copies, probeSite } = parts;
   const drivers: DomainArrivalDrivers<W> = { tree, copies, phpFpm, nginx, kept: createKeptDriver(hostName) };
-  const isComing = ({ status }: Domain): boolean =>
-    status?.nextHost === hostName && status.moving !== undefined && status.host !== hostName;
+  const isComing = ({ status }: Domain): boolean => isComingTo(hostName, status);
   return defineController<typeof domainKind, W, DomainArrivalDrivers<W>, ArrivalInputs>({
     name: 'domain.arrival',
     kind: domainKind,
@@ -34,7 +33,7 @@ export function createDomainArrivalController<W extends HostWorld>(parts: HostPa
     drivers,
     watches: domainHostWatches,
     indexes: [keptByObject],
-    concerns: (domain) => isComing(domain) || hasArrived(domain, hostName),
+    concerns: (domain) => isComing(domain) || hasArrivedOn(hostName, domain.status),
     leaves: (domain) => isComing(domain) && domain.status?.moving === 'Undoing',
     gather: (domain, cache) =>
       isComing(domain) ? gatherArrival(hostName, domain, { cache, copyOf: parts.copyOf }) : here,
@@ -54,12 +53,6 @@ export function createDomainArrivalController<W extends HostWorld>(parts: HostPa
 }
 
 const here: Pending = { pending: { reason: 'Arrived', message: 'The Domain is on this host.' } };
-
-/** Whether it is here, so that there is only something to be taken back. */
-function hasArrived({ status = {} }: Domain, hostName: string): boolean {
-  const isHere = status.host === hostName && status.moving === undefined;
-  return isHere && findCondition(status.conditions, 'NextHostReady') !== undefined;
-}
 
 function nothingOf<W>(drivers: DomainArrivalDrivers<W>): Desired<DomainArrivalDrivers<W>> {
   const { tree, copies, phpFpm, nginx, kept } = drivers;

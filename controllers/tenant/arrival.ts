@@ -1,8 +1,8 @@
-import { findCondition } from '#schemas/meta/conditions.ts';
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import { defineController, type Outcome, type Pending, type StatusPatch } from '#runtime/manager/controller.ts';
 import type { HostParts } from '#controllers/parts.ts';
+import { hasArrivedOn, isComingTo } from '#controllers/whereabouts.ts';
 import { desiredOnHost, goneFromHost, tenantHostDrivers, tenantHostWatches, type TenantHostDrivers } from './host.ts';
 import { domainsHere, gatherTenantHost, type TenantHostInputs } from './host/gather.ts';
 
@@ -10,8 +10,7 @@ import { domainsHere, gatherTenantHost, type TenantHostInputs } from './host/gat
 export function createTenantArrivalController<W>(parts: HostParts<W>) {
   const { hostName } = parts;
   const drivers = tenantHostDrivers(parts);
-  const isComing = ({ status }: Tenant): boolean =>
-    status?.nextHost === hostName && status.moving !== undefined && status.host !== hostName;
+  const isComing = ({ status }: Tenant): boolean => isComingTo(hostName, status);
   return defineController<typeof tenantKind, W, TenantHostDrivers<W>, TenantHostInputs>({
     name: 'tenant.arrival',
     kind: tenantKind,
@@ -19,7 +18,7 @@ export function createTenantArrivalController<W>(parts: HostParts<W>) {
     finalizerSetBy: 'placement',
     drivers,
     watches: tenantHostWatches,
-    concerns: (tenant) => isComing(tenant) || hasArrived(tenant, hostName),
+    concerns: (tenant) => isComing(tenant) || hasArrivedOn(hostName, tenant.status),
     leaves: (tenant) => isComing(tenant) && tenant.status?.moving === 'Undoing',
     gather: (tenant, cache) => {
       if (!isComing(tenant)) return here;
@@ -34,12 +33,6 @@ export function createTenantArrivalController<W>(parts: HostParts<W>) {
 }
 
 const here: Pending = { pending: { reason: 'Arrived', message: 'The tenant is on this host.' } };
-
-/** Whether it is here, so that there is only something to be taken back. */
-function hasArrived({ status = {} }: Tenant, hostName: string): boolean {
-  const isHere = status.host === hostName && status.moving === undefined;
-  return isHere && findCondition(status.conditions, 'NextHostReady') !== undefined;
-}
 
 function arrivalStatus(outcome: Outcome, isComing: boolean): StatusPatch<typeof tenantKind> {
   if (!isComing) return { fields: {}, conditions: [] };

@@ -33,10 +33,10 @@ export type TenantClusterDrivers<W> = {
   readonly objects: DriverOf<Children, W>;
 };
 
-/** Tenants without a host, by the one that was chosen, and all of them. No host has these names. */
-const BY_NEXT_HOST = 'nextHost';
-/** By the host that they belong on. */
+/** Tenants by the host that they belong on. */
 const BY_HOME = 'home';
+/** Tenants by the host that was chosen and whose agent has no rights yet, and all that have no host. No host has these names. */
+const BY_NEXT_HOST = 'nextHost';
 const UNPLACED = '*';
 const NO_HOST = '';
 

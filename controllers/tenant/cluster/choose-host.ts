@@ -54,7 +54,7 @@ function best(tenant: Tenant, candidates: readonly Host[], placing: Placing): Ho
     .map((host) => ({
       host,
       isHolder: holders.has(host.metadata.name),
-      crowding: tenantsOn(host.metadata.name, placing).length / sizeOf(host),
+      crowding: countOn(host.metadata.name, placing) / sizeOf(host),
       rank: mixedHash(`${name} ${host.metadata.name}`),
     }))
     .toSorted((a, b) => Number(b.isHolder) - Number(a.isHolder) || a.crowding - b.crowding || a.rank - b.rank);
@@ -65,6 +65,10 @@ function best(tenant: Tenant, candidates: readonly Host[], placing: Placing): Ho
 function tenantsOn(host: string, { cache, choices }: Placing): readonly Tenant[] {
   const coming = choices.on(host, cache).flatMap((name) => cache.get(tenantKind, { name }) ?? []);
   return [...cache.byIndex(tenantKind, TENANTS_BY_HOST, host), ...coming];
+}
+
+function countOn(host: string, { cache, choices }: Placing): number {
+  return cache.byIndex(tenantKind, TENANTS_BY_HOST, host).length + choices.on(host, cache).length;
 }
 
 /** By its memory, of which hosting runs out first. */

@@ -1,6 +1,7 @@
-import type { Condition, KubeObject } from '#schemas/meta/object.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
 import { parseDurationFlag } from '#runtime/cli/duration-flag.ts';
 import type { Client } from '#runtime/client/client.ts';
+import { conditionsOf } from '#runtime/cli/api/conditions.ts';
 import { objectName } from '#runtime/cli/api/rest-mapper.ts';
 import { ExitCode } from '#runtime/cli/io.ts';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
@@ -58,8 +59,7 @@ function rowOf({ name, ready, reason, message }: Progress): readonly string[] {
 
 function progressOf(name: string, object: KubeObject | undefined): Progress {
   if (object === undefined) return { name, ready: false, reason: 'NotFound', message: 'It is not there.' };
-  const conditions = (object['status'] as { readonly conditions?: readonly Condition[] } | undefined)?.conditions ?? [];
-  const ready = conditions.find(({ type }) => type === 'Ready');
+  const ready = conditionsOf(object).find(({ type }) => type === 'Ready');
   if (ready === undefined)
     return { name, ready: false, reason: 'Pending', message: 'No controller has looked at it yet.' };
   const isCurrent =

@@ -1,6 +1,6 @@
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
-import { isRecord } from '#runtime/base/json.ts';
 import { ApiError } from '#runtime/base/errors.ts';
+import { conditionsOf } from '#runtime/cli/api/conditions.ts';
 import type { ResourceType } from '#runtime/client/client.ts';
 import { parseDurationFlag } from '#runtime/cli/duration-flag.ts';
 import { ExitCode } from '#runtime/cli/io.ts';
@@ -48,8 +48,4 @@ function giveUp({ io }: Session, atMs: number): void {
   if (Date.now() <= atMs) return;
   io.err('timed out; it goes on by itself\n');
   throw new ExitCode(1);
-}
-
-function conditionsOf({ status }: KubeObject): readonly Condition[] {
-  return isRecord(status) && Array.isArray(status['conditions']) ? (status['conditions'] as readonly Condition[]) : [];
 }

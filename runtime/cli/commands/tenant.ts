@@ -8,6 +8,7 @@ import type { Session } from '#runtime/cli/session.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import { follow } from './follow.ts';
+import { noSuchHost } from './host/decide.ts';
 
 interface Suspension {
   readonly by: string;
@@ -60,8 +61,7 @@ export async function moveTenant(
   { wait, timeout }: { readonly wait?: boolean; readonly timeout?: string },
 ): Promise<void> {
   const client = await session.client();
-  if ((await client.get(resourceTypeOf(hostKind), { name: host })) === undefined)
-    throw new ApiError(404, 'NotFound', `there is no host "${host}"; wcpctl get hosts shows those that are`);
+  if ((await client.get(resourceTypeOf(hostKind), { name: host })) === undefined) throw noSuchHost(host);
   const type = resourceTypeOf(tenantKind);
   const body = { spec: { placement: { host } } };
   await client.patch(type, { name }, { type: 'merge', body }, { fieldManager: 'wcpctl-tenant' });
@@ -69,7 +69,7 @@ export async function moveTenant(
   if (wait === false) return;
   const isDone = (tenant: KubeObject): boolean => {
     const { status } = tenant as Tenant;
-    return status?.host === host && status.formerHost === undefined;
+    return status?.host === host && status.nextHost === undefined && status.formerHost === undefined;
   };
   await follow(session, { type, name, condition: 'Moving', isDone, timeout });
   session.io.out(`tenant.hosting.wcp360.io/${name} is on ${host}\n`);

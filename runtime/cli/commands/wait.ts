@@ -1,9 +1,10 @@
-import type { Condition, KubeObject } from '#schemas/meta/object.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
 import { compileJsonPath } from '#runtime/base/json-path.ts';
 import { parseDurationFlag } from '#runtime/cli/duration-flag.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { DiscoveredResource } from '#runtime/client/discovery.ts';
+import { conditionsOf } from '#runtime/cli/api/conditions.ts';
 import { objectName } from '#runtime/cli/api/rest-mapper.ts';
 import { parseSelection } from '#runtime/cli/api/selection.ts';
 import { ExitCode, UsageError } from '#runtime/cli/io.ts';
@@ -105,9 +106,7 @@ function parseFor(text: string): { readonly met: Met; readonly mayBeAbsent: 'del
 function conditionMet(argument: string): Met {
   const [type = '', status = 'true'] = argument.split('=');
   return (object) => {
-    const conditions =
-      (object?.['status'] as { readonly conditions?: readonly Condition[] } | undefined)?.conditions ?? [];
-    const found = conditions.find((condition) => condition.type.toLowerCase() === type.toLowerCase());
+    const found = conditionsOf(object).find((condition) => condition.type.toLowerCase() === type.toLowerCase());
     if (found === undefined) return false;
     const isCurrent =
       found.observedGeneration === undefined || found.observedGeneration >= (object?.metadata.generation ?? 0);

@@ -66,8 +66,11 @@ async function change(session: Session, name: string, body: object): Promise<Kub
   try {
     return await client.patch(hostType, { name }, { type: 'merge', body }, { fieldManager });
   } catch (err) {
-    if (err instanceof ApiError && err.status === 404)
-      throw new ApiError(404, 'NotFound', `there is no host "${name}"; wcpctl get hosts shows those that are`);
+    if (err instanceof ApiError && err.status === 404) throw noSuchHost(name);
     throw err;
   }
+}
+
+export function noSuchHost(name: string): ApiError {
+  return new ApiError(404, 'NotFound', `there is no host "${name}"; wcpctl get hosts shows those that are`);
 }
