@@ -18,9 +18,9 @@ const governing = new Set([
 export async function settleWrite(
   context: VerbContext,
   write: WriteRequest,
-  written: Pick<Written, 'object'>,
+  written: Pick<Written, 'object' | 'goneAt'>,
 ): Promise<void> {
   if (write.dryRun || !governing.has(write.resource.info.collection)) return;
-  const revision = Number(written.object.metadata.resourceVersion);
+  const revision = written.goneAt ?? Number(written.object.metadata.resourceVersion);
   if (revision > context.cache.revision) await context.cache.waitFor(revision, { signal: context.signal });
 }

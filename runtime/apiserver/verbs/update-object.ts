@@ -116,8 +116,9 @@ async function commit(
       : { ...condition, put: [{ key, value: stored, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) }] },
   );
   // What is gone by this change is answered as it was when it went, in the version that it had.
-  const { revision } = isGone ? live : outcome;
-  if (outcome.committed) return { written: writtenAt(resource, next, { stored, revision, created: false }) };
+  const at = { stored, revision: isGone ? live.revision : outcome.revision, created: false };
+  if (outcome.committed)
+    return { written: { ...writtenAt(resource, next, at), ...(isGone ? { goneAt: outcome.revision } : {}) } };
   const entry = outcome.current.get(key);
   return { live: entry === undefined ? undefined : liveFromEntry(resource, entry) };
 }

@@ -22,6 +22,8 @@ export interface Written {
   /** The same as UTF-8 JSON. */
   readonly bytes: Buffer;
   readonly created: boolean;
+  /** The revision of the store in which the object went, when this write let it go. */
+  readonly goneAt?: number;
 }
 
 /** The write as admission sees it. */

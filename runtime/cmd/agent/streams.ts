@@ -3,6 +3,7 @@ import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { AgentConfig } from '#runtime/config/programs.ts';
 import { variablesOf, type VariableSources } from '#runtime/drivers/php-fpm/index.ts';
+import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { TenantProcesses } from '#runtime/host/tenant-processes.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -17,12 +18,12 @@ import { sliceOf } from '#schemas/meta/names.ts';
 import { domainDirectory, logsDirectory, tenantDirectory } from '#schemas/meta/tenant-tree.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
-import { secretReader } from './secret-reader.ts';
 
 export interface AgentStreamsOptions {
   readonly config: Pick<AgentConfig, 'hostName' | 'root'>;
   readonly client: Client;
   readonly host: Pick<Host, 'capabilities'>;
+  readonly secrets: SecretReader;
   readonly processes: TenantProcesses;
   readonly writers: Writers;
   readonly cache: Cache;
@@ -35,9 +36,9 @@ const idleMs = 4 * 3_600_000;
 
 /** Keeps the ways open by which logs and shells of this host's Domains are reached, until the signal aborts. */
 export async function runStreams(options: AgentStreamsOptions, signal: AbortSignal): Promise<void> {
-  const { config, client, host, processes, writers, cache, log, metrics } = options;
+  const { config, client, host, secrets, processes, writers, cache, log, metrics } = options;
   const { front } = await host.capabilities(signal);
-  const [replicas, secrets] = [createReplicaWords(), secretReader(client)];
+  const replicas = createReplicaWords();
   const streams = createStreamServer({
     seatOf: (namespace, name) =>
       seatOf({ config, cache, variablesOf: (of) => variablesOf(of, secrets, signal) }, namespace, name),
