@@ -37,14 +37,16 @@ const offersFor = {
   list: listOffers,
   watch: watchOffers,
   write: writeOffers,
-  /** Of a subresource that has no columns. */
-  bare: plainOffers,
 } as const;
+
+/** Other parts of an object than these have no columns. */
+const partsWithColumns: readonly string[] = ['', 'status', 'scale'];
 
 /** Chooses how to answer from `Accept` and the query; 406 when nothing that is accepted can be made. */
 export function presentationOf(request: ApiRequest, what: keyof typeof offersFor): Presentation {
-  const { headers, query } = request;
-  const offers = offersFor[what];
+  const { headers, query, attributes } = request;
+  const hasColumns = partsWithColumns.includes(attributes.subresource);
+  const offers = hasColumns ? offersFor[what] : offersFor[what].filter(({ as }) => as !== 'Table');
   const chosen = negotiateAccept(headers.accept, offers);
   if (chosen === undefined) throw notAcceptable(offers);
   return {

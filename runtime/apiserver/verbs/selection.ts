@@ -2,7 +2,7 @@ import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { viewOf } from '#runtime/apiserver/registry/view.ts';
 import type { CachedObject, WatchCache } from '#runtime/storage/cache.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { matchesFields, parseFieldSelector, type FieldRequirement } from './field-selector.ts';
+import { matchesFields, metadataFields, parseFieldSelector, type FieldRequirement } from './field-selector.ts';
 import { matchesLabels, parseLabelSelector, type LabelRequirement } from './label-selector.ts';
 import { parseListOptions, parseRevision, type ListOptions } from './list-options.ts';
 
@@ -37,18 +37,13 @@ type Selectors = Pick<ListOptions, 'labelSelector' | 'fieldSelector'>;
 
 /** Reads both selectors; 400 for what the kind does not support. */
 function selectionOf(resource: Resource, namespace: string, options: Selectors): Selection {
-  const { custom, info } = resource;
-  const isPlaceless = !info.namespaced && (custom || info.kind === 'Namespace');
+  const hasOwn = resource.custom || Object.keys(resource.fields).length > Object.keys(metadataFields).length;
+  // Kinds with fields of their own know of no namespace where they have none; any other kind takes the question.
+  const isPlaceless = hasOwn && !resource.info.namespaced;
   const supported = (field: string): boolean =>
     Object.hasOwn(resource.fields, field) && !(isPlaceless && field === 'metadata.namespace');
   const labels = options.labelSelector === '' ? [] : parseLabelSelector(options.labelSelector);
-  const fields =
-    options.fieldSelector === ''
-      ? []
-      : parseFieldSelector(options.fieldSelector, {
-          supported,
-          hasOwn: resource.custom || Object.keys(resource.fields).length > 2,
-        });
+  const fields = options.fieldSelector === '' ? [] : parseFieldSelector(options.fieldSelector, { supported, hasOwn });
   const place = resource.info.namespaced ? namespace : '';
   return { resource, namespace: place, labels, fields, everything: labels.length + fields.length === 0 };
 }

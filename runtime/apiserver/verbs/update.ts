@@ -16,7 +16,7 @@ import type { WriteRequest, Written } from './write-request.ts';
 
 /** Answers a PUT of an object, or of its status or finalize subresource. */
 export async function update(context: VerbContext, request: ApiRequest, resource: Resource): Promise<Answer> {
-  const how = presentationOf(request, request.attributes.subresource === 'finalize' ? 'bare' : 'write');
+  const how = presentationOf(request, 'write');
   const write = writeRequestOf(request, resource, 'update');
   const { name } = request.attributes;
   if (name === '') throw methodNotAllowed();

@@ -175,6 +175,12 @@ t.test('who writes a part of a built-in kind writes its metadata, too, and nothi
       const written = await lab.request('PUT', `${url}/${name}`, { body: { ...body, metadata, spec } });
       t.match(written, { status: 200, body: { metadata: { labels: { part: name } } } }, `${url}/${name}`);
       t.same(written.body.spec, body.spec);
+      const asTable = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
+      const shown = await lab.request('PUT', `${url}/${name}?dryRun=All`, {
+        body: written.body,
+        headers: asTable,
+      });
+      t.equal(shown.status, name === 'status' ? 200 : 406, 'of the parts only a status has columns');
     }
   }
   const { body } = await lab.request('GET', '/api/v1/namespaces/default');

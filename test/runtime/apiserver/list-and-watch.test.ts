@@ -117,6 +117,12 @@ t.test('the query of a list is checked', async (t) => {
   for (const [query, status, message] of cases) {
     t.match(await lab.request('GET', `${sites}?${query}`), { status, body: { message } }, query);
   }
+  const offers = async (path: string): Promise<boolean> =>
+    (await lab.request('GET', `${path}?fieldSelector=metadata.namespace%3Dx`)).status === 200;
+  t.ok(await offers(maps), 'objects are selected by their namespace');
+  t.ok(await offers('/apis/rbac.authorization.k8s.io/v1/clusterroles'), 'and so are those that can have none');
+  for (const path of ['/api/v1/namespaces', '/apis/certificates.k8s.io/v1/certificatesigningrequests'])
+    t.notOk(await offers(path), `but for kinds that say what they are selected by: ${path}`);
   const future = await lab.request('GET', `${sites}?resourceVersion=999999999`);
   t.match(future, {
     status: 504,
