@@ -2,7 +2,7 @@ import { rfc3339 } from '#runtime/base/clock.ts';
 import type { ApiError } from '#runtime/base/errors.ts';
 import { conflict, notFound, type NamedResource } from '#runtime/apiserver/http/api-errors.ts';
 import type { DeleteRequest } from '#runtime/apiserver/operations.ts';
-import { draftOf, finished } from '#runtime/apiserver/registry/draft.ts';
+import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { toStored } from '#runtime/apiserver/registry/view.ts';
 import { encodeStored } from '#runtime/storage/object-codec.ts';
@@ -11,6 +11,7 @@ import type { KubeObject, Status } from '#schemas/meta/object.ts';
 import { admitValidating } from './admit.ts';
 import type { VerbContext } from './context.ts';
 import { writtenAt } from './create-object.ts';
+import { isUnchanged } from './field-managers.ts';
 import { liveFromEntry, type Live } from './live-object.ts';
 import { isHeld, readCached } from './update-object.ts';
 import { admissionOf, type WriteRequest } from './write-request.ts';
@@ -24,8 +25,8 @@ export interface Deleted {
 const maxTries = 100;
 
 /**
- * Deletes an object, or marks it when finalizers or the kind's own rules hold it. Asking again for one that is marked changes nothing.
- * Errors: 404; 409 for preconditions that do not hold, and for a namespace that is going already.
+ * Deletes an object, or marks it when finalizers or the kind's own rules hold it. Asking again for one that is marked changes what becomes of its dependents.
+ * Errors: 404; 409 for preconditions that do not hold.
  */
 export async function deleteObject(
   context: VerbContext,
@@ -68,12 +69,8 @@ async function tryDelete(
   const request = admissionOf(write, { operation: 'delete', name, object: live.object, oldObject: live.object });
   await admitValidating(context.admission, { ...request, object: undefined });
   const next = marked(resource, live.object, options, context.clock.now());
-  if (next === live.object) {
-    if (resource.strategy.deletedAnswer === 'object' && resource.strategy.isHeld !== undefined)
-      throw alreadyGoing(resource, name);
-    return { deleted: { gone: false, object: live.object } };
-  }
   const gone = !isHeld(resource, next);
+  if (!gone && next === live.object) return { deleted: { gone, object: live.object } };
   if (write.dryRun) return { deleted: { gone, object: gone ? live.object : next } };
   const key = objectKey(resource.info.collection, write.namespace, name);
   const stored = encodeStored(toStored(resource, next));
@@ -96,30 +93,36 @@ async function tryDelete(
 /** The object as a deletion leaves it when it stays; the very object when it is marked already and nothing changes. */
 function marked(resource: Resource, live: KubeObject, options: DeleteRequest, nowMs: number): KubeObject {
   const isMarked = live.metadata.deletionTimestamp !== undefined;
-  // An object that is held by nothing any more (a finalizer was stripped in the store) is not kept.
-  if (isMarked && isHeld(resource, live)) return live;
+  // What is held by more than its finalizers waits for that first.
+  if (isMarked && resource.strategy.isHeld?.(live) === true) return live;
   const draft = draftOf(live);
   const policy = resource.strategy.collected ? options.propagationPolicy : 'Background';
   const finalizers = finalizersFor(policy, live.metadata.finalizers ?? []);
   draft.metadata.finalizers = finalizers.length === 0 ? undefined : finalizers;
-  if (!isMarked) {
-    draft.metadata.deletionTimestamp = rfc3339(nowMs);
-    draft.metadata.deletionGracePeriodSeconds = 0;
-    if (resource.strategy.generation) draft.metadata.generation = (live.metadata.generation ?? 0) + 1;
-    resource.strategy.markDeleted?.(draft);
-  }
-  return finished(draft);
+  draft.metadata.deletionGracePeriodSeconds = 0;
+  if (!isMarked) mark(resource, draft, nowMs);
+  const next = finished(draft);
+  return isUnchanged(live, next) ? live : next;
+}
+
+function mark({ strategy }: Resource, draft: Draft, nowMs: number): void {
+  const { generation = 0 } = draft.metadata;
+  draft.metadata.deletionTimestamp = rfc3339(nowMs);
+  // Whoever counts: a client may have given one to an object of a kind that does not.
+  if (generation > 0) draft.metadata.generation = generation + 1;
+  strategy.markDeleted?.(draft);
 }
 
 const policyFinalizers = { Foreground: 'foregroundDeletion', Orphan: 'orphan' } as const;
 
-/** An explicit policy replaces what an earlier one left; garbage collection reads it from the finalizers. */
+/** An explicit policy replaces what an earlier one left; garbage collection reads it from the finalizers. The very same when that is there already. */
 function finalizersFor(policy: DeleteRequest['propagationPolicy'], finalizers: readonly string[]): readonly string[] {
   if (policy === undefined) return finalizers;
-  const rest = finalizers.filter(
-    (finalizer) => finalizer !== policyFinalizers.Foreground && finalizer !== policyFinalizers.Orphan,
-  );
-  return policy === 'Background' ? rest : [...rest, policyFinalizers[policy]];
+  const own: readonly string[] = policy === 'Background' ? [] : [policyFinalizers[policy]];
+  const isOther = (finalizer: string): boolean => !Object.values<string>(policyFinalizers).includes(finalizer);
+  const others = finalizers.filter(isOther);
+  const isThere = others.length + own.length === finalizers.length && own.every((each) => finalizers.includes(each));
+  return isThere ? finalizers : [...others, ...own];
 }
 
 function holds(options: DeleteRequest, live: Live): boolean {
@@ -133,31 +136,36 @@ function holds(options: DeleteRequest, live: Live): boolean {
 function requirePreconditions(resource: Resource, name: string, options: DeleteRequest, live: Live): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
   const meta = live.object.metadata;
-  if (uid !== undefined && uid !== meta.uid) {
-    throw conflict(
-      kindOf(resource),
+  if (uid !== undefined && uid !== meta.uid)
+    throw preconditionFailed(resource, name, { what: 'UID', asked: uid, found: meta.uid ?? '' });
+  if (resourceVersion !== undefined && resourceVersion !== String(live.revision))
+    throw preconditionFailed(resource, name, {
+      what: 'ResourceVersion',
+      asked: resourceVersion,
+      found: String(live.revision),
+    });
+}
+
+interface Mismatch {
+  readonly what: 'UID' | 'ResourceVersion';
+  readonly asked: string;
+  readonly found: string;
+}
+
+const suspicions = { UID: 'deleted and then recreated', ResourceVersion: 'modified' } as const;
+
+function preconditionFailed({ strategy, info }: Resource, name: string, { what, asked, found }: Mismatch): ApiError {
+  // What is held by more than its finalizers has a deletion of its own in Kubernetes, with words of its own.
+  if (strategy.isHeld !== undefined)
+    return conflict(
+      info,
       name,
-      `the UID in the precondition (${uid}) does not match the UID in record (${meta.uid ?? ''}). The object might have been deleted and then recreated`,
+      `Precondition failed: ${what} in precondition: ${asked}, ${what} in object meta: ${found}`,
     );
-  }
-  if (resourceVersion !== undefined && resourceVersion !== String(live.revision)) {
-    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${live.revision}). The object might have been modified`;
-    throw conflict(kindOf(resource), name, why);
-  }
-}
-
-/** Kubernetes names the kind here, where it names the resource elsewhere. */
-function kindOf({ strategy, info }: Resource): NamedResource {
-  const named = strategy.faultsName ?? info;
-  return { ...named, resource: named.kind };
-}
-
-function alreadyGoing(resource: Resource, name: string): ApiError {
-  return conflict(
-    resource.info,
-    name,
-    'The system is ensuring all content is removed from this namespace.  Upon completion, this namespace will automatically be purged by the system.',
-  );
+  const named: NamedResource = strategy.faultsName ?? info;
+  const why = `the ${what} in the precondition (${asked}) does not match the ${what} in record (${found}). The object might have been ${suspicions[what]}`;
+  // Kubernetes names the kind here, where it names the resource elsewhere.
+  return conflict({ ...named, resource: named.kind }, name, why);
 }
 
 /** What the wire answers for a deletion: the object while it stays (and for kinds that say so), else a Status that names what went. */

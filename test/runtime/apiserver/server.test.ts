@@ -543,49 +543,6 @@ t.test('Secrets, ConfigMaps and Events keep the rules of their kinds', async (t)
   );
 });
 
-t.test('a namespace holds its objects: none without it, none while it goes', async (t) => {
-  t.match(
-    await lab.request('POST', '/api/v1/namespaces/nowhere/configmaps', {
-      body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' } },
-    }),
-    { status: 404, body: { message: 'namespaces "nowhere" not found' } },
-  );
-  const { body } = await make('/api/v1/namespaces', {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: 'going' },
-  });
-  t.match(body, {
-    spec: { finalizers: ['kubernetes'] },
-    status: { phase: 'Active' },
-    metadata: { labels: { 'kubernetes.io/metadata.name': 'going' } },
-  });
-  await make('/api/v1/namespaces/going/configmaps', {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'x', finalizers: ['a.example/b'] },
-  });
-  t.match(await lab.request('DELETE', '/api/v1/namespaces/going'), {
-    status: 200,
-    body: { kind: 'Namespace', status: { phase: 'Terminating' } },
-  });
-  const refused = await lab.request('POST', '/api/v1/namespaces/going/configmaps', {
-    body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'y' } },
-  });
-  t.match(refused, { status: 403, body: { details: { causes: [{ reason: 'NamespaceTerminating' }] } } });
-  await lab.request('PATCH', '/api/v1/namespaces/going/configmaps/x', {
-    body: { metadata: { finalizers: null } },
-    headers: merge,
-  });
-  for (
-    let attempt = 0;
-    attempt < 300 && (await lab.request('GET', '/api/v1/namespaces/going')).status !== 404;
-    attempt += 1
-  )
-    await delay(20);
-  t.equal((await lab.request('GET', '/api/v1/namespaces/going')).status, 404);
-});
-
 t.test('health, version, metrics and discovery answer', async (t) => {
   t.match(await lab.request('GET', '/livez'), { status: 200, text: 'ok' });
   t.match(

@@ -164,6 +164,8 @@ async function dropFinalizer(collecting: Collecting, owner: CachedObject, finali
   await collecting.operations.mutate(resource, owner, (live) => {
     const { finalizers = [], uid } = live.metadata;
     if (uid !== owner.object.metadata.uid || !finalizers.includes(finalizer)) return undefined;
-    return { ...live, metadata: { ...live.metadata, finalizers: finalizers.filter((other) => other !== finalizer) } };
+    const { finalizers: _old, ...metadata } = live.metadata;
+    const others = finalizers.filter((other) => other !== finalizer);
+    return { ...live, metadata: others.length === 0 ? metadata : { ...metadata, finalizers: others } };
   });
 }

@@ -86,16 +86,27 @@ async function emptied(options: NamespaceTaskOptions, name: string): Promise<boo
   const conditions = deletionConditions(remainders, failure);
   const key = { namespace: '', name };
   const isStill = (live: KubeObject) => live.metadata.deletionTimestamp !== undefined;
-  if (remainders.length > 0 || failure !== undefined) {
+  const isEmpty = remainders.length === 0 && failure === undefined;
+  // Nobody reads the conditions of what is gone.
+  if (!isEmpty || isHeldByOthers(cache.get(namespaceCollection, '', name)?.object)) {
     const change = (live: KubeObject) => (isStill(live) ? withConditions(live, conditions, clock.now()) : undefined);
     await operations.mutate(resource, key, change, { subresource: 'status' });
-    if (failure !== undefined) throw failure;
-    return false;
   }
+  if (failure !== undefined) throw failure;
+  if (!isEmpty) return false;
   await operations.mutate(resource, key, (live) => (isStill(live) ? withoutFinalizer(live) : undefined), {
     subresource: 'finalize',
   });
   return true;
+}
+
+function isHeldByOthers(namespace: KubeObject | undefined): boolean {
+  const others = finalizersOf(namespace).filter((finalizer) => finalizer !== kubernetesFinalizer);
+  return others.length + (namespace?.metadata.finalizers ?? []).length > 0;
+}
+
+function finalizersOf(namespace: KubeObject | undefined): readonly string[] {
+  return ((namespace?.['spec'] ?? {}) as { readonly finalizers?: readonly string[] }).finalizers ?? [];
 }
 
 function* namespacedResources(operations: Operations): Iterable<ResourceInfo> {
@@ -131,8 +142,8 @@ async function clearStragglers(options: NamespaceTaskOptions, name: string): Pro
 }
 
 function withoutFinalizer(live: KubeObject): KubeObject | undefined {
-  const spec = (live['spec'] ?? {}) as { readonly finalizers?: readonly string[] };
-  const finalizers = spec.finalizers ?? [];
+  const finalizers = finalizersOf(live);
   if (!finalizers.includes(kubernetesFinalizer)) return undefined;
-  return { ...live, spec: { ...spec, finalizers: finalizers.filter((other) => other !== kubernetesFinalizer) } };
+  const spec = { ...(live['spec'] as object), finalizers: finalizers.filter((other) => other !== kubernetesFinalizer) };
+  return { ...live, spec };
 }
