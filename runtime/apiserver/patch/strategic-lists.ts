@@ -33,7 +33,7 @@ export function mergeKeyedLists(
   return merged;
 }
 
-/** All values of both lists, each once, in order of appearance. */
+/** All values of both lists, each once. */
 export function mergeSets(original: readonly unknown[], patch: readonly unknown[]): readonly unknown[] {
   const merged: unknown[] = [];
   for (const item of [...original, ...patch]) {

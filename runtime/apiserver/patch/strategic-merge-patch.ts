@@ -61,10 +61,12 @@ function mergeLists(
   patch: readonly unknown[],
   schema: Schema | undefined,
 ): readonly unknown[] {
-  if (schema?.['x-kubernetes-list-type'] === 'set') return mergeSets(original, patch);
   const mergeKey = mergeKeyOf(schema);
-  if (mergeKey === undefined) return patch;
-  const items = mergeKeyedLists(original, patch, { mergeKey, merge: (a, b) => mergeMaps(a, b, schema?.items) });
+  if (mergeKey === undefined && schema?.['x-kubernetes-list-type'] !== 'set') return patch;
+  const items =
+    mergeKey === undefined
+      ? mergeSets(original, patch)
+      : mergeKeyedLists(original, patch, { mergeKey, merge: (a, b) => mergeMaps(a, b, schema?.items) });
   return orderLike(items, { order: patch, before: original, mergeKey });
 }
 

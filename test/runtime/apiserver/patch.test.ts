@@ -349,6 +349,12 @@ t.test('directives of a strategic merge patch are followed and never stored', (t
       result: { secrets: [] },
     },
     {
+      why: 'what is new in a set stands before what only the server had after it',
+      document: { metadata: { finalizers: ['a', 'b', 'c'] } },
+      patch: { metadata: { finalizers: ['d', 'b'] } },
+      result: { metadata: { finalizers: ['d', 'a', 'b', 'c'] } },
+    },
+    {
       why: 'replace a list',
       document: { secrets },
       patch: { secrets: [{ $patch: 'replace' }, { name: 'x' }] },
@@ -376,7 +382,7 @@ t.test('directives of a strategic merge patch are followed and never stored', (t
       why: 'delete from a list of words',
       document: { metadata: { finalizers: ['a', 'b', 'c'] } },
       patch: { metadata: { '$deleteFromPrimitiveList/finalizers': ['a', 'x'], finalizers: ['d'] } },
-      result: { metadata: { finalizers: ['b', 'c', 'd'] } },
+      result: { metadata: { finalizers: ['d', 'b', 'c'] } },
     },
     {
       why: 'order, with items the client does not know',
