@@ -1,6 +1,7 @@
 import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
 import { setField } from '#runtime/apiserver/patch/set-field.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import { nodeFields } from './collect.ts';
 import { hasChildren, isMember } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { itemElement } from './path-element.ts';
@@ -62,7 +63,13 @@ function pruneChild(value: unknown, schema: Schema, sets: PruneSets & { readonly
   if (last === undefined) return value;
   if (isOwnedBy(last, declared) && !isOwnedBy(owned, declared)) return undefined;
   const after = pruneValue(value, schema, sets);
-  return after === undefined && isOwnedBy(owned, false) ? emptyLike(value) : after;
+  if (after === undefined && isOwnedBy(owned, false)) return emptyLike(value);
+  return after !== value && isBare(after, schema) ? undefined : after;
+}
+
+/** Whether there is nothing in a map that anybody could own, such as lists without items: it counts as one that lost everything. */
+function isBare(value: unknown, schema: Schema): boolean {
+  return isMap(value) && nodeFields(value, schema, { mode: 'applied', member: false }) === undefined;
 }
 
 function isOwnedBy(set: FieldSet | undefined, declared: boolean): boolean {

@@ -88,6 +88,15 @@ t.test('an applier takes out what it no longer applies', (t) => {
   t.end();
 });
 
+t.test('a map in which nothing but empty lists is left goes, too', (t) => {
+  const one = apply(undefined, { spec: { host: 'a', headers: [{ name: 'h1' }] } }, 'm');
+  const grown = { ...one, spec: { host: 'a', headers: [{ name: 'h1' }], aliases: [] } };
+  const updated = update(one, grown, 'updater', { minute: 1 });
+  t.same(spec(apply(updated, { spec: { host: 'a' } }, 'm', { minute: 2 })), { host: 'a', aliases: [] });
+  t.notOk('spec' in apply(updated, {}, 'm', { minute: 2 }));
+  t.end();
+});
+
 t.test('what others own or nobody owns is not taken out with it', (t) => {
   const one = apply(
     undefined,
