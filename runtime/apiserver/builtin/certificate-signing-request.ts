@@ -21,6 +21,7 @@ export const clientSigner = 'kubernetes.io/kube-apiserver-client';
 export const certificateSigningRequestStrategy: Strategy = {
   ...plainStrategy,
   names: 'segment',
+  toldLast: 'name',
   status: true,
   isMetadataInParts: true,
   resetFields: ['spec'],

@@ -17,16 +17,17 @@ export const eventStrategy: Strategy = {
   createOnUpdate: true,
   collected: false,
   qualifiedFinalizers: false,
-  metadataLast: true,
+  toldLast: 'metadata',
   validate: (event, old) => eventFaults(event, old, false),
 };
 
+const { toldLast: _, ...withoutOrder } = eventStrategy;
+
 /** The stricter rules of events.k8s.io/v1, told in the words of core/v1 all the same. */
 export const newEventStrategy: Strategy = {
-  ...eventStrategy,
+  ...withoutOrder,
   names: 'subdomain',
   qualifiedFinalizers: true,
-  metadataLast: false,
   faultsName: { group: '', resource: 'events', kind: 'Event' },
   validate: (event, old) =>
     eventFaults(newEventConversion.toStored(event), old && newEventConversion.toStored(old), true),

@@ -8,6 +8,7 @@ const quantity = /^\d+(?:\.\d+)?(?:[numkMGTPE]|[KMGTPE]i|[eE][-+]?\d+)?$/u;
 export const resourceQuotaStrategy: Strategy = {
   ...plainStrategy,
   status: true,
+  deletedAnswer: 'object',
   isMetadataInParts: true,
   prepareCreate: (draft) => {
     draft['status'] = {};

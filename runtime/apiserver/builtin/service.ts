@@ -7,6 +7,7 @@ export const serviceStrategy: Strategy = {
   ...plainStrategy,
   names: 'label',
   status: true,
+  deletedAnswer: 'object',
   prepareCreate: (draft) => {
     draft['spec'] = { type: 'ClusterIP', ...recordAt(draft, 'spec') };
     draft['status'] = { loadBalancer: {} };

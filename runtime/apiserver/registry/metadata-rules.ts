@@ -84,17 +84,24 @@ export function standardFinalizerFaults(finalizer: unknown, field: string): read
   return [invalidValue(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
 }
 
-/** What is worth telling although it is allowed: finalizers of custom objects without a domain, owners named twice. */
-export function metadataWarnings(metadata: ObjectMeta, { custom }: { readonly custom: boolean }): readonly string[] {
-  const uids = (metadata.ownerReferences ?? []).map((owner) => owner.uid);
-  const repeated = uids.filter((uid, index) => uids.indexOf(uid) !== index);
+/** What is worth telling although it is allowed: owners named twice; `moment`: when that was seen. */
+export function ownerWarnings({ ownerReferences = [] }: ObjectMeta, moment = ''): readonly string[] {
+  const repeated = ownerReferences.filter((owner, index) => isRepeated(owner, index, ownerReferences));
+  if (repeated.length === 0) return [];
+  const uids = repeated.map(({ uid }) => uid).join(', ');
   return [
-    ...(custom ? finalizerWarnings(metadata) : []),
-    ...[...new Set(repeated)].map(
-      (uid) =>
-        `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {${uid}}`,
-    ),
+    `.metadata.ownerReferences contains duplicate entries${moment}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${uids}`,
   ];
+}
+
+/** Owners without those that stand before them just so. */
+export function uniqueOwners(owners: readonly OwnerReference[]): readonly OwnerReference[] {
+  const unique = owners.filter((owner, index) => !isRepeated(owner, index, owners));
+  return unique.length === owners.length ? owners : unique;
+}
+
+function isRepeated(owner: OwnerReference, index: number, owners: readonly OwnerReference[]): boolean {
+  return owners.findIndex((other) => isEqual(other, owner)) < index;
 }
 
 /** A name of one's own keeps a new finalizer apart from those of others. */
@@ -107,13 +114,6 @@ export function finalizerWarnings({ finalizers = [] }: ObjectMeta, old?: ObjectM
       (finalizer) =>
         `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name ${finalizer.includes('.') ? 'including a path (/) ' : ''}to avoid accidental conflicts with other finalizer writers`,
     );
-}
-
-/** Owners without those named before by the same uid. */
-export function uniqueOwners(owners: readonly OwnerReference[]): readonly OwnerReference[] {
-  const seen = new Set<string>();
-  const unique = owners.filter(({ uid }) => !seen.has(uid) && seen.add(uid));
-  return unique.length === owners.length ? owners : unique;
 }
 
 const immutableFields = ['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const;

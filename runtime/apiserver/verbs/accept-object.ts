@@ -151,6 +151,8 @@ function withPlainMetadata(
   }
   for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences'])
     if (isEmpty(plain[field])) delete plain[field];
+  // Kinds that Go has a type for see the difference: to them, no managers is a wish.
+  if (resource.custom && isEmpty(plain['managedFields'])) delete plain['managedFields'];
   const { apiVersion, info } = resource;
   return {
     object: {

@@ -6,7 +6,8 @@ import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft
 import {
   metadataFaults,
   metadataUpdateFaults,
-  metadataWarnings,
+  finalizerWarnings,
+  ownerWarnings,
   uniqueOwners,
 } from '#runtime/apiserver/registry/metadata-rules.ts';
 import { invalidValue } from '#runtime/apiserver/registry/names.ts';
@@ -40,6 +41,7 @@ export async function createObject(
   const { name, generateName } = decoded.metadata;
   const isGenerated = !isGiven(name) && isGiven(generateName);
   if (terminating) throw forbidden(info, name, 'create not allowed while custom resource definition is terminating');
+  if (!managed) for (const warning of ownerWarnings(decoded.metadata)) write.warn(warning);
   const tries = isGenerated ? generateTries : 1;
   let tried = '';
   for (let attempt = 0; attempt < tries; attempt += 1) {
@@ -56,7 +58,7 @@ export async function createObject(
 /** What is wrong or worth telling of an object that is valid. */
 function tellOf(write: WriteRequest, { metadata }: KubeObject): void {
   if (!write.dryRun) requireUnversioned(metadata);
-  for (const warning of metadataWarnings(metadata, write.resource)) write.warn(warning);
+  if (write.resource.custom) for (const warning of finalizerWarnings(metadata)) write.warn(warning);
 }
 
 function taken(context: VerbContext, { resource: { info }, namespace }: WriteRequest, name: string): ApiError {
@@ -149,8 +151,14 @@ function ownFaults(resource: Resource, object: KubeObject, update: Update | unde
   ];
   const special = strategy.validate?.(object, old, subresource) ?? [];
   const own = [...schema.validate(object, old, { found: [...head, ...special] }), ...special];
-  const isEnough = strategy.metadataLast === true && old === undefined && own.length > 0;
-  return isEnough ? own : [...head, ...own];
+  const all = [...head, ...own];
+  if (old !== undefined || strategy.toldLast === undefined) return all;
+  const last = new Set(strategy.toldLast === 'metadata' ? head : head.filter(isBadName));
+  return all.length === last.size ? all : all.filter((fault) => !last.has(fault));
+}
+
+function isBadName({ field, reason }: FieldFault): boolean {
+  return field === 'metadata.name' && reason === 'FieldValueInvalid';
 }
 
 /** A custom object of another kind is refused for what it is; the rules of this one are told of it all the same, as Kubernetes does. */

@@ -109,7 +109,8 @@ async function writeScale(
   const written = await updateObject(context, { ...write, subresource: 'scale' }, name, (live) => {
     const { replicas, resourceVersion = live.metadata.resourceVersion } = change(scaleOf(live, paths, unset));
     if (replicas === unset) throw badRequest(`the spec replicas field "${textOf(paths)}" cannot be empty`);
-    const object = withField(live, paths.specReplicas, replicas) as KubeObject;
+    // Who makes the first field of a spec makes its defaults.
+    const object = write.resource.schema.applyDefaults(withField(live, paths.specReplicas, replicas) as KubeObject);
     return { object: { ...object, metadata: { ...object.metadata, resourceVersion: resourceVersion ?? '' } } };
   });
   return valueAnswer(200, scaleOf(written.object, paths), how);

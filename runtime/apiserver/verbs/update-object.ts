@@ -2,7 +2,7 @@ import { isEqual } from '#runtime/base/json.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import { conflict, invalid, notFound } from '#runtime/apiserver/http/api-errors.ts';
 import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
-import { finalizerWarnings, uniqueOwners } from '#runtime/apiserver/registry/metadata-rules.ts';
+import { finalizerWarnings, ownerWarnings, uniqueOwners } from '#runtime/apiserver/registry/metadata-rules.ts';
 import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { toStored, wireOf } from '#runtime/apiserver/registry/view.ts';
@@ -134,6 +134,8 @@ async function prepared(
   const draft = draftOf(changed.object);
   restoreSystemFields(draft, live.object);
   const { ownerReferences } = draft.metadata;
+  const moment = changed.whole === true ? '' : ' after mutating admission happens';
+  for (const warning of ownerWarnings(changed.object.metadata, moment)) write.warn(warning);
   if (ownerReferences !== undefined) draft.metadata.ownerReferences = uniqueOwners(ownerReferences);
   const scoped = inSubresource(write, draft, live.object);
   countGeneration(resource, scoped, live.object);

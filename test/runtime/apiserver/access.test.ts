@@ -156,6 +156,13 @@ t.test('a request for a certificate can be applied, and says who asked with what
     owners.some(({ manager }) => manager === 'one'),
     'nobody owns what cannot be changed',
   );
+  const misnamed = { ...identity, metadata: { name: 'a/b' } };
+  const fieldsOf = async (spec: unknown): Promise<unknown> => {
+    const refused = await lab.request('POST', requests, { body: { ...misnamed, spec } });
+    return refused.body.details.causes.map(({ field }: { field: string }) => field);
+  };
+  t.same(await fieldsOf({ ...spec, usages: [] }), ['spec.usages'], 'a name that no path can hold is told last');
+  t.same(await fieldsOf(spec), ['metadata.name']);
   const approval = await applyTo(`${url}/approval`, { spec });
   t.equal(approval.body.metadata.resourceVersion, made.body.metadata.resourceVersion, 'not by its approval either');
   const { causes } = (await applyTo(`${url}/approval`, { status: { conditions: [{ type: 'A' }] } })).body.details;

@@ -31,6 +31,20 @@ t.test('every deletion counts as a generation, and the last one says what become
   });
 });
 
+t.test('kinds that others depend on answer a deletion with what was deleted', async (t) => {
+  const bodies = {
+    serviceaccounts: { kind: 'ServiceAccount' },
+    resourcequotas: { kind: 'ResourceQuota', spec: { hard: { secrets: '9' } } },
+    services: { kind: 'Service', spec: { ports: [{ port: 80 }] } },
+  };
+  for (const [resource, body] of Object.entries(bodies)) {
+    const path = `/api/v1/namespaces/default/${resource}`;
+    await make(path, { apiVersion: 'v1', metadata: { name: 'shown' }, ...body });
+    t.match(await lab.request('DELETE', `${path}/shown`), { status: 200, body: { kind: body.kind } });
+    t.equal((await lab.request('GET', `${path}/shown`)).status, 404);
+  }
+});
+
 t.test('a namespace is deleted in its own words: first its content, then what it is held by itself', async (t) => {
   const path = '/api/v1/namespaces/emptied';
   const metadata = { name: 'emptied', finalizers: ['wcp.example/a'] };

@@ -299,11 +299,17 @@ t.test('a namespace goes with all that is in it, and waits for finalizers', (t) 
       const status = (await world.get('Namespace', { name: 'a' }))?.['status'] as
         { conditions?: { type: string; status: string; message: string }[] } | undefined;
       const conditions = status?.conditions ?? [];
-      return conditions.some(({ message }) => message.includes('websites.wcp.example (1)')) ? conditions : undefined;
+      return conditions.some(({ message }) => message.includes('websites.wcp.example has 1 ')) ? conditions : undefined;
     });
     const condition = (type: string) => told.find((one) => one.type === type);
-    t.match(condition('NamespaceContentRemaining'), { status: 'True', message: /websites\.wcp\.example \(1\)/ });
-    t.match(condition('NamespaceFinalizersRemaining'), { status: 'True', message: /x\.example\/held \(1\)/ });
+    t.match(condition('NamespaceContentRemaining'), {
+      status: 'True',
+      message: /: websites\.wcp\.example has 1 resource instances$/,
+    });
+    t.match(condition('NamespaceFinalizersRemaining'), {
+      status: 'True',
+      message: /: x\.example\/held in 1 resource instances$/,
+    });
     t.match(condition('NamespaceDeletionContentFailure'), { status: 'False' });
     t.equal(await siteAt(world, 's7'), undefined);
     await t.rejects(world.create(site('late')), {

@@ -443,6 +443,34 @@ t.test('a finalizer without a domain is told of when it is new', async (t) => {
   );
 });
 
+t.test('owners are named once each, and who names one twice is told', async (t) => {
+  const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'x', uid: 'u' };
+  const twice = { ownerReferences: [owner, owner] };
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'owned', ...twice } };
+  const dry = `${maps}?dryRun=All`;
+  const made = await lab.request('POST', dry, { body });
+  t.same(made.body.metadata.ownerReferences, [owner]);
+  t.match(made.headers, { warning: /duplicate entries; .* observed: u"/ });
+  const blocking = { ...owner, blockOwnerDeletion: true };
+  const differing = { ...body, metadata: { ...body.metadata, ownerReferences: [owner, blocking] } };
+  const kept = await lab.request('POST', dry, { body: differing });
+  t.same(kept.body.metadata.ownerReferences, [owner, blocking], 'but for those that differ');
+  t.notOk(kept.headers.warning);
+  await make(maps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'owned' } });
+  const patched = await lab.request('PATCH', `${maps}/owned?dryRun=All`, { body: { metadata: twice }, headers: merge });
+  t.match(patched.headers, { warning: /duplicate entries after mutating admission happens; / });
+});
+
+t.test('no managers is a wish to kinds that Go has a type for, and nothing to others', async (t) => {
+  const forgotten = { metadata: { managedFields: [] } };
+  const managersOf = async (path: string): Promise<unknown> =>
+    (await lab.request('PATCH', path, { body: forgotten, headers: merge })).body.metadata.managedFields;
+  await make(maps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'forgotten' }, data: { a: 'b' } });
+  await make(sites, aWebsite('remembered'));
+  t.equal(await managersOf(`${maps}/forgotten`), undefined);
+  t.ok(await managersOf(`${sites}/remembered`));
+});
+
 t.test('rules are checked of an object of another kind, and of one that is complete', async (t) => {
   const rule = { rule: 'self.size > 1', message: 'too small', fieldPath: '.size' };
   const box = { type: 'object', properties: { size: { type: 'integer' } }, 'x-kubernetes-validations': [rule] };

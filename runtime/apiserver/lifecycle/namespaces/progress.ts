@@ -1,5 +1,4 @@
 import type { ConditionValue } from '#runtime/apiserver/lifecycle/conditions.ts';
-import { qualified } from '#runtime/apiserver/http/api-errors.ts';
 import type { ResourceInfo } from '#runtime/apiserver/operations.ts';
 import type { CachedObject } from '#runtime/storage/cache.ts';
 
@@ -23,7 +22,7 @@ export function remainderOf(resource: ResourceInfo, items: Iterable<CachedObject
   return count === 0 ? undefined : { resource, count, finalizers };
 }
 
-/** How the deletion of a namespace goes on, in the condition types that Kubernetes has for it. Pure. */
+/** How the deletion of a namespace goes on, in the conditions and words that Kubernetes has for it. Pure. */
 export function deletionConditions(
   remainders: readonly Remainder[],
   failure: Error | undefined,
@@ -33,13 +32,13 @@ export function deletionConditions(
       type: 'NamespaceDeletionDiscoveryFailure',
       status: 'False',
       reason: 'ResourcesDiscovered',
-      message: 'All resources are known.',
+      message: 'All resources successfully discovered',
     },
     {
       type: 'NamespaceDeletionGroupVersionParsingFailure',
       status: 'False',
       reason: 'ParsedGroupVersions',
-      message: 'All group versions are known.',
+      message: 'All legacy kube types successfully parsed',
     },
     contentFailure(failure),
     contentRemaining(remainders),
@@ -50,23 +49,20 @@ export function deletionConditions(
 function contentFailure(failure: Error | undefined): ConditionValue {
   const type = 'NamespaceDeletionContentFailure';
   if (failure === undefined) {
-    return { type, status: 'False', reason: 'ContentDeleted', message: 'The deletion of all content was accepted.' };
+    const message = 'All content successfully deleted, may be waiting on finalization';
+    return { type, status: 'False', reason: 'ContentDeleted', message };
   }
-  return {
-    type,
-    status: 'True',
-    reason: 'ContentDeletionFailed',
-    message: `Some content could not be deleted: ${failure.message}`,
-  };
+  const message = `Failed to delete all resource types, 1 remaining: ${failure.message}`;
+  return { type, status: 'True', reason: 'ContentDeletionFailed', message };
 }
 
 function contentRemaining(remainders: readonly Remainder[]): ConditionValue {
   const type = 'NamespaceContentRemaining';
-  if (remainders.length === 0) {
-    return { type, status: 'False', reason: 'ContentRemoved', message: 'All content is gone.' };
-  }
-  const parts = remainders.map(({ resource, count }) => `${qualified(resource)} (${count})`);
-  return { type, status: 'True', reason: 'SomeResourcesRemain', message: `Still there: ${parts.join(', ')}.` };
+  if (remainders.length === 0)
+    return { type, status: 'False', reason: 'ContentRemoved', message: 'All content successfully removed' };
+  const parts = remainders.map(({ resource: { resource, group }, count }) => `${resource}.${group} has ${count}`);
+  const message = `Some resources are remaining: ${instances(parts)}`;
+  return { type, status: 'True', reason: 'SomeResourcesRemain', message };
 }
 
 function finalizersRemaining(remainders: readonly Remainder[]): ConditionValue {
@@ -76,8 +72,17 @@ function finalizersRemaining(remainders: readonly Remainder[]): ConditionValue {
     for (const [finalizer, count] of finalizers) counts.set(finalizer, (counts.get(finalizer) ?? 0) + count);
   }
   if (counts.size === 0) {
-    return { type, status: 'False', reason: 'ContentHasNoFinalizers', message: 'No finalizer holds any content.' };
+    const message = 'All content-preserving finalizers finished';
+    return { type, status: 'False', reason: 'ContentHasNoFinalizers', message };
   }
-  const parts = [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `${name} (${count})`);
-  return { type, status: 'True', reason: 'SomeFinalizersRemain', message: `Held by finalizers: ${parts.join(', ')}.` };
+  const parts = Array.from(counts, ([name, count]) => `${name} in ${count}`);
+  const message = `Some content in the namespace has finalizers remaining: ${instances(parts)}`;
+  return { type, status: 'True', reason: 'SomeFinalizersRemain', message };
+}
+
+function instances(parts: readonly string[]): string {
+  return parts
+    .map((part) => `${part} resource instances`)
+    .toSorted()
+    .join(', ');
 }
