@@ -1,7 +1,9 @@
 import { isRecord } from '#runtime/base/json.ts';
 import type { Draft } from '#runtime/apiserver/registry/draft.ts';
 import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
+import { instanceFinalizer } from '#runtime/apiserver/registry/definition.ts';
 import { validateCrd } from '#runtime/apiserver/schema/crd.ts';
+import type { Condition } from '#schemas/meta/object.ts';
 import { recordAt } from './fields.ts';
 
 /** CustomResourceDefinitions: names are completed, the versions that ever stored objects are remembered. */
@@ -15,7 +17,7 @@ export const definitionStrategy: Strategy = {
     completeNames(draft);
     const storage = storageVersionOf(draft);
     draft['status'] = {
-      conditions: [],
+      conditions: null,
       acceptedNames: { plural: '', kind: '' },
       storedVersions: storage === undefined ? [] : [storage],
     };
@@ -30,7 +32,25 @@ export const definitionStrategy: Strategy = {
       draft['status'] = { ...status, storedVersions: [...versions, storage] };
   },
   validate: validateCrd,
+  markDeleted: (draft) => {
+    // What becomes of dependents is asked when its own objects are gone.
+    const finalizers = (draft.metadata.finalizers ?? []).filter((each) => each !== instanceFinalizer);
+    draft.metadata.finalizers = [...finalizers, instanceFinalizer];
+    const status = recordAt(draft, 'status');
+    const present: readonly unknown[] = Array.isArray(status['conditions']) ? status['conditions'] : [];
+    draft['status'] = { ...status, conditions: [...present, terminating(draft.metadata.deletionTimestamp)] };
+  },
 };
+
+function terminating(lastTransitionTime: string | undefined): Condition {
+  return {
+    type: 'Terminating',
+    status: 'True',
+    lastTransitionTime: lastTransitionTime ?? '',
+    reason: 'InstanceDeletionPending',
+    message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+  };
+}
 
 function completeNames(draft: Draft): void {
   const spec = recordAt(draft, 'spec');

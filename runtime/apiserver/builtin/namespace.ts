@@ -35,7 +35,6 @@ export const namespaceStrategy: Strategy = {
     draft['spec'] = old['spec'];
   },
   markDeleted: (draft) => {
-    draft.metadata.deletionGracePeriodSeconds = undefined;
     draft['status'] = { ...recordAt(draft, 'status'), phase: 'Terminating' };
   },
   isHeld: (object) => finalizersOf(object).length > 0,

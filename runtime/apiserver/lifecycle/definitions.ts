@@ -1,6 +1,7 @@
 import type { Operations } from '#runtime/apiserver/operations.ts';
 import type { Clock } from '#runtime/base/clock.ts';
 import { BugError, required } from '#runtime/base/errors.ts';
+import { hasCondition, instanceFinalizer } from '#runtime/apiserver/registry/definition.ts';
 import type { CacheEvent, WatchCache } from '#runtime/storage/cache.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { withConditions, type ConditionValue } from './conditions.ts';
@@ -9,9 +10,6 @@ import type { LifecycleTask } from './loop.ts';
 
 export const definitionGroup = 'apiextensions.k8s.io';
 export const definitionCollection = `${definitionGroup}/customresourcedefinitions`;
-/** Holds a definition until the last object of its kind is gone. */
-export const instanceFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
-
 const settleMs = 50;
 const heldRetryMs = 30_000;
 
@@ -23,7 +21,6 @@ export interface DefinitionTaskOptions {
 
 /**
  * Deletes the objects of a CustomResourceDefinition that is being deleted, then lets it go. Objects that finalizers hold, hold the definition.
- * Every definition gets the finalizer as soon as it is seen, so that no way of deleting one leaves objects behind that nobody can reach.
  */
 export function definitionDeletion(options: DefinitionTaskOptions): LifecycleTask {
   const { cache } = options;
@@ -43,11 +40,9 @@ export function definitionDeletion(options: DefinitionTaskOptions): LifecycleTas
     },
     work: async (name, queue) => {
       const definition = cache.get(definitionCollection, '', name)?.object;
-      if (definition === undefined) return;
-      if (definition.metadata.deletionTimestamp === undefined) await addFinalizer(options, definition);
-      else if (definition.metadata.finalizers?.includes(instanceFinalizer) === true) {
-        if (!(await removeInstances(options, definition))) queue.addAfter(name, heldRetryMs);
-      }
+      if (definition?.metadata.deletionTimestamp === undefined) return;
+      if (definition.metadata.finalizers?.includes(instanceFinalizer) !== true) return;
+      if (!(await removeInstances(options, definition))) queue.addAfter(name, heldRetryMs);
     },
   };
 }
@@ -58,15 +53,6 @@ function definitionOf(event: CacheEvent): string {
   return `${resource}.${group}`;
 }
 
-async function addFinalizer(options: DefinitionTaskOptions, definition: KubeObject): Promise<void> {
-  if (definition.metadata.finalizers?.includes(instanceFinalizer) === true) return;
-  await change(options, definition, (live) => {
-    const { finalizers = [], deletionTimestamp } = live.metadata;
-    if (deletionTimestamp !== undefined || finalizers.includes(instanceFinalizer)) return undefined;
-    return { ...live, metadata: { ...live.metadata, finalizers: [...finalizers, instanceFinalizer] } };
-  });
-}
-
 async function removeInstances(options: DefinitionTaskOptions, definition: KubeObject): Promise<boolean> {
   const { operations, cache } = options;
   const { group, plural } = namesOf(definition);
@@ -75,16 +61,15 @@ async function removeInstances(options: DefinitionTaskOptions, definition: KubeO
   await cache.sync();
   if (cache.count(collection) > 0) {
     if (resource === undefined) throw new BugError('objects of a definition that is going are no longer served');
-    await report(
-      options,
-      definition,
-      progress('InstanceDeletionInProgress', 'Objects of this kind are being deleted.'),
-    );
+    await report(options, definition, inProgress);
     const failure = await deleteAll(operations, resource, cache.list(collection));
     if (failure !== undefined) throw failure;
     await cache.sync();
     if (cache.count(collection) > 0) return false;
   }
+  // Nobody reads the conditions of what is gone.
+  if ((definition.metadata.finalizers ?? []).length > 1)
+    await report(options, definition, hasCondition(definition, 'Established') ? completed : neverEstablished);
   await change(options, definition, (live) => {
     const { finalizers = [] } = live.metadata;
     if (!finalizers.includes(instanceFinalizer)) return undefined;
@@ -96,8 +81,12 @@ async function removeInstances(options: DefinitionTaskOptions, definition: KubeO
   return true;
 }
 
-function progress(reason: string, message: string): ConditionValue {
-  return { type: 'Terminating', status: 'True', reason, message };
+const inProgress = terminating('True', 'InstanceDeletionInProgress', 'CustomResource deletion is in progress');
+const completed = terminating('False', 'InstanceDeletionCompleted', 'removed all instances');
+const neverEstablished = terminating('False', 'NeverEstablished', 'resource was never established');
+
+function terminating(status: 'True' | 'False', reason: string, message: string): ConditionValue {
+  return { type: 'Terminating', status, reason, message };
 }
 
 async function report(

@@ -18,7 +18,13 @@ export function emptyObject(schema: Schema | undefined): Fields {
 
 function emptyOf(schema: Schema): Fields {
   const structs = ['spec', 'status'].filter((field) => schema.properties?.[field]?.type === 'object');
-  const bare = Object.fromEntries(structs.map((field) => [field, nothing]));
+  const bare = Object.fromEntries(structs.map((field) => [field, bareOf(schema.properties?.[field] ?? {})]));
   const { apiVersion: _, kind: __, metadata: ___, ...fields } = roundTripObject(schema, bare as unknown as KubeObject);
   return Object.freeze(fields);
+}
+
+/** Structs in a struct that are there whatever was sent. */
+function bareOf({ properties = {}, required = [] }: Schema): Fields {
+  const structs = required.filter((field) => properties[field]?.properties !== undefined);
+  return Object.fromEntries(structs.map((field) => [field, bareOf(properties[field] ?? {})]));
 }

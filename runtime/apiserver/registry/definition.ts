@@ -6,6 +6,9 @@ import type { Schema } from '#schemas/meta/schema.ts';
 /** Where CustomResourceDefinitions are. */
 export const definitionCollection = 'apiextensions.k8s.io/customresourcedefinitions';
 
+/** Holds a definition that goes until the last object of its kind is gone. */
+export const instanceFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
+
 /** The parts of a CustomResourceDefinition that serving needs, as validation let them in. */
 export interface DefinitionSpec {
   readonly group: string;

@@ -41,7 +41,7 @@ export interface Strategy {
   readonly toldLast?: 'metadata' | 'name';
   /** Of which kind faults tell, when it is not the one that was asked for. */
   readonly faultsName?: NamedResource;
-  /** Extra changes when a deletion is only marked. */
+  /** Marks an object that holds others, which go first: its deletion is no new generation and knows no grace. */
   readonly markDeleted?: (draft: Draft) => void;
   /** Something beside `metadata.finalizers` keeps a deleted object. */
   readonly isHeld?: (object: KubeObject) => boolean;

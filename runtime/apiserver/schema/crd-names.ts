@@ -16,10 +16,12 @@ const SUBDOMAIN_WORDS =
 export function validateNames(definition: KubeObject, spec: DefinitionSpec): readonly FieldFault[] {
   const { group, names, scope } = spec;
   const wanted = `${names.plural}.${group}`;
+  const { name, generateName = '' } = definition.metadata;
+  const given = Object.entries({ name, ...(generateName === '' ? {} : { generateName }) });
   return [
-    ...(definition.metadata.name === wanted
-      ? []
-      : [invalid('metadata.name', definition.metadata.name, 'must be spec.names.plural+"."+spec.group')]),
+    ...given
+      .filter(([, word]) => word !== wanted)
+      .map(([field, word]) => invalid(`metadata.${field}`, word, 'must be spec.names.plural+"."+spec.group')),
     ...validateGroup(group, definition.metadata.annotations),
     ...(scope === 'Cluster' || scope === 'Namespaced'
       ? []

@@ -41,7 +41,6 @@ export async function createObject(
   const { name, generateName } = decoded.metadata;
   const isGenerated = !isGiven(name) && isGiven(generateName);
   if (terminating) throw forbidden(info, name, 'create not allowed while custom resource definition is terminating');
-  if (!managed) for (const warning of ownerWarnings(decoded.metadata)) write.warn(warning);
   const tries = isGenerated ? generateTries : 1;
   let tried = '';
   for (let attempt = 0; attempt < tries; attempt += 1) {
@@ -53,6 +52,11 @@ export async function createObject(
     tried = object.metadata.name;
   }
   throw isGiven(generateName) ? notGenerated(strategy.faultsName ?? info, tried) : taken(context, write, tried);
+}
+
+/** Tells who names an owner twice; `moment`: when that was seen. */
+export function tellOfOwners(write: WriteRequest, { metadata }: KubeObject, moment = ''): void {
+  for (const warning of ownerWarnings(metadata, moment)) write.warn(warning);
 }
 
 /** What is wrong or worth telling of an object that is valid. */

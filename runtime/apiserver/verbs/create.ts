@@ -3,7 +3,7 @@ import { methodNotAllowed } from '#runtime/apiserver/http/api-errors.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { acceptObject } from './accept-object.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
-import { createObject } from './create-object.ts';
+import { createObject, tellOfOwners } from './create-object.ts';
 import { decodeObject } from './decode-body.ts';
 import { objectAnswer, presentationOf } from './presentation.ts';
 import { settleWrite } from './settle-write.ts';
@@ -21,6 +21,7 @@ export async function create(context: VerbContext, request: ApiRequest, resource
   const body = await decodeObject(request, resource.info.kind, write.fieldValidation !== 'Ignore');
   const target = { namespace: write.namespace, name: request.attributes.name };
   const object = acceptObject(write, body.value, { duplicates: body.duplicates, target });
+  tellOfOwners(write, object);
   const written = await createObject(context, write, object);
   await settleWrite(context, write, written);
   return objectAnswer(resource, written, how, { status: 201, nowMs: context.clock.now() });

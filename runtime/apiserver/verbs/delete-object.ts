@@ -106,11 +106,15 @@ function marked(resource: Resource, live: KubeObject, options: DeleteRequest, no
 }
 
 function mark({ strategy }: Resource, draft: Draft, nowMs: number): void {
-  const { generation = 0 } = draft.metadata;
-  draft.metadata.deletionTimestamp = rfc3339(nowMs);
-  // Whoever counts: a client may have given one to an object of a kind that does not.
-  if (generation > 0) draft.metadata.generation = generation + 1;
-  strategy.markDeleted?.(draft);
+  const { metadata } = draft;
+  metadata.deletionTimestamp = rfc3339(nowMs);
+  if (strategy.markDeleted !== undefined) {
+    metadata.deletionGracePeriodSeconds = undefined;
+    strategy.markDeleted(draft);
+  } else if (metadata.generation !== undefined && metadata.generation > 0) {
+    // Whoever counts: a client may have given one to an object of a kind that does not.
+    metadata.generation += 1;
+  }
 }
 
 const policyFinalizers = { Foreground: 'foregroundDeletion', Orphan: 'orphan' } as const;
@@ -155,8 +159,8 @@ interface Mismatch {
 const suspicions = { UID: 'deleted and then recreated', ResourceVersion: 'modified' } as const;
 
 function preconditionFailed({ strategy, info }: Resource, name: string, { what, asked, found }: Mismatch): ApiError {
-  // What is held by more than its finalizers has a deletion of its own in Kubernetes, with words of its own.
-  if (strategy.isHeld !== undefined)
+  // What holds others has a deletion of its own in Kubernetes, with words of its own.
+  if (strategy.markDeleted !== undefined)
     return conflict(
       info,
       name,

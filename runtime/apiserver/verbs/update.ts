@@ -6,7 +6,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { acceptObject } from './accept-object.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { writeRequestOf } from './create.ts';
-import { createObject, withoutVersion } from './create-object.ts';
+import { createObject, tellOfOwners, withoutVersion } from './create-object.ts';
 import { decodeObject } from './decode-body.ts';
 import { objectAnswer, presentationOf } from './presentation.ts';
 import { settleWrite } from './settle-write.ts';
@@ -25,6 +25,7 @@ export async function update(context: VerbContext, request: ApiRequest, resource
     duplicates: body.duplicates,
     target: { namespace: write.namespace, name },
   });
+  tellOfOwners(write, object);
   const written = await putObject(context, request, write, object);
   await settleWrite(context, write, written);
   return objectAnswer(resource, written, how, { status: written.created ? 201 : 200, nowMs: context.clock.now() });

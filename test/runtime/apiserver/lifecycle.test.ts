@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { createAuthenticator } from '#runtime/apiserver/auth/authenticator.ts';
 import { certificateCleaner } from '#runtime/apiserver/lifecycle/certificates/cleaner.ts';
-import { instanceFinalizer } from '#runtime/apiserver/lifecycle/definitions.ts';
+import { instanceFinalizer } from '#runtime/apiserver/registry/definition.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { HostError, required } from '#runtime/base/errors.ts';
 import { createWorkQueue } from '#runtime/base/work-queue.ts';
@@ -62,9 +62,13 @@ t.test('an owner that never was, or is a namesake, or stands elsewhere, is no ow
     await world.create(site('by-cluster', ownedBy(plate)));
     await world.create(site('unknown-kind', { ownerReferences: [{ ...reference, kind: 'Gone', uid: 'x' }] }));
     await world.create(fleet('of-namespaced', ownedBy(real)));
+    const absent = { ...reference, uid: 'another' };
+    const unclear = [referenceTo(plate), { ...reference, kind: 'Gone', uid: 'x' }, absent];
+    await world.create(site('unclear', { ownerReferences: unclear }));
     await gone(world, 'Website', 'namesake', 'a');
     await gone(world, 'Website', 'abroad', 'a');
     await settled();
+    t.same((await siteAt(world, 'unclear'))?.metadata.ownerReferences, unclear, 'nor to forget another one');
     t.ok(await siteAt(world, 'kept'));
     t.ok(await siteAt(world, 'by-cluster'), 'a cluster-scoped owner');
     t.ok(await siteAt(world, 'unknown-kind'), 'what cannot be looked up is no reason to delete');
@@ -93,6 +97,13 @@ t.test('an owner deleted in the foreground waits for those that block it', (t) =
     }));
     await gone(world, 'Website', 'owner', 'a');
     t.ok((await siteAt(world, 'beside'))?.metadata.deletionTimestamp, 'one that does not block goes in its own time');
+    const kept = await world.create(site('kept', held));
+    await world.create(site('free', { ownerReferences: [{ ...referenceTo(kept), blockOwnerDeletion: false }] }));
+    await world.delete('Website', { namespace: 'a', name: 'kept' }, 'Foreground');
+    await gone(world, 'Website', 'free', 'a');
+    const finalizersOfKept = async () => (await siteAt(world, 'kept'))?.metadata.finalizers ?? [];
+    await until('the owner to wait for nobody', async () => (await finalizersOfKept()).length === 1);
+    t.same(await finalizersOfKept(), held.finalizers, 'even where something else keeps the owner');
   }),
 );
 
@@ -397,11 +408,10 @@ t.test('a definition goes after the last of its objects', (t) =>
     await world.create({
       apiVersion: 'apiextensions.k8s.io/v1',
       kind: 'CustomResourceDefinition',
-      metadata: { name },
+      metadata: { name, finalizers: [instanceFinalizer] },
       spec: { group: 'wcp.example', names: { plural: 'websites', kind: 'Website' } },
     });
     const definition = () => world.get('CustomResourceDefinition', { name });
-    await until('the finalizer', async () => (await definition())?.metadata.finalizers?.includes(instanceFinalizer));
     await world.create(namespace('b'));
     await world.create(site('one'));
     await world.create(site('two', { finalizers: ['x.example/held'] }, 'b'));

@@ -1,12 +1,13 @@
 import type { Schema } from '#schemas/meta/schema.ts';
+import { held } from './held.ts';
 import { conditions, flag, group, integer, kindSchema, list, text } from './shapes.ts';
 
 const names = group(
   'Names of the kind.',
   {
-    plural: text('Plural in lower case, as in URLs.'),
+    plural: held('always', text('Plural in lower case, as in URLs.')),
     singular: text('Singular in lower case; the kind in lower case when left out.'),
-    kind: text('Name of the kind in CamelCase.'),
+    kind: held('always', text('Name of the kind in CamelCase.')),
     listKind: text('Name of its lists; the kind with `List` when left out.'),
     shortNames: list('Short names for the command line.'),
     categories: list('Groups of kinds such as `all`.'),
@@ -17,12 +18,12 @@ const names = group(
 const column = group(
   'A column that `get` prints.',
   {
-    name: text('Title of the column.'),
-    type: text('integer, number, string, boolean or date.'),
+    name: held('always', text('Title of the column.')),
+    type: held('always', text('integer, number, string, boolean or date.')),
     format: text('How the value is written.'),
     description: text('What the column tells.'),
     priority: integer('0 is always printed, more only with `-o wide`.'),
-    jsonPath: text('Where the value stands, such as `.spec.hostname`.'),
+    jsonPath: held('always', text('Where the value stands, such as `.spec.hostname`.')),
   },
   ['name', 'type', 'jsonPath'],
 );
@@ -30,9 +31,9 @@ const column = group(
 const scale = group(
   'Where the numbers of replicas stand.',
   {
-    specReplicasPath: text('Path of the wanted number below `.spec`.'),
-    statusReplicasPath: text('Path of the number below `.status`.'),
-    labelSelectorPath: text('Path of the label selector.'),
+    specReplicasPath: held('always', text('Path of the wanted number below `.spec`.')),
+    statusReplicasPath: held('always', text('Path of the number below `.status`.')),
+    labelSelectorPath: held('pointer', text('Path of the label selector.')),
   },
   ['specReplicasPath', 'statusReplicasPath'],
 );
@@ -40,31 +41,37 @@ const scale = group(
 const version = group(
   'One version of the kind.',
   {
-    name: text('Name of the version, such as `v1`.'),
-    served: flag('Whether it can be asked for.'),
-    storage: flag('Whether objects are stored in it; exactly one version is.'),
+    name: held('always', text('Name of the version, such as `v1`.')),
+    served: held('always', flag('Whether it can be asked for.')),
+    storage: held('always', flag('Whether objects are stored in it; exactly one version is.')),
     deprecated: flag('Whether its use gives a warning.'),
-    deprecationWarning: text('The words of the warning.'),
-    schema: group('Describes the objects.', {
-      // A schema describes itself without end, so that its own fields are not described here.
-      openAPIV3Schema: {
-        type: 'object',
-        description: 'Structural schema: types, defaults, limits and rules of all fields.',
-        'x-kubernetes-preserve-unknown-fields': true,
-      },
-    }),
-    subresources: group('Further endpoints of each object.', {
-      status: {
-        type: 'object',
-        description: 'Makes `status` an endpoint of its own.',
-        'x-kubernetes-preserve-unknown-fields': true,
-      },
-      scale,
-    }),
+    deprecationWarning: held('pointer', text('The words of the warning.')),
+    schema: held(
+      'pointer',
+      group('Describes the objects.', {
+        // A schema describes itself without end, so that its own fields are not described here.
+        openAPIV3Schema: held('pointer', {
+          type: 'object',
+          description: 'Structural schema: types, defaults, limits and rules of all fields.',
+          'x-kubernetes-preserve-unknown-fields': true,
+        }),
+      }),
+    ),
+    subresources: held(
+      'pointer',
+      group('Further endpoints of each object.', {
+        status: held('pointer', {
+          type: 'object',
+          description: 'Makes `status` an endpoint of its own.',
+          'x-kubernetes-preserve-unknown-fields': true,
+        }),
+        scale: held('pointer', scale),
+      }),
+    ),
     additionalPrinterColumns: list('Columns that `get` prints beside the name.', column),
     selectableFields: list(
       'Fields that selectors may use.',
-      group('A field.', { jsonPath: text('Its path, such as `.status.host`.') }, ['jsonPath']),
+      group('A field.', { jsonPath: held('always', text('Its path, such as `.status.host`.')) }, ['jsonPath']),
     ),
   },
   ['name', 'served', 'storage'],
@@ -83,29 +90,38 @@ const conversion = group(
   ['strategy'],
 );
 
-const customResourceDefinition = kindSchema(
-  'Adds a kind to the API.',
-  {
-    spec: group(
-      'The kind.',
-      {
-        group: text('Group of the kind.'),
-        names,
-        scope: text('Namespaced or Cluster.'),
-        versions: list('Versions of the kind.', version),
-        conversion,
-        preserveUnknownFields: flag('Deprecated; must be false.'),
-      },
-      ['group', 'names', 'scope', 'versions'],
-    ),
-    status: group('What became of it.', {
-      conditions: conditions('Whether the names were free and the kind is served.'),
-      acceptedNames: { ...names, required: [] },
-      storedVersions: list('Versions in which objects were stored at any time.'),
-      observedGeneration: { type: 'integer', format: 'int64', description: 'Generation that was looked at.' },
-    }),
-  },
-  ['spec'],
+const customResourceDefinition = held(
+  'struct',
+  kindSchema(
+    'Adds a kind to the API.',
+    {
+      spec: group(
+        'The kind.',
+        {
+          group: text('Group of the kind.'),
+          names,
+          scope: text('Namespaced or Cluster.'),
+          versions: list('Versions of the kind.', version),
+          conversion: held('pointer', conversion),
+          preserveUnknownFields: flag('Deprecated; must be false.'),
+        },
+        ['group', 'names', 'scope', 'versions'],
+      ),
+      status: group('What became of it.', {
+        conditions: held('always', {
+          ...conditions('Whether the names were free and the kind is served.'),
+          nullable: true,
+        }),
+        acceptedNames: held('always', { ...names, required: [] }),
+        storedVersions: held('always', {
+          ...list('Versions in which objects were stored at any time.'),
+          nullable: true,
+        }),
+        observedGeneration: { type: 'integer', format: 'int64', description: 'Generation that was looked at.' },
+      }),
+    },
+    ['spec'],
+  ),
 );
 
 const apiService = kindSchema('Lets another server answer for a group and version.', {

@@ -19,7 +19,8 @@ export interface Collecting extends Reading {
  *
  * | owners | what happens |
  * | --- | --- |
- * | at least one solid or unknown | references to absent and waiting owners are taken out |
+ * | one unknown | nothing: whether it may stay cannot be told |
+ * | at least one solid | references to absent and waiting owners are taken out |
  * | none solid, some waiting, and it has dependents itself | deleted in the foreground |
  * | none solid | deleted, by the policy that its finalizers name, else in the background |
  */
@@ -32,13 +33,12 @@ export async function collectDependent(collecting: Collecting, item: CachedObjec
   if (!owners.mayGo) return;
   const resource = resourceOfCollection(collecting.operations, live.collection);
   if (resource === undefined) return;
-  if (owners.kept > 0) await dropReferences(collecting, { resource, item: live, uids: owners.goneUids });
+  if (owners.solid > 0) await dropReferences(collecting, { resource, item: live, uids: owners.goneUids });
   else await removeDependent(collecting, { resource, item: live, hasWaitingOwner: owners.waiting > 0 });
 }
 
 interface Owners {
-  /** Solid and unknown ones. */
-  readonly kept: number;
+  readonly solid: number;
   readonly waiting: number;
   readonly goneUids: ReadonlySet<string>;
   /** Something is to be done. */
@@ -54,10 +54,10 @@ function classify(collecting: Collecting, item: CachedObject): Owners {
     if (state === 'absent' || state === 'waiting') goneUids.add(reference.uid);
   }
   return {
-    kept: counts.solid + counts.unknown,
+    solid: counts.solid,
     waiting: counts.waiting,
     goneUids,
-    mayGo: goneUids.size > 0,
+    mayGo: goneUids.size > 0 && counts.unknown === 0,
   };
 }
 
@@ -100,14 +100,17 @@ function policyOf(finalizers: readonly string[]): NonNullable<DeleteRequest['pro
   return finalizers.includes(foregroundFinalizer) ? 'Foreground' : 'Background';
 }
 
-/** An owner that waits: sends its dependents off, and goes itself once none of them blocks it. */
+/** An owner that waits: sends its dependents off, and goes itself once none of them blocks it. Those that do not must be sent off while it still waits. */
 export async function collectWaitingOwner(collecting: Collecting, owner: CachedObject): Promise<void> {
   await collecting.cache.sync();
   const uid = owner.object.metadata.uid ?? '';
   let isBlocked = false;
   for (const dependent of dependentsInReach(collecting, owner)) {
-    if (blocks(dependent.object, uid)) isBlocked = true;
-    if (dependent.object.metadata.deletionTimestamp === undefined) collecting.enqueue(keyOf(dependent));
+    const isBlocking = blocks(dependent.object, uid);
+    isBlocked ||= isBlocking;
+    if (dependent.object.metadata.deletionTimestamp !== undefined) continue;
+    if (isBlocking) collecting.enqueue(keyOf(dependent));
+    else await collectDependent(collecting, dependent);
   }
   if (!isBlocked) await dropFinalizer(collecting, owner, foregroundFinalizer);
 }
