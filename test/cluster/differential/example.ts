@@ -1,6 +1,6 @@
 import { required } from '#runtime/base/errors.ts';
 import { applyMergePatch } from '#runtime/apiserver/patch/merge-patch.ts';
-import { comparedKinds, type ComparedKind } from './kinds.ts';
+import { comparedKinds, exampleOf, ownName, type ComparedKind } from './kinds.ts';
 import type { StreamRequest } from './request.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -45,7 +45,7 @@ export function accepting(form: string): Readonly<Record<string, string>> {
 
 /** Makes the kind's example with changes (a merge patch). */
 export function created(kind: ComparedKind, change: Fields = {}, more: More = {}): StreamRequest {
-  const object = { ...identityOf(kind), ...kind.example };
+  const object = { ...identityOf(kind), ...exampleOf(kind, nameOf(kind)) };
   const value = applyMergePatch(object as never, change as never);
   return { ...asked(kind), method: 'POST', namespace: '{namespace}', body: { value }, ...more };
 }
@@ -83,6 +83,6 @@ function identityOf(kind: ComparedKind): Fields {
   return { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name: nameOf(kind) } };
 }
 
-function nameOf({ namespaced }: ComparedKind): string {
-  return namespaced ? 'a' : '{namespace}-a';
+function nameOf(kind: ComparedKind): string {
+  return ownName(kind, 'a');
 }

@@ -22,6 +22,8 @@ export interface ComparedKind {
   readonly subresources: readonly ('status' | 'scale' | 'approval' | 'finalize')[];
   /** A controller writes to its objects at times of its own, so that none of the stream's is ever stored. */
   readonly isWrittenByOthers: boolean;
+  /** Its streams wait, after each write, until controllers have nothing left to do. */
+  readonly isControlled: boolean;
 }
 
 type Row = Pick<ComparedKind, 'kind' | 'apiVersion' | 'resource' | 'example'> & Partial<ComparedKind>;
@@ -132,8 +134,7 @@ function ownRow(definition: KindDefinition, example: Fields): Row {
   };
 }
 
-/** All kinds that the stream is about. */
-export const comparedKinds: readonly ComparedKind[] = rows.map((row) => {
+export function comparedKind(row: Row): ComparedKind {
   const group = row.apiVersion.includes('/') ? row.apiVersion : `core/${row.apiVersion}`;
   const schema = row.schema ?? builtinSchemas[`${group}/${row.kind}`];
   if (schema === undefined) throw new Error(`${row.kind} has no schema`);
@@ -142,10 +143,39 @@ export const comparedKinds: readonly ComparedKind[] = rows.map((row) => {
     custom: false,
     subresources: [],
     isWrittenByOthers: false,
+    isControlled: false,
     ...row,
     schema: { ...schema, properties: { ...schema.properties, metadata: metadataSchema } },
   };
-});
+}
+
+/** All kinds of the usual streams. */
+export const comparedKinds: readonly ComparedKind[] = rows.map(comparedKind);
+
+/** The name of an object that a stream calls `name`; what has no namespace bears the stream's, so that no two streams meet in it. */
+export function ownName({ namespaced, kind }: ComparedKind, name: string): string {
+  if (namespaced) return name;
+  return kind === definitionKind ? `${name}s.{namespace}.example` : `{namespace}-${name}`;
+}
+
+/** Whether a name without a namespace is one of those of `ownName`. */
+export function isOwnName(name: string, namespace: string): boolean {
+  return name.startsWith(`${namespace}-`) || name.endsWith(`.${namespace}.example`);
+}
+
+/** What makes a valid object of that name beside its metadata. */
+export function exampleOf({ kind, example }: ComparedKind, name: string): Fields {
+  if (kind !== definitionKind) return example;
+  const [plural = ''] = name.split('.');
+  return JSON.parse(JSON.stringify(example).replaceAll('{plural}', plural)) as Fields;
+}
+
+const definitionKind = 'CustomResourceDefinition';
+
+/** By which an object of a stream is known, in whatever namespace. */
+export function keyOf(kind: ComparedKind, name = ''): string {
+  return `${kind.apiVersion}/${kind.resource}/${name}`;
+}
 
 /** The path of a kind's collection in a namespace (everywhere when undefined). */
 export function collectionPath({ apiVersion, namespaced, resource }: ComparedKind, namespace?: string): string {

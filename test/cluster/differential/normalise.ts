@@ -1,3 +1,4 @@
+import { applyMergePatch } from '#runtime/apiserver/patch/merge-patch.ts';
 import { isRecord } from '#runtime/base/json.ts';
 
 /** Makes the answers of one server to one stream comparable: what the server chose itself becomes a word by the order in which it is seen. */
@@ -7,9 +8,11 @@ export interface Normaliser {
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const generated = /(?<=\bgen-)[bcdfghjklmnpqrstvwxz2456789]{5}\b/g;
-const versionInText = /(?<=ResourceVersion in (?:the precondition|record) \()\d+/g;
+const versionInText = /(?<=ResourceVersion in (?:(?:the precondition|record) \(|(?:precondition|object meta): ))\d+/g;
 const fingerprint = /(?<=X509SHA256=)[0-9a-f]{64}/g;
 const certificate = /-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\n?/gs;
+/** What a server calls itself, and its controllers. */
+const serverNames = ['kube-controller-manager', 'kube-apiserver', 'wcp360-apiserver'];
 /** Times that the stream sends are long past. */
 const recent = /20(?:2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)/g;
 
@@ -41,7 +44,7 @@ export function normaliser(isAnonymous = false): Normaliser {
     if (!isRecord(value)) return value;
     const fields = Object.keys(value)
       .toSorted()
-      .map((key) => [key, normaliseField(value, key)] as const);
+      .map((key) => [text(key), normaliseField(value, key)] as const);
     const named = Object.fromEntries(fields);
     return named['kind'] === 'Status' ? withSortedCauses(named) : named;
   };
@@ -64,10 +67,21 @@ export function normaliser(isAnonymous = false): Normaliser {
   };
   /** Their order depends on the second in which each wrote. */
   const managers = (entries: unknown): unknown =>
-    Array.isArray(entries)
-      ? entries.map(normalise).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
-      : entries;
+    Array.isArray(entries) ? asOneServer(entries.map(normalise)) : entries;
   return normalise;
+}
+
+/** Whichever of its programs wrote, the server did. */
+function asOneServer(entries: readonly unknown[]): unknown {
+  const byIdentity = new Map<string, Readonly<Record<string, unknown>>>();
+  for (const entry of entries.filter(isRecord)) {
+    const { fieldsV1, ...rest } = entry;
+    const identity = { ...rest, ...(serverNames.includes(String(rest['manager'])) && { manager: '<server>' }) };
+    const key = JSON.stringify(identity);
+    const before = byIdentity.get(key)?.['fieldsV1'] ?? {};
+    byIdentity.set(key, { ...identity, fieldsV1: applyMergePatch(before as never, fieldsV1 as never) });
+  }
+  return [...byIdentity].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
 }
 
 /** Kubernetes checks the fields of an object in the random order of a map, some of them twice, and its message says the same once more. */

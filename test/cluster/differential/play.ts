@@ -3,8 +3,9 @@ import { parse as parseYaml } from 'yaml';
 import { isRecord } from '#runtime/base/json.ts';
 import { applyMergePatch } from '#runtime/apiserver/patch/merge-patch.ts';
 import type { LabAnswer, LabApi, LabWatch } from '#test/lab/lab-api.ts';
-import { collectionPath, type ComparedKind } from './kinds.ts';
+import { collectionPath, isOwnName, keyOf, type ComparedKind } from './kinds.ts';
 import { normaliser, type Normaliser } from './normalise.ts';
+import { untilQuiet, untilServed } from './quiet.ts';
 import { isDry, isWatch, type StreamRequest } from './request.ts';
 
 /** What a server said to one request, comparable with what another one said. */
@@ -74,7 +75,8 @@ class Player {
       return { watch: await this.#api.watch(path, this.#optionsOf(request)), kind: request.kind, path };
     const answer = await this.#api.request(request.method, path, this.#optionsOf(request));
     this.#note(request, answer);
-    await this.#settled(request, answer);
+    if (request.kind.isControlled) await this.#untilQuiet(request);
+    else await this.#settled(request, answer);
     return this.#saidOf(request, answer);
   }
 
@@ -125,7 +127,7 @@ class Player {
   ): boolean {
     const name = event.object?.metadata?.name;
     if (name === 'kube-root-ca.crt' || name === 'default') return false;
-    return kind.namespaced || name === undefined || name.startsWith(`${this.#namespace}-`);
+    return kind.namespaced || name === undefined || isOwnName(name, this.#namespace);
   }
 
   #saidOf(request: StreamRequest, { status, headers, body: value, text }: LabAnswer): Said {
@@ -188,7 +190,8 @@ class Player {
     return own
       .replaceAll('{now}', seen?.versions.at(-1) ?? '1')
       .replaceAll('{before}', seen?.versions[0] ?? '1')
-      .replaceAll('{uid}', String((seen?.object['metadata'] as { uid?: string } | undefined)?.uid ?? noUid))
+      .replaceAll('{uid}', uidOf(seen))
+      .replaceAll(/\{uid:([^}]*)\}/gu, (_, of: string) => uidOf(this.#seen.get(of)))
       .replaceAll('{list}', this.#list.version)
       .replaceAll('{next}', this.#list.next);
   }
@@ -206,6 +209,13 @@ class Player {
     const key = keyOf(request.kind, metadata['name']);
     const versions = this.#seen.get(key)?.versions ?? [];
     this.#seen.set(key, { object: body, versions: [...versions, metadata['resourceVersion']] });
+  }
+
+  /** What follows is asked when controllers have done what they do; a quota counts what was refused, too, until somebody looks. */
+  async #untilQuiet({ method, kind }: StreamRequest): Promise<void> {
+    if (method === 'GET') return;
+    if (kind.kind === 'CustomResourceDefinition') await untilServed(this.#api, collectionPath(kind), this.#namespace);
+    else await untilQuiet(this.#api, this.#namespace);
   }
 
   /** Garbage collectors work at their own pace: what they finalize is waited for. */
@@ -241,11 +251,9 @@ interface WatchEvent {
   };
 }
 
-/** No uuid, which would count as one that was seen. */
-const noUid = 'none-yet';
-
-function keyOf(kind: ComparedKind, name = ''): string {
-  return `${kind.apiVersion}/${kind.resource}/${name}`;
+/** No uuid where there is none, which would count as one that was seen. */
+function uidOf(seen: Seen | undefined): string {
+  return (seen?.object['metadata'] as { readonly uid?: string } | undefined)?.uid ?? 'none-yet';
 }
 
 function isCollected(finalizers: unknown): boolean {

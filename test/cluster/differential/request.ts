@@ -2,7 +2,8 @@ import type { ComparedKind } from './kinds.ts';
 
 /**
  * A request as both servers get it. Texts in it may hold `{namespace}` (the stream's own), and what each server gave itself: `{now}` and `{before}`, the
- * newest and the oldest resourceVersion seen of the object; `{uid}`; `{list}`, the resourceVersion of the last list; `{next}`, how that list goes on.
+ * newest and the oldest resourceVersion seen of the object; `{uid}`, or `{uid:KEY}` of the object
+ * that `keyOf` calls so; `{list}`, the resourceVersion of the last list; `{next}`, how that list goes on.
  */
 export interface StreamRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { comparedKinds, type ComparedKind } from './kinds.ts';
+import { comparedKinds, exampleOf, ownName, type ComparedKind } from './kinds.ts';
 import type { Body, StreamRequest } from './request.ts';
 import { changed, changesOf, type Change } from './values.ts';
 
@@ -14,9 +14,9 @@ export const streams: fc.Arbitrary<readonly StreamRequest[]> = fc
 
 const requestsByKind = new Map<ComparedKind, fc.Arbitrary<StreamRequest>>();
 
-function requestsFor(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
+export function requestsFor(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
   const offered = verbs
-    .filter(({ of }) => of !== watches || !kind.isWrittenByOthers)
+    .filter(({ of }) => of !== watches || !(kind.isWrittenByOthers || kind.isControlled))
     .filter(({ of }) => of !== subresources || kind.subresources.length > 0);
   const known =
     requestsByKind.get(kind) ?? fc.oneof(...offered.map(({ of, weight }) => ({ arbitrary: of(kind), weight })));
@@ -47,8 +47,8 @@ function mostly<T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> {
   );
 }
 
-function namesOf({ namespaced }: ComparedKind): fc.Arbitrary<string> {
-  return fc.constantFrom('a', 'b', 'c').map((name) => (namespaced ? name : `{namespace}-${name}`));
+export function namesOf(kind: ComparedKind): fc.Arbitrary<string> {
+  return fc.constantFrom('a', 'b', 'c').map((name) => ownName(kind, name));
 }
 
 /** Some of these parameters, seldom many. */
@@ -70,10 +70,10 @@ const writeParameters = {
   pretty: ['true'],
 };
 
-/** Without storing anything where others would write to what is stored. */
 /** Collections in which a controller puts objects of its own; those are left alone. */
 const residences: ReadonlySet<string> = new Set(['configmaps', 'serviceaccounts']);
 
+/** Without storing anything where others would write to what is stored. */
 function writeQuery(
   { isWrittenByOthers }: ComparedKind,
   more: Readonly<Record<string, readonly string[]>> = {},
@@ -100,8 +100,15 @@ const accepts = fc.oneof(
   },
 );
 
-function objectOf(kind: ComparedKind, name: string, changes: readonly Change[]): Readonly<Record<string, unknown>> {
-  return changed({ apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name }, ...kind.example }, changes);
+export function objectOf(
+  kind: ComparedKind,
+  name: string,
+  changes: readonly Change[],
+): Readonly<Record<string, unknown>> {
+  return changed(
+    { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name }, ...exampleOf(kind, name) },
+    changes,
+  );
 }
 
 /** None in half of the cases. */
@@ -139,7 +146,7 @@ function creates(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
   });
 }
 
-function gets(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
+export function gets(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
   return fc.record({
     method: fc.constant('GET'),
     kind: fc.constant(kind),
@@ -170,7 +177,7 @@ const listParameters = {
   resourceVersionMatch: ['Exact', 'NotOlderThan', 'Other'],
 };
 
-function lists(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
+export function lists(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
   return fc.record({
     method: fc.constant('GET'),
     kind: fc.constant(kind),
@@ -181,7 +188,7 @@ function lists(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
 
 const { limit: _limit, continue: _continue, ...withoutPages } = listParameters;
 
-function updates(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
+export function updates(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
   const bodies = fc.oneof(
     { arbitrary: fewChanges(kind, 1).map((changes): Body => ({ change: changed({}, changes) })), weight: 3 },
     {
@@ -238,7 +245,7 @@ function jsonPatches(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
 
 const pointers = fc.constantFrom('/metadata/labels', '/metadata/name', '/data', '/spec', '/nowhere', 'x');
 
-function applies(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
+export function applies(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
   const query = fc
     .tuple(
       writeQuery(kind),
@@ -250,7 +257,7 @@ function applies(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
     .tuple(namesOf(kind), fewChanges(kind).map(comparable), fc.boolean(), query)
     .chain(([name, changes, isWhole, asked]) => {
       const { apiVersion, kind: type } = kind;
-      const config = { apiVersion, kind: type, metadata: { name }, ...(isWhole ? kind.example : {}) };
+      const config = { apiVersion, kind: type, metadata: { name }, ...(isWhole ? exampleOf(kind, name) : {}) };
       return fc.record({
         method: fc.constant('PATCH' as const),
         kind: fc.constant(kind),
@@ -279,7 +286,7 @@ function comparable(changes: readonly Change[]): readonly Change[] {
   );
 }
 
-function subresources(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
+export function subresources(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
   return fc.oneof(
     ...kind.subresources.map((subresource) => (subresource === 'scale' ? scales(kind) : partsOf(kind, subresource))),
   );
@@ -363,7 +370,7 @@ function isCollectedInTime(kind: ComparedKind, options: Readonly<Record<string, 
   );
 }
 
-function deletes(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
+export function deletes(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
   return fc.record(
     {
       method: fc.constant('DELETE'),
@@ -383,7 +390,7 @@ function deletes(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
   ) as fc.Arbitrary<StreamRequest>;
 }
 
-function collectionDeletes(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
+export function collectionDeletes(kind: ComparedKind): fc.Arbitrary<StreamRequest> {
   const { labelSelector, fieldSelector } = listParameters;
   return fc.record({
     method: fc.constant('DELETE'),

@@ -4,7 +4,6 @@ import { asked, compare, signatureOf, told, type Verdict } from './compare.ts';
 import type { Explanation, Finding } from './explanation.ts';
 import { play } from './play.ts';
 import type { StreamRequest } from './request.ts';
-import { streams } from './requests.ts';
 
 /** The servers that are compared: `theirs` is right. */
 export interface Pair {
@@ -28,6 +27,8 @@ export interface SearchOptions {
   readonly requests: number;
   /** Streams that are played at once, each in a namespace of its own. */
   readonly lanes: number;
+  /** Of what is played. */
+  readonly streams: fc.Arbitrary<readonly StreamRequest[]>;
 }
 
 /** A failing stream is made shorter for so long. */
@@ -53,22 +54,28 @@ export class Search {
     this.#prefix = prefix;
   }
 
-  async run({ seed, requests, lanes }: SearchOptions): Promise<void> {
+  async run({ seed, requests, lanes, streams }: SearchOptions): Promise<void> {
     const seeds = seedsFrom(seed);
+    const enough = this.requests + requests;
     const lane = async (): Promise<void> => {
-      while (this.requests < requests) await this.#look(seeds.next().value);
+      while (this.requests < enough) await this.#look(streams, seeds.next().value);
     };
     await Promise.all(Array.from({ length: lanes }, lane));
   }
 
   /** Plays one stream; when it shows something new, also shorter ones, down to the shortest that shows the same. */
-  async #look(seed: number): Promise<void> {
+  async #look(streams: SearchOptions['streams'], seed: number): Promise<void> {
     let wanted: string | undefined;
     let deadline = Number.POSITIVE_INFINITY;
+    let broken: Error | undefined;
     const property = fc.asyncProperty(streams, async (stream) => {
       // Whatever comes late passes, which ends the shrinking.
       if (performance.now() > deadline) return;
-      const { unexplained } = wanted === undefined ? await this.#playFirst(stream) : await this.#playBoth(stream);
+      const play = wanted === undefined ? this.#playFirst(stream) : this.#playBoth(stream);
+      const { unexplained } = await play.catch((err: unknown) => {
+        broken = new Error(stream.map(asked).join('\n'), { cause: err });
+        return { unexplained: [] };
+      });
       wanted ??= this.#firstNew(unexplained);
       const found = unexplained.filter((finding) => signatureOf(finding) === wanted);
       if (found.length === 0) return;
@@ -76,8 +83,8 @@ export class Search {
       throw new Error(found.slice(0, maxTold).map(told).join('\n'));
     });
     const { failed, counterexample, errorInstance } = await fc.check(property, { seed, numRuns: 1, unbiased: true });
-    if (!failed) return;
-    if (wanted === undefined) throw errorInstance;
+    if (broken !== undefined) throw broken;
+    if (!failed || wanted === undefined) return;
     const [stream = []] = counterexample ?? [];
     const text = [...stream.map(asked), String(errorInstance)].join('\n');
     this.unexplained.set(wanted, { seed, stream, text, count: this.unexplained.get(wanted)?.count ?? 1 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { walkSchema, withValue, type SchemaNode } from '#test/builders/schema-walk.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
-import type { ComparedKind } from './kinds.ts';
+import { ownName, type ComparedKind } from './kinds.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -102,7 +102,7 @@ export function changesOf(kind: ComparedKind): fc.Arbitrary<Change> {
   // See isCollectedInTime: a custom object with this finalizer waits as long.
   const metadata = Object.entries(metadataValues)
     .flatMap(([name, values]) =>
-      values.map((value) => ({ path: `metadata.${name}`, value: ownName(kind, name, value) })),
+      values.map((value) => ({ path: `metadata.${name}`, value: ownValue(kind, name, value) })),
     )
     .filter(({ value }) => !kind.custom || JSON.stringify(value) !== '["orphan"]');
   return fc.oneof(
@@ -117,9 +117,8 @@ export function changesOf(kind: ComparedKind): fc.Arbitrary<Change> {
   );
 }
 
-/** What has no namespace bears the stream's name, so that no two streams meet in it. */
-function ownName({ namespaced }: ComparedKind, field: string, value: unknown): unknown {
-  return field === 'name' && value !== '' && !namespaced ? `{namespace}-${String(value)}` : value;
+function ownValue(kind: ComparedKind, field: string, value: unknown): unknown {
+  return field === 'name' && value !== '' ? ownName(kind, String(value)) : value;
 }
 
 /** What is aggregated is written by a controller whenever it comes to it. */

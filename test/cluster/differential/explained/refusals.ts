@@ -1,4 +1,5 @@
 import { bodyOf, messageOf, ownCauses, type Explanation } from '../explanation.ts';
+import { definitions } from '../definitions.ts';
 import {
   applied,
   certificateRequest,
@@ -16,6 +17,19 @@ import {
   secret,
   serviceAccount,
 } from '../example.ts';
+
+const badSchema = {
+  spec: {
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', properties: { key: 'x' } } },
+      },
+    ],
+  },
+};
 
 /** What only one of the two refuses, or each with another code. */
 export const refusedOtherwise: readonly Explanation[] = [
@@ -89,10 +103,21 @@ export const refusedOtherwise: readonly Explanation[] = [
       /214748364[89]|9007199254740994/u.test(bodyOf(request)),
   },
   {
+    reason:
+      'A schema that is none is a fault of its definition like any other: 422. Go cannot read it: 400, or 500 when it is applied.',
+    example: [created(definitions, badSchema)],
+    matches: ({ request, theirs, ours }) =>
+      request.kind === definitions &&
+      [400, 500].includes(theirs.status) &&
+      [404, 409, 422].includes(ours.status) &&
+      /cannot unmarshal|JSONSchemaProps|openAPIV3Schema/u.test(messageOf(theirs)) &&
+      bodyOf(request).includes('"openAPIV3Schema"'),
+  },
+  {
     reason: 'A list of numbers is no text; Go takes it for bytes.',
     example: [created(secret, { data: { key: [] } })],
     matches: ({ request, theirs, ours }) =>
-      /"(?:binaryData|data)"/u.test(bodyOf(request)) &&
+      /"(?:binaryData|data|request)"/u.test(bodyOf(request)) &&
       theirs.status < 500 &&
       [400, 422].includes(ours.status) &&
       /must be of type string: \\*"array/u.test(JSON.stringify(ours.body)),

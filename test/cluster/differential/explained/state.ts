@@ -1,4 +1,5 @@
 import { bodyOf, type Explanation } from '../explanation.ts';
+import { definitions } from '../definitions.ts';
 import {
   applied,
   claim,
@@ -16,6 +17,11 @@ import {
   tenant,
 } from '../example.ts';
 import { isDry } from '../request.ts';
+
+const looseSchema = { type: 'object', strange: 1, properties: { spec: { type: 'object', nullable: false } } };
+const loose = {
+  spec: { versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: looseSchema } }] },
+};
 
 /** What is kept otherwise: owners of fields, versions, what is left out. */
 export const keptOtherwise: readonly Explanation[] = [
@@ -84,6 +90,16 @@ export const keptOtherwise: readonly Explanation[] = [
       !request.kind.custom &&
       /metadata\.managedFields/u.test(path) &&
       /"(?:rules|verbs|resourceNames)":\[\]/u.test(bodyOf(request)),
+  },
+  {
+    reason:
+      'The schema of a definition is stored as it was written; Go leaves out what is false or empty in it, or unknown to Kubernetes, and tells of the latter.',
+    example: [created(definitions, loose)],
+    matches: ({ request, difference: { path, theirs }, theirs: { warnings } }) =>
+      request.kind === definitions &&
+      ((path.includes('openAPIV3Schema') && theirs === undefined) ||
+        (path.startsWith('warnings') && warnings.some((text) => /unknown field.*openAPIV3Schema/u.test(text))) ||
+        (/generation|resourceVersion|managedFields/u.test(path) && bodyOf(request).includes('"openAPIV3Schema"'))),
   },
   {
     reason: 'A selfLink is not taken over.',

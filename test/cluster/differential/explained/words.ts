@@ -1,3 +1,4 @@
+import { definitions } from '../definitions.ts';
 import type { Difference } from '../differences.ts';
 import { causesOf, isMessage, messageOf, ownCauses, type Explanation } from '../explanation.ts';
 import {
@@ -114,6 +115,15 @@ export const inOtherWords: readonly Explanation[] = [
       request.subresource === 'status' &&
       /^body\.(?:details\.causes|message)/u.test(path) &&
       isSame(comparable(causesOf(theirs)), comparable(causesOf(ours).map(fromStatus))),
+  },
+  {
+    reason: 'What is wrong with a definition is told in our own words; both refuse the same.',
+    example: [created(definitions, { spec: { names: { listKind: 'a.b' } } })],
+    matches: ({ request, difference: { path }, theirs, ours }) =>
+      request.kind === definitions &&
+      theirs.status === ours.status &&
+      (theirs.status === 422 || messageOf(theirs).includes('openAPIV3Schema')) &&
+      /^body\.(?:details|message)/u.test(path),
   },
   {
     reason: 'An empty list of metadata is an empty list.',
