@@ -32,9 +32,9 @@ export const definitionStrategy: Strategy = {
       draft['status'] = { ...status, storedVersions: [...versions, storage] };
   },
   validate: validateCrd,
-  markDeleted: (draft) => {
+  markDeleted: (draft, live) => {
     // What becomes of dependents is asked when its own objects are gone.
-    const finalizers = (draft.metadata.finalizers ?? []).filter((each) => each !== instanceFinalizer);
+    const finalizers = (live.metadata.finalizers ?? []).filter((each) => each !== instanceFinalizer);
     draft.metadata.finalizers = [...finalizers, instanceFinalizer];
     const status = recordAt(draft, 'status');
     const present: readonly unknown[] = Array.isArray(status['conditions']) ? status['conditions'] : [];

@@ -42,7 +42,7 @@ export interface Strategy {
   /** Of which kind faults tell, when it is not the one that was asked for. */
   readonly faultsName?: NamedResource;
   /** Marks an object that holds others, which go first: its deletion is no new generation and knows no grace. */
-  readonly markDeleted?: (draft: Draft) => void;
+  readonly markDeleted?: (draft: Draft, live: KubeObject) => void;
   /** Something beside `metadata.finalizers` keeps a deleted object. */
   readonly isHeld?: (object: KubeObject) => boolean;
   /** What a write of a subresource takes over into what is there, by its name. `status` takes over the status unless it stands here. */

@@ -36,6 +36,7 @@ export function validateVersionList(spec: DefinitionSpec, storedVersions: readon
 export function validateVersion(version: DefinitionVersion, path: string): readonly FieldFault[] {
   const schema = version.schema?.openAPIV3Schema;
   return [
+    ...validateRoot(version, `${path}.schema.openAPIV3Schema`),
     ...validateScale(version, `${path}.subresources.scale`),
     ...(version.additionalPrinterColumns ?? []).flatMap((column, index) =>
       validateColumn(column, `${path}.additionalPrinterColumns[${index}]`),
@@ -44,6 +45,36 @@ export function validateVersion(version: DefinitionVersion, path: string): reado
     ...(version.deprecationWarning !== undefined && version.deprecated !== true
       ? [invalid(`${path}.deprecationWarning`, version.deprecationWarning, 'can only be set for deprecated versions')]
       : []),
+  ];
+}
+
+/** What would be lost when a status is looked at by itself, as `properties.status`. */
+const notAtRoot = [
+  'additionalProperties',
+  'allOf',
+  'anyOf',
+  'default',
+  'enum',
+  'maxProperties',
+  'minProperties',
+  'not',
+  'nullable',
+  'oneOf',
+  'x-kubernetes-embedded-resource',
+  'x-kubernetes-int-or-string',
+  'x-kubernetes-list-map-keys',
+  'x-kubernetes-list-type',
+  'x-kubernetes-map-type',
+];
+
+function validateRoot({ schema, subresources }: DefinitionVersion, path: string): readonly FieldFault[] {
+  if (subresources?.status === undefined) return [];
+  const root = (schema?.openAPIV3Schema ?? {}) as Readonly<Record<string, unknown>>;
+  const isSet = (keyword: string): boolean => ![undefined, null, false, ''].includes(root[keyword] as null);
+  const found = notAtRoot.find(isSet);
+  if (found === undefined) return [];
+  return [
+    invalid(`${path}.${found}`, root[found], 'is not allowed at the root of a schema whose status is a subresource'),
   ];
 }
 

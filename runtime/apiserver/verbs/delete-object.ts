@@ -4,6 +4,7 @@ import { conflict, notFound, type NamedResource } from '#runtime/apiserver/http/
 import type { DeleteRequest } from '#runtime/apiserver/operations.ts';
 import { draftOf, finished, type Draft } from '#runtime/apiserver/registry/draft.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
+import type { Strategy } from '#runtime/apiserver/registry/strategy.ts';
 import { toStored } from '#runtime/apiserver/registry/view.ts';
 import { encodeStored } from '#runtime/storage/object-codec.ts';
 import { objectKey } from '#runtime/storage/object-key.ts';
@@ -100,17 +101,21 @@ function marked(resource: Resource, live: KubeObject, options: DeleteRequest, no
   const finalizers = finalizersFor(policy, live.metadata.finalizers ?? []);
   draft.metadata.finalizers = finalizers.length === 0 ? undefined : finalizers;
   draft.metadata.deletionGracePeriodSeconds = 0;
-  if (!isMarked) mark(resource, draft, nowMs);
+  if (!isMarked) mark(resource.strategy, draft, { live, nowMs });
   const next = finished(draft);
   return isUnchanged(live, next) ? live : next;
 }
 
-function mark({ strategy }: Resource, draft: Draft, nowMs: number): void {
+function mark(
+  strategy: Strategy,
+  draft: Draft,
+  { live, nowMs }: { readonly live: KubeObject; readonly nowMs: number },
+): void {
   const { metadata } = draft;
   metadata.deletionTimestamp = rfc3339(nowMs);
   if (strategy.markDeleted !== undefined) {
     metadata.deletionGracePeriodSeconds = undefined;
-    strategy.markDeleted(draft);
+    strategy.markDeleted(draft, live);
   } else if (metadata.generation !== undefined && metadata.generation > 0) {
     // Whoever counts: a client may have given one to an object of a kind that does not.
     metadata.generation += 1;

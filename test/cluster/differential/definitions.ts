@@ -14,7 +14,6 @@ const fieldSchema: Schema = {
   type: 'object',
   properties: {
     type: { type: 'string', enum: ['object', 'array', 'string', 'integer', 'number', 'boolean'] },
-    format: { type: 'string', enum: ['int32', 'date-time', 'byte', 'nothing'] },
     description: text,
     nullable: flag,
     default: {},
@@ -47,7 +46,8 @@ const builtin = builtinSchemas['apiextensions.k8s.io/v1/CustomResourceDefinition
 /** The schema of definitions, with that of fields in it as deep as values are wanted. */
 function definitionSchema(): Schema {
   const { spec = {}, ...rest } = builtin?.properties ?? {};
-  const { versions = {}, ...others } = spec.properties ?? {};
+  // A conversion by webhook is not offered here, and its fields are nobody's.
+  const { versions = {}, conversion: _, ...others } = spec.properties ?? {};
   const { schema = {}, ...parts } = versions.items?.properties ?? {};
   const whole: Schema = {
     ...fieldSchema,

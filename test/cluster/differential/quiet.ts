@@ -32,8 +32,8 @@ interface Reference {
   readonly blockOwnerDeletion?: boolean;
 }
 
-/** Namespaces are looked at ten seconds after something in them changed. */
-const patienceMs = 60_000;
+/** Namespaces are looked at ten seconds after something in them changed, and a definition that went before it was served by minutes. */
+const patienceMs = 240_000;
 const namespacedKinds = comparedKinds.filter(
   ({ kind, custom, namespaced }) => namespaced && !custom && kind !== 'Event',
 );
@@ -44,12 +44,18 @@ const namespaceKind = required(
 
 /** Resolves when every definition of a stream is served, or its names are those of another one, or others hold it while it goes. */
 export async function untilServed(api: LabApi, path: string, namespace: string): Promise<void> {
+  let last: readonly Definition[] = [];
   const look = async (): Promise<boolean> => {
     const { body } = await api.request('GET', path);
     const all = (body.items as readonly Definition[]).filter(({ metadata }) => isOwnName(metadata.name, namespace));
-    return all.every((definition) => isServed(definition, all));
+    last = all.filter((definition) => !isServed(definition, all));
+    return last.length === 0;
   };
-  await eventually(look, 'definitions to be served', patienceMs);
+  try {
+    await eventually(look, 'definitions to be served', patienceMs);
+  } catch (err) {
+    throw new Error(JSON.stringify(last), { cause: err });
+  }
 }
 
 interface Definition {

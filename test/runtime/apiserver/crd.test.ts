@@ -58,6 +58,11 @@ const cases: readonly Case[] = [
     says: /protected groups must have approval annotation/,
   },
   {
+    why: 'a rule that a status by itself could not be checked for',
+    definition: aDefinition({ ...plain, enum: [{}] }, {}, { subresources: { status: {} } }),
+    says: at(`${root}.enum`, 'Invalid value: .*: is not allowed at the root'),
+  },
+  {
     why: 'no scope',
     definition: aDefinition(plain, { scope: 'Galaxy' }),
     says: at('spec.scope', 'Unsupported value: "Galaxy": supported values: "Cluster", "Namespaced"'),

@@ -109,8 +109,8 @@ export const refusedOtherwise: readonly Explanation[] = [
     matches: ({ request, theirs, ours }) =>
       request.kind === definitions &&
       [400, 500].includes(theirs.status) &&
-      [404, 409, 422].includes(ours.status) &&
-      /cannot unmarshal|JSONSchemaProps|openAPIV3Schema/u.test(messageOf(theirs)) &&
+      [400, 404, 409, 422].includes(ours.status) &&
+      /cannot unmarshal|JSONSchemaProps|openAPIV3Schema|JSON schema expected/u.test(messageOf(theirs)) &&
       bodyOf(request).includes('"openAPIV3Schema"'),
   },
   {
