@@ -31,7 +31,7 @@ const requests = Number(process.env[requestsVariable] ?? 2_000);
 const lanes = 6;
 const patienceMs = 30_000;
 /** One request of so many is about a definition. */
-const definitionsShare = 10;
+const definitionsShare = 25;
 const mixedStreams = fc.oneof({ arbitrary: streams, weight: 9 }, { arbitrary: controlledStreams, weight: 1 });
 
 function seedOf(text: string | undefined): number {

@@ -60,11 +60,7 @@ const version = group(
     subresources: held(
       'pointer',
       group('Further endpoints of each object.', {
-        status: held('pointer', {
-          type: 'object',
-          description: 'Makes `status` an endpoint of its own.',
-          'x-kubernetes-preserve-unknown-fields': true,
-        }),
+        status: held('pointer', group('Makes `status` an endpoint of its own.', {})),
         scale: held('pointer', scale),
       }),
     ),
