@@ -20,6 +20,13 @@ import {
   tenant,
 } from '../example.ts';
 
+const timeless = {
+  status: { conditions: [{ lastUpdateTime: '2020-02-02' }] },
+  apiVersion: certificateRequest.apiVersion,
+  kind: certificateRequest.kind,
+  metadata: { name: '{namespace}-a', creationTimestamp: 'never' },
+};
+
 /** What is told in other words or in another form. */
 export const inOtherWords: readonly Explanation[] = [
   {
@@ -115,6 +122,11 @@ export const inOtherWords: readonly Explanation[] = [
       request.subresource === 'status' &&
       /^body\.(?:details\.causes|message)/u.test(path) &&
       isSame(comparable(causesOf(theirs)), comparable(causesOf(ours).map(fromStatus))),
+  },
+  {
+    reason: 'Of several times that cannot be read, Go tells the first that was sent, and we begin with the metadata.',
+    example: [{ ...created(certificateRequest), body: { value: timeless } }],
+    matches: isMessage(/parsing time/u, /parsing time/u),
   },
   {
     reason: 'What is wrong with a definition is told in our own words; both refuse the same.',
