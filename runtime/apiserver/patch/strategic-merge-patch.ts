@@ -1,6 +1,7 @@
 import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import { isHeld } from '#runtime/apiserver/builtin/schemas/held.ts';
 import { metadataSchema } from '#runtime/apiserver/builtin/schemas/metadata.ts';
 import { mergeKeyedLists, mergeSets, orderLike } from './strategic-lists.ts';
 import { badPatch, deleteFromList, patchDirective, retainKeys, setElementOrder } from './strategic-directives.ts';
@@ -72,7 +73,8 @@ function mergeLists(
 
 /** The field that tells the items of a list apart; undefined for lists that are not merged item by item. */
 function mergeKeyOf(schema: Schema | undefined): string | undefined {
-  return schema?.['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys']?.[0] : undefined;
+  if (schema === undefined || isHeld('replaced', schema)) return undefined;
+  return schema['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys']?.[0] : undefined;
 }
 
 /** The original, without the fields that `$retainKeys` does not list. */

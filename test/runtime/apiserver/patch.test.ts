@@ -319,6 +319,12 @@ t.test('a strategic merge patch merges what the schema says, and replaces every 
     schemaOf('rbac.authorization.k8s.io/v1/Role'),
   );
   t.same(rules, { rules: [{ verbs: ['list'] }] });
+  const told = applyStrategicMergePatch(
+    { status: { conditions: [{ type: 'A' }] } },
+    { status: { conditions: [{ status: 'True' }] } },
+    schemaOf('apiextensions.k8s.io/v1/CustomResourceDefinition'),
+  );
+  t.same(told, { status: { conditions: [{ status: 'True' }] } }, 'conditions of a definition have no key for it');
   t.same(
     applyStrategicMergePatch(
       { data: { a: '1', b: '2' } },

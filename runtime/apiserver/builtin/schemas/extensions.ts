@@ -104,10 +104,13 @@ const customResourceDefinition = held(
         ['group', 'names', 'scope', 'versions'],
       ),
       status: group('What became of it.', {
-        conditions: held('always', {
-          ...conditions('Whether the names were free and the kind is served.'),
-          nullable: true,
-        }),
+        conditions: held(
+          'replaced',
+          held('always', {
+            ...conditions('Whether the names were free and the kind is served.'),
+            nullable: true,
+          }),
+        ),
         acceptedNames: held('always', { ...names, required: [] }),
         storedVersions: held('always', {
           ...list('Versions in which objects were stored at any time.'),

@@ -5,8 +5,9 @@ import type { Schema } from '#schemas/meta/schema.ts';
  *
  * `struct`: the kind is read into a struct at all. `always`: written even when it was never set. `pointer`: written whenever it was given, be it empty;
  * anything else is written when it is not empty. `micro`: a time with microseconds. `quantity`: an amount, spelled in one way.
+ * `replaced`: a list by keys that a strategic merge patch does not know for one.
  */
-export type Trait = 'struct' | 'always' | 'pointer' | 'micro' | 'quantity';
+export type Trait = 'struct' | 'always' | 'pointer' | 'micro' | 'quantity' | 'replaced';
 
 const traits = new WeakMap<Schema, ReadonlySet<Trait>>();
 
