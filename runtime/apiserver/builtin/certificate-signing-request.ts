@@ -133,8 +133,10 @@ function usageFaults(spec: Fields): readonly FieldFault[] {
   if (usages.length === 0) return [requiredValue('spec.usages')];
   return usages.flatMap((usage: unknown, index) => {
     const at = `spec.usages[${index}]`;
-    if (!knownUsages.includes(String(usage))) return [notSupported(at, usage, knownUsages)];
-    return usages.indexOf(usage) < index ? [duplicate(at, usage)] : [];
+    return [
+      ...(knownUsages.includes(String(usage)) ? [] : [notSupported(at, usage, knownUsages)]),
+      ...(usages.indexOf(usage) < index ? [duplicate(at, usage)] : []),
+    ];
   });
 }
 

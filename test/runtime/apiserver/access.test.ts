@@ -163,6 +163,8 @@ t.test('a request for a certificate can be applied, and says who asked with what
   };
   t.same(await fieldsOf({ ...spec, usages: [] }), ['spec.usages'], 'a name that no path can hold is told last');
   t.same(await fieldsOf(spec), ['metadata.name']);
+  const strange = ['spec.usages[0]', 'spec.usages[1]', 'spec.usages[1]'];
+  t.same(await fieldsOf({ ...spec, usages: ['a', 'a'] }), strange, 'one that nobody knows, and that is there twice');
   const approval = await applyTo(`${url}/approval`, { spec });
   t.equal(approval.body.metadata.resourceVersion, made.body.metadata.resourceVersion, 'not by its approval either');
   const { causes } = (await applyTo(`${url}/approval`, { status: { conditions: [{ type: 'A' }] } })).body.details;
