@@ -199,8 +199,8 @@ class Player {
   #note(request: StreamRequest, { status, body }: LabAnswer): void {
     if (status >= 300 || !isRecord(body) || !isRecord(body['metadata'])) return;
     const { metadata } = body as { metadata: Record<string, string | undefined> };
-    // A list of any version may be of an older one on one server than on the other.
-    if (Array.isArray(body['items']) && request.method === 'GET' && request.query['resourceVersion'] !== '0') {
+    // A list that need not be the newest may be of an older version on one server than on the other.
+    if (Array.isArray(body['items']) && request.method === 'GET' && request.query['resourceVersion'] === undefined) {
       this.#list.version = metadata['resourceVersion'] ?? '1';
       this.#list.next = metadata['continue'] ?? 'none';
     }
