@@ -32,8 +32,8 @@ interface Reference {
   readonly blockOwnerDeletion?: boolean;
 }
 
-/** Namespaces are looked at ten seconds after something in them changed, and a definition that went before it was served by minutes. */
-const patienceMs = 240_000;
+/** Namespaces are looked at ten seconds after something in them changed. */
+const patienceMs = 60_000;
 const namespacedKinds = comparedKinds.filter(
   ({ kind, custom, namespaced }) => namespaced && !custom && kind !== 'Event',
 );
@@ -48,8 +48,8 @@ export async function untilServed(api: LabApi, path: string, namespace: string):
   const look = async (): Promise<boolean> => {
     const { body } = await api.request('GET', path);
     const all = (body.items as readonly Definition[]).filter(({ metadata }) => isOwnName(metadata.name, namespace));
-    last = all.filter((definition) => !isServed(definition, all));
-    return last.length === 0;
+    last = all.filter((definition) => !isSettled(definition, all));
+    return last.length === 0 && (await Promise.all(all.map((definition) => answers(api, definition)))).every(Boolean);
   };
   try {
     await eventually(look, 'definitions to be served', patienceMs);
@@ -58,9 +58,22 @@ export async function untilServed(api: LabApi, path: string, namespace: string):
   }
 }
 
+/** Whether there is nothing to ask for, or it is answered: what goes before that is looked at again after minutes only. */
+async function answers(api: LabApi, { metadata, spec, status }: Definition): Promise<boolean> {
+  const version = spec.versions.find(({ served }) => served);
+  if (version === undefined || metadata.deletionTimestamp !== undefined || !hasCondition(status, 'Established', 'True'))
+    return true;
+  const path = `/apis/${spec.group}/${version.name}/${status.acceptedNames.plural}?limit=1`;
+  return (await api.request('GET', path)).status === 200;
+}
+
 interface Definition {
   readonly metadata: Kept['metadata'];
-  readonly spec: { readonly names: Names };
+  readonly spec: {
+    readonly group: string;
+    readonly names: Names;
+    readonly versions: readonly { readonly name: string; readonly served: boolean }[];
+  };
   readonly status: {
     readonly acceptedNames: Names;
     readonly conditions: readonly { readonly type: string; readonly status: string }[] | null;
@@ -75,16 +88,17 @@ interface Names {
   readonly shortNames?: readonly string[];
 }
 
-function isServed(definition: Definition, all: readonly Definition[]): boolean {
-  const { metadata, spec, status } = definition;
+function isSettled({ metadata, spec, status }: Definition, all: readonly Definition[]): boolean {
   if (metadata.deletionTimestamp !== undefined) return !(metadata.finalizers ?? []).includes(instanceFinalizer);
-  const is = (type: string, value: string): boolean =>
-    (status.conditions ?? []).some((condition) => condition.type === type && condition.status === value);
-  const others = all.filter((other) => other !== definition).map((other) => other.status.acceptedNames);
-  if (others.some((names) => isSharing(spec.names, names))) return is('NamesAccepted', 'False');
-  return (
-    is('NamesAccepted', 'True') && is('Established', 'True') && isDeepStrictEqual(spec.names, status.acceptedNames)
-  );
+  const others = all.filter((other) => other.metadata.name !== metadata.name);
+  if (others.some((other) => isSharing(spec.names, other.status.acceptedNames)))
+    return hasCondition(status, 'NamesAccepted', 'False');
+  const isServed = hasCondition(status, 'NamesAccepted', 'True') && hasCondition(status, 'Established', 'True');
+  return isServed && isDeepStrictEqual(spec.names, status.acceptedNames);
+}
+
+function hasCondition({ conditions }: Definition['status'], type: string, status: string): boolean {
+  return (conditions ?? []).some((condition) => condition.type === type && condition.status === status);
 }
 
 function isSharing(some: Names, others: Names): boolean {
