@@ -62,11 +62,13 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     scopes: { [kindId(leaseKind)]: { namespace: SYSTEM_NAMESPACE } },
     planRequests: { kind: planRequestKind, leads: true, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
   });
+  const begun = Promise.withResolvers<void>();
   const streams = manager.synced.then(async () => {
-    await runStreams({ config, identity, client, cache: manager.cache, log, metrics }, signal);
+    const { cache } = manager;
+    await runStreams({ config, identity, client, cache, log, metrics, onBegun: begun.resolve }, signal);
   });
-  // A replica that does not lead is ready, too: it takes over with full caches.
-  health.readyAfter(manager.synced);
+  // A replica that does not lead is ready, too: it takes over with full caches, and serves streams.
+  health.readyAfter(begun.promise);
   resyncOnSignal(() => manager.resync(), signal);
   await manager.ended;
   await streams.catch(() => undefined);

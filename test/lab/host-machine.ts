@@ -64,7 +64,7 @@ export async function openHostMachine(instance: LabInstance, client: Client, nam
     if (address !== undefined) ip('-n', network, 'address', 'add', address, 'dev', device);
     ip('-n', network, 'link', 'set', device, 'up');
   }
-  const proxy = await startTcpProxy(instance.ports.api, ours);
+  const proxy = await startTcpProxy(instance.ports.api, { host: ours });
   const directory = mkdtempSync(join(await memoryDirectory(), 'wcp360-host-'));
   chmodSync(directory, 0o711);
   const kubeconfig = join(directory, 'agent.kubeconfig');

@@ -6,6 +6,8 @@ export interface LabProcess {
   start(): void;
   /** Ends it without warning. */
   kill(): Promise<void>;
+  /** Asks it to end in order, and waits until it has. */
+  stop(): Promise<void>;
   /** Stops it where it stands, connections and all, until `resume`. */
   pause(): void;
   resume(): void;
@@ -14,18 +16,20 @@ export interface LabProcess {
 export function labProcess(program: string, argv: readonly string[]): LabProcess {
   let child: ChildProcess | undefined;
   process.on('exit', () => child?.kill('SIGKILL'));
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    const ending = child;
+    child = undefined;
+    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+    const exited = new Promise((resolve) => ending.once('exit', resolve));
+    ending.kill(signal);
+    await exited;
+  };
   return {
     start: () => {
       child = spawn(program, argv, { stdio: 'ignore' });
     },
-    kill: async () => {
-      const ending = child;
-      child = undefined;
-      if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
-      const exited = new Promise((resolve) => ending.once('exit', resolve));
-      ending.kill('SIGKILL');
-      await exited;
-    },
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
     pause: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
   };

@@ -1,4 +1,4 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 
 /** A way to a port on loopback that a test can cut. */
 export interface TcpProxy {
@@ -13,14 +13,14 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** Listens on a free port, of loopback unless said, and forwards to `target` on loopback. */
-export async function startTcpProxy(target: number, address = '127.0.0.1'): Promise<TcpProxy> {
+/** Listens on a free port of loopback unless said, and forwards to `target` on loopback, which may be another one for each connection. */
+export async function startTcpProxy(target: number | (() => number), listen: ListenOptions = {}): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let count = 0;
   let frozen = false;
   const server: Server = createServer((incoming) => {
     count++;
-    const outgoing = connect(target, '127.0.0.1');
+    const outgoing = connect(typeof target === 'number' ? target : target(), '127.0.0.1');
     join(incoming, outgoing);
     join(outgoing, incoming);
   });
@@ -38,7 +38,7 @@ export async function startTcpProxy(target: number, address = '127.0.0.1'): Prom
   const destroyAll = (): void => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
-  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0, ...listen }, resolve));
   const listening = server.address();
   return {
     port: typeof listening === 'object' && listening !== null ? listening.port : 0,

@@ -16,8 +16,6 @@ import { createClient } from '#runtime/client/https-client.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
 import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
 import { runRemote } from '#runtime/streams/run-remote.ts';
-import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { createInformer } from '#runtime/manager/informer.ts';
 import { createShares } from '#runtime/streams/agent/shares.ts';
 import { createWriters } from '#runtime/streams/agent/writers.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
@@ -31,7 +29,6 @@ import { openGatewayIdentity } from '#runtime/cmd/controller/gateway-identity.ts
 import { issueAuthority, newKey } from '#runtime/pki/issue.ts';
 import { startGateway } from '#runtime/streams/gateway/gateway.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
-import { leaseKind } from '#schemas/meta/builtin.ts';
 import { parseStreamPath, STREAMS, streamPath, type StreamTarget } from '#schemas/meta/streams.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import { until } from '#test/lab/instance.ts';
@@ -152,14 +149,14 @@ await t.test('an agent knows which replica it lacks, as soon as any tells it and
   const [one, again, two] = [tunnel(), tunnel(), tunnel()];
   each.ok(words.missing(), 'the first one is always missing');
   const introduced = words.introduction(one, never);
-  words.hear(one, { self: 'a', all: ['a'] });
+  each.ok(words.hear(one, { self: 'a', all: ['a'] }));
   each.ok(await introduced);
   each.notOk(words.missing());
   const waiting = words.untilMissing(never);
   words.hear(one, { self: 'a', all: ['a', 'b'] });
   each.ok(await waiting, 'another replica came');
-  words.hear(again, { self: 'a', all: ['a', 'b'] });
-  each.notOk(await words.introduction(again, never), 'a second tunnel to the same replica is none');
+  each.notOk(words.hear(again, { self: 'a', all: ['a', 'b'] }), 'a second tunnel to the same replica is none');
+  each.notOk(await words.introduction(again, never));
   words.hear(two, { self: 'b', all: ['a', 'b'] });
   each.ok(await words.introduction(two, never));
   each.notOk(words.missing());
@@ -182,10 +179,6 @@ await t.test(
     });
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'wcp360-system' } };
     await lab.request('POST', '/api/v1/namespaces', { body: namespace });
-    const leases = createInformer({ client, type: resourceTypeOf(leaseKind), log: silentLogger, clock: systemClock });
-    const following = new AbortController();
-    void leases.run(following.signal);
-    each.teardown(() => following.abort());
     const known = new Map<string, readonly string[]>();
     const begin = (identity: string) => {
       const stop = new AbortController();
@@ -201,7 +194,6 @@ await t.test(
         },
         log: silentLogger,
         onReplicas,
-        leases: () => leases.store.list(),
       };
       const ended = keepPublished(options, stop.signal);
       const end = async () => (stop.abort(new Error('stopped')), await ended);
@@ -233,38 +225,47 @@ await t.test(
   },
 );
 
-await t.test('a second tunnel of an agent that ends leaves the first one in use', async (each) => {
-  const tunnels = createTunnels(silentLogger, () => undefined);
+await t.test('an agent is asked by a tunnel that it keeps, the newest that lives, and waited for', async (each) => {
+  const tunnels = createTunnels('a', silentLogger);
   const server = createServer((socket) => tunnels.attach('web1', { socket, head: Buffer.alloc(0) })).listen(
     0,
     '127.0.0.1',
   );
   await once(server, 'listening');
-  const dial = async (name: string) => {
-    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    const session = performServerHandshake(socket);
-    const http = createHttpServer((_request, response) => response.end(name));
+  /** An agent, and what it answers to the replica that says who it is. */
+  const dial = (name: string, verdict: 204 | 409): ServerHttp2Session => {
+    const session = performServerHandshake(connect((server.address() as AddressInfo).port, '127.0.0.1'));
+    const http = createHttpServer((request, response) => {
+      if (request.url === '/replicas') response.writeHead(verdict).end();
+      else response.end(name);
+    });
     session.on('stream', (stream) => {
       stream.respond({ ':status': 200 });
       http.emit('connection', connectionOver(stream));
     });
-    await until(async () => (await asked()) === name, `the tunnel ${name} to be used`);
     return session;
   };
-  const asked = async (): Promise<string | undefined> => {
-    const outgoing = tunnels.sender('web1')?.({ path: '/' }).end();
+  const asked = async (patience = AbortSignal.timeout(10_000)): Promise<string | undefined> => {
+    const outgoing = (await tunnels.sender('web1', patience))?.({ path: '/' }).end();
     if (outgoing === undefined) return undefined;
     const [message] = (await once(outgoing, 'response')) as [IncomingMessage];
     return await text(message);
   };
-  const first = await dial('first');
-  const second = await dial('second');
+  each.equal(await asked(AbortSignal.abort()), undefined);
+  const early = asked();
+  const first = dial('first', 204);
+  each.equal(await early, 'first', 'who asked before it came');
+  const refused = dial('refused', 409);
+  await once(refused, 'close');
+  each.equal(await asked(), 'first', 'a tunnel that the agent does not keep is none');
+  const second = dial('second', 204);
+  await until(async () => (await asked()) === 'second', 'the newer one to be used');
   second.close();
   await until(async () => (await asked()) === 'first', 'the first one to be used again');
   each.same(tunnels.hosts(), ['web1']);
   first.close();
-  await until(() => tunnels.sender('web1') === undefined, 'none to be left');
-  each.same(tunnels.hosts(), []);
+  await until(() => tunnels.hosts().length === 0, 'none to be left');
+  each.equal(await asked(AbortSignal.timeout(50)), undefined);
   server.close();
 });
 
@@ -360,7 +361,7 @@ await t.test(
         identity: kept.current,
         client,
         hostOf: () => undefined,
-        tunnels: createTunnels(silentLogger, () => undefined),
+        tunnels: createTunnels('a', silentLogger),
         log: silentLogger,
       },
       stop.signal,

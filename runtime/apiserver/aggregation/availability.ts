@@ -31,6 +31,7 @@ export interface AvailabilityOptions {
 }
 
 const checkTimeoutMs = 5_000;
+const furtherTries = 4;
 const healthyAgainMs = 30_000;
 const failingAgainMs = 2_000;
 /** Who the server is when it looks at another one by itself. */
@@ -85,13 +86,25 @@ function usersOf(cache: WatchCache, namespace: string, name: string): readonly s
 async function check(options: AvailabilityOptions, name: string, spec: AggregatedSpec): Promise<ConditionValue> {
   const { aggregation } = options;
   try {
-    aggregation.discovered(name, resourcesOf(spec, await askDiscovery(options, spec)));
+    aggregation.discovered(name, resourcesOf(spec, await askAnyServer(options, spec)));
     return passed;
   } catch (err) {
     if (options.signal.aborted) throw err;
     aggregation.discovered(name, []);
     const reason = err instanceof ApiError ? 'ServiceNotFound' : 'FailedDiscoveryCheck';
     return { type: 'Available', status: 'False', reason, message: err instanceof Error ? err.message : String(err) };
+  }
+}
+
+/** Behind a Service may be several servers, of which one has just died: what one connection says against it has to be said by four more. */
+async function askAnyServer(options: AvailabilityOptions, spec: AggregatedSpec): Promise<unknown> {
+  try {
+    return await askDiscovery(options, spec);
+  } catch (err) {
+    const others = Array.from({ length: furtherTries }, () => askDiscovery(options, spec));
+    return await Promise.any(others).catch(() => {
+      throw err;
+    });
   }
 }
 

@@ -8,8 +8,9 @@ export interface ReplicaWord {
 
 /** What an agent knows of the gateway's replicas: each tells it over its own tunnel, and again when that changes. */
 export interface ReplicaWords {
-  hear(session: ServerHttp2Session, word: ReplicaWord): void;
-  /** Resolves once the replica behind this tunnel has said who it is: whether no other tunnel leads there. Rejects when the signal aborts or it breaks. */
+  /** Whether this tunnel is the one by which that replica is to come: the first that led there and lives. */
+  hear(session: ServerHttp2Session, word: ReplicaWord): boolean;
+  /** Resolves once the replica behind this tunnel has said who it is: whether the tunnel is in use. Rejects when the signal aborts or it breaks. */
   introduction(session: ServerHttp2Session, signal: AbortSignal): Promise<boolean>;
   /** Whether there is a replica without a tunnel. */
   missing(): boolean;
@@ -19,13 +20,20 @@ export interface ReplicaWords {
 
 export function createReplicaWords(): ReplicaWords {
   const tunnels = new Map<string, ServerHttp2Session>();
-  const heard = new WeakMap<ServerHttp2Session, string>();
+  const kept = new WeakMap<ServerHttp2Session, boolean>();
   let wanted: ReadonlySet<string> = new Set();
   const watchers = new Set<() => void>();
   const tell = (): void => {
     for (const watcher of watchers) watcher();
   };
   const missing = (): boolean => tunnels.size === 0 || [...wanted].some((id) => !tunnels.has(id));
+  const keep = (id: string, session: ServerHttp2Session): void => {
+    tunnels.set(id, session);
+    session.on('close', () => {
+      tunnels.delete(id);
+      tell();
+    });
+  };
   const when = async (holds: () => boolean, signal: AbortSignal): Promise<boolean> => {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const look = (): void => {
@@ -41,25 +49,20 @@ export function createReplicaWords(): ReplicaWords {
   };
   return {
     hear: (session, { self, all }) => {
-      heard.set(session, self);
       wanted = new Set(all);
+      if (!tunnels.has(self)) keep(self, session);
+      const isKept = tunnels.get(self) === session;
+      kept.set(session, isKept);
       tell();
+      return isKept;
     },
     introduction: async (session, signal) => {
       session.on('close', tell);
-      await when(() => heard.has(session) || session.destroyed, signal);
-      const self = heard.get(session);
-      if (self === undefined || session.destroyed) {
-        session.destroy();
-        throw new Error('the tunnel ended before the gateway said who it is');
-      }
-      if (tunnels.has(self)) return false;
-      tunnels.set(self, session);
-      session.on('close', () => {
-        if (tunnels.get(self) === session) tunnels.delete(self);
-        tell();
-      });
-      return true;
+      await when(() => kept.has(session) || session.destroyed, signal);
+      const isKept = kept.get(session);
+      if (isKept !== undefined && !session.destroyed) return isKept;
+      session.destroy();
+      throw new Error('the tunnel ended before the gateway said who it is');
     },
     missing,
     untilMissing: (signal) => when(missing, signal),

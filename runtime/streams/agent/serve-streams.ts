@@ -72,14 +72,15 @@ async function guarded(
   }
 }
 
+/** 409: another tunnel leads there already. */
 async function hearReplica(
   { replicas }: StreamServerOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const session = sessionOf.get(request.socket);
-  if (session !== undefined) replicas.hear(session, (await json(request)) as ReplicaWord);
-  response.writeHead(204).end();
+  const isKept = session !== undefined && replicas.hear(session, (await json(request)) as ReplicaWord);
+  response.writeHead(isKept ? 204 : 409).end();
 }
 
 async function serveDomain(

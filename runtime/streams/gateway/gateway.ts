@@ -46,6 +46,8 @@ interface Passage {
 }
 
 const answerTimeoutMs = 30_000;
+/** An agent that is not attached here may be on its way, be it that it or this replica has just begun: so long is longer than it takes to find all replicas. */
+const attachmentMs = 10_000;
 
 /**
  * Serves the API of streams until the signal aborts; resolves when it listens. Who asks is whom the front proxy names, and nobody else may connect;
@@ -156,7 +158,8 @@ async function toAgent(options: GatewayOptions, passage: Passage, target: Stream
     const details = { name, group: STREAMS.group, kind: 'domains' };
     throw new ApiError(404, 'NotFound', `domains.${STREAMS.group} "${name}" not found`, details);
   }
-  const send = options.tunnels.sender(host);
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(host === '' ? 0 : attachmentMs)]);
+  const send = await options.tunnels.sender(host, patience);
   if (send === undefined) throw new ApiError(503, 'ServiceUnavailable', whyAway(host, name), { retryAfterSeconds: 2 });
   const { method = 'GET', url = '/' } = request;
   const relayed = { method, url, headers: withoutIdentity(request.headers), body: request, signal };

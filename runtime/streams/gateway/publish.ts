@@ -22,8 +22,6 @@ export interface PublishOptions {
   readonly log: Logger;
   /** Called with the ids of all replicas, this one included, when they are other ones. */
   readonly onReplicas: (all: readonly string[]) => void;
-  /** The Leases of the system namespace, as an informer knows them. */
-  readonly leases: () => readonly KubeObject[];
 }
 
 const fieldManager = 'wcp360-stream-gateway';
@@ -61,18 +59,20 @@ export async function keepPublished(options: PublishOptions, signal: AbortSignal
   const others = createOthers(options);
   const isUnreached = createPatience(clock);
   const announcement = followAnnouncement(options, signal);
+  const replicas = followReplicas(options, signal);
   let told: readonly string[] = [];
   while (!signal.aborted) {
+    const news = replicas.news();
     try {
       await client.apply(leaseType, leaseOf(options), { fieldManager, force: true, signal });
       if (isUnreached(await announcement())) await pause(options, signal);
-      const all = [replicaIdOf(options.identity), ...(await others(options.leases(), signal))].toSorted();
+      const all = [replicaIdOf(options.identity), ...(await others(replicas.leases(), signal))].toSorted();
       if (!isEqual(all, told)) onReplicas(all);
       told = all;
     } catch (err) {
       if (!signal.aborted) log.warn({ err }, 'the gateway for streams could not be announced');
     }
-    await clock.sleep(everyMs, signal).catch(() => undefined);
+    await clock.sleep(everyMs, AbortSignal.any([signal, news])).catch(() => undefined);
   }
   await withdraw(options, others).catch((err: unknown) =>
     log.warn({ err }, 'the gateway for streams was not withdrawn'),
@@ -90,6 +90,29 @@ function followAnnouncement(options: PublishOptions, signal: AbortSignal): () =>
     const standing = informer.store.get(apiServiceName);
     if (standing !== undefined && isSpecWithin(wanted, standing)) return standing;
     return await client.apply(type, wanted, { fieldManager, force: true, signal });
+  };
+}
+
+interface FollowedReplicas {
+  /** Of all of them. */
+  leases(): readonly KubeObject[];
+  /** Aborts when another one comes or goes from now on: agents are to know at once. */
+  news(): AbortSignal;
+}
+
+function followReplicas({ client, identity, log, clock }: PublishOptions, signal: AbortSignal): FollowedReplicas {
+  const own = leaseName(replicaIdOf(identity));
+  const informer = createInformer({
+    ...{ client, type: leaseType, namespace: SYSTEM_NAMESPACE, labelSelector, log, clock },
+  });
+  let news = new AbortController();
+  informer.subscribe(({ type, object }) => {
+    if (type !== 'modified' && object.metadata.name !== own) news.abort();
+  });
+  void informer.run(signal);
+  return {
+    leases: () => informer.store.list(),
+    news: () => (news = new AbortController()).signal,
   };
 }
 
@@ -140,7 +163,7 @@ function createOthers({
   const own = leaseName(replicaIdOf(identity));
   return async (leases, signal) => {
     const live: string[] = [];
-    for (const { metadata } of leases.filter((lease) => isReplica(lease) && lease.metadata.name !== own)) {
+    for (const { metadata } of leases.filter((lease) => lease.metadata.name !== own)) {
       const { name, resourceVersion } = metadata;
       if (seen.get(name)?.resourceVersion !== resourceVersion) seen.set(name, { resourceVersion, atMs: clock.now() });
       if (clock.now() - (seen.get(name)?.atMs ?? 0) < silenceMs) live.push(name.slice(leaseName('').length));
@@ -148,10 +171,6 @@ function createOthers({
     }
     return live;
   };
-}
-
-function isReplica({ metadata }: KubeObject): boolean {
-  return metadata.labels?.[component] === STREAMS.service;
 }
 
 function leaseName(replica: string): string {

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { createServer, request as httpsRequest } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import t from 'tap';
 import { startLabServer } from '#test/lab/api-server.ts';
 import { until } from '#test/lab/instance.ts';
@@ -142,6 +143,30 @@ await t.test(
     each.equal(backend.asked.at(-1)?.headers['authorization'], undefined);
   },
 );
+
+await t.test('of several servers behind one Service one may be dead, and the API stays available', async (each) => {
+  const backend = await startBackend((_request, response) => response.end('done'));
+  each.teardown(backend.stop);
+  let connections = 0;
+  /** As a Service does, of whose two pods one has just died. */
+  const balancer = createTcpServer((incoming) => {
+    connections += 1;
+    if (connections % 2 === 1) incoming.destroy();
+    else pipeline(incoming, connect(backend.port, '127.0.0.1'), incoming).catch(() => undefined);
+  }).listen(0, '127.0.0.1');
+  await once(balancer, 'listening');
+  each.teardown(() => balancer.close());
+  const seen = new Set<unknown>();
+  const followed = until(async () => {
+    const { body } = await lab.request('GET', `/apis/apiregistration.k8s.io/v1/apiservices/v1.${group}`);
+    const condition = conditionOf(body, 'Available');
+    seen.add(condition?.['status']);
+    return connections >= 5 && seen.has('True');
+  }, 'it to be asked');
+  await aggregate((balancer.address() as AddressInfo).port);
+  await followed;
+  each.notOk(seen.has('False'));
+});
 
 await t.test('who may not, does not get there', async (each) => {
   const backend = await startBackend((_request, response) => response.end('done'));
