@@ -12,7 +12,7 @@ import { defineController, isPending, type Desired, type Pending, type Watch } f
 import { hostHolders } from '#controllers/host-holders.ts';
 import { hostOfRole } from '#controllers/host-rights.ts';
 import { hostsOf } from '#controllers/whereabouts.ts';
-import { domainsByKeepingHost, leavingDomainsOn } from '#controllers/kept-data.ts';
+import { domainsByKeepingHost, keptByObject, leavingDomainsOn } from '#controllers/kept-data.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
@@ -21,6 +21,7 @@ import { desiredClaims, desiredKept, desiredRights } from './cluster/desired.ts'
 import { gatherDomainCluster } from './cluster/gather.ts';
 import type { DomainClusterInputs } from './cluster/inputs.ts';
 import { placeOf } from './cluster/place.ts';
+import { createLeftoversDriver, leftoversGo, leftoversStay, type Leftovers } from './cluster/leftovers-driver.ts';
 import { domainClusterStatus } from './cluster/status.ts';
 import { namesOf } from './names.ts';
 import { secretNamesOf } from './secrets.ts';
@@ -32,6 +33,8 @@ export type DomainClusterDrivers<W> = {
   readonly objects: DriverOf<Children, W>;
   /** RetainedData: what tells of the files that a deleted Domain leaves. It stays when the Domain goes. */
   readonly kept: DriverOf<Children, W>;
+  /** RetainedData once more: what there still is of it when the Domain's files are to go with it. */
+  readonly leftovers: DriverOf<Leftovers, W>;
   /** Whether the host is done with a deleted Domain. */
   readonly departure: DriverOf<boolean, W>;
 };
@@ -57,6 +60,7 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
       // It goes when the host has handed the files back, or purged them.
       leavesUnwanted: true,
     }),
+    leftovers: createLeftoversDriver(),
     departure: createDepartureDriver(),
   };
   return defineController<typeof domainKind, W, DomainClusterDrivers<W>, DomainClusterInputs>({
@@ -71,20 +75,13 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
     },
     drivers,
     watches: watchesOf(ancestorsOf),
-    indexes: [
-      { kind: domainKind, index: { name: BY_HOSTNAME, valuesOf: hostnamesOf } },
-      {
-        kind: domainKind,
-        index: { name: BY_ANCESTOR, valuesOf: (domain) => [...new Set(hostnamesOf(domain).flatMap(ancestorsOf))] },
-      },
-      { kind: domainKind, index: { name: BY_SECRET, valuesOf: secretKeysOf } },
-      domainsByKeepingHost,
-    ],
+    indexes: indexesOf(ancestorsOf),
     gather: (domain, cache) => gatherDomainCluster(domain, cache, judgeHostname),
     desired: (domain, inputs) => ({
       claims: desiredClaims(inputs),
       objects: childrenOf(desiredRights(domain, inputs)),
       kept: childrenOf(desiredKept(domain, inputs)),
+      leftovers: leftoversStay,
       departure: false,
     }),
     afterDeletion: (domain, inputs) => afterDeletion(domain, inputs),
@@ -97,7 +94,10 @@ function afterDeletion<W>(
   domain: Domain,
   inputs: DomainClusterInputs | undefined,
 ): Desired<DomainClusterDrivers<W>> | Pending {
-  if (!isOnHost(domain)) return { claims: new Map(), objects: new Map(), kept: new Map(), departure: false };
+  if (!isOnHost(domain)) {
+    const leftovers = domain.spec.deletionPolicy === 'Retain' ? leftoversStay : leftoversGo;
+    return { claims: new Map(), objects: new Map(), kept: new Map(), leftovers, departure: false };
+  }
   if (inputs === undefined || inputs.lostHosts.length > 0) {
     return { pending: { reason: 'Deleting', message: 'The host takes the site down first.' } };
   }
@@ -105,6 +105,7 @@ function afterDeletion<W>(
     claims: desiredClaims(inputs),
     objects: childrenOf(desiredRights(domain, inputs)),
     kept: childrenOf(desiredKept(domain, inputs)),
+    leftovers: leftoversStay,
     departure: true,
   };
 }
@@ -112,6 +113,22 @@ function afterDeletion<W>(
 /** The Domain can be given to the tenant's host as soon as its names are bound. */
 function isComing({ place, names }: DomainClusterInputs): boolean {
   return place.host !== undefined && names.some(({ state }) => state !== 'Refused');
+}
+
+function indexesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']) {
+  return [
+    { kind: domainKind, index: { name: BY_HOSTNAME, valuesOf: hostnamesOf } },
+    {
+      kind: domainKind,
+      index: {
+        name: BY_ANCESTOR,
+        valuesOf: (domain: KubeObject) => [...new Set(hostnamesOf(domain).flatMap(ancestorsOf))],
+      },
+    },
+    { kind: domainKind, index: { name: BY_SECRET, valuesOf: secretKeysOf } },
+    domainsByKeepingHost,
+    keptByObject,
+  ];
 }
 
 function watchesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']): readonly Watch[] {

@@ -5,6 +5,7 @@ import { contains, parseAddress, parseNetwork } from '#runtime/base/networks.ts'
 import { phpBytes } from '#controllers/domain/host/php.ts';
 import { poolNameOf } from '#controllers/domain/host/desired.ts';
 import { proxyTargetOf } from '#controllers/domain/host/proxy.ts';
+import { createLeftoversDriver, leftoversGo, leftoversStay } from '#controllers/domain/cluster/leftovers-driver.ts';
 import { isMistaken } from '#controllers/held-uids.ts';
 import { createHeartbeats } from '#controllers/host/cluster/heartbeats.ts';
 import { heldUids, isUrgent, statedUids } from '#controllers/host/held-uids.ts';
@@ -252,6 +253,25 @@ void t.test('a claim goes back when files say otherwise and nothing can have bee
   const leaving = [aTenant(deleting), holding({ acme: [20_001] })];
   t.notOk(isMistaken(aUidClaim(20_000, 'acme'), aCache(leaving, allIndexes)), 'who is leaving keeps it to the end');
 });
+
+void t.test(
+  'of a Domain that is deleted with its files no host keeps any; those of an earlier one of its name stay',
+  (t) => {
+    const keptOf = (uid: string, host: string, over: object = {}): KubeObject =>
+      aRetainedData({
+        metadata: { name: `domain.acme.shop.${uid}.${host}`, uid: `of-${uid}`, ...over },
+        spec: { host },
+      });
+    const deleted = { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['x.example/y'] };
+    const world = [keptOf('d-1', 'web1'), keptOf('d-1', 'web2', deleted), keptOf('d-0', 'web1')];
+    const driver = createLeftoversDriver();
+    const owner = { kind: 'Domain', namespace: 'acme', name: 'shop', uid: 'd-1' };
+    const found = driver.of(owner, aCache(world, allIndexes));
+    t.match(driver.plan(owner, leftoversGo, found), [{ input: { name: 'domain.acme.shop.d-1.web1', uid: 'of-d-1' } }]);
+    t.same(driver.plan(owner, leftoversStay, found), []);
+    t.end();
+  },
+);
 
 interface Candidate {
   readonly name: string;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
+import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import type { Tenant } from '#schemas/index.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { openHostMachine, type HostMachine } from '#test/lab/host-machine.ts';
@@ -233,3 +233,36 @@ await t.test('a host is emptied by one command, which tells of those that have n
   t.match(await instance.wcpctl(['host', 'uncordon', from.name]), { exitCode: 0 });
   t.equal(conditionOf(await client.get(hostType, { name: from.name }), 'Drained')?.['status'] ?? 'gone', 'gone');
 });
+
+/** What hosts keep of a Domain: until when, by the host. */
+async function keptOf(name: string): Promise<Readonly<Record<string, string | undefined>>> {
+  const { items } = await client.list<RetainedData>(keptType);
+  const own = items.filter(({ spec }) => spec.objectRef.name === name);
+  return Object.fromEntries(own.map(({ spec }) => [spec.host, spec.expiresAt]));
+}
+
+await t.test(
+  'a Domain that is deleted leaves what it is to leave, on the host that it was moved from, too',
+  async (t) => {
+    const [on, former] = await sidesOf();
+    const isGone = async (name: string) => (await client.get(domainType, { namespace: tenant, name })) === undefined;
+    const copies = Object.fromEntries(
+      (await client.list<RetainedData>(keptType)).items.map(({ spec }) => [spec.objectRef.name, spec.path]),
+    );
+    const copyOf = (name: string): string => join(former.directory, copies[name] ?? '');
+    t.ok(existsSync(copyOf('late')) && existsSync(copyOf('shop')), 'the control');
+    const body = { spec: { deletionPolicy: 'Delete' } };
+    await client.patch(domainType, { namespace: tenant, name: 'late' }, { type: 'merge', body });
+    former.cutOff();
+    await client.delete(domainType, { namespace: tenant, name: 'late' });
+    await until(() => isGone('late'), 'it to go, whatever the former host does', patienceMs);
+    former.reconnect();
+    await until(async () => Object.keys(await keptOf('late')).length === 0, 'nothing to be kept of it', patienceMs);
+    t.notOk(existsSync(copyOf('late')));
+    const { [former.name]: expiresAt } = await keptOf('shop');
+    await client.delete(domainType, { namespace: tenant, name: 'shop' });
+    await until(() => isGone('shop'), 'the other one to go', patienceMs);
+    t.same(await keptOf('shop'), { [former.name]: expiresAt, [on.name]: undefined }, 'what is kept for good is here');
+    t.ok(existsSync(copyOf('shop')));
+  },
+);

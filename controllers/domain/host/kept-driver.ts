@@ -1,11 +1,15 @@
 import { isTrue } from '#schemas/meta/conditions.ts';
-import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
 import type { Client } from '#runtime/client/client.ts';
-import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import type { Action } from '#runtime/plan/plan.ts';
 import { keptForObject, retainedNameOf } from '#controllers/kept-data.ts';
+import {
+  deleteKept,
+  keptDeletions,
+  keptObjectOf,
+  type KeptDeletion,
+  type KeptObject,
+} from '#controllers/kept-deletion.ts';
 
 interface World {
   readonly client: Client;
@@ -15,14 +19,12 @@ interface World {
 /** What stands for files of a Domain that are kept: nothing, as long as they are its own; what the leader noted; or, once the host has taken that over, what is in charge of them. */
 export interface Keeping {
   readonly state: 'None' | 'Noted' | 'InCharge';
-  /** Where found: the objects, by name and uid. */
-  readonly objects: readonly { readonly name: string; readonly uid: string; readonly isLeaving: boolean }[];
+  /** Where found. */
+  readonly objects: readonly KeptObject[];
 }
 
 export const noKeeping: Keeping = { state: 'None', objects: [] };
 export const inCharge: Keeping = { state: 'InCharge', objects: [] };
-
-type KeptAction = Action<'domain-kept', 'delete-object', { readonly name: string; readonly uid: string }>;
 
 /**
  * Ends what stands for kept files once they are back in place, and lets a deleted Domain go only when the RetainedData of its files is in charge of them,
@@ -30,7 +32,7 @@ type KeptAction = Action<'domain-kept', 'delete-object', { readonly name: string
  */
 export function createKeptDriver<W extends World>(
   hostName: string,
-): Driver<'domain-kept', Cache, Keeping, KeptAction, W> {
+): Driver<'domain-kept', Cache, Keeping, KeptDeletion<'domain-kept'>, W> {
   return {
     name: 'domain-kept',
     nothing: noKeeping,
@@ -44,34 +46,19 @@ export function createKeptDriver<W extends World>(
       const own = kept.find(({ metadata }) => metadata.name === ownName);
       return {
         state: own !== undefined && isTrue(own.status?.conditions, 'Ready') ? 'InCharge' : 'Noted',
-        objects: kept.map(({ metadata }) => ({
-          name: metadata.name,
-          uid: metadata.uid ?? '',
-          isLeaving: metadata.deletionTimestamp !== undefined,
-        })),
+        objects: kept.map(keptObjectOf),
       };
     },
     plan: (_owner, desired, { objects }) =>
-      desired.state === 'None' ? objects.filter(({ isLeaving }) => !isLeaving).map(deletionOf) : [],
+      desired.state === 'None'
+        ? keptDeletions(objects, { driver: 'domain-kept', reason: 'the files are back in place' })
+        : [],
     waitsFor: (_owner, desired, observed) => {
       if (desired.state === 'InCharge')
         return observed.state === 'InCharge' ? undefined : 'The kept files are being taken over.';
       return observed.state === 'None' ? undefined : 'The files that were kept are being handed back.';
     },
-    apply: async ({ input: { name, uid } }, { client }, signal) =>
-      void (await client.delete(resourceTypeOf(retainedDataKind), { name }, { preconditions: { uid }, signal })),
+    apply: (action, { client }, signal) => deleteKept(action, client, signal),
     settle: () => Promise.resolve(),
-  };
-}
-
-function deletionOf({ name, uid }: Keeping['objects'][number]): KeptAction {
-  return {
-    driver: 'domain-kept',
-    op: 'delete-object',
-    subject: `${retainedDataKind.kind}/${name}`,
-    reason: 'the files are back in place',
-    disruption: 'none',
-    changes: [],
-    input: { name, uid },
   };
 }
