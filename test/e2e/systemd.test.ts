@@ -23,8 +23,9 @@ await t.test('a host that systemd keeps', { skip: refusal }, async (test) => {
   await runInside(test, machine, 'store-lost.ts');
 });
 
-/** Downloads what apt would remove with our packages, to a place that a machine sees, too. */
+/** Downloads what apt would remove with our packages, to a place that a machine sees, too. Lists that are old, or missing, name packages that Debian has no longer. */
 async function download(directory: string): Promise<boolean> {
+  await run(['/bin/bash', '-c', '. "$0" && update_lists', setup]);
   const plan = await run(['/usr/bin/apt-get', '--simulate', 'purge', ...packages]);
   const names = [...plan.stdout.matchAll(/^Purg (\S+)/gm)].map(([, name = '']) => name);
   return (await run(['/usr/bin/apt-get', 'download', '--quiet', ...names], { cwd: directory })).exitCode === 0;

@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { HostError } from '#runtime/base/errors.ts';
 import type { TenantProcess, TenantProcesses, TenantSeat, TerminalSize } from '#runtime/host/tenant-processes.ts';
+import { apartWords } from './systemd/apart.ts';
 import { accountTexts, carried, givingBack, tenantSandbox } from '#runtime/host/tenant-sandbox.ts';
 
 /** File descriptors that the sandbox is given beside stdin, stdout and stderr; the next one brings sizes to terminal.pl. */
 const passwdFd = 3;
 const groupFd = 4;
 
-/** `systemd`: each in a scope of the tenant's slice; `supervisor`: nobody enforces limits. */
+/** `systemd`: each as a unit in the tenant's slice; `supervisor`: nobody enforces limits. */
 export function openTenantProcesses(services: 'supervisor' | 'systemd'): TenantProcesses {
   const terminalProgram = readFileSync(new URL('./terminal/terminal.pl', import.meta.url), 'utf8');
   return {
@@ -17,22 +18,15 @@ export function openTenantProcesses(services: 'supervisor' | 'systemd'): TenantP
       const onTerminal = terminal === undefined ? [] : ['/usr/bin/perl', '-e', terminalProgram, '--'];
       const program = [...onTerminal, ...(variables === undefined ? [] : givingBack), ...argv];
       const environment = { ...environmentOf(seat), ...carried(variables ?? {}) };
-      const account = services === 'supervisor' ? { uid: seat.uid, gid: seat.copyingGid ?? seat.uid } : {};
-      const words = [...placeWords(services, seat), ...sandboxWords(seat), ...program];
-      return processOf(launch(words, environment, account), seat, terminal);
+      const place = services === 'systemd' ? apartWords(seat.slice) : [];
+      const words = [...place, ...accountWords(seat), ...sandboxWords(seat), ...program];
+      return processOf(launch(words, environment), seat, terminal);
     },
   };
 }
 
-/** What puts the sandbox where it belongs: a scope drops the rights by itself, elsewhere they are dropped between fork and exec. */
-function placeWords(
-  services: 'supervisor' | 'systemd',
-  { uid, copyingGid = uid, slice }: TenantSeat,
-): readonly string[] {
-  const bounded = ['/usr/bin/setpriv', '--no-new-privs', '--'];
-  if (services === 'supervisor') return bounded;
-  const scope = ['--scope', '--quiet', '--collect', `--slice=${slice}.slice`, `--uid=${uid}`, `--gid=${copyingGid}`];
-  return ['/usr/bin/systemd-run', ...scope, '--', ...bounded];
+function accountWords({ uid, copyingGid = uid }: TenantSeat): readonly string[] {
+  return ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${copyingGid}`, '--clear-groups', '--no-new-privs', '--'];
 }
 
 function sandboxWords({ tree, isReadOnly, workingDirectory, copyingGid }: TenantSeat): readonly string[] {
@@ -48,12 +42,7 @@ function sandboxWords({ tree, isReadOnly, workingDirectory, copyingGid }: Tenant
   });
 }
 
-/** As this account, where the program does not become that by itself. */
-function launch(
-  words: readonly string[],
-  env: Readonly<Record<string, string>>,
-  account: { readonly uid?: number; readonly gid?: number },
-): ChildProcess {
+function launch(words: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
   const [program = '', ...args] = words;
   // Whatever the agent's own is: files that people bring are for the web front to read.
   const umask = process.umask(0o022);
@@ -61,7 +50,6 @@ function launch(
     cwd: '/',
     env,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
-    ...account,
   });
   process.umask(umask);
   child.on('error', () => undefined);

@@ -1,8 +1,9 @@
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
@@ -124,6 +125,56 @@ await t.test('sites are served by nginx and PHP as units, and PHP counts in the 
   slice = `wcp360-${await tenants.uidOf('acme')}.slice`;
   t.equal(await property(php, 'Slice'), slice);
   t.match(await property(php, 'ControlGroup'), `/wcp360.slice/${slice}/`);
+});
+
+const wcpctl = (...argv: readonly string[]): readonly string[] => [
+  ...['/usr/local/bin/wcpctl', '--kubeconfig=/etc/wcp360/admin.kubeconfig'],
+  ...argv,
+];
+const inSite = (...command: readonly string[]): readonly string[] =>
+  wcpctl('exec', '-n', 'acme', 'php', '--', ...command);
+
+/** Programs that people have asked for. */
+const programs = (): Promise<readonly string[]> => unitsLike('run-*.service');
+
+/** A program that runs until the test is over, and its unit. */
+async function beginInSite(t: Test): Promise<{ readonly child: ChildProcess; readonly unit: string }> {
+  const [program = '', ...args] = inSite('sleep', '600');
+  const child = spawn(program, args, { stdio: 'ignore' });
+  t.teardown(() => child.kill('SIGKILL'));
+  const unit = await until(async () => (await programs())[0], 'its unit');
+  return { child, unit };
+}
+
+await t.test('shells, logs and copies run as the tenant in its sandbox, in its slice, under its limits', async (t) => {
+  await until(async () => await must(inSite('echo', 'here')), 'the agent to be reached', 60_000);
+  const script = 'id -u; pwd; ls /srv/wcp360/tenants; ls /etc/wcp360; exit 7';
+  const ended = await run(inSite('sh', '-c', script));
+  const uid = await tenants.uidOf('acme');
+  t.match(ended, { exitCode: 7, stdout: `${uid}\n${directory}/tenants/acme/domains/php\nacme\n`, stderr: /wcp360/u });
+  const odd = ['${HOME}', '$HOME', '%h', '', 'two\nlines', ''];
+  t.equal(await must(inSite('printf', '<%s>', ...odd)), odd.map((word) => `<${word}>`).join(''), 'word by word');
+  const { child, unit } = await beginInSite(t);
+  t.equal(await property(unit, 'Slice'), slice);
+  t.match(await property(unit, 'ControlGroup'), `/wcp360.slice/${slice}/`);
+  child.kill('SIGKILL');
+  await until(async () => (await programs()).length === 0, 'it to end with whoever asked for it');
+  const many = await run(inSite('bash', '-c', 'for count in {1..40}; do sleep 60 & done'));
+  t.match(many, { stderr: /fork/u }, 'no more processes than the package grants');
+  const terminal = inSite('test', '-t', '0').toSpliced(3, 0, '-it');
+  t.equal((await run(['/usr/bin/script', '-qec', terminal.join(' '), '/dev/null'])).exitCode, 0, 'a terminal');
+  t.match(await must(wcpctl('logs', '-n', 'acme', 'php')), 'GET / HTTP');
+  await must(wcpctl('cp', '-n', 'acme', '/etc/debian_version', 'php:public/copied'));
+  t.equal((await http('php.acme.test', '/copied')).body, readFileSync('/etc/debian_version', 'utf8'));
+  t.same(await programs(), []);
+});
+
+await t.test('a shell ends with the agent, and leaves nothing', async (t) => {
+  await beginInSite(t);
+  await must(['/usr/bin/systemctl', 'kill', '--signal=KILL', 'wcpd-agent.service']);
+  await until(async () => (await programs()).length === 0, 'its unit to be gone');
+  await until(async () => await must(inSite('echo', 'here')), 'the next agent to be reached', 60_000);
+  t.pass();
 });
 
 await t.test('no more processes than the package grants: a fork is refused', async (t) => {
