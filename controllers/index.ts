@@ -2,6 +2,8 @@
 import type { AnyController } from '#runtime/manager/controller.ts';
 import type { ClusterParts, ClusterWorld, HostParts, HostWorld } from './parts.ts';
 import { createCertificateSigningRequestClusterController } from './certificate-signing-request/cluster.ts';
+import { createDnsRecordClusterController } from './dns-record/cluster.ts';
+import { createDnsRecordHostController } from './dns-record/host.ts';
 import { createDomainArrivalController } from './domain/arrival.ts';
 import { createDomainClusterController } from './domain/cluster.ts';
 import { createDomainDepartureController } from './domain/departure.ts';
@@ -16,11 +18,15 @@ import { createTenantClusterController } from './tenant/cluster.ts';
 import { createTenantDepartureController } from './tenant/departure.ts';
 import { createTenantHostController } from './tenant/host.ts';
 import { createUidClaimClusterController } from './uid-claim/cluster.ts';
+import { createZoneClusterController } from './zone/cluster.ts';
+import { createZoneDepartureController } from './zone/departure.ts';
+import { createZoneHostController } from './zone/host.ts';
 
 /** The controllers of the leader. */
 export function createClusterControllers<W extends ClusterWorld>(parts: ClusterParts<W>): readonly AnyController<W>[] {
   return [
     createCertificateSigningRequestClusterController(parts),
+    createDnsRecordClusterController(parts),
     createDomainClusterController(parts),
     createHostClusterController(parts),
     createHostnameClaimClusterController(parts),
@@ -28,12 +34,14 @@ export function createClusterControllers<W extends ClusterWorld>(parts: ClusterP
     createSourceClusterController(parts),
     createTenantClusterController(parts),
     createUidClaimClusterController(parts),
+    createZoneClusterController(parts),
   ];
 }
 
 /** The controllers of an agent. */
 export function createHostControllers<W extends HostWorld>(parts: HostParts<W>): readonly AnyController<W>[] {
   return [
+    createDnsRecordHostController(parts),
     createDomainArrivalController(parts),
     createDomainDepartureController(parts),
     createDomainHostController(parts),
@@ -41,5 +49,7 @@ export function createHostControllers<W extends HostWorld>(parts: HostParts<W>):
     createTenantArrivalController(parts),
     createTenantDepartureController(parts),
     createTenantHostController(parts),
+    createZoneDepartureController(parts),
+    createZoneHostController(parts),
   ];
 }

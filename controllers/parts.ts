@@ -5,6 +5,7 @@ import type { Copy, CopyKey } from '#runtime/drivers/copies/model.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
 import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
+import type { ZoneTable } from '#runtime/drivers/powerdns/model.ts';
 import type { Shells } from '#runtime/drivers/shells/index.ts';
 import type { SliceLimits } from '#runtime/drivers/slices/model.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
@@ -73,6 +74,24 @@ export interface FrontAnswer {
   readonly generation: number;
 }
 
+/** What the name server answers at the moment. */
+export interface NameServerAnswer {
+  readonly isAuthoritative: boolean;
+  /** Of the answer itself, and of what stands beside it: where a name is delegated its records are there. */
+  readonly records: readonly AnsweredRecord[];
+  readonly authorities: readonly AnsweredRecord[];
+  readonly additionals: readonly AnsweredRecord[];
+}
+
+export interface AnsweredRecord {
+  /** In lower case, with the dot at its end. */
+  readonly name: string;
+  readonly type: string;
+  readonly ttlSeconds: number;
+  /** In the server's own spelling; `undefined` for types that are not looked into. */
+  readonly content: string | undefined;
+}
+
 /** What the composition root hands to every host controller. */
 export interface HostParts<W> {
   /** Name of the Host object of this machine. */
@@ -82,6 +101,13 @@ export interface HostParts<W> {
   readonly tree: DriverOf<Tree, W>;
   readonly phpFpm: DriverOf<PhpPools, W>;
   readonly nginx: DriverOf<SiteTable, W>;
+  readonly powerdns: DriverOf<ZoneTable, W>;
+  /** Asks the name server of this machine. HostError when it does not answer. */
+  readonly askNameServer: (
+    world: W,
+    question: { readonly name: string; readonly type: string },
+    signal: AbortSignal,
+  ) => Promise<NameServerAnswer>;
   /** Programs that people run as a tenant. */
   readonly shells: DriverOf<Shells, W>;
   /** Files that come from another host. */

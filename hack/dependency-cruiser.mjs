@@ -31,7 +31,7 @@ export default {
       {
         path: '^(runtime|controllers|node_modules)',
         pathNot:
-          '^(runtime/(base|plan)/|runtime/drivers/([^/]+)/(model|plan|render|record|front-settings|mark)[.]ts|runtime/drivers/(driver|field-changes)[.]ts|runtime/manager/controller[.]ts|controllers/)',
+          '^(runtime/(base|plan)/|runtime/drivers/([^/]+)/(model|plan|render|record|[a-z]+-settings|mark)[.]ts|runtime/drivers/(driver|field-changes)[.]ts|runtime/manager/controller[.]ts|controllers/)',
       },
     ),
     forbid(
@@ -85,7 +85,7 @@ export default {
     forbid('cli-and-console-are-clients', { path: '^runtime/(cli|console)' }, { path: `^controllers/|${server}` }),
     forbid(
       'only-host-touches-the-machine',
-      { path: '^(schemas|controllers|runtime)/', pathNot: '^runtime/(host/local|config|cmd|client|cli)/' },
+      { path: '^(schemas|controllers|runtime)/', pathNot: '^runtime/(host/local|config|cmd|client|cli|dns)/' },
       {
         ...node,
         path: '^(node:)?(fs|fs/promises|child_process|net|dgram|worker_threads)$',
@@ -116,6 +116,7 @@ export default {
     home('commander', '^runtime/cli/'),
     home('diff', '^runtime/cli/'),
     home('tldts', '^controllers/hostname-claim/'),
+    home('dns-packet', '^runtime/dns/'),
     forbid(
       'no-dev-dependency-at-run-time',
       { path: '^(schemas|controllers|runtime)/' },

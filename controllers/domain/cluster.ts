@@ -11,16 +11,16 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, isPending, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
 import { hostHolders } from '#controllers/host-holders.ts';
 import { hostOfRole } from '#controllers/host-rights.ts';
+import { placeOf } from '#controllers/place.ts';
 import { hostsOf } from '#controllers/whereabouts.ts';
 import { domainsByKeepingHost, keptByObject, leavingDomainsOn } from '#controllers/kept-data.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
-import { createDepartureDriver, isOnHost } from './cluster/departure-driver.ts';
+import { createDepartureDriver, isOnHost } from '#controllers/departure-driver.ts';
 import { desiredClaims, desiredKept, desiredRights } from './cluster/desired.ts';
 import { gatherDomainCluster } from './cluster/gather.ts';
-import type { DomainClusterInputs } from './cluster/inputs.ts';
-import { placeOf } from './cluster/place.ts';
+import { placingOf, type DomainClusterInputs } from './cluster/inputs.ts';
 import { createLeftoversDriver, leftoversGo, leftoversStay, type Leftovers } from './cluster/leftovers-driver.ts';
 import { domainClusterStatus } from './cluster/status.ts';
 import { namesOf } from './names.ts';
@@ -61,7 +61,7 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
       leavesUnwanted: true,
     }),
     leftovers: createLeftoversDriver(),
-    departure: createDepartureDriver(),
+    departure: createDepartureDriver(domainKind),
   };
   return defineController<typeof domainKind, W, DomainClusterDrivers<W>, DomainClusterInputs>({
     name: 'domain.cluster',
@@ -71,7 +71,7 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
     holdsFor: (domain, cache) => {
       const inputs = gatherDomainCluster(domain, cache, judgeHostname);
       if (isPending(inputs)) return hostHolders(domain, { ...domain.status, isComing: false });
-      return hostHolders(domain, { ...placeOf(domain, inputs), isComing: isComing(inputs) });
+      return hostHolders(domain, { ...placeOf(domain, placingOf(inputs)), isComing: isComing(inputs) });
     },
     drivers,
     watches: watchesOf(ancestorsOf),

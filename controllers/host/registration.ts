@@ -13,6 +13,8 @@ export interface HostFacts {
   readonly agentVersion: string;
   readonly capabilities: HostCapabilities;
   readonly services: { readonly manager: 'systemd' | 'supervisor'; readonly limitsEnforced: boolean };
+  /** The name server that was started; `undefined` when there is none. */
+  readonly dns: { readonly version: string; readonly port: number } | undefined;
   /** Whether tenants get accounts (libnss-extrausers); false in a private instance. */
   readonly hasAccounts: boolean;
   /** Account names of the machine that no tenant may have. */
@@ -28,7 +30,7 @@ export function hostReference(name: string): KubeObject {
 
 /** The status that the agent applies whenever its facts change; equal facts give an equal status. `now` is RFC 3339. */
 export function hostStatus(facts: HostFacts, present: Host | undefined, now: string): NonNullable<Host['status']> {
-  const { capabilities, services } = facts;
+  const { capabilities, dns, services } = facts;
   const { front, nginxVersion, phpVersions, size, takenUids } = capabilities;
   const stated = [servingOf(capabilities), limitsOf(services.limitsEnforced)].map((condition) => ({
     ...condition,
@@ -45,6 +47,7 @@ export function hostStatus(facts: HostFacts, present: Host | undefined, now: str
     capabilities: {
       phpVersions: [...phpVersions],
       ...(nginxVersion === undefined ? {} : { nginxVersion }),
+      ...(dns === undefined ? {} : { dns: { version: dns.version, port: dns.port } }),
       services: services.manager,
       limitsEnforced: services.limitsEnforced,
       accounts: facts.hasAccounts,

@@ -1,5 +1,7 @@
 import { isTrue } from '#schemas/meta/conditions.ts';
+import type { KindDefinition } from '#schemas/meta/kind.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
+import { zoneKind } from '#schemas/v1alpha1/zone.ts';
 import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
@@ -10,6 +12,9 @@ import { baseOf } from './ancestors.ts';
 import { claimantsOf } from './claims-driver.ts';
 import { BY_ANCESTOR, hostnameClaimIndexes } from './indexes.ts';
 import { claimsAbove, judgeHostname, type Objection } from './judge.ts';
+
+/** Kinds whose objects claim names. */
+const claimantKinds = [domainKind, zoneKind] as const;
 
 export type HostnameClaimDrivers<W> = {
   /** Deletes the claim itself when nothing uses the name. */
@@ -31,7 +36,7 @@ export function createHostnameClaimClusterController<W>({ disposal }: ClusterPar
     indexes: hostnameClaimIndexes,
     watches: [
       { kind: hostnameClaimKind, keysOf: (changed, cache) => neighboursOf(changed as HostnameClaim, cache) },
-      { kind: domainKind, keysOf: (domain, cache) => claimsToDropOf(domain, cache) },
+      ...claimantKinds.map((kind) => ({ kind, keysOf: claimsToDropOf })),
     ],
     gather: gatherHostnameClaim,
     desired: (_claim, inputs) => ({ disposal: { fate: inputs.isUsed ? 'Stay' : 'Go', resourceVersion: '' } }),
@@ -41,9 +46,10 @@ export function createHostnameClaimClusterController<W>({ disposal }: ClusterPar
 
 function gatherHostnameClaim(claim: HostnameClaim, cache: Cache): HostnameClaimInputs {
   const isUsed = claimantsOf(claim).some((claimant) => {
-    if (claimant.kind !== domainKind.kind) return true;
+    const kind = claimantKinds.find((known) => known.kind === claimant.kind);
+    if (kind === undefined) return true;
     const { namespace, name } = claimant;
-    return cache.get(domainKind, { namespace, name })?.metadata.uid === claimant.uid;
+    return cache.get<KindDefinition>(kind, { namespace, name })?.metadata.uid === claimant.uid;
   });
   // What is bound stays bound: a rule that changes, or a claim that comes later, takes nobody's name away.
   if (isTrue(claim.status?.conditions, 'Bound')) return { isUsed };
@@ -84,10 +90,10 @@ function neighboursOf(changed: HostnameClaim, cache: Cache): readonly ObjectKey[
     .map((claim) => ({ name: claim.metadata.name }));
 }
 
-/** A claim is made before its Domain changes again, so only Domains that leave can leave one behind. */
-function claimsToDropOf(domain: KubeObject, cache: Cache): readonly ObjectKey[] {
-  if (domain.metadata.deletionTimestamp === undefined) return [];
+/** A claim is made before its claimant changes again, so only those that leave can leave one behind. */
+function claimsToDropOf(claimant: KubeObject, cache: Cache): readonly ObjectKey[] {
+  if (claimant.metadata.deletionTimestamp === undefined) return [];
   return cache
-    .byIndex(hostnameClaimKind, 'claimant', domain.metadata.uid ?? '')
+    .byIndex(hostnameClaimKind, 'claimant', claimant.metadata.uid ?? '')
     .map((claim) => ({ name: claim.metadata.name }));
 }

@@ -2,7 +2,8 @@ import { clusterRoleKind, namespaceKind, resourceQuotaKind, roleBindingKind } fr
 import { isTrue } from '#schemas/meta/conditions.ts';
 import { FINALIZERS, LABELS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
+import { zoneKind } from '#schemas/v1alpha1/zone.ts';
+import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { packageKind } from '#schemas/v1alpha1/package.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
@@ -145,7 +146,7 @@ const tenantClusterWatches: readonly Watch[] = [
     keysOf: ({ metadata }, cache) =>
       keysOf(cache.byIndex(tenantKind, BY_NEXT_HOST, hostOfRole(metadata.name) ?? NO_HOST)),
   },
-  { kind: domainKind, keysOf: (domain, cache) => tenantOf(domain as Domain, cache) },
+  ...[domainKind, zoneKind].map((kind) => ({ kind, keysOf: tenantOf })),
 ];
 
 function keysOf(tenants: readonly Tenant[]): readonly ObjectKey[] {
@@ -177,9 +178,9 @@ function labelledKeys(namespace: KubeObject, cache: Cache): readonly ObjectKey[]
   return cache.get(tenantKind, { name }) === undefined ? [] : [{ name }];
 }
 
-/** A living tenant does not depend on its Domains, but while it moves; one whose namespace goes waits for the last of them. */
-function tenantOf(domain: Domain, cache: Cache): readonly ObjectKey[] {
-  const name = domain.metadata.namespace ?? '';
+/** A living tenant does not depend on its Domains, but while it moves; one whose namespace goes waits for the last of them, and of its Zones. */
+function tenantOf({ metadata }: KubeObject, cache: Cache): readonly ObjectKey[] {
+  const name = metadata.namespace ?? '';
   const tenant = cache.get(tenantKind, { name });
   const isWaiting =
     tenant?.status?.moving !== undefined ||

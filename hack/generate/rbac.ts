@@ -21,6 +21,7 @@ const MADE_BY_CONTROLLERS: readonly string[] = ['hostnameclaims', 'planrequests'
 const SOURCE_ACCOUNTS = ['default', 'source'] as const;
 /** Whose status the leader writes. */
 const WITH_STATUS_OF_LEADER = [
+  'dnsrecords',
   'domains',
   'hostnameclaims',
   'hosts',
@@ -29,6 +30,7 @@ const WITH_STATUS_OF_LEADER = [
   'sources',
   'tenants',
   'uidclaims',
+  'zones',
 ];
 /** The ConfigMap of every Kubernetes with this name. */
 const FRONT_PROXY_CONFIGURATION = 'extension-apiserver-authentication';
@@ -63,7 +65,7 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
   return [
     clusterRole('wcp360-controller', 'What the leader does for all tenants.', [
       ours(plurals, FOLLOW),
-      ours(['domains', 'sources', 'tenants'], ['patch']),
+      ours(['domains', 'sources', 'tenants', 'zones'], ['patch']),
       ours(['hostnameclaims'], [...APPLY, 'delete']),
       ours(['retaineddata'], ['get', ...APPLY]),
       ours(['uidclaims'], ['create', 'delete']),
@@ -74,6 +76,8 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
       { apiGroups: [''], resources: ['namespaces', 'resourcequotas'], verbs: [...READ, ...APPLY, 'delete'] },
       // Metadata only, to see a rotation; `get` so that it may pass on the right to read the very Secrets that a Domain names.
       { apiGroups: [''], resources: ['secrets'], verbs: READ },
+      // Keys of zones.
+      { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'delete'] },
       { apiGroups: [RBAC], resources: RBAC_KINDS, verbs: [...READ, ...APPLY, 'delete'] },
       // What an owner may do, every agent, and one that copies files the controller may not; what else it gives to one agent alone it may itself.
       {
@@ -149,13 +153,17 @@ function gatewayRules(): readonly Rule[] {
 function agentRoles(): readonly object[] {
   return [
     clusterRole(AGENT, 'What every agent may do everywhere: read.', [
-      ours(['domains', 'hosts', 'planrequests', 'retaineddata', 'tenants'], FOLLOW),
+      ours(['dnsrecords', 'domains', 'hosts', 'planrequests', 'retaineddata', 'tenants', 'zones'], FOLLOW),
       ASK_FOR_CERTIFICATES,
     ]),
     clusterRole(
       'wcp360-agent-tenant',
       'What the agent of a tenant’s host may do in the tenant’s namespace; bound there by placement.',
-      [ours(['domains'], ['patch']), ours(['domains', 'planrequests'].map(statusOf), ['patch']), events()],
+      [
+        ours(['domains', 'zones'], ['patch']),
+        ours(['dnsrecords', 'domains', 'planrequests', 'zones'].map(statusOf), ['patch']),
+        events(),
+      ],
     ),
     clusterRole(
       AGENT_ARRIVAL,

@@ -60,3 +60,9 @@ function groupsOf(text: string): readonly string[] | undefined {
   const groups = [...head, ...Array.from({ length: halves.length === 2 ? missing : 0 }, () => '0'), ...tail];
   return groups.every((group) => /^[0-9a-f]{1,4}$/i.test(group)) ? groups : undefined;
 }
+
+/** The address to ask when all are listened on. */
+export function reachable(address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1';
+  return address === '::' ? '::1' : address;
+}

@@ -14,6 +14,7 @@ import { keepHouse } from './agent/keep-house.ts';
 import { prepareHost } from './agent/prepare-host.ts';
 import { secretReader } from './agent/secret-reader.ts';
 import { startAgent, type AgentOptions } from './agent/start-agent.ts';
+import { startNameServer } from './agent/start-name-server.ts';
 import { connectionTo } from './connect.ts';
 import type { ProgramArgs } from './flags.ts';
 import { resyncOnSignal } from './resync-on-signal.ts';
@@ -38,11 +39,12 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   const secrets = secretReader(client);
   await startWaker({ host, secrets, log, idleMs: phpIdleMs }, signal);
   await startFront(host, front, signal);
+  const dns = await startNameServer(config, { host, log, signal });
   await holdCertificate(connection, { ...config, client, clock: systemClock, log, signal });
   const probe: AgentOptions['probeSite'] = async (hostname, probing) =>
     await probeSite(host, firstOf(front), hostname, probing);
   const processes = openTenantProcesses(servicesOf(config));
-  const parts = { config, client, host, secrets, processes, log, metrics, signal };
+  const parts = { config, client, host, dns, secrets, processes, log, metrics, signal };
   const agent = await startAgent({ ...parts, probeSite: probe });
   health.readyAfter(agent.synced);
   resyncOnSignal(() => agent.resync(), signal);

@@ -1,4 +1,5 @@
 import { PATTERNS } from '#schemas/meta/patterns.ts';
+import type { Schema } from '#schemas/meta/schema.ts';
 
 /** Settings that several programs have. */
 
@@ -57,3 +58,25 @@ export const sourceNetworks = {
   default: [],
   description: "Networks that tenants' Git repositories may be in, beside public addresses.",
 } as const;
+
+/** The name server of a host. */
+export const nameServer = {
+  dnsAddresses: {
+    type: 'array',
+    items: { type: 'string', description: 'An address of this machine, or 0.0.0.0 or :: for all.' },
+    minItems: 1,
+    default: ['0.0.0.0', '::'],
+    description: 'Where the name server listens.',
+  },
+  dnsPort: port(53, 'Port of the name server, where PowerDNS is installed; 0 for none.'),
+  dnsResolver: {
+    type: 'string',
+    default: '',
+    pattern: '^[0-9a-f.:]*$',
+    description: 'Address of whom the name server asks for what an ALIAS stands for; without it ALIAS is not answered.',
+  },
+  dnsApiPort: port(
+    9363,
+    'Port on loopback under which the agent reaches the name server; a key that only root reads is needed there.',
+  ),
+} as const satisfies Readonly<Record<string, Schema>>;

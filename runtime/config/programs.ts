@@ -8,6 +8,7 @@ import {
   kubeconfigOrPod,
   logLevel,
   metricsListen,
+  nameServer,
   port,
   sourceNetworks,
 } from './program-fields.ts';
@@ -171,6 +172,7 @@ export const agentConfig = {
       description: 'Networks whose X-Forwarded-For, or PROXY protocol, is believed.',
     },
     proxyProtocol: { type: 'boolean', default: false, description: 'The front expects the PROXY protocol.' },
+    ...nameServer,
     serviceManager: {
       type: 'string',
       enum: ['systemd', 'supervised'],
@@ -288,6 +290,8 @@ export const upConfig = {
     apiPort: port(16_443, 'Port of the API on loopback.'),
     httpPort: port(18_080, 'Port of the web front for HTTP on loopback.'),
     httpsPort: port(18_443, 'Port of the web front for HTTPS on loopback.'),
+    dnsPort: port(18_053, 'Port of the name server on loopback, where PowerDNS is installed; 0 for none.'),
+    dnsApiPort: port(18_054, 'Port on loopback under which the agent reaches the name server.'),
     etcdClientPort: port(12_379, 'Port of its own etcd for clients, on loopback.'),
     etcdPeerPort: port(12_380, 'Port of its own etcd for peers, on loopback.'),
     streamPort: port(16_444, 'Port of the gateway for streams on loopback.'),

@@ -130,6 +130,8 @@ export interface LocalHttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly timeoutMs: number;
+  /** Of the answer; 4 MiB unless given. */
+  readonly maxBytes?: number;
 }
 
 export interface LocalHttpAnswer {
@@ -230,6 +232,8 @@ export interface HostCapabilities {
   /** `['8.2']`: versions whose php-fpm is installed. */
   readonly phpVersions: readonly string[];
   readonly nginxVersion: string | undefined;
+  /** PowerDNS with its SQLite backend, and as whom it runs; `undefined` when it is not installed. */
+  readonly powerdns: { readonly version: string; readonly uid: number; readonly gid: number } | undefined;
   /** Uids and account names that the host has on its own (getent passwd). */
   readonly takenUids: ReadonlySet<number>;
   /** How large the machine is; `storageBytes` is the file system that the root is on. */

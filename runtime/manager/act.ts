@@ -1,5 +1,5 @@
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
-import { isRecord } from '#runtime/base/json.ts';
+import { isEqual, isRecord } from '#runtime/base/json.ts';
 import { orderActions, type OrderedActions } from '#runtime/plan/order.ts';
 import type { Action } from '#runtime/plan/plan.ts';
 import { filterByPolicy } from '#runtime/plan/policies.ts';
@@ -31,8 +31,8 @@ export interface Memory {
   refused?: { readonly desired: States; readonly outcome: Extract<Outcome, { phase: 'refused' }> } | undefined;
   /** The wanted state that stood last, for objects whose drift is only told. */
   stood?: States | undefined;
-  /** What the last look from outside found, as long as nothing was changed since. */
-  probes?: readonly ProbeResult[] | undefined;
+  /** What the last look from outside found, as long as nothing was changed since, and what it was looked at for. */
+  probed?: { readonly probes: readonly ProbeResult[]; readonly inputs: unknown } | undefined;
   /** The last request to look again. */
   request?: string | undefined;
   /** What was withheld when that was last told. */
@@ -164,7 +164,7 @@ function withhold<W>(
     found.memory.told = text;
     options.events.record(object, { type: 'Warning', reason: 'Drifted', message: `Not changed: ${text}` });
   }
-  return concluded(found.planned, { phase: 'drifted', withheld: found.withheld }, found.memory.probes);
+  return concluded(found.planned, { phase: 'drifted', withheld: found.withheld }, found.memory.probed?.probes);
 }
 
 async function change<W>(
@@ -177,7 +177,7 @@ async function change<W>(
   const drivers = new Map(options.planning.drivers.map(([, runtime]) => [runtime.driver.name, runtime]));
   const { name, namespace } = object.metadata;
   const log = options.log.child({ kind: object.kind, namespace, name });
-  memory.probes = undefined;
+  memory.probed = undefined;
   memory.told = undefined;
   try {
     await carryOut({ ...options, drivers, log, signal }, ordered);
@@ -218,9 +218,11 @@ async function standing<W>(
   }
   if (isTakenDown(options.planning, object)) return { ...concluded(planned, { phase: 'synced' }), isClean: true };
   if (driftPolicyOf(options, object) === 'Warn') memory.stood = planned.desired;
-  const probes = memory.probes ?? (await probe(options, object, round));
+  const { inputs } = planned;
+  const known = isEqual(memory.probed?.inputs, inputs) ? memory.probed?.probes : undefined;
+  const probes = known ?? (await probe(options, object, round));
   const isUp = probes.every(({ ok }) => ok);
-  memory.probes = isUp ? probes : undefined;
+  memory.probed = isUp ? { probes, inputs } : undefined;
   return { ...concluded(planned, { phase: 'synced' }, probes), comesBack: !isUp };
 }
 

@@ -49,6 +49,8 @@ export interface ProbeResult {
   readonly ok: boolean;
   readonly reason: string;
   readonly message: string;
+  /** What was found, for the status: a serial number. */
+  readonly found?: string;
 }
 
 /** What `status` is made from. `observed` is absent while pending or refused. */

@@ -160,7 +160,7 @@ function noticeRequest<W>(loop: Loop<W>, object: KubeObject, memory: Memory): vo
   memory.request = request;
   if (request === answeredRequest(object)) return;
   memory.refused = undefined;
-  memory.probes = undefined;
+  memory.probed = undefined;
   for (const [, runtime] of loop.acting.planning.drivers) runtime.snapshots.invalidate();
 }
 

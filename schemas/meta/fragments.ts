@@ -75,6 +75,17 @@ export function durationField<const D extends string>(description: D) {
   } as const satisfies Schema;
 }
 
+/** How long an answer of the DNS may be remembered: `5m`. */
+export function timeToLiveField<const D extends string>(description: D) {
+  return {
+    type: 'string',
+    description,
+    minLength: 2,
+    maxLength: 32,
+    pattern: PATTERNS.timeToLive,
+  } as const satisfies Schema;
+}
+
 export function timeField<const D extends string>(description: D) {
   return { type: 'string', description, format: 'date-time', maxLength: 35 } as const satisfies Schema;
 }

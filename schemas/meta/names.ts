@@ -18,6 +18,8 @@ export const MANAGED_BY = 'wcp360';
 export const ANNOTATIONS = {
   paused: 'hosting.wcp360.io/paused',
   requestedAt: 'hosting.wcp360.io/requested-at',
+  /** On a Secret with the key of a zone: what is published of it, as in a DNSKEY record. */
+  dnskey: 'hosting.wcp360.io/dnskey',
   /** On a Host: the word that an alarm names, written by a person who has looked. */
   confirm: 'hosting.wcp360.io/confirm',
   /** On the Secret of a join token: the Host that a machine may become by it. */

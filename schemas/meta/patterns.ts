@@ -38,6 +38,36 @@ const PORT = '(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]
 const GIT_HOST = `([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[(${IPV6})\\])(:${PORT})?`;
 const GIT_PATH = '(/[A-Za-z0-9_~][A-Za-z0-9._~+-]*)+';
 
+/** A label of a name in the DNS: underscores are for services and proofs. */
+const RECORD_LABEL = '[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?';
+const RECORD_NAME = `${RECORD_LABEL}([.]${RECORD_LABEL})*`;
+
+/** The whole name of something else, with or without the dot at its end; one label alone is a mistake more often than not. */
+const TARGET = '([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?[.])+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?[.]?';
+const BYTE = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
+const SHORT = `(${PORT}|0)`;
+const HEX_BYTES = '([0-9A-Fa-f]{2})+';
+const SERVICE_BINDING = `${SHORT} ([.]|${TARGET})(( (mandatory|alpn)=[a-z0-9./-]+(,[a-z0-9./-]+)*)|( no-default-alpn)|( port=${SHORT})|( ipv4hint=${IPV4}(,${IPV4})*)|( ech=[A-Za-z0-9+/]+=*)|( ipv6hint=[0-9a-f:]+(,[0-9a-f:]+)*))*`;
+
+/** How values of records are written (RFC 1035 and its followers), without escapes; `TXT` is any text. */
+export const RECORD_FORMATS = {
+  A: `^${IPV4}$`,
+  AAAA: `^(${IPV6})$`,
+  ALIAS: `^${TARGET}$`,
+  CAA: `^(0|128) [a-z0-9]{1,15} ("[ !#-\\[\\]-~]*"|[!#-:<-\\[\\]-~]+)$`,
+  CNAME: `^${TARGET}$`,
+  DS: `^${SHORT} ${BYTE} ${BYTE} ${HEX_BYTES}$`,
+  HTTPS: `^${SERVICE_BINDING}$`,
+  MX: `^${SHORT} ([.]|${TARGET})$`,
+  NAPTR: `^${SHORT} ${SHORT} "[A-Za-z0-9]*" "[A-Za-z0-9+:.-]*" "[ !#-\\[\\]-~]*" ([.]|${TARGET})$`,
+  NS: `^${TARGET}$`,
+  PTR: `^${TARGET}$`,
+  SRV: `^${SHORT} ${SHORT} ${SHORT} ([.]|${TARGET})$`,
+  SSHFP: `^${BYTE} ${BYTE} ${HEX_BYTES}$`,
+  SVCB: `^${SERVICE_BINDING}$`,
+  TLSA: `^${BYTE} ${BYTE} ${BYTE} ${HEX_BYTES}$`,
+} as const;
+
 /** Characters of paths, queries and fragments (RFC 3986); no quotes, blanks or backslashes. */
 const URL_CHARACTERS = 'A-Za-z0-9._~%!$&()*+,;=:@/-';
 
@@ -60,6 +90,12 @@ export const PATTERNS = {
   envName: '^[A-Za-z_][A-Za-z0-9_]*$',
   /** Anything but NUL, which no environment can hold. */
   envValue: '^[^\\x00]*$',
+  /** Within a zone: `@` is the zone itself, `*` stands for all names that are not there. */
+  recordName: `^(@|[*]|([*][.])?${RECORD_NAME})$`,
+  /** Anything but NUL, which JSON and shells cut short. */
+  recordText: '^[^\\x00]*$',
+  /** Whole seconds. */
+  timeToLive: '^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$',
   phpVersion: '^[5-9]\\.[0-9]$',
   /** Words, numbers, sizes and expressions of error levels; no quotes, line ends or `$`. */
   phpValue: '^[A-Za-z0-9_.,/:+& ~|^-]*$',

@@ -103,6 +103,21 @@ export const hostKind = defineKind({
             items: phpVersionField,
           },
           nginxVersion: textField('Version of nginx; absent when it is not installed.'),
+          dns: {
+            type: 'object',
+            description: 'The name server; absent where there is none.',
+            required: ['version', 'port'],
+            properties: {
+              version: textField('Version of PowerDNS.'),
+              port: {
+                type: 'integer',
+                description: 'Where it is asked.',
+                format: 'int32',
+                minimum: 1,
+                maximum: 65_535,
+              },
+            },
+          },
           services: { type: 'string', description: 'What runs the daemons.', enum: ['systemd', 'supervisor'] },
           limitsEnforced: {
             type: 'boolean',

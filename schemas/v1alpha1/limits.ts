@@ -1,4 +1,4 @@
-import { bytesField, countField, cpuField } from '#schemas/meta/fragments.ts';
+import { bytesField, countField, cpuField, hostnameField } from '#schemas/meta/fragments.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 
@@ -33,6 +33,16 @@ export const phpLimitFields = {
   },
   children: { ...countField('Requests that one site may work on at the same time.'), minimum: 1, maximum: 512 },
   memory: bytesField('Largest memory limit of one request, such as `256Mi`.'),
+} as const satisfies Readonly<Record<string, Schema>>;
+
+export const dnsFields = {
+  nameservers: {
+    type: 'array',
+    description: 'Names of the servers that answer for zones which name none of their own; the first is the primary.',
+    maxItems: 13,
+    'x-kubernetes-list-type': 'set',
+    items: hostnameField('Name of a server.'),
+  },
 } as const satisfies Readonly<Record<string, Schema>>;
 
 export const proxyTargetsField = {

@@ -1,6 +1,6 @@
 import { conditionsField, countField, observedGenerationField } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
-import { limitFields, phpLimitFields, proxyTargetsField } from './limits.ts';
+import { dnsFields, limitFields, phpLimitFields, proxyTargetsField } from './limits.ts';
 
 export const packageKind = defineKind({
   group: 'hosting.wcp360.io',
@@ -36,6 +36,12 @@ export const packageKind = defineKind({
           children: { ...phpLimitFields.children, default: 8 },
           memory: { ...phpLimitFields.memory, default: '256Mi' },
         },
+      },
+      dns: {
+        type: 'object',
+        description: 'What zones get.',
+        default: {},
+        properties: { nameservers: { ...dnsFields.nameservers, default: [] } },
       },
       proxyTargets: { ...proxyTargetsField, default: [] },
     },

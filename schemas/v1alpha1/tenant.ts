@@ -13,7 +13,7 @@ import {
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
-import { limitFields, phpLimitFields, proxyTargetsField } from './limits.ts';
+import { dnsFields, limitFields, phpLimitFields, proxyTargetsField } from './limits.ts';
 
 const suspensionsField = {
   type: 'array',
@@ -55,6 +55,7 @@ const effectiveField = {
     packageName: nameField('The package in force.'),
     limits: { type: 'object', description: 'Amounts in force.', properties: limitFields },
     php: { type: 'object', description: 'What PHP sites may use.', properties: phpLimitFields },
+    dns: { type: 'object', description: 'What zones get.', properties: dnsFields },
     proxyTargets: proxyTargetsField,
     suspended: { type: 'boolean', description: 'Whether the tenant, or the reseller it belongs to, is suspended.' },
     suspendedFor: {

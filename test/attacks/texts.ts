@@ -57,8 +57,8 @@ const tenantWithLists = {
 
 function baseFor(kind: string, path: string): unknown {
   if (kind === tenantKind.kind) return tenantWithLists;
-  const words = kind.replaceAll(/(?<=[a-z])([A-Z])/g, '-$1').toLowerCase();
-  if (kind !== domainKind.kind) return parse(read(`${words.replace('uidclaim', 'uid-claim')}.yaml`));
+  const words = kind.replaceAll(/(?<=[a-z])([A-Z])|(?<=[A-Z])([A-Z])(?=[a-z])/g, '-$1$2').toLowerCase();
+  if (kind !== domainKind.kind) return parse(read(`${words}.yaml`));
   const [document] = parseAllDocuments(read('scenarios/shop.yaml'));
   const shop = document?.toJS() as { spec: Record<string, unknown> };
   const way = /^spec\.(static|php|proxy|redirect)/.exec(path)?.[1] ?? 'php';

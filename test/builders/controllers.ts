@@ -3,6 +3,7 @@ import { createClusterParts } from '#controllers/cluster-parts.ts';
 import { noSources } from '#test/builders/source-tools.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
+import { HostError } from '#runtime/base/errors.ts';
 import type { AnyController } from '#runtime/manager/controller.ts';
 import type { CacheIndex } from '#runtime/manager/cache.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
@@ -29,6 +30,8 @@ export const hostParts: HostParts<HostWorld> = {
   tree: silent('tree', { directories: new Map(), kept: new Map() }),
   phpFpm: silent('php-fpm', new Map()),
   nginx: silent('nginx', new Map()),
+  powerdns: silent('powerdns', new Map()),
+  askNameServer: () => Promise.reject(new HostError('nobody answers')),
   shells: silent('shells', 'Free'),
   copies: silent('copies', { pass: 'None' }),
   copyOf: () => undefined,

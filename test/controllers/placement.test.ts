@@ -1,6 +1,6 @@
 import t from 'tap';
-import { placeOf } from '#controllers/domain/cluster/place.ts';
 import { hostHolders, toldPlace } from '#controllers/host-holders.ts';
+import { placeOf } from '#controllers/place.ts';
 import { createChoices } from '#controllers/tenant/cluster/choices.ts';
 import type { Placing } from '#controllers/tenant/cluster/choose-host.ts';
 import { placementOf } from '#controllers/tenant/cluster/placement.ts';
@@ -312,9 +312,8 @@ void t.test('a Domain follows its tenant, but what is deleted stays, and nobody 
     domain: object,
     more: { readonly lost?: readonly string[]; readonly metadata?: object } = {},
   ): object => {
-    const names = [{ hostname: 'shop.acme.example', state: 'Bound' }] as const;
-    const inputs = { tenant: 'acme', names, place: tenant, lostHosts: more.lost ?? [], keepings: [], secrets: [] };
-    return placeOf(aDomain({ metadata: more.metadata ?? {}, status: { host: undefined, ...domain } }), inputs);
+    const placing = { place: tenant, isBound: true, lostHosts: more.lost ?? [] };
+    return placeOf(aDomain({ metadata: more.metadata ?? {}, status: { host: undefined, ...domain } }), placing);
   };
   const going = { host: 'web1', nextHost: 'web2', moving: 'LastCopy' };
   const moved = { host: 'web2', formerHost: 'web1' };

@@ -282,8 +282,8 @@ export const edits = {
   'owners do not write what is said of their objects': [
     {
       file: tenantRole,
-      find: '- sources/status\n    verbs:\n      - get\n',
-      replace: '- sources/status\n    verbs:\n      - get\n      - patch\n',
+      find: '- zones/status\n    verbs:\n      - get\n',
+      replace: '- zones/status\n    verbs:\n      - get\n      - patch\n',
     },
   ],
   'a status is written by its own path only': [

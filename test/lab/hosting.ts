@@ -8,10 +8,12 @@ import { tellUids } from '#controllers/host/uid-teller.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { ClusterWorld, HostWorld } from '#controllers/parts.ts';
 import { systemClock } from '#runtime/base/clock.ts';
+import { HostError } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
+import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
 import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
@@ -214,6 +216,8 @@ async function agentOptions(
       tree: treeDriver,
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,
+      powerdns: powerdnsDriver,
+      askNameServer: () => Promise.reject(new HostError('nobody answers')),
       shells: createShellsDriver({ count: () => 0, end: () => undefined }),
       copies: noCopies,
       copyOf: () => undefined,
@@ -264,6 +268,7 @@ async function registerHost(client: Client, machine: MemoryHost): Promise<void> 
     agentVersion: 'test',
     capabilities: await machine.capabilities(never),
     services: { manager: 'systemd', limitsEnforced: true },
+    dns: undefined,
     hasAccounts: false,
     takenNames: ['www-data'],
   };

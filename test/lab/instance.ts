@@ -50,6 +50,8 @@ interface Ports {
   readonly etcdClient: number;
   readonly etcdPeer: number;
   readonly stream: number;
+  readonly dns: number;
+  readonly dnsApi: number;
 }
 
 export interface InstanceOptions {
@@ -72,6 +74,8 @@ export async function startInstance(options: InstanceOptions = {}): Promise<LabI
     etcdClient: await freePort(),
     etcdPeer: await freePort(),
     stream: await freePort(),
+    dns: await freePort(),
+    dnsApi: await freePort(),
   };
   const kubernetes = options.kubernetes ?? (testServer === 'kubernetes' ? await startKubernetes({ kinds }) : undefined);
   const instance = openInstance({ directory, ports, flags: options.flags ?? [], kubernetes });
@@ -101,6 +105,7 @@ function openInstance({ directory, kubernetes, ...settings }: Opening): LabInsta
   const portFlags = [
     ...['--api-port', String(ports.api), '--http-port', String(ports.http)],
     ...['--stream-port', String(ports.stream)],
+    ...['--dns-port', String(ports.dns), '--dns-api-port', String(ports.dnsApi)],
     ...['--etcd-client-port', String(ports.etcdClient), '--etcd-peer-port', String(ports.etcdPeer)],
   ];
   const down = (): Promise<Ended> => run([process.execPath, wcpd, 'down', '--directory', directory]);

@@ -3,9 +3,11 @@ import { createHostControllers } from '#controllers/index.ts';
 import { gatherDomainCluster } from '#controllers/domain/cluster/gather.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { DriverOf, HostWorld } from '#controllers/parts.ts';
+import { HostError } from '#runtime/base/errors.ts';
 import { prepareHost } from '#runtime/cmd/agent/prepare-host.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { nginxDriver, startFront } from '#runtime/drivers/nginx/index.ts';
+import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { phpFpmDriver, startWaker } from '#runtime/drivers/php-fpm/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
@@ -58,6 +60,7 @@ const drivers = {
   tree: treeDriver,
   phpFpm: phpFpmDriver,
   nginx: nginxDriver,
+  powerdns: powerdnsDriver,
 } as const;
 
 const uids: Readonly<Record<Tenant, number>> = { alpha: 20_001, beta: 20_002 };
@@ -149,6 +152,7 @@ function anAgent(
     copyOf: () => undefined,
     disposal: (kind) => createDisposalDriver(kind),
     probeSite: () => Promise.resolve(undefined),
+    askNameServer: () => Promise.reject(new HostError('nobody answers')),
     now: () => Date.now(),
   });
   const bringAbout = async (kind: string, object: KubeObject, others: readonly KubeObject[]) => {

@@ -1,19 +1,17 @@
 import { secretKind } from '#schemas/meta/builtin.ts';
-import { isTrue } from '#schemas/meta/conditions.ts';
-import { claimNameOf } from '#schemas/meta/names.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
-import { hostnameClaimKind } from '#schemas/v1alpha1/hostname-claim.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Pending } from '#runtime/manager/controller.ts';
+import { nameState } from '#controllers/claimed-name.ts';
 import { isGranted } from '#controllers/host-rights.ts';
 import { expiryOf, keepingHostsOf, retainedNameOf } from '#controllers/kept-data.ts';
 import { hostsOf, whereaboutsOf } from '#controllers/whereabouts.ts';
 import type { JudgeHostname } from '#controllers/parts.ts';
 import { namesOf } from '#controllers/domain/names.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
-import type { DomainClusterInputs, NameState } from './inputs.ts';
+import type { DomainClusterInputs } from './inputs.ts';
 
 /** Reads what the leader must know: the tenant's host, the claims of all names, and the Secrets that are referred to. */
 export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHostname): DomainClusterInputs | Pending {
@@ -58,12 +56,4 @@ function keepingOn(
       isGranted: isGranted(host, { retaineddata: retainedNameOf(domain, host) }, cache),
     },
   ];
-}
-
-function nameState(hostname: string, tenant: string, cache: Cache, judge: JudgeHostname): NameState {
-  const claim = cache.get(hostnameClaimKind, { name: claimNameOf(hostname) });
-  const isOurs = claim?.spec.tenantRef.name === tenant;
-  if (isOurs && isTrue(claim.status?.conditions, 'Bound')) return { hostname, state: 'Bound' };
-  const objection = judge(hostname, tenant, cache);
-  return objection === undefined ? { hostname, state: 'Claiming' } : { hostname, state: 'Refused', ...objection };
 }

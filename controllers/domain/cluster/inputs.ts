@@ -1,4 +1,6 @@
 import type { Keeping } from '#controllers/kept-data.ts';
+import type { NameState } from '#controllers/claimed-name.ts';
+import type { Placing } from '#controllers/place.ts';
 import type { Whereabouts } from '#controllers/whereabouts.ts';
 
 /** What the leader knows about a Domain; plain data, so that a golden case can state it. */
@@ -18,11 +20,7 @@ export interface DomainClusterInputs {
   readonly secrets: readonly { readonly name: string; readonly resourceVersion: string }[];
 }
 
-/** One name that a Domain wants, and how far it is. */
-export interface NameState {
-  readonly hostname: string;
-  readonly state: 'Bound' | 'Claiming' | 'Refused';
-  /** For Refused: a reason of DOMAIN_REASONS and the sentence for the customer. */
-  readonly reason?: string;
-  readonly message?: string;
+/** What the Domain's place follows from. */
+export function placingOf({ place, names, lostHosts }: DomainClusterInputs): Placing {
+  return { place, isBound: names.some(({ state }) => state === 'Bound'), lostHosts };
 }

@@ -2,9 +2,9 @@ import type { Domain, domainKind } from '#schemas/v1alpha1/domain.ts';
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
 import { toldPlace } from '#controllers/host-holders.ts';
+import { placeOf } from '#controllers/place.ts';
 import { whereaboutsOf } from '#controllers/whereabouts.ts';
-import type { DomainClusterInputs } from './inputs.ts';
-import { placeOf } from './place.ts';
+import { placingOf, type DomainClusterInputs } from './inputs.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 
@@ -24,7 +24,8 @@ export function domainClusterStatus(
 ): StatusPatch<typeof domainKind> | undefined {
   if (domain.status === undefined && outcome.phase === 'synced' && isClaiming(inputs)) return undefined;
   const claimed = claimedOf(inputs, outcome);
-  const place = inputs === undefined ? whereaboutsOf(domain.status) : toldPlace(domain, placeOf(domain, inputs));
+  const place =
+    inputs === undefined ? whereaboutsOf(domain.status) : toldPlace(domain, placeOf(domain, placingOf(inputs)));
   const { host } = place;
   const placed = placedOf(host, claimed);
   const fields = {

@@ -16,6 +16,7 @@ export function effectiveOf(tenant: Tenant, pack: Package, suspendedFor: string 
     // A map that loses its last key to an apply is null on a Kubernetes, which the schema refuses.
     ...(Object.keys(limits).length > 0 && { limits }),
     php: { ...pack.spec.php, memory: canonicalBytes(pack.spec.php.memory) },
+    ...(pack.spec.dns.nameservers.length > 0 && { dns: pack.spec.dns }),
     proxyTargets: pack.spec.proxyTargets,
     suspended: suspendedFor !== undefined,
     ...(suspendedFor === undefined ? {} : { suspendedFor }),

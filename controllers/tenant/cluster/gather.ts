@@ -1,6 +1,8 @@
 import { namespaceKind, resourceQuotaKind, roleBindingKind } from '#schemas/meta/builtin.ts';
 import { LABELS } from '#schemas/meta/names.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
+import { zoneKind } from '#schemas/v1alpha1/zone.ts';
+import type { KindDefinition } from '#schemas/meta/kind.ts';
 import { packageKind, type Package } from '#schemas/v1alpha1/package.ts';
 import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -84,7 +86,8 @@ function occupationOf(tenant: Tenant, cache: Cache): Occupation {
     isNamespaceTerminating,
     hasAgentBinding,
     isQuotaCounted: isQuotaCounted(name, cache),
-    isNamespaceInUse: !isLeaving || cache.list(domainKind, name).length > 0,
+    isNamespaceInUse:
+      !isLeaving || [domainKind, zoneKind].some((kind) => cache.list<KindDefinition>(kind, name).length > 0),
   };
 }
 

@@ -39,6 +39,7 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
     config: { hostName: name, root: host.root },
     client,
     host,
+    dns: undefined,
     secrets: secretReader(client),
     processes: openTenantProcesses('supervisor'),
     probeSite: async (hostname) => await Promise.resolve(siteOf(host, hostname)),

@@ -6,11 +6,13 @@ import { hostKind, type Host as HostResource } from '#schemas/v1alpha1/host.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Host } from '#runtime/host/host.ts';
+import type { NameServer } from './start-name-server.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 
 export interface Registration {
   readonly client: Client;
   readonly host: Host;
+  readonly dns: NameServer | undefined;
   readonly hostName: string;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -37,13 +39,14 @@ export async function registerHost(registration: Registration): Promise<void> {
   }
 }
 
-async function register({ client, host, hostName, signal }: Registration): Promise<void> {
+async function register({ client, host, dns, hostName, signal }: Registration): Promise<void> {
   const facts = {
     name: hostName,
     root: host.root,
     agentVersion,
     capabilities: await host.capabilities(signal),
     services: { manager: host.services.manager, limitsEnforced: host.services.slices !== undefined },
+    dns,
     hasAccounts: false,
     takenNames: [],
   };

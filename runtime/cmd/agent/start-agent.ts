@@ -9,12 +9,15 @@ import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
 import { systemClock } from '#runtime/base/clock.ts';
+import { required } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { createCopies, createCopiesDriver } from '#runtime/drivers/copies/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
+import { askDns } from '#runtime/dns/ask.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
@@ -32,6 +35,7 @@ import type { Metrics } from '#runtime/telemetry/metrics.ts';
 import { machineIdentity } from './machine-identity.ts';
 import { registerHost } from './register.ts';
 import { runStreams } from './streams.ts';
+import type { NameServer } from './start-name-server.ts';
 import { copyTaker } from './take-copy.ts';
 
 /** Files of Domains that come from other hosts: more would only share the network and the disk. */
@@ -47,6 +51,8 @@ export interface AgentOptions {
   /** As the host's account. */
   readonly client: Client;
   readonly host: Host;
+  /** Its name server; `undefined` where there is none. */
+  readonly dns: NameServer | undefined;
   readonly secrets: SecretReader;
   /** Runs programs as tenants of this machine. */
   readonly processes: TenantProcesses;
@@ -80,6 +86,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       tree: treeDriver,
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,
+      powerdns: powerdnsDriver,
+      askNameServer: async (_world, question, asking) =>
+        await askDns(required(options.dns, 'a name server'), question, asking),
       shells: createShellsDriver(writers),
       copies: createCopiesDriver(copies),
       copyOf: copies.of,
@@ -111,11 +120,11 @@ async function afterSync(known: Parameters<typeof tellUids>[0] & Parameters<type
 }
 
 /** Nothing is done, or said, in the name of a host before it is this machine's alone. */
-async function join({ client, config: { hostName }, host, log, signal }: AgentOptions): Promise<Heartbeat> {
+async function join({ client, config: { hostName }, host, dns, log, signal }: AgentOptions): Promise<Heartbeat> {
   const identity = await machineIdentity(host, signal);
   const lease = { namespace: SYSTEM_NAMESPACE, name: hostLeaseOf(hostName), identity };
   const heartbeat = await startHeartbeat({ client, ...lease, clock: systemClock, log, signal });
-  await registerHost({ client, host, hostName, log, signal });
+  await registerHost({ client, host, dns, hostName, log, signal });
   return heartbeat;
 }
 

@@ -53,6 +53,11 @@ export function frontUrl(config: UpConfig): string {
   return `http://localhost:${config.httpPort}`;
 }
 
+/** Where the name server is asked. */
+export function dnsAddress(config: UpConfig): string {
+  return `127.0.0.1:${config.dnsPort}`;
+}
+
 /** The URL of the instance's own server. */
 export function apiUrl(config: UpConfig): string {
   return `https://127.0.0.1:${config.apiPort}`;

@@ -23,6 +23,12 @@ export function portsOf(
     ...(ownServer ? [{ port: config.apiPort, service: 'server', flag: '--api-port' }] : []),
     { port: config.streamPort, service: 'controller', flag: '--stream-port' },
     { port: config.httpPort, service: 'nginx', flag: '--http-port' },
+    ...(config.dnsPort === 0
+      ? []
+      : [
+          { port: config.dnsPort, service: 'pdns', flag: '--dns-port' },
+          { port: config.dnsApiPort, service: 'pdns', flag: '--dns-api-port' },
+        ]),
   ];
 }
 

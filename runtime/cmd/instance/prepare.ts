@@ -10,6 +10,7 @@ import { prepareCredentials } from './credentials.ts';
 import {
   adminKubeconfigOf,
   apiUrl,
+  dnsAddress,
   frontUrl,
   hasOwnServer,
   kubeconfigOf,
@@ -145,7 +146,7 @@ function controllerSettings(config: UpConfig): unknown {
   };
 }
 
-function agentSettings({ hostName, httpPort, logLevel }: UpConfig): unknown {
+function agentSettings({ hostName, httpPort, dnsPort, dnsApiPort, logLevel }: UpConfig): unknown {
   return {
     kubeconfig: kubeconfigOf(inside, 'agent'),
     hostName,
@@ -153,6 +154,9 @@ function agentSettings({ hostName, httpPort, logLevel }: UpConfig): unknown {
     frontAddresses: loopbackAddresses(),
     frontHttpPort: httpPort,
     frontHttpsPort: 0,
+    dnsAddresses: ['127.0.0.1'],
+    dnsPort,
+    dnsApiPort,
     serviceManager: 'supervised',
     metricsListen: '',
     logLevel,
@@ -181,6 +185,7 @@ export async function placeEnvironment(layout: Layout, config: UpConfig): Promis
     `export PATH=${quoted(layout.bin)}:"$PATH"`,
     `export KUBECONFIG=${quoted(adminKubeconfigOf(layout, config))}`,
     `export WCP360_HTTP=${frontUrl(config)}`,
+    ...(config.dnsPort === 0 ? [] : [`export WCP360_DNS=${dnsAddress(config)}`]),
   ];
   await placeFile(layout.env, `${lines.join('\n')}\n`, { mode: 0o644 });
 }

@@ -1,7 +1,7 @@
 import { isRecord } from '#runtime/base/json.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { FrontAddress } from './front-settings.ts';
-import { reachable } from './start-front.ts';
+import { reachable } from '#runtime/base/networks.ts';
 
 const probePath = '/.well-known/wcp360/probe';
 const timeoutMs = 5_000;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostError, RefusedError } from '#runtime/base/errors.ts';
+import { reachable } from '#runtime/base/networks.ts';
 import type { Host, ServiceUnit } from '#runtime/host/host.ts';
 import type { FrontAddress, FrontSettings } from './front-settings.ts';
 import { sitesDirectory, usersDirectory } from './record.ts';
@@ -98,12 +99,6 @@ async function untilItAnswers(host: Host, settings: FrontSettings, signal: Abort
 /** Where a plain request is taken; `undefined` when every listener wants the PROXY protocol: then the service running must do. */
 export function probeAddress(settings: FrontSettings): FrontAddress | undefined {
   return settings.probeListen ?? (settings.clientAddress === 'ProxyProtocol' ? undefined : settings.listen[0]);
-}
-
-/** The address to ask when all are listened on. */
-export function reachable(address: string): string {
-  if (address === '0.0.0.0') return '127.0.0.1';
-  return address === '::' ? '::1' : address;
 }
 
 async function answers(

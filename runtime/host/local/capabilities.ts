@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { HostError } from '#runtime/base/errors.ts';
@@ -7,8 +7,13 @@ import { runProgram } from './run-program.ts';
 
 const getent = '/usr/bin/getent';
 const nginx = '/usr/sbin/nginx';
+const powerdns = {
+  program: '/usr/sbin/pdns_server',
+  user: 'pdns',
+  backend: '/usr/share/pdns-backend-sqlite3',
+} as const;
 
-/** Looks at what this machine has: one `getent`, one `nginx -v`, and the file system of `root`. */
+/** Looks at what this machine has: one `getent`, one `nginx -v`, one `pdns_server --version`, and the file system of `root`. */
 export async function detectCapabilities(
   { root, frontUser }: { readonly root: string; readonly frontUser: string },
   signal: AbortSignal,
@@ -19,7 +24,8 @@ export async function detectCapabilities(
   if (front === undefined) throw new HostError(`this host has no account "${frontUser}" for the web front`);
   return {
     phpVersions: phpVersions(),
-    nginxVersion: await nginxVersion(signal),
+    nginxVersion: await versionOf([nginx, '-v'], /nginx\/(\S+)/, signal),
+    powerdns: await powerdnsOf(rows, signal),
     takenUids: new Set(rows.filter((row) => row.length > 2).map((row) => Number(row[2]))),
     size: await sizeOf(root),
     front: { user: frontUser, uid: Number(front[2]), gid: Number(front[3]) },
@@ -37,10 +43,21 @@ function phpVersions(): readonly string[] {
     .toSorted();
 }
 
-async function nginxVersion(signal: AbortSignal): Promise<string | undefined> {
+async function powerdnsOf(
+  accounts: readonly (readonly string[])[],
+  signal: AbortSignal,
+): Promise<HostCapabilities['powerdns']> {
+  const account = accounts.find((row) => row[0] === powerdns.user);
+  if (account === undefined || !existsSync(powerdns.backend)) return undefined;
+  const version = await versionOf([powerdns.program, '--version'], /Server (\S+)/, signal);
+  return version === undefined ? undefined : { version, uid: Number(account[2]), gid: Number(account[3]) };
+}
+
+/** `undefined` when the program is not there. */
+async function versionOf(argv: readonly string[], words: RegExp, signal: AbortSignal): Promise<string | undefined> {
   try {
-    const answer = await runProgram([nginx, '-v'], { timeoutMs: 10_000, allowFailure: true }, signal);
-    return /nginx\/(\S+)/.exec(answer.stderr)?.[1];
+    const { stdout, stderr } = await runProgram(argv, { timeoutMs: 10_000, allowFailure: true }, signal);
+    return words.exec(`${stdout}${stderr}`)?.[1];
   } catch (err) {
     if (err instanceof HostError) return undefined;
     throw err;

@@ -2,7 +2,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { HostError } from '#runtime/base/errors.ts';
 import type { LocalHttpAnswer, LocalHttpRequest } from '#runtime/host/host.ts';
 
-const maxAnswerBytes = 4 * 1024 * 1024;
+const defaultMaxBytes = 4 * 1024 * 1024;
 
 /** One exchange on a fresh connection, bounded in time and answer size. */
 export async function exchangeHttp(ask: LocalHttpRequest, signal: AbortSignal): Promise<LocalHttpAnswer> {
@@ -31,17 +31,17 @@ async function exchange(ask: LocalHttpRequest, signal: AbortSignal): Promise<Loc
       signal,
     });
     outgoing.once('error', reject);
-    outgoing.once('response', (incoming) => void readAnswer(incoming).then(resolve, reject));
+    outgoing.once('response', (incoming) => void readAnswer(incoming, ask.maxBytes).then(resolve, reject));
     outgoing.end(body);
   });
 }
 
-async function readAnswer(incoming: IncomingMessage): Promise<LocalHttpAnswer> {
+async function readAnswer(incoming: IncomingMessage, maxBytes = defaultMaxBytes): Promise<LocalHttpAnswer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxAnswerBytes) throw new HostError('the answer is larger than it may be');
+    if (size > maxBytes) throw new HostError('the answer is larger than it may be');
     chunks.push(chunk);
   }
   const headers = Object.fromEntries(

@@ -1,0 +1,184 @@
+import { parseDurationSeconds } from '#schemas/meta/duration.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { contentOf, rootedName } from '#schemas/meta/record-content.ts';
+import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
+import type { Zone } from '#schemas/v1alpha1/zone.ts';
+import { recordKey, type RecordSet } from '#runtime/drivers/powerdns/model.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { ownerAnnotation } from '#runtime/manager/objects/children.ts';
+
+/** Whether what an object declares is answered, and why not. */
+export interface Verdict {
+  readonly isAnswered: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** One record set that somebody wants. */
+export interface Candidate {
+  /** What people declare counts for more than what follows from another object, and that for more than what every zone has. */
+  readonly source: 'Declared' | 'Derived' | 'Platform';
+  /** Name of the DNSRecord; empty for what every zone has. */
+  readonly object: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** The whole name, with the dot at its end. */
+  readonly name: string;
+  readonly type: string;
+  readonly set: RecordSet;
+}
+
+/** What is answered, by `recordKey`, and what becomes of each DNSRecord, by its name. */
+export interface Settled {
+  readonly sets: ReadonlyMap<string, RecordSet>;
+  readonly verdicts: ReadonlyMap<string, Verdict>;
+}
+
+const BY_ZONE = 'zone';
+const BY_NAME = 'recordName';
+
+/** DNSRecords by their zone, and by zone and name: whether one is answered hangs on those of the same name only. */
+export const recordIndexes = [
+  { kind: dnsRecordKind, index: { name: BY_ZONE, valuesOf: (record: KubeObject) => [zoneOf(record as DNSRecord)] } },
+  {
+    kind: dnsRecordKind,
+    index: {
+      name: BY_NAME,
+      valuesOf: (record: KubeObject) => [`${zoneOf(record as DNSRecord)} ${(record as DNSRecord).spec.name}`],
+    },
+  },
+];
+
+function zoneOf({ metadata, spec }: DNSRecord): string {
+  return `${metadata.namespace ?? ''}/${spec.zoneRef.name}`;
+}
+
+/** All records that are declared in a zone. */
+export function recordsIn(zone: Pick<Zone, 'metadata'>, cache: Cache): readonly DNSRecord[] {
+  return cache.byIndex(dnsRecordKind, BY_ZONE, `${zone.metadata.namespace ?? ''}/${zone.metadata.name}`);
+}
+
+/** Records of the same name in the same zone, the record itself among them. */
+export function namesakesOf(record: DNSRecord, cache: Cache): readonly DNSRecord[] {
+  return cache.byIndex(dnsRecordKind, BY_NAME, `${zoneOf(record)} ${record.spec.name}`);
+}
+
+/** `300` of `5m`, as far as an answer can say it. */
+export function ttlSecondsOf(duration: string): number {
+  return Math.min(parseDurationSeconds(duration) ?? 0, 2 ** 31 - 1);
+}
+
+/** What is answered of these records, together with what every zone has. Which of two wins is the same in whatever order they come. */
+export function settleRecords(zone: Zone, records: readonly DNSRecord[], platform: readonly Candidate[]): Settled {
+  const sets = new Map<string, RecordSet>();
+  const verdicts = new Map<string, Verdict>();
+  const candidates = [...platform];
+  for (const record of records) {
+    if (record.metadata.deletionTimestamp !== undefined) continue;
+    const candidate = candidateOf(zone, record);
+    if ('reason' in candidate) verdicts.set(record.metadata.name, candidate);
+    else candidates.push(candidate);
+  }
+  for (const namesakes of Map.groupBy(candidates, ({ name }) => name).values()) {
+    settleName(namesakes.toSorted(compareCandidates), { sets, verdicts });
+  }
+  return { sets, verdicts };
+}
+
+/** The whole name of a record, with the dot at its end. */
+export function wholeNameOf(zone: Zone, { name }: DNSRecord['spec']): string {
+  return rootedName(name === '@' ? zone.spec.name : `${name}.${zone.spec.name}`);
+}
+
+function wholeName(zone: Zone, spec: DNSRecord['spec']): string | Verdict {
+  const { name: zoneName } = zone.spec;
+  if (spec.name === zoneName || spec.name.endsWith(`.${zoneName}`)) {
+    const message = `The name is one within ${zoneName}: leave ${zoneName} away, or write @ for the zone itself.`;
+    return refused('NameNotRelative', message);
+  }
+  const name = wholeNameOf(zone, spec);
+  return name.length > 254 ? refused('NameTooLong', `${name} is longer than a name may be.`) : name;
+}
+
+function candidateOf(zone: Zone, { metadata, spec }: DNSRecord): Candidate | Verdict {
+  const name = wholeName(zone, spec);
+  if (typeof name !== 'string') return name;
+  const contents = spec.values.map((value) => contentOf(spec.type, value));
+  const wrong = contents.indexOf(undefined);
+  if (wrong >= 0)
+    return refused('InvalidValue', `${spec.values[wrong] ?? ''} cannot be the value of a record of type ${spec.type}.`);
+  return {
+    source: metadata.annotations?.[ownerAnnotation] === undefined ? 'Declared' : 'Derived',
+    object: metadata.name,
+    createdAt: metadata.creationTimestamp ?? '',
+    name,
+    type: spec.type,
+    set: {
+      ttlSeconds: ttlSecondsOf(spec.ttl ?? zone.spec.ttl),
+      contents: [...new Set(contents as readonly string[])].toSorted(),
+    },
+  };
+}
+
+const ranks = { Declared: 0, Derived: 1, Platform: 2 } as const;
+
+function compareCandidates(a: Candidate, b: Candidate): number {
+  const [one, two] = [a, b].map(({ source, createdAt, object }) => `${ranks[source]} ${createdAt} ${object}`);
+  return (one ?? '') < (two ?? '') ? -1 : 1;
+}
+
+const answered: Verdict = { isAnswered: true, reason: 'Answered', message: 'The name server answers with the record.' };
+
+function refused(reason: string, message: string): Verdict {
+  return { isAnswered: false, reason, message };
+}
+
+/** Those that count for more first: each is taken unless one before it stands in its way. */
+function settleName(
+  candidates: readonly Candidate[],
+  into: { readonly sets: Map<string, RecordSet>; readonly verdicts: Map<string, Verdict> },
+): void {
+  const taken: Candidate[] = [];
+  for (const candidate of candidates) {
+    const key = recordKey(candidate.name, candidate.type);
+    const before = taken.find((other) => excludes(other, candidate));
+    if (before === undefined) {
+      taken.push(candidate);
+      into.sets.set(key, merged(into.sets.get(key), candidate.set));
+    }
+    if (candidate.object !== '')
+      into.verdicts.set(candidate.object, before === undefined ? answered : lost(candidate, before));
+  }
+}
+
+/** Texts of several objects stand beside each other: each proves something else. Any other set is one object's alone, or the same in all. */
+function excludes(one: Candidate, two: Candidate): boolean {
+  if (one.type === two.type) {
+    const isSame = one.set.contents.join('\n') === two.set.contents.join('\n');
+    return one.type !== 'TXT' && !isSame;
+  }
+  return standsAlone(one.type, two.type) || standsAlone(two.type, one.type);
+}
+
+/** Nothing stands beside a CNAME (RFC 2181 §10.1), and no address beside what stands for one. */
+function standsAlone(type: string, beside: string): boolean {
+  return type === 'CNAME' || (type === 'ALIAS' && ['A', 'AAAA'].includes(beside));
+}
+
+function lost({ source, name, type }: Candidate, winner: Candidate): Verdict {
+  const by = winner.object === '' ? 'every zone has it' : `DNSRecord ${winner.object} says what is answered`;
+  const what = `${winner.type} of ${name}`;
+  if (source === 'Derived' && winner.source === 'Declared') {
+    return refused('Overridden', `Somebody declared ${what} (${winner.object}), which counts for more.`);
+  }
+  if (winner.type !== type) return refused('RecordConflict', `${type} cannot stand beside ${what}; ${by}.`);
+  return refused('RecordTaken', `${what} is there already: ${by}.`);
+}
+
+function merged(before: RecordSet | undefined, set: RecordSet): RecordSet {
+  if (before === undefined) return set;
+  return {
+    ttlSeconds: Math.min(before.ttlSeconds, set.ttlSeconds),
+    contents: [...new Set([...before.contents, ...set.contents])].toSorted(),
+  };
+}

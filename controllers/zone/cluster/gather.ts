@@ -1,0 +1,77 @@
+import { secretKind } from '#schemas/meta/builtin.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
+import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import type { Pending, Refused } from '#runtime/manager/controller.ts';
+import { nameState } from '#controllers/claimed-name.ts';
+import type { JudgeHostname } from '#controllers/parts.ts';
+import { defined, hostsOf, type Whereabouts } from '#controllers/whereabouts.ts';
+import type { FoundKey, ZoneClusterInputs } from './inputs.ts';
+import { dnskeyIn, keySecretOf } from './keys-driver.ts';
+
+/** Reads what the leader must know: the tenant's host, the claim of the name, and the keys. */
+export function gatherZoneCluster(
+  zone: Zone,
+  cache: Cache,
+  judge: JudgeHostname,
+): ZoneClusterInputs | Pending | Refused {
+  const { namespace = '' } = zone.metadata;
+  const tenant = cache.get(tenantKind, { name: namespace });
+  if (tenant === undefined) {
+    const message = `There is no Tenant ${namespace}; make one, or move the Zone.`;
+    return { pending: { reason: 'NamespaceWithoutTenant', message } };
+  }
+  const keys = keysOf(zone, cache);
+  if ('refused' in keys) return keys;
+  return {
+    tenant: namespace,
+    name: nameState(zone.spec.name, namespace, cache, judge),
+    ...twinOf(zone, cache),
+    place: defined<Whereabouts>({ host: tenant.status?.host }),
+    lostHosts: hostsOf(zone.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true),
+    ...keys,
+    ...tsigSecretOf(zone, cache),
+  };
+}
+
+function tsigSecretOf(
+  { metadata: { namespace }, spec }: Zone,
+  cache: Cache,
+): Pick<ZoneClusterInputs, 'tsigSecretVersion'> {
+  const name = spec.transfer?.tsigSecretRef?.name;
+  if (name === undefined) return {};
+  return { tsigSecretVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '' };
+}
+
+/** Of several Zones of one name the oldest is answered. */
+function twinOf({ metadata, spec }: Zone, cache: Cache): Pick<ZoneClusterInputs, 'twin'> {
+  const age = ({ creationTimestamp = '', name }: Zone['metadata']): string => `${creationTimestamp} ${name}`;
+  const twin = cache
+    .list(zoneKind, metadata.namespace)
+    .find((other) => other.spec.name === spec.name && age(other.metadata) < age(metadata));
+  return twin === undefined ? {} : { twin: twin.metadata.name };
+}
+
+/** A key that the registrar may know is never replaced because its Secret is gone: nobody could look the zone up any more. */
+function keysOf(
+  { metadata, spec, status }: Zone,
+  cache: Cache,
+): Pick<ZoneClusterInputs, 'keys' | 'wantedKeys'> | Refused {
+  if (!spec.dnssec.enabled) return { keys: [], wantedKeys: [] };
+  const { namespace = '', name } = metadata;
+  const wantedKeys = [spec.dnssec.key];
+  const keys = wantedKeys.flatMap((number): readonly FoundKey[] => {
+    const secretName = keySecretOf(name, number);
+    const dnskey = dnskeyIn({ namespace, name: secretName }, cache);
+    return dnskey === undefined ? [] : [{ number, secretName, dnskey }];
+  });
+  const lost = status?.dnssec?.keys?.find(
+    ({ secretName }) =>
+      wantedKeys.some((number) => keySecretOf(name, number) === secretName) &&
+      !keys.some((key) => key.secretName === secretName),
+  );
+  if (lost === undefined || metadata.deletionTimestamp !== undefined) return { keys, wantedKeys };
+  const message = `Secret ${lost.secretName} is gone, and with it the key that the registrar knows. Bring it back, or raise spec.dnssec.key and give the registrar the new DS.`;
+  return { refused: { reason: 'KeyLost', message } };
+}

@@ -1,0 +1,68 @@
+import type { ConditionStatement } from '#schemas/meta/conditions.ts';
+import type { Zone, zoneKind } from '#schemas/v1alpha1/zone.ts';
+import type { Outcome, ProbeResult, StatusPatch } from '#runtime/manager/controller.ts';
+import type { ZoneHostInputs } from './inputs.ts';
+
+type Statement = Omit<ConditionStatement, 'observedGeneration'>;
+
+export interface ZoneStatusInput {
+  readonly inputs: ZoneHostInputs | undefined;
+  readonly outcome: Outcome;
+  readonly probes: readonly ProbeResult[];
+}
+
+/** What the agent says: Ready, which serial number the server answered with, and whether it took every record. */
+export function zoneHostStatus(hostName: string, zone: Zone, input: ZoneStatusInput): StatusPatch<typeof zoneKind> {
+  const { inputs, outcome, probes } = input;
+  const serial = probes.find(({ ok, found }) => ok && found !== undefined)?.found;
+  return {
+    fields: {
+      ...(serial === undefined ? saidBefore(zone) : { servedBy: hostName, serial: Number(serial) }),
+      ...(inputs === undefined ? {} : { nameservers: inputs.nameservers }),
+      ...(outcome.phase === 'failed' ? { attempts: outcome.attempts, nextTryAt: outcome.nextTryAt } : {}),
+    },
+    conditions: [readyOf(zone, input), ...(inputs === undefined ? [] : [recordsOf(inputs.unanswered)])],
+  };
+}
+
+/** What was answered last goes on being answered while something new does not come about. */
+function saidBefore({ status }: Zone): StatusPatch<typeof zoneKind>['fields'] {
+  const { servedBy, serial } = status ?? {};
+  return { ...(servedBy === undefined ? {} : { servedBy }), ...(serial === undefined ? {} : { serial }) };
+}
+
+function readyOf(zone: Zone, { outcome, probes }: ZoneStatusInput): Statement {
+  const notReady = (reason: string, message: string): Statement => ({
+    type: 'Ready',
+    status: 'False',
+    reason,
+    message,
+  });
+  if (zone.metadata.deletionTimestamp !== undefined) return notReady('Deleting', 'The zone is being taken down.');
+  switch (outcome.phase) {
+    case 'pending':
+    case 'refused':
+      return notReady(outcome.reason, outcome.message);
+    case 'failed': {
+      const attempt = `This was attempt ${String(outcome.attempts)}; the next one is at ${outcome.nextTryAt}.`;
+      return notReady('ApplyFailed', `${outcome.message}. ${attempt}`);
+    }
+    case 'drifted':
+    case 'synced': {
+      const failed = probes.find(({ ok }) => !ok);
+      if (failed !== undefined) return notReady(failed.reason, failed.message);
+      const message = `The name server answers for ${zone.spec.name}.`;
+      return { type: 'Ready', status: 'True', reason: 'Answered', message };
+    }
+  }
+}
+
+function recordsOf(unanswered: readonly string[]): Statement {
+  const type = 'RecordsAccepted';
+  if (unanswered.length === 0)
+    return { type, status: 'True', reason: 'Answered', message: 'All records are answered.' };
+  const shown = unanswered.slice(0, 5).join(', ');
+  const more = unanswered.length > 5 ? ` and ${String(unanswered.length - 5)} more` : '';
+  const message = `DNSRecord ${shown}${more} ${unanswered.length === 1 ? 'is' : 'are'} not answered; see there.`;
+  return { type, status: 'False', reason: 'RecordsRefused', message };
+}

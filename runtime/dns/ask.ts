@@ -1,0 +1,148 @@
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
+import packet, { type Answer, type DecodedPacket, type Packet } from 'dns-packet';
+import { HostError } from '#runtime/base/errors.ts';
+import { answeredContent } from './answered-content.ts';
+
+/** Who is asked. */
+export interface DnsServer {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface DnsQuestion {
+  /** With or without the dot at its end. */
+  readonly name: string;
+  readonly type: string;
+  /** For a server that asks others for us. */
+  readonly isRecursive?: boolean;
+}
+
+export interface DnsAnswer {
+  /** `NOERROR`, `NXDOMAIN`, `REFUSED`, … */
+  readonly status: string;
+  readonly isAuthoritative: boolean;
+  readonly records: readonly DnsAnswerRecord[];
+  /** Whom to ask instead, or what speaks for a name that is not there. */
+  readonly authorities: readonly DnsAnswerRecord[];
+  readonly additionals: readonly DnsAnswerRecord[];
+}
+
+export interface DnsAnswerRecord {
+  /** In lower case, with the dot at its end. */
+  readonly name: string;
+  readonly type: string;
+  readonly ttlSeconds: number;
+  /** As `contentOf` spells it; `undefined` for types that are not looked into. */
+  readonly content: string | undefined;
+}
+
+const timeoutMs = 2_000;
+const payloadBytes = 1_232;
+/** Types that the codec has no name for. */
+const numbers: Readonly<Record<string, string>> = { SVCB: 'UNKNOWN_64', HTTPS: 'UNKNOWN_65' };
+
+/** Asks one server once, by UDP, and by TCP when the answer does not fit. HostError when nothing comes in two seconds. */
+export async function askDns(server: DnsServer, question: DnsQuestion, signal: AbortSignal): Promise<DnsAnswer> {
+  const bound = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const id = Math.floor(Math.random() * 65_536);
+  const query: Packet = {
+    type: 'query',
+    id,
+    flags: question.isRecursive === true ? packet.RECURSION_DESIRED : 0,
+    questions: [{ name: unrooted(question.name), type: (numbers[question.type] ?? question.type) as 'A' }],
+    additionals: [
+      {
+        type: 'OPT',
+        name: '.',
+        udpPayloadSize: payloadBytes,
+        extendedRcode: 0,
+        ednsVersion: 0,
+        flags: 0,
+        flag_do: false,
+        options: [],
+      },
+    ],
+  };
+  try {
+    const short = await overUdp(server, query, bound);
+    return told(short.flag_tc ? await overTcp(server, query, bound) : short);
+  } catch (err) {
+    signal.throwIfAborted();
+    throw new HostError(
+      `${server.address} port ${server.port} does not answer for ${question.name}`,
+      {},
+      { cause: err },
+    );
+  }
+}
+
+async function overUdp(server: DnsServer, query: Packet, signal: AbortSignal): Promise<DecodedPacket> {
+  const socket = createSocket({ type: server.address.includes(':') ? 'udp6' : 'udp4', signal });
+  const { promise, resolve, reject } = Promise.withResolvers<DecodedPacket>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  socket.once('error', reject);
+  socket.on('message', (message) => {
+    const answer = decoded(() => packet.decode(message));
+    if (answer !== undefined && answer.id === query.id) resolve(answer);
+  });
+  try {
+    // Connected: whatever others send does not arrive.
+    socket.connect(server.port, server.address, () => socket.send(packet.encode(query)));
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', abort);
+    if (!signal.aborted) socket.close();
+  }
+}
+
+async function overTcp(server: DnsServer, query: Packet, signal: AbortSignal): Promise<DecodedPacket> {
+  const socket = connect({ host: server.address, port: server.port, signal });
+  try {
+    socket.write(packet.streamEncode(query));
+    let received = Buffer.alloc(0);
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      received = Buffer.concat([received, chunk]);
+      if (received.length >= 2 && received.length >= received.readUInt16BE(0) + 2)
+        return packet.streamDecode(received) as DecodedPacket;
+    }
+    throw new HostError('the answer broke off');
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** What is no message at all is as good as none. */
+function decoded(decode: () => DecodedPacket): DecodedPacket | undefined {
+  try {
+    return decode();
+  } catch {
+    return undefined;
+  }
+}
+
+function told(answer: DecodedPacket): DnsAnswer {
+  return {
+    // Which the types of the codec do not know.
+    status: (answer as unknown as { readonly rcode: string }).rcode,
+    isAuthoritative: answer.flag_aa,
+    records: recordsOf(answer.answers),
+    authorities: recordsOf(answer.authorities),
+    additionals: recordsOf(answer.additionals),
+  };
+}
+
+function recordsOf(answers: readonly Answer[] = []): readonly DnsAnswerRecord[] {
+  return answers.flatMap((answer) => {
+    if (answer.type === 'OPT') return [];
+    const type = Object.keys(numbers).find((name) => numbers[name] === answer.type) ?? answer.type;
+    return [
+      { name: `${answer.name.toLowerCase()}.`, type, ttlSeconds: answer.ttl ?? 0, content: answeredContent(answer) },
+    ];
+  });
+}
+
+function unrooted(name: string): string {
+  return name.endsWith('.') ? name.slice(0, -1) : name;
+}

@@ -1,0 +1,178 @@
+import { RefusedError } from '#runtime/base/errors.ts';
+import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
+import type { Host } from '#runtime/host/host.ts';
+import { openApi, type Api } from './api.ts';
+import { parseMark, renderMark } from './mark.ts';
+import type { PowerdnsAction, RecordChange, ZoneKey, ZoneSettings } from './model.ts';
+
+/** What the driver acts on. `secrets` is needed for zones that are signed, or transferred with a key. */
+export interface PowerdnsWorld {
+  readonly host: Host;
+  readonly secrets?: SecretReader;
+}
+
+interface Reach {
+  readonly api: Api;
+  readonly secrets: SecretReader | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Carries out one action. All of it can be repeated. */
+export async function applyZone(action: PowerdnsAction, world: PowerdnsWorld, signal: AbortSignal): Promise<void> {
+  const reach = { api: await openApi(world.host, signal), secrets: world.secrets, signal };
+  const { zone, owner } = action.input;
+  switch (action.op) {
+    case 'create-zone':
+      await createZone(zone, action.input, reach);
+      return await putSettings(zone, action.input, reach);
+    case 'put-settings':
+      return await putSettings(zone, action.input, reach);
+    case 'put-records':
+    case 'delete-records':
+      return await patchRecords(zone, action.input.records, reach);
+    case 'delete-zone':
+      return await deleteZone(zone, owner, reach);
+  }
+}
+
+/** Serial numbers go up by themselves with each change, and, as answers of a signed zone change with time, every week. */
+const serials = { soa_edit_api: 'DEFAULT', soa_edit: 'INCEPTION-INCREMENT' } as const;
+
+async function createZone(
+  zone: string,
+  { owner, records }: Extract<PowerdnsAction, { op: 'create-zone' }>['input'],
+  { api, signal }: Reach,
+): Promise<void> {
+  const body = {
+    name: zone,
+    kind: 'Native',
+    account: renderMark({ owner, settings: undefined }),
+    ...serials,
+    api_rectify: true,
+    nameservers: [],
+    rrsets: records.map(rrsetOf),
+  };
+  await api.send('POST', '/zones', body, signal);
+}
+
+async function putSettings(
+  zone: string,
+  { owner, settings }: { readonly owner: string; readonly settings: ZoneSettings },
+  reach: Reach,
+): Promise<void> {
+  const { api, signal } = reach;
+  await putKeys(zone, settings.keys, reach);
+  const { to } = settings.transfer;
+  const tsigKeys = await putTransferKey(zone, settings, reach);
+  const metadata = {
+    'ALLOW-AXFR-FROM': tsigKeys.length === 0 ? to : [],
+    'ALSO-NOTIFY': to.map(withPort),
+    'PUBLISH-CDNSKEY': settings.keys.length > 0 ? ['1'] : [],
+    'PUBLISH-CDS': settings.keys.length > 0 ? ['2'] : [],
+  };
+  for (const [kind, values] of Object.entries(metadata)) {
+    await api.send('PUT', `/zones/${zone}/metadata/${kind}`, { kind, metadata: values }, signal);
+  }
+  const body = {
+    kind: to.length > 0 ? 'Master' : 'Native',
+    ...serials,
+    api_rectify: true,
+    master_tsig_key_ids: tsigKeys,
+    // The last word: from now on the settings count as they stand here.
+    account: renderMark({ owner, settings }),
+  };
+  await api.send('PUT', `/zones/${zone}`, body, signal);
+}
+
+function withPort(address: string): string {
+  return address.includes(':') ? `[${address}]:53` : `${address}:53`;
+}
+
+interface HeldKey {
+  readonly id: number;
+  readonly dnskey: string;
+}
+
+/** New keys first: a zone that is signed stays signed. */
+async function putKeys(zone: string, keys: readonly ZoneKey[], { api, secrets, signal }: Reach): Promise<void> {
+  const path = `/zones/${zone}/cryptokeys`;
+  const held = (await api.get(path, signal)) as readonly HeldKey[];
+  for (const { dnskey, secret } of keys) {
+    if (held.some((key) => key.dnskey === dnskey)) continue;
+    const content = privateKey(await secrets?.read(secret.namespace, secret.name, signal), secret.name);
+    const added = await api.send('POST', path, { keytype: 'csk', active: true, published: true, content }, signal);
+    if ((added as HeldKey).dnskey === dnskey) continue;
+    await api.send('DELETE', `${path}/${(added as HeldKey).id}`, undefined, signal);
+    throw new RefusedError('KeyMismatch', `The private key in Secret ${secret.name} is not the one of its DNSKEY.`);
+  }
+  for (const { id, dnskey } of held) {
+    if (!keys.some((key) => key.dnskey === dnskey)) await api.send('DELETE', `${path}/${id}`, undefined, signal);
+  }
+}
+
+/** As BIND writes it. What is in the Secret is the tenant's to change: only the one form that we make is handed on. */
+const keyFile = /^Private-key-format: v1\.2\nAlgorithm: 13 \(ECDSAP256SHA256\)\nPrivateKey: [A-Za-z0-9+/]{43}=\n$/;
+
+function privateKey(secret: Readonly<Record<string, string>> | undefined, name: string): string {
+  const text = secret?.['private'] ?? '';
+  if (!keyFile.test(text)) throw new RefusedError('SecretNotFound', `Secret ${name} has no private key for the zone.`);
+  return text;
+}
+
+/** The key that transfers are signed with. It is named like its zone: keys are the server's, and no tenant may change another's. */
+async function putTransferKey(
+  zone: string,
+  { transfer: { tsig } }: ZoneSettings,
+  { api, secrets, signal }: Reach,
+): Promise<readonly string[]> {
+  const isThere = ((await api.get('/tsigkeys', signal)) as readonly { readonly id: string }[]).some(
+    ({ id }) => id === zone,
+  );
+  if (tsig === undefined) {
+    if (isThere) await api.send('DELETE', `/tsigkeys/${zone}`, undefined, signal);
+    return [];
+  }
+  const secret = await secrets?.read(tsig.namespace, tsig.name, signal);
+  const { algorithm = 'hmac-sha256', key = '' } = secret ?? {};
+  if (!/^hmac-sha(256|384|512)$/.test(algorithm) || !/^[A-Za-z0-9+/]{16,172}={0,2}$/.test(key)) {
+    throw new RefusedError('SecretNotFound', `Secret ${tsig.name} has no algorithm and key for transfers.`);
+  }
+  const body = { name: zone, algorithm, key };
+  await (isThere ? api.send('PUT', `/tsigkeys/${zone}`, body, signal) : api.send('POST', '/tsigkeys', body, signal));
+  return [zone];
+}
+
+async function patchRecords(zone: string, records: readonly RecordChange[], { api, signal }: Reach): Promise<void> {
+  const rrsets = records.map(rrsetOf);
+  const soa = records.findIndex(({ type }) => type === 'SOA');
+  if (soa >= 0) {
+    const serial = await serialOf(zone, { api, signal });
+    rrsets[soa] = rrsetOf(withSerial(records[soa] as RecordChange, serial));
+  }
+  await api.send('PATCH', `/zones/${zone}`, { rrsets }, signal);
+}
+
+async function serialOf(zone: string, { api, signal }: Pick<Reach, 'api' | 'signal'>): Promise<number> {
+  const found = (await api.get(`/zones/${zone}?rrsets=false`, signal)) as { readonly serial: number };
+  return found.serial;
+}
+
+/** The server counts on from the number that it is given. */
+function withSerial({ name, type, set }: RecordChange, serial: number): RecordChange {
+  if (set === undefined) return { name, type };
+  const contents = set.contents.map((content) => content.split(' ').with(2, String(serial)).join(' '));
+  return { name, type, set: { ...set, contents } };
+}
+
+function rrsetOf({ name, type, set }: RecordChange): unknown {
+  if (set === undefined) return { name, type, changetype: 'DELETE' };
+  const records = set.contents.map((content) => ({ content, disabled: false }));
+  return { name, type, changetype: 'REPLACE', ttl: set.ttlSeconds, records };
+}
+
+async function deleteZone(zone: string, owner: string, { api, signal }: Reach): Promise<void> {
+  const listed = (await api.get(`/zones?zone=${zone}`, signal)) as readonly { readonly account: string }[];
+  // Another owner may have taken the name over since the plan was made.
+  if (listed.length === 0 || parseMark(listed[0]?.account ?? '')?.owner !== owner) return;
+  await api.send('DELETE', `/zones/${zone}`, undefined, signal);
+}

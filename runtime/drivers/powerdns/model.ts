@@ -1,0 +1,77 @@
+import type { Action } from '#runtime/plan/plan.ts';
+
+/** Name of a zone, with the dot at its end → what the server has of it. */
+export type ZoneTable = ReadonlyMap<string, ZoneState>;
+
+export interface ZoneState {
+  /** Absent where they are not finished: a zone that was being made when we died. */
+  readonly settings: ZoneSettings | undefined;
+  readonly records: RecordSets;
+}
+
+/** `recordKey` → the records of one name and type. */
+export type RecordSets = ReadonlyMap<string, RecordSet>;
+
+export interface RecordSet {
+  readonly ttlSeconds: number;
+  /** As in a zone file, in the server's own spelling (`content.ts`); the serial number of a SOA is 0. */
+  readonly contents: readonly string[];
+}
+
+/** Everything about a zone but its records: data that survives JSON, since the server keeps it for us as the mark of the zone. */
+export interface ZoneSettings {
+  /** What it is signed with; none: not signed. */
+  readonly keys: readonly ZoneKey[];
+  /** Who may fetch the zone, and is told of changes. */
+  readonly transfer: ZoneTransfer;
+}
+
+/** A key by its public part. The private one is read from the Secret when an action is carried out, and never part of a plan. */
+export interface ZoneKey {
+  readonly secret: { readonly namespace: string; readonly name: string };
+  /** `257 3 13 …` */
+  readonly dnskey: string;
+}
+
+export interface ZoneTransfer {
+  readonly to: readonly string[];
+  /** The Secret with the key that a transfer is signed with; its resourceVersion makes a change visible. */
+  readonly tsig?: { readonly namespace: string; readonly name: string; readonly resourceVersion: string };
+}
+
+/** One change of a record set; without a set it goes. */
+export interface RecordChange {
+  readonly name: string;
+  readonly type: string;
+  readonly set?: RecordSet;
+}
+
+interface OfZone {
+  readonly zone: string;
+  /** `ownerId` of the Zone: the mark by which we know our own. */
+  readonly owner: string;
+}
+
+export type PowerdnsAction =
+  /** Makes the zone with all of its records. */
+  | Action<
+      'powerdns',
+      'create-zone',
+      OfZone & { readonly settings: ZoneSettings; readonly records: readonly RecordChange[] }
+    >
+  | Action<'powerdns', 'put-settings', OfZone & { readonly settings: ZoneSettings }>
+  /** Puts record sets, and takes away what stands in their way under the same name. */
+  | Action<'powerdns', 'put-records', OfZone & { readonly records: readonly RecordChange[] }>
+  | Action<'powerdns', 'delete-records', OfZone & { readonly records: readonly RecordChange[] }>
+  | Action<'powerdns', 'delete-zone', OfZone>;
+
+/** How a record set is found: `www.acme.example. A`. */
+export function recordKey(name: string, type: string): string {
+  return `${name} ${type}`;
+}
+
+/** Name and type of a `recordKey`. */
+export function recordOf(key: string): { readonly name: string; readonly type: string } {
+  const [name = '', type = ''] = key.split(' ');
+  return { name, type };
+}

@@ -1,0 +1,99 @@
+import { isEqual } from '#runtime/base/json.ts';
+import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
+import { fieldChanges } from '#runtime/drivers/field-changes.ts';
+import {
+  recordOf,
+  type PowerdnsAction,
+  type RecordChange,
+  type RecordSets,
+  type ZoneState,
+  type ZoneTable,
+} from './model.ts';
+
+/** What brings one owner's zones from `observed` to `desired`, in order of their names. A zone that is there is changed record by record, never made anew. */
+export function planZones(owner: Owner, desired: ZoneTable, observed: ZoneTable): readonly PowerdnsAction[] {
+  const names = [...new Set([...observed.keys(), ...desired.keys()])].toSorted();
+  return names.flatMap((zone) => planZone({ zone, owner: ownerId(owner) }, desired.get(zone), observed.get(zone)));
+}
+
+interface Subject {
+  readonly zone: string;
+  readonly owner: string;
+}
+
+function planZone(
+  subject: Subject,
+  desired: ZoneState | undefined,
+  observed: ZoneState | undefined,
+): readonly PowerdnsAction[] {
+  const common = {
+    driver: 'powerdns',
+    subject: `powerdns/${subject.owner}/${subject.zone}`,
+    disruption: 'none',
+  } as const;
+  if (desired?.settings === undefined) {
+    if (observed === undefined) return [];
+    return [{ ...common, op: 'delete-zone', reason: 'no longer wanted', changes: [], input: subject }];
+  }
+  const { settings } = desired;
+  if (observed === undefined) {
+    const records = [...desired.records].map(([key, set]) => ({ ...recordOf(key), set }));
+    const changes = [...fieldChanges(undefined, settings), ...changesOf(desired.records, new Map())];
+    return [{ ...common, op: 'create-zone', reason: 'missing', changes, input: { ...subject, settings, records } }];
+  }
+  const isSet = isEqual(settings, observed.settings);
+  return [
+    ...(isSet
+      ? []
+      : [
+          {
+            ...common,
+            op: 'put-settings',
+            reason: 'differs',
+            changes: fieldChanges(observed.settings, settings),
+            input: { ...subject, settings },
+          } as const,
+        ]),
+    ...planRecords(subject, desired.records, observed.records).map((action) => ({ ...common, ...action })),
+  ];
+}
+
+type RecordAction = Pick<
+  Extract<PowerdnsAction, { op: 'put-records' | 'delete-records' }>,
+  'op' | 'reason' | 'changes' | 'input'
+>;
+
+/** One request for all that is put, and one for what only goes: who holds removals back holds those. */
+function planRecords(subject: Subject, desired: RecordSets, observed: RecordSets): readonly RecordAction[] {
+  const put = [...desired]
+    .filter(([key, set]) => !isEqual(set, observed.get(key)))
+    .map(([key, set]): RecordChange => ({ ...recordOf(key), set }));
+  const gone = [...observed.keys()].filter((key) => !desired.has(key)).map(recordOf);
+  const names = new Set(put.map(({ name }) => name));
+  // First: the server takes no CNAME beside anything else.
+  const inTheWay = gone.filter(({ name }) => names.has(name));
+  const left = gone.filter(({ name }) => !names.has(name));
+  const action = (op: RecordAction['op'], records: readonly RecordChange[], reason: string): readonly RecordAction[] =>
+    records.length === 0
+      ? []
+      : [{ op, reason, changes: changesOf(setsOf(records), observed), input: { ...subject, records } } as RecordAction];
+  return [
+    ...action('put-records', [...inTheWay, ...put], 'differs'),
+    ...action('delete-records', left, 'no longer wanted'),
+  ];
+}
+
+function setsOf(records: readonly RecordChange[]): ReadonlyMap<string, RecordChange['set']> {
+  return new Map(records.map(({ name, type, set }) => [`${name} ${type}`, set]));
+}
+
+function changesOf(changed: ReadonlyMap<string, RecordChange['set']>, observed: RecordSets): PowerdnsAction['changes'] {
+  const texts = (sets: ReadonlyMap<string, RecordChange['set']>): Readonly<Record<string, string | undefined>> =>
+    Object.fromEntries(
+      [...changed.keys()].map((key) => {
+        const set = sets.get(key);
+        return [key, set === undefined ? undefined : `${set.ttlSeconds} ${set.contents.join(' | ')}`];
+      }),
+    );
+  return fieldChanges(texts(observed), texts(changed));
+}

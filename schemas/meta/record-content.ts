@@ -1,0 +1,93 @@
+/**
+ * What people write for a value → how the server spells it, which it insists on: `undefined` when the value cannot be said in that type. Total and pure: whatever
+ * text comes in, the answer is the content of exactly one record.
+ */
+export function contentOf(type: string, value: string): string | undefined {
+  return spellings[type]?.(value);
+}
+
+const spellings: Readonly<Record<string, (value: string) => string | undefined>> = {
+  A: (value) => value,
+  AAAA: canonicalIpv6,
+  ALIAS: rootedName,
+  CAA: caaContent,
+  CNAME: rootedName,
+  DS: withLast((word) => word.toLowerCase()),
+  HTTPS: serviceContent,
+  MX: withLast(rootedName),
+  NAPTR: withLast(rootedName),
+  NS: rootedName,
+  PTR: rootedName,
+  SRV: withLast(rootedName),
+  SSHFP: withLast((word) => word.toLowerCase()),
+  SVCB: serviceContent,
+  TLSA: withLast((word) => word.toLowerCase()),
+  TXT: quotedText,
+};
+
+/** Spells the last word of a value, and leaves what is before it. */
+function withLast(spell: (word: string) => string): (value: string) => string {
+  return (value) => {
+    const from = value.lastIndexOf(' ') + 1;
+    return `${value.slice(0, from)}${spell(value.slice(from))}`;
+  };
+}
+
+/** A whole name in lower case with the dot at its end. */
+export function rootedName(name: string): string {
+  return name.endsWith('.') ? name.toLowerCase() : `${name.toLowerCase()}.`;
+}
+
+const stringBytes = 255;
+
+/** Strings of at most 255 bytes each, which readers put together again (RFC 7208 §3.3); what is not plain ASCII is escaped by its number. */
+function quotedText(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  const strings: string[] = [];
+  for (let from = 0; from === 0 || from < bytes.length; from += stringBytes) {
+    strings.push(`"${[...bytes.subarray(from, from + stringBytes)].map(escapedByte).join('')}"`);
+  }
+  return strings.join(' ');
+}
+
+function escapedByte(byte: number): string {
+  const letter = String.fromCharCode(byte);
+  if (letter === '"' || letter === '\\') return `\\${letter}`;
+  return byte >= 0x20 && byte <= 0x7e ? letter : `\\${String(byte).padStart(3, '0')}`;
+}
+
+/** RFC 5952. The server takes no address of IPv4 in the clothes of IPv6. */
+function canonicalIpv6(address: string): string | undefined {
+  if (!URL.canParse(`http://[${address}]/`)) return undefined;
+  const canonical = new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  return /^::(ffff:)?[0-9a-f]{1,4}:[0-9a-f]{1,4}$/.test(canonical) ? undefined : canonical;
+}
+
+function caaContent(value: string): string {
+  const [flags = '', property = ''] = value.split(' ');
+  const rest = value.slice(flags.length + property.length + 2);
+  return `${flags} ${property} ${rest.startsWith('"') ? rest : `"${rest}"`}`;
+}
+
+/** In order of their numbers (RFC 9460 §14.3.2). */
+const serviceParameters = ['mandatory', 'alpn', 'no-default-alpn', 'port', 'ipv4hint', 'ech', 'ipv6hint'];
+
+function serviceContent(value: string): string | undefined {
+  const [priority = '', target = '', ...parameters] = value.split(' ');
+  const named = new Map(parameters.map((parameter) => [parameter.split('=', 1)[0] ?? '', parameter]));
+  if (named.size < parameters.length || (priority === '0' && named.size > 0)) return undefined;
+  const spelled = serviceParameters.flatMap((name) => {
+    const parameter = named.get(name);
+    return parameter === undefined ? [] : [spelledParameter(name, parameter.slice(name.length + 1))];
+  });
+  if (spelled.includes(undefined)) return undefined;
+  return [priority, rootedName(target), ...spelled].join(' ');
+}
+
+function spelledParameter(name: string, value: string): string | undefined {
+  if (name === 'no-default-alpn') return name;
+  if (name === 'ech') return `ech="${value}"`;
+  if (name !== 'ipv6hint') return `${name}=${value}`;
+  const addresses = value.split(',').map(canonicalIpv6);
+  return addresses.includes(undefined) ? undefined : `ipv6hint=${addresses.join(',')}`;
+}

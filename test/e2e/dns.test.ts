@@ -1,0 +1,191 @@
+import t from 'tap';
+import type { ResourceType } from '#runtime/client/client.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
+import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
+import { startInstance, until } from '#test/lab/instance.ts';
+import { dig } from '#test/lab/name-server.ts';
+import { declare, declareTenant, secretType } from '#test/lab/tenants.ts';
+import { conditionOf } from '#test/lab/widgets.ts';
+
+const instance = await startInstance();
+t.teardown(async () => await instance.stop());
+const client = await instance.client();
+await declareTenant(client, 'acme');
+await declareTenant(client, 'other');
+
+const zoneType = resourceTypeOf(zoneKind);
+const recordType = resourceTypeOf(dnsRecordKind);
+const apiVersion = 'hosting.wcp360.io/v1alpha1';
+type Part = Readonly<Record<string, unknown>>;
+
+const aZone = (tenant: string, name: string, spec: Part = {}): KubeObject => ({
+  apiVersion,
+  kind: 'Zone',
+  metadata: { name: name.replaceAll('.', '-'), namespace: tenant },
+  spec: { name, ...spec },
+});
+const aRecord = (object: string, spec: Part, tenant = 'acme'): KubeObject => ({
+  apiVersion,
+  kind: 'DNSRecord',
+  metadata: { name: object, namespace: tenant },
+  spec: { zoneRef: { name: `${tenant}-example` }, ...spec },
+});
+const ask = async (name: string, type: string, ...options: readonly string[]) =>
+  await dig(instance.ports.dns, [name, type, ...options]);
+
+/** Resolves once the object says so of its newest generation. */
+async function told<T extends KubeObject>(type: ResourceType, object: KubeObject, reason: string): Promise<T> {
+  const { namespace, name } = object.metadata;
+  return await until(async () => {
+    const live = await client.get<T>(type, { namespace, name });
+    const ready = conditionOf(live, 'Ready');
+    return ready?.['reason'] === reason && ready['observedGeneration'] === live?.metadata.generation ? live : undefined;
+  }, `${name} to say ${reason}`);
+}
+
+const zone = aZone('acme', 'acme.example');
+
+await t.test('a zone and its records are answered, and each says so', async (t) => {
+  await declare(client, zoneType, zone);
+  const www = aRecord('www', { name: 'www', type: 'A', values: ['192.0.2.1'] });
+  await declare(client, recordType, www);
+  const live = await told<Zone>(zoneType, zone, 'Answered');
+  await told(recordType, www, 'Answered');
+  t.same(await ask('www.acme.example', 'A'), ['192.0.2.1']);
+  t.same(live.status?.nameservers, ['ns1.acme.example']);
+  const [soa = ''] = await ask('acme.example', 'SOA');
+  const serial = (await client.get<Zone>(zoneType, zone.metadata as { readonly name: string }))?.status?.serial;
+  t.equal(String(serial), soa.split(' ')[2]);
+});
+
+await t.test('it is signed, and tells the DS of the key that signs', async (t) => {
+  const { status } = await told<Zone>(zoneType, zone, 'Answered');
+  const [key] = status?.dnssec?.keys ?? [];
+  t.same(await ask('acme.example', 'DNSKEY', '+tcp'), [key?.dnskey].map(spaced));
+  t.same(
+    (await ask('acme.example', 'CDS')).map((line) => line.toLowerCase().replaceAll(' ', '')),
+    [key?.ds.replaceAll(' ', '')],
+  );
+  const answer = await ask('www.acme.example', 'A', '+dnssec');
+  t.ok(answer.some((line) => line.startsWith('A 13 3 ') && line.includes(` ${String(key?.tag)} acme.example. `)));
+});
+
+/** As dig prints long base64. */
+function spaced(dnskey = ''): string {
+  const [flags = '', protocol = '', algorithm = '', text = ''] = dnskey.split(' ');
+  return [flags, protocol, algorithm, ...(text.match(/.{1,56}/g) ?? [])].join(' ');
+}
+
+await t.test('a change is seen, and what is deleted is gone', async (t) => {
+  const www = aRecord('www', { name: 'www', type: 'A', ttl: '1m', values: ['192.0.2.2', '192.0.2.3'] });
+  await declare(client, recordType, www);
+  await until(async () => (await ask('www.acme.example', 'A')).join() === '192.0.2.2,192.0.2.3', 'the change');
+  await told(recordType, www, 'Answered');
+  await client.delete(recordType, { namespace: 'acme', name: 'www' });
+  await until(async () => (await ask('www.acme.example', 'A')).length === 0, 'it to be gone');
+  await until(async () => (await client.get(recordType, { namespace: 'acme', name: 'www' })) === undefined, 'its end');
+  t.pass();
+});
+
+await t.test(
+  'texts of several objects stand beside each other; of other sets one object is answered, and says so',
+  async (t) => {
+    const records = [
+      aRecord('one', { name: '_acme-challenge', type: 'TXT', values: ['token "one"; $INCLUDE x'] }),
+      aRecord('two', { name: '_acme-challenge', type: 'TXT', values: ['token-two'] }),
+      aRecord('first', { name: 'host', type: 'A', values: ['192.0.2.5'] }),
+    ];
+    for (const record of records) await declare(client, recordType, record);
+    for (const record of records) await told(recordType, record, 'Answered');
+    t.same(await ask('_acme-challenge.acme.example', 'TXT'), ['"token \\"one\\"; $INCLUDE x"', '"token-two"']);
+    const second = aRecord('second', { name: 'host', type: 'A', values: ['192.0.2.6'] });
+    const beside = aRecord('third', { name: 'host', type: 'CNAME', values: ['www.acme.example'] });
+    await declare(client, recordType, second);
+    await declare(client, recordType, beside);
+    await told(recordType, second, 'RecordTaken');
+    await told(recordType, beside, 'RecordConflict');
+    t.same(await ask('host.acme.example', 'A'), ['192.0.2.5']);
+    await until(async () => {
+      const live = await client.get(zoneType, { namespace: 'acme', name: 'acme-example' });
+      return conditionOf(live, 'RecordsAccepted')?.['reason'] === 'RecordsRefused';
+    }, 'the zone to tell of them');
+    for (const { metadata } of [second, beside])
+      await client.delete(recordType, { namespace: 'acme', name: metadata.name });
+  },
+);
+
+await t.test('what people declare counts for more than what follows from another object', async (t) => {
+  const derived = aRecord('derived', { name: 'shop', type: 'A', values: ['192.0.2.7'] });
+  const annotations = { 'hosting.wcp360.io/owner': 'Domain/acme/shop' };
+  await declare(client, recordType, { ...derived, metadata: { ...derived.metadata, annotations } });
+  await told(recordType, derived, 'Answered');
+  const mine = aRecord('mine', { name: 'shop', type: 'CNAME', values: ['elsewhere.example'] });
+  await declare(client, recordType, mine);
+  await told(recordType, mine, 'Answered');
+  await told(recordType, derived, 'Overridden');
+  t.same(await ask('shop.acme.example', 'CNAME'), ['elsewhere.example.']);
+  await client.delete(recordType, { namespace: 'acme', name: 'mine' });
+  await until(async () => (await ask('shop.acme.example', 'A')).join() === '192.0.2.7', 'the derived one again');
+  t.pass();
+});
+
+await t.test('the name of another tenant, a name below and one above are refused', async () => {
+  await told(zoneType, zone, 'Answered');
+  for (const [name, reason] of [
+    ['acme.example', 'HostnameTaken'],
+    ['sub.acme.example', 'HostnameBelowAnother'],
+    ['co.uk', 'PublicSuffix'],
+  ] as const) {
+    const theirs = aZone('other', name);
+    await declare(client, zoneType, theirs);
+    await told(zoneType, theirs, reason);
+    await client.delete(zoneType, theirs.metadata);
+  }
+});
+
+await t.test('a second Zone of the same name waits for the first', async (t) => {
+  const twin = { ...zone, metadata: { ...zone.metadata, name: 'twin' } };
+  await declare(client, zoneType, twin);
+  await told(zoneType, twin, 'ZoneTaken');
+  await client.delete(zoneType, { namespace: 'acme', name: 'twin' });
+  t.same(await ask('host.acme.example', 'A'), ['192.0.2.5']);
+});
+
+await t.test(
+  'a name server that is killed comes back with all that it had, and takes what was declared meanwhile',
+  async (t) => {
+    const { pid } = (await instance.services()).get('pdns') ?? {};
+    process.kill(pid ?? 0, 'SIGKILL');
+    const late = aRecord('late', { name: 'late', type: 'AAAA', values: ['2001:db8::7'] });
+    await declare(client, recordType, late);
+    await until(async () => (await ask('late.acme.example', 'AAAA')).join() === '2001:db8::7', 'the record');
+    await told(recordType, late, 'Answered');
+    t.same(await ask('host.acme.example', 'A'), ['192.0.2.5']);
+  },
+);
+
+await t.test(
+  'a Zone that goes takes its answers along and leaves its key, which the same Zone takes back',
+  async (t) => {
+    const before = (await told<Zone>(zoneType, zone, 'Answered')).status?.dnssec?.keys;
+    await client.delete(zoneType, { namespace: 'acme', name: 'acme-example' });
+    await until(
+      async () => (await client.get(zoneType, { namespace: 'acme', name: 'acme-example' })) === undefined,
+      'it',
+    );
+    t.same(await ask('acme.example', 'SOA'), []);
+    t.ok(await client.get(secretType, { namespace: 'acme', name: 'acme-example-dnssec-1' }));
+    await told(recordType, aRecord('first', {}), 'ZoneNotFound');
+    await declare(client, zoneType, { ...zone, spec: { ...(zone['spec'] as Part), deletionPolicy: 'Delete' } });
+    const again = await told<Zone>(zoneType, zone, 'Answered');
+    t.same(again.status?.dnssec?.keys, before);
+    await told<DNSRecord>(recordType, aRecord('first', {}), 'Answered');
+    await client.delete(zoneType, { namespace: 'acme', name: 'acme-example' });
+    await until(
+      async () => (await client.get(secretType, { namespace: 'acme', name: 'acme-example-dnssec-1' })) === undefined,
+      'the key to go',
+    );
+  },
+);

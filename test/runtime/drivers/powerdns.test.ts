@@ -1,0 +1,174 @@
+import t from 'tap';
+import fc from 'fast-check';
+import { RefusedError } from '#runtime/base/errors.ts';
+import { isEqual } from '#runtime/base/json.ts';
+import type { Owner } from '#runtime/drivers/driver.ts';
+import { powerdnsDriver, startDns, type ZoneTable } from '#runtime/drivers/powerdns/index.ts';
+import { contentOf } from '#schemas/meta/record-content.ts';
+import { reach } from '#test/contracts/driver.ts';
+import { until } from '#test/lab/instance.ts';
+import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
+
+const one: Owner = { kind: 'Zone', namespace: 'acme', name: 'acme', uid: 'u1' };
+const other: Owner = { kind: 'Zone', namespace: 'zoo', name: 'zoo', uid: 'u2' };
+const zone = 'acme.example.';
+
+const server = await openNameServer(t);
+const { world, signal, dig } = server;
+const driver = powerdnsDriver;
+const go = async (desired: ZoneTable, owner = one) => await reach(driver, world, owner, desired);
+const planned = async (desired: ZoneTable, owner = one) =>
+  driver.plan(owner, driver.normalize(desired), driver.of(owner, await driver.observe(world, signal)));
+const writes = (): readonly string[] => server.asked.filter((each) => !each.startsWith('GET '));
+
+const states: readonly ZoneTable[] = [
+  aZoneTable(zone, { 'www A': ['192.0.2.1'], '@ MX': ['10 mail.acme.example.'] }),
+  aZoneTable(zone, { 'www A': ['192.0.2.2', '192.0.2.1'], 'text TXT': ['"a"', '"b;\\"\\\\"'] }),
+  aZoneTable(zone, { 'www CNAME': ['shop.acme.example.'], '*.any AAAA': ['2001:db8::1'] }),
+  aZoneTable(zone, { 'www A': ['192.0.2.9'] }, { transfer: { to: ['192.0.2.53', '2001:db8::53'] } }),
+];
+
+await t.test('an applied plan leaves nothing to plan, and is told right without looking', async (t) => {
+  for (const state of [...states, driver.nothing, ...states.toReversed(), driver.nothing]) {
+    const snapshot = await driver.observe(world, signal);
+    const actions = await go(state);
+    t.strictSame(await planned(state), []);
+    const advanced = driver.advance?.(snapshot, actions) ?? snapshot;
+    t.strictSame(driver.plan(one, driver.normalize(state), driver.of(one, advanced)), []);
+    for (const action of actions) t.ok(isEqual(JSON.parse(JSON.stringify(action)), action), 'an action survives JSON');
+  }
+});
+
+await t.test('a zone that is there is changed by one request, and answers at once', async (t) => {
+  await go(aZoneTable(zone, { 'www A': ['192.0.2.1'], 'keep TXT': ['"kept"'] }));
+  t.same(await dig('www.acme.example', 'A'), ['192.0.2.1']);
+  const [before = ''] = await dig('acme.example', 'SOA');
+  const from = writes().length;
+  await go(aZoneTable(zone, { 'www CNAME': ['other.acme.example.'], 'keep TXT': ['"kept"'], 'a A': ['192.0.2.3'] }));
+  t.same(writes().slice(from), ['PATCH /api/v1/servers/localhost/zones/acme.example.']);
+  t.same(await dig('www.acme.example', 'CNAME'), ['other.acme.example.']);
+  t.same(await dig('keep.acme.example', 'TXT'), ['"kept"']);
+  const [after = ''] = await dig('acme.example', 'SOA');
+  t.ok(Number(after.split(' ')[2]) > Number(before.split(' ')[2]), 'the serial number goes up');
+});
+
+await t.test('a look at what stands writes nothing', async (t) => {
+  const state = aZoneTable(zone, { 'www A': ['192.0.2.1'] });
+  await go(state);
+  const from = writes().length;
+  await go(state);
+  t.same(writes().slice(from), []);
+});
+
+await t.test('zones of others are not seen, named or touched', async (t) => {
+  await go(aZoneTable('zoo.example.', { 'www A': ['192.0.2.7'] }), other);
+  for (const state of [...states, driver.nothing]) {
+    for (const { subject } of await go(state)) t.notMatch(subject, 'zoo');
+  }
+  t.same(await dig('www.zoo.example', 'A'), ['192.0.2.7']);
+  const snapshot = await driver.observe(world, signal);
+  t.same([...(driver.owners?.(snapshot) ?? [])], ['Zone/zoo/zoo']);
+  await go(driver.nothing, other);
+});
+
+await t.test('a zone that nobody of us made is left alone, and told', async (t) => {
+  const access = JSON.parse((await server.host.readText(`${server.host.root}/dns/api.json`, signal)) ?? '') as {
+    readonly port: number;
+    readonly key: string;
+  };
+  const ask = async (method: 'POST' | 'DELETE', path: string, body?: object) =>
+    await server.host.httpRequest(
+      {
+        address: { host: '127.0.0.1', port: access.port },
+        method,
+        path: `/api/v1/servers/localhost/zones${path}`,
+        headers: { 'x-api-key': access.key },
+        body: JSON.stringify(body),
+        timeoutMs: 5_000,
+      },
+      signal,
+    );
+  await ask('POST', '', { name: zone, kind: 'Native', nameservers: ['ns.by.hand.'] });
+  const snapshot = await driver.observe(world, signal);
+  t.match(driver.conflict?.(driver.normalize(states[0] ?? driver.nothing), snapshot), { reason: 'ZoneTaken' });
+  await go(driver.nothing);
+  t.same(await dig('acme.example', 'NS'), ['ns.by.hand.']);
+  await ask('DELETE', `/${zone}`);
+});
+
+await t.test('what the server refuses is told in its own words, and the old state is answered', async (t) => {
+  await go(aZoneTable(zone, { 'www A': ['192.0.2.1'] }));
+  for (const [key, content] of [
+    ['www A', 'nonsense'],
+    ['x TXT', '$INCLUDE /etc/passwd'],
+    ['x LUA', 'A "os.execute()"'.repeat(2)],
+    ['www CNAME', 'a.example.\nb.example. A 192.0.2.1'],
+    ['x A', '192.0.2.1 ; comment'],
+  ] as const) {
+    await t.rejects(go(aZoneTable(zone, { 'www A': ['192.0.2.1'], [key]: [content] })), RefusedError, key);
+    t.same(await dig('www.acme.example', 'A'), ['192.0.2.1'], key);
+  }
+});
+
+await t.test('any text survives as one record of TXT', async (t) => {
+  const texts = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 600 }),
+    fc.string({ unit: 'grapheme-ascii', maxLength: 80 }),
+    fc.constantFrom(
+      '',
+      '"',
+      '\\',
+      '\\"',
+      '" "',
+      'a" "b',
+      '\\034',
+      '$INCLUDE x',
+      '@',
+      '; x',
+      '\r\n',
+      '\t',
+      'ü'.repeat(300),
+    ),
+  );
+  let count = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.uniqueArray(texts, { minLength: 1, maxLength: 6 }), async (values) => {
+      const set = values.map((value) => value.replaceAll('\0', '').toWellFormed());
+      const contents = [...new Set(set)].map((value) => contentOf('TXT', value) ?? '');
+      const state = aZoneTable(zone, { 'witness A': ['192.0.2.1'], 'text TXT': contents });
+      await go(state);
+      t.strictSame(await planned(state), []);
+      const answered = await dig('text.acme.example', 'TXT', '+tcp');
+      t.same(answered.map(textIn).toSorted(), [...new Set(set)].toSorted());
+      t.same(await dig('witness.acme.example', 'A'), ['192.0.2.1']);
+      count += 1;
+    }),
+    { numRuns: 40, seed: 1 },
+  );
+  t.comment(`${count} sets`);
+});
+
+/** What dig shows as `"…" "…"`, put together. */
+function textIn(line: string): string {
+  const bytes: number[] = [];
+  for (const [, inner = ''] of line.matchAll(/"((?:[^"\\]|\\.)*)"/gs)) {
+    for (const [, number, letter] of inner.matchAll(/\\(\d{3})|\\?([^])/g)) {
+      bytes.push(number === undefined ? (letter ?? '').charCodeAt(0) : Number(number));
+    }
+  }
+  return Buffer.from(bytes).toString('utf8');
+}
+
+await t.test('what runs is left alone, and what was killed comes back with its zones', async (t) => {
+  const state = aZoneTable(zone, { 'www A': ['192.0.2.1'] });
+  await go(state);
+  const { pid } = (await server.host.services.get('pdns', signal)) ?? {};
+  await startDns(server.host, server.settings, signal);
+  t.equal((await server.host.services.get('pdns', signal))?.pid, pid);
+  process.kill(pid ?? 0, 'SIGKILL');
+  await until(async () => (await dig('www.acme.example', 'A'))[0] === '192.0.2.1', 'the server to come back');
+  t.strictSame(await until(() => planned(state), 'its API'), []);
+  await startDns(server.host, { ...server.settings, resolver: '127.0.0.1:1' }, signal);
+  t.not((await server.host.services.get('pdns', signal))?.pid, pid, 'with another configuration it is started anew');
+  t.strictSame(await planned(state), []);
+});
