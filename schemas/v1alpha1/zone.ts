@@ -45,19 +45,17 @@ const specField = {
           description: 'Sign. Only to be turned off once the registrar has no DS of the zone any more.',
           default: true,
         },
-        key: {
-          type: 'integer',
+        keys: {
+          type: 'array',
           description:
-            'Number of the key. One more makes a new key beside the one before, which signs on until the registrar has the DS of the new one.',
-          format: 'int32',
-          minimum: 1,
-          maximum: 9999,
-          default: 1,
+            'Numbers of the keys that sign. To roll: add the next number, give the registrar the DS of the new key (`status.dnssec.keys`), and take the old number away once the old DS is gone and forgotten.',
+          default: [1],
+          minItems: 1,
+          maxItems: 4,
+          'x-kubernetes-list-type': 'set',
+          items: { type: 'integer', description: 'A number.', format: 'int32', minimum: 1, maximum: 9999 },
         },
       },
-      'x-kubernetes-validations': [
-        { rule: 'self.key >= oldSelf.key', message: 'a key does not come back', fieldPath: '.key' },
-      ],
     },
     transfer: {
       type: 'object',

@@ -60,7 +60,7 @@ function keysOf(
 ): Pick<ZoneClusterInputs, 'keys' | 'wantedKeys'> | Refused {
   if (!spec.dnssec.enabled) return { keys: [], wantedKeys: [] };
   const { namespace = '', name } = metadata;
-  const wantedKeys = [spec.dnssec.key];
+  const wantedKeys = spec.dnssec.keys.toSorted((a, b) => a - b);
   const keys = wantedKeys.flatMap((number): readonly FoundKey[] => {
     const secretName = keySecretOf(name, number);
     const dnskey = dnskeyIn({ namespace, name: secretName }, cache);
@@ -72,6 +72,6 @@ function keysOf(
       !keys.some((key) => key.secretName === secretName),
   );
   if (lost === undefined || metadata.deletionTimestamp !== undefined) return { keys, wantedKeys };
-  const message = `Secret ${lost.secretName} is gone, and with it the key that the registrar knows. Bring it back, or raise spec.dnssec.key and give the registrar the new DS.`;
+  const message = `Secret ${lost.secretName} is gone, and with it the key that the registrar knows. Bring it back, or name another number in spec.dnssec.keys and give the registrar the new DS.`;
   return { refused: { reason: 'KeyLost', message } };
 }
