@@ -1,11 +1,13 @@
 import { clusterRoleKind, roleBindingKind, roleKind, secretKind } from '#schemas/meta/builtin.ts';
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { dnsRecordKind } from '#schemas/v1alpha1/dns-record.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
 import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
+import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, isPending, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
@@ -19,6 +21,7 @@ import { childrenOf, type Children } from '#runtime/manager/objects/children.ts'
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { createDepartureDriver, isOnHost } from '#controllers/departure-driver.ts';
 import { desiredClaims, desiredKept, desiredRights } from './cluster/desired.ts';
+import { desiredRecords, desiredZone } from './cluster/dns.ts';
 import { gatherDomainCluster } from './cluster/gather.ts';
 import { placingOf, type DomainClusterInputs } from './cluster/inputs.ts';
 import { createLeftoversDriver, leftoversGo, leftoversStay, type Leftovers } from './cluster/leftovers-driver.ts';
@@ -35,6 +38,10 @@ export type DomainClusterDrivers<W> = {
   readonly kept: DriverOf<Children, W>;
   /** RetainedData once more: what there still is of it when the Domain's files are to go with it. */
   readonly leftovers: DriverOf<Leftovers, W>;
+  /** A Zone for its names, which stays. */
+  readonly zone: DriverOf<Children, W>;
+  /** DNSRecords that point its names at the host. */
+  readonly records: DriverOf<Children, W>;
   /** Whether the host is done with a deleted Domain. */
   readonly departure: DriverOf<boolean, W>;
 };
@@ -45,9 +52,39 @@ const BY_SECRET = 'secret';
 
 /** A Domain in the API: its claims, its place, and the agent's rights to its Secrets. */
 export function createDomainClusterController<W extends ClusterWorld>(parts: ClusterParts<W>) {
-  const { ancestorsOf, judgeHostname } = parts;
-  const drivers: DomainClusterDrivers<W> = {
-    claims: parts.claims,
+  const { ancestorsOf } = parts;
+  const drivers = driversOf(parts);
+  return defineController<typeof domainKind, W, DomainClusterDrivers<W>, DomainClusterInputs>({
+    name: 'domain.cluster',
+    kind: domainKind,
+    finalizer: FINALIZERS.cluster,
+    finalizerSetBy: 'loop',
+    holdsFor: (domain, cache) => {
+      const inputs = gatherDomainCluster(domain, cache, parts);
+      if (isPending(inputs)) return hostHolders(domain, { ...domain.status, isComing: false });
+      return hostHolders(domain, { ...placeOf(domain, placingOf(inputs)), isComing: isComing(inputs) });
+    },
+    drivers,
+    watches: watchesOf(ancestorsOf),
+    indexes: indexesOf(ancestorsOf),
+    gather: (domain, cache) => gatherDomainCluster(domain, cache, parts),
+    desired: (domain, inputs) => ({
+      claims: desiredClaims(inputs),
+      objects: childrenOf(desiredRights(domain, inputs)),
+      kept: childrenOf(desiredKept(domain, inputs)),
+      leftovers: leftoversStay,
+      zone: childrenOf(desiredZone(domain, inputs.dns)),
+      records: childrenOf(desiredRecords(domain, inputs.dns)),
+      departure: false,
+    }),
+    afterDeletion: (domain, inputs) => afterDeletion(domain, inputs),
+    status: domainClusterStatus,
+  });
+}
+
+function driversOf<W extends ClusterWorld>({ claims }: ClusterParts<W>): DomainClusterDrivers<W> {
+  return {
+    claims,
     objects: createObjectsDriver({
       name: 'domain-rights',
       fieldManager: 'wcp360-domain-rights',
@@ -60,33 +97,20 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
       // It goes when the host has handed the files back, or purged them.
       leavesUnwanted: true,
     }),
+    zone: createObjectsDriver({
+      name: 'domain-zone',
+      fieldManager: 'wcp360-domain-zone',
+      kinds: [zoneKind],
+      leavesUnwanted: true,
+    }),
+    records: createObjectsDriver({
+      name: 'domain-records',
+      fieldManager: 'wcp360-domain-records',
+      kinds: [dnsRecordKind],
+    }),
     leftovers: createLeftoversDriver(),
     departure: createDepartureDriver(domainKind),
   };
-  return defineController<typeof domainKind, W, DomainClusterDrivers<W>, DomainClusterInputs>({
-    name: 'domain.cluster',
-    kind: domainKind,
-    finalizer: FINALIZERS.cluster,
-    finalizerSetBy: 'loop',
-    holdsFor: (domain, cache) => {
-      const inputs = gatherDomainCluster(domain, cache, judgeHostname);
-      if (isPending(inputs)) return hostHolders(domain, { ...domain.status, isComing: false });
-      return hostHolders(domain, { ...placeOf(domain, placingOf(inputs)), isComing: isComing(inputs) });
-    },
-    drivers,
-    watches: watchesOf(ancestorsOf),
-    indexes: indexesOf(ancestorsOf),
-    gather: (domain, cache) => gatherDomainCluster(domain, cache, judgeHostname),
-    desired: (domain, inputs) => ({
-      claims: desiredClaims(inputs),
-      objects: childrenOf(desiredRights(domain, inputs)),
-      kept: childrenOf(desiredKept(domain, inputs)),
-      leftovers: leftoversStay,
-      departure: false,
-    }),
-    afterDeletion: (domain, inputs) => afterDeletion(domain, inputs),
-    status: domainClusterStatus,
-  });
 }
 
 /** The names stay the tenant's, and the agent its rights, until nothing serves them any more: the next owner must not find the former one's site. */
@@ -94,9 +118,10 @@ function afterDeletion<W>(
   domain: Domain,
   inputs: DomainClusterInputs | undefined,
 ): Desired<DomainClusterDrivers<W>> | Pending {
+  const unnamed = { zone: new Map(), records: new Map() };
   if (!isOnHost(domain)) {
     const leftovers = domain.spec.deletionPolicy === 'Retain' ? leftoversStay : leftoversGo;
-    return { claims: new Map(), objects: new Map(), kept: new Map(), leftovers, departure: false };
+    return { claims: new Map(), objects: new Map(), kept: new Map(), ...unnamed, leftovers, departure: false };
   }
   if (inputs === undefined || inputs.lostHosts.length > 0) {
     return { pending: { reason: 'Deleting', message: 'The host takes the site down first.' } };
@@ -105,6 +130,7 @@ function afterDeletion<W>(
     claims: desiredClaims(inputs),
     objects: childrenOf(desiredRights(domain, inputs)),
     kept: childrenOf(desiredKept(domain, inputs)),
+    ...unnamed,
     leftovers: leftoversStay,
     departure: true,
   };
@@ -134,7 +160,16 @@ function indexesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']) {
 function watchesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']): readonly Watch[] {
   return [
     { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(domainKind, tenant.metadata.name)) },
-    { kind: hostKind, keysOf: (host, cache) => keysOf(strandedOn(host as Host, cache)) },
+    {
+      kind: hostKind,
+      keysOf: (host, cache) => keysOf([...strandedOn(host as Host, cache), ...pointedAt(host as Host, cache)]),
+    },
+    {
+      kind: zoneKind,
+      keysOf: (zone, cache) =>
+        isComingOrGoing(zone as Zone) ? keysOf(cache.list(domainKind, zone.metadata.namespace)) : [],
+    },
+    { kind: dnsRecordKind, keysOf: ownerOfRecord },
     {
       kind: hostnameClaimKind,
       keysOf: (claim, cache) => {
@@ -153,6 +188,22 @@ function watchesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']): readonly Wa
 /** Domains that are on a host that is lost, go to it, or have left something there. */
 function strandedOn({ metadata, spec }: Host, cache: Cache): readonly Domain[] {
   return spec.lost ? cache.list(domainKind).filter((domain) => hostsOf(domain.status).includes(metadata.name)) : [];
+}
+
+/** Domains whose names the DNS points at the host. */
+function pointedAt({ metadata, spec, status }: Host, cache: Cache): readonly Domain[] {
+  if (status?.capabilities?.dns === undefined || spec.addresses.length === 0) return [];
+  return cache.list(domainKind).filter((domain) => domain.status?.host === metadata.name);
+}
+
+/** A Zone that is there says nothing new to Domains with each of its serial numbers. */
+function isComingOrGoing({ metadata, status }: Zone): boolean {
+  return metadata.deletionTimestamp !== undefined || status?.serial === undefined;
+}
+
+function ownerOfRecord({ metadata }: KubeObject): readonly ObjectKey[] {
+  const owner = metadata.ownerReferences?.find(({ kind }) => kind === domainKind.kind);
+  return owner === undefined ? [] : [{ namespace: metadata.namespace, name: owner.name }];
 }
 
 function secretKeyOf(secret: KubeObject): string {

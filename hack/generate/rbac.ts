@@ -67,8 +67,10 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
       ours(plurals, FOLLOW),
       ours(['domains', 'sources', 'tenants', 'zones'], ['patch']),
       ours(['hostnameclaims'], [...APPLY, 'delete']),
+      ours(['dnsrecords'], ['get', ...APPLY, 'delete']),
       ours(['retaineddata'], ['get', ...APPLY]),
       ours(['uidclaims'], ['create', 'delete']),
+      ours(['zones'], ['get', 'create']),
       ours(['planrequests'], ['delete']),
       ours(WITH_STATUS_OF_LEADER.map(statusOf), ['patch']),
       // Owner references that hold their owner back need this where that is enforced.
@@ -122,7 +124,7 @@ function controllerPlaces(): readonly object[] {
           verbs: [...READ, 'create', 'update', 'patch', 'delete'],
         },
         // A join token is used when that is noted on its Secret; the first replica of the gateway makes its authority.
-        { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'patch'] },
+        { apiGroups: [''], resources: ['secrets'], verbs: ['patch'] },
       ],
     },
     {

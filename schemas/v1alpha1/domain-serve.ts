@@ -187,3 +187,18 @@ export const hstsField = {
     includeSubDomains: { type: 'boolean', description: 'Names below the hostname, too.', default: false },
   },
 } as const satisfies Schema;
+
+export const dnsField = {
+  type: 'object',
+  description: 'What the site has in the DNS.',
+  default: {},
+  properties: {
+    mode: {
+      type: 'string',
+      description:
+        'Auto: where the host has a name server and public addresses, DNSRecords point the names there, and a Zone is made when the tenant has none for them. None: somebody else does that.',
+      enum: ['Auto', 'None'],
+      default: 'Auto',
+    },
+  },
+} as const satisfies Schema;

@@ -14,7 +14,7 @@ import {
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
-import { hstsField, phpField, proxyField, redirectField, staticField } from './domain-serve.ts';
+import { dnsField, hstsField, phpField, proxyField, redirectField, staticField } from './domain-serve.ts';
 
 const networksField = {
   type: 'array',
@@ -137,6 +137,7 @@ const specField = {
     proxy: proxyField,
     redirect: redirectField,
     tls: { type: 'object', description: 'How the site behaves over HTTPS.', properties: { hsts: hstsField } },
+    dns: dnsField,
     headers: headersField,
     access: accessField,
     errorPages: errorPagesField,

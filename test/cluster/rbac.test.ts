@@ -4,8 +4,17 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { kinds, planRequestKind, retainedDataKind, uidClaimKind } from '#schemas/index.ts';
+import {
+  dnsRecordKind,
+  kinds,
+  planRequestKind,
+  retainedDataKind,
+  uidClaimKind,
+  zoneKind,
+  type DNSRecord,
+} from '#schemas/index.ts';
 import { roleBindingKind } from '#schemas/meta/builtin.ts';
+import { isTrue } from '#schemas/meta/conditions.ts';
 import { ANNOTATIONS, SYSTEM_NAMESPACE, systemUserOf } from '#schemas/meta/names.ts';
 import { STREAMS } from '#schemas/meta/streams.ts';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
@@ -34,6 +43,8 @@ const skip = kubernetesDirectory() === undefined ? noKubernetes : false;
 const tenant = 'acme';
 const apiVersion = 'hosting.wcp360.io/v1alpha1';
 const keptType = resourceTypeOf(retainedDataKind);
+const zoneType = resourceTypeOf(zoneKind);
+const recordType = resourceTypeOf(dnsRecordKind);
 const requestType = resourceTypeOf(planRequestKind);
 const uidType = resourceTypeOf(uidClaimKind);
 const bindingType = resourceTypeOf(roleBindingKind);
@@ -100,6 +111,7 @@ async function wholeLife(lab: Lab): Promise<void> {
   await declareSite(client, aDomain(tenant, 'app', { php: {} }));
   await askForPlans(lab);
   await useStreams(lab);
+  await answerNames(lab);
   await disturb(lab);
   await deleteDomain(client, 'shop');
   await declareSite(client, aDomain(tenant, 'shop'));
@@ -257,6 +269,31 @@ async function disturb({ client, instance }: Lab): Promise<void> {
   await until(async () => await isRepeated(key.name), 'the leader to tell');
 }
 
+/** A Zone that follows from Domains, answered, changed and gone with its key. */
+async function answerNames({ client }: Lab): Promise<void> {
+  const key = { namespace: tenant, name: 'acme.test' };
+  const reachedUnder = async (...addresses: readonly string[]): Promise<unknown> =>
+    await client.patch(
+      hostType,
+      { name: 'local' },
+      { type: 'merge', body: { spec: { addresses: addresses.map((address) => ({ type: 'Public', address })) } } },
+    );
+  const isAnswered = async (address: string): Promise<boolean> => {
+    const { items } = await client.list<DNSRecord>(recordType, { namespace: tenant });
+    const records = items.filter(({ spec }) => spec.values.includes(address));
+    return records.length > 0 && records.every(({ status }) => isTrue(status?.conditions, 'Ready'));
+  };
+  await reachedUnder('192.0.2.1');
+  await until(async () => await isAnswered('192.0.2.1'), 'the names to be answered');
+  await reachedUnder('192.0.2.2');
+  await until(async () => await isAnswered('192.0.2.2'), 'the names to be answered anew');
+  await reachedUnder();
+  await until(async () => (await client.list(recordType, { namespace: tenant })).items.length === 0, 'them to go');
+  await client.patch(zoneType, key, { type: 'merge', body: { spec: { deletionPolicy: 'Delete' } } });
+  await client.delete(zoneType, key);
+  await until(async () => (await client.get(zoneType, key)) === undefined, 'the zone to go');
+}
+
 interface EventFields {
   readonly message?: string;
   readonly count?: number;
@@ -264,6 +301,8 @@ interface EventFields {
 
 /** Asks for certificates with the rights that every agent has: the one of this instance has a token, and no need to. */
 const joined = 'agent-web2';
+
+const ofSecrets = { namespace: tenant, group: '', resource: 'secrets', verb: 'get' } as const;
 
 /** Who asks, and what the roles of manifests/ give them in this life. */
 function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
@@ -282,7 +321,9 @@ function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
       ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-agent-arrival' }, tenant),
       ...grantsOfHost(),
       // What the leader gives the agent with a Domain that names a Secret.
-      { role: 'wcp360-domain-shop', namespace: tenant, group: '', resource: 'secrets', verb: 'get', name: 'staff' },
+      { ...ofSecrets, role: 'wcp360-domain-shop', name: 'staff' },
+      // And with a Zone.
+      { ...ofSecrets, role: 'wcp360-zone-acme.test', name: 'acme.test-dnssec-1' },
     ],
   };
 }

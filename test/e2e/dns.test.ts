@@ -6,7 +6,7 @@ import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { dig } from '#test/lab/name-server.ts';
-import { declare, declareTenant, secretType } from '#test/lab/tenants.ts';
+import { aDomain, declare, declareTenant, domainType, hostType, secretType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
 const instance = await startInstance();
@@ -165,6 +165,48 @@ await t.test(
     t.same(await ask('host.acme.example', 'A'), ['192.0.2.5']);
   },
 );
+
+await t.test('a key is rolled by naming the next one beside it, and then that one alone', async (t) => {
+  const withKeys = (keys: readonly number[]): KubeObject => ({
+    ...zone,
+    spec: { name: 'acme.example', dnssec: { keys } },
+  });
+  const keysOf = async (): Promise<readonly string[]> => (await ask('acme.example', 'DNSKEY', '+tcp')).toSorted();
+  const [first = ''] = await keysOf();
+  await declare(client, zoneType, withKeys([1, 2]));
+  const both = await until(async () => ((await keysOf()).length === 2 ? await keysOf() : undefined), 'both keys');
+  t.ok(both.includes(first));
+  const { status } = await told<Zone>(zoneType, zone, 'Answered');
+  t.same(status?.dnssec?.keys?.map(({ dnskey }) => spaced(dnskey)).toSorted(), both);
+  await declare(client, zoneType, withKeys([2]));
+  await until(async () => (await keysOf()).join() === both.filter((key) => key !== first).join(), 'the second alone');
+  await declare(client, zoneType, withKeys([1]));
+  await until(async () => (await keysOf()).join() === first, 'the first, which was kept');
+});
+
+await t.test('a Domain points its names at its host, in a Zone of its registrable name that stays', async (t) => {
+  const host = { apiVersion, kind: 'Host', metadata: { name: 'local' } };
+  await declare(client, hostType, { ...host, spec: { addresses: [{ type: 'Public', address: '192.0.2.10' }] } });
+  const site = aDomain('other', 'shop', { hostname: 'shop.other.example', www: 'Serve' });
+  await declare(client, domainType, site);
+  await until(async () => (await ask('www.shop.other.example', 'A')).join() === '192.0.2.10', 'its names');
+  t.same(await ask('ns1.other.example', 'A'), ['192.0.2.10']);
+  await declare(client, hostType, { ...host, spec: { addresses: [{ type: 'Public', address: '192.0.2.11' }] } });
+  await until(async () => (await ask('shop.other.example', 'A')).join() === '192.0.2.11', 'the new address');
+  const mine = aRecord(
+    'mine',
+    { zoneRef: { name: 'other.example' }, name: 'shop', type: 'A', values: ['192.0.2.99'] },
+    'other',
+  );
+  await declare(client, recordType, mine);
+  await until(async () => (await ask('shop.other.example', 'A')).join() === '192.0.2.99', 'what was declared');
+  const { namespace, name } = site.metadata;
+  await client.delete(domainType, { namespace, name });
+  await until(async () => (await ask('www.shop.other.example', 'A')).length === 0, 'its names to go');
+  t.same(await ask('shop.other.example', 'A'), ['192.0.2.99']);
+  t.equal((await ask('other.example', 'SOA')).length, 1);
+  await declare(client, hostType, { ...host, spec: { addresses: [] } });
+});
 
 await t.test(
   'a Zone that goes takes its answers along and leaves its key, which the same Zone takes back',

@@ -8,13 +8,18 @@ import { nameState } from '#controllers/claimed-name.ts';
 import { isGranted } from '#controllers/host-rights.ts';
 import { expiryOf, keepingHostsOf, retainedNameOf } from '#controllers/kept-data.ts';
 import { hostsOf, whereaboutsOf } from '#controllers/whereabouts.ts';
-import type { JudgeHostname } from '#controllers/parts.ts';
+import type { ClusterParts } from '#controllers/parts.ts';
 import { namesOf } from '#controllers/domain/names.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
+import { dnsOf } from './dns.ts';
 import type { DomainClusterInputs } from './inputs.ts';
 
 /** Reads what the leader must know: the tenant's host, the claims of all names, and the Secrets that are referred to. */
-export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHostname): DomainClusterInputs | Pending {
+export function gatherDomainCluster(
+  domain: Domain,
+  cache: Cache,
+  { judgeHostname: judge, ancestorsOf }: Pick<ClusterParts<never>, 'judgeHostname' | 'ancestorsOf'>,
+): DomainClusterInputs | Pending {
   const { namespace = '' } = domain.metadata;
   const tenant = cache.get(tenantKind, { name: namespace });
   if (tenant === undefined) {
@@ -26,14 +31,16 @@ export function gatherDomainCluster(domain: Domain, cache: Cache, judge: JudgeHo
     };
   }
   const lostHosts = hostsOf(domain.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
+  const names = namesOf(domain).map(({ hostname }) => nameState(hostname, namespace, cache, judge));
   return {
     tenant: namespace,
-    names: namesOf(domain).map(({ hostname }) => nameState(hostname, namespace, cache, judge)),
+    names,
     place: whereaboutsOf(tenant.status),
     lostHosts,
     keepings: keepingHostsOf(domain)
       .filter((host) => !lostHosts.includes(host))
       .flatMap((host) => keepingOn(host, { domain, tenant, cache })),
+    dns: dnsOf(domain, { names, host: tenant.status?.host, cache, judge, ancestorsOf }),
     secrets: secretNamesOf(domain).map((name) => ({
       name,
       resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',

@@ -3,6 +3,8 @@ import type { NameState } from '#controllers/claimed-name.ts';
 import type { Placing } from '#controllers/place.ts';
 import type { Whereabouts } from '#controllers/whereabouts.ts';
 
+import type { DomainDns } from './dns.ts';
+
 /** What the leader knows about a Domain; plain data, so that a golden case can state it. */
 export interface DomainClusterInputs {
   readonly tenant: string;
@@ -16,6 +18,8 @@ export interface DomainClusterInputs {
     /** Whether the host's agent may look after what tells of them. */
     readonly isGranted: boolean;
   })[];
+  /** What it has in the DNS. */
+  readonly dns: DomainDns;
   /** Secrets referred to; the resourceVersion is empty while one is not there. */
   readonly secrets: readonly { readonly name: string; readonly resourceVersion: string }[];
 }

@@ -91,23 +91,31 @@ function withPort(address: string): string {
 interface HeldKey {
   readonly id: number;
   readonly dnskey: string;
+  readonly active: boolean;
 }
 
-/** New keys first: a zone that is signed stays signed. */
-async function putKeys(zone: string, keys: readonly ZoneKey[], { api, secrets, signal }: Reach): Promise<void> {
+/** New keys first: a zone that is signed stays signed. A key that is not wanted any more is only put away: perhaps nobody else has it. */
+async function putKeys(zone: string, keys: readonly ZoneKey[], reach: Reach): Promise<void> {
+  const { api, signal } = reach;
   const path = `/zones/${zone}/cryptokeys`;
   const held = (await api.get(path, signal)) as readonly HeldKey[];
-  for (const { dnskey, secret } of keys) {
-    if (held.some((key) => key.dnskey === dnskey)) continue;
-    const content = privateKey(await secrets?.read(secret.namespace, secret.name, signal), secret.name);
-    const added = await api.send('POST', path, { keytype: 'csk', active: true, published: true, content }, signal);
-    if ((added as HeldKey).dnskey === dnskey) continue;
-    await api.send('DELETE', `${path}/${(added as HeldKey).id}`, undefined, signal);
-    throw new RefusedError('KeyMismatch', `The private key in Secret ${secret.name} is not the one of its DNSKEY.`);
+  for (const key of keys) {
+    if (!held.some(({ dnskey }) => dnskey === key.dnskey)) await addKey(path, key, reach);
   }
-  for (const { id, dnskey } of held) {
-    if (!keys.some((key) => key.dnskey === dnskey)) await api.send('DELETE', `${path}/${id}`, undefined, signal);
+  for (const { id, dnskey, active } of held) {
+    const isWanted = keys.some((key) => key.dnskey === dnskey);
+    if (isWanted === active) continue;
+    await api.send('PUT', `${path}/${id}`, { active: isWanted, published: isWanted }, signal);
   }
+}
+
+async function addKey(path: string, { dnskey, secret }: ZoneKey, { api, secrets, signal }: Reach): Promise<void> {
+  const content = privateKey(await secrets?.read(secret.namespace, secret.name, signal), secret.name);
+  const body = { keytype: 'csk', active: true, published: true, content };
+  const added = (await api.send('POST', path, body, signal)) as HeldKey;
+  if (added.dnskey === dnskey) return;
+  await api.send('DELETE', `${path}/${added.id}`, undefined, signal);
+  throw new RefusedError('KeyMismatch', `The private key in Secret ${secret.name} is not the one of its DNSKEY.`);
 }
 
 /** As BIND writes it. What is in the Secret is the tenant's to change: only the one form that we make is handed on. */

@@ -1,19 +1,34 @@
+import { generateKeyPairSync } from 'node:crypto';
 import t from 'tap';
 import fc from 'fast-check';
 import { RefusedError } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
-import { powerdnsDriver, startDns, type ZoneTable } from '#runtime/drivers/powerdns/index.ts';
+import { powerdnsDriver, startDns, type ZoneSettings, type ZoneTable } from '#runtime/drivers/powerdns/index.ts';
 import { contentOf } from '#schemas/meta/record-content.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { until } from '#test/lab/instance.ts';
 import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
 
+type ZoneKey = ZoneSettings['keys'][number];
+
 const one: Owner = { kind: 'Zone', namespace: 'acme', name: 'acme', uid: 'u1' };
 const other: Owner = { kind: 'Zone', namespace: 'zoo', name: 'zoo', uid: 'u2' };
 const zone = 'acme.example.';
 
-const server = await openNameServer(t);
+const secrets = new Map<string, Readonly<Record<string, string>>>();
+const server = await openNameServer(t, secrets);
+
+/** A key of ECDSA in a Secret of this name, made by another program. */
+function keyIn(name: string): ZoneKey {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { d = '', x = '', y = '' } = privateKey.export({ format: 'jwk' });
+  const base64 = (...parts: readonly string[]): string =>
+    Buffer.concat(parts.map((part) => Buffer.from(part, 'base64url'))).toString('base64');
+  const file = `Private-key-format: v1.2\nAlgorithm: 13 (ECDSAP256SHA256)\nPrivateKey: ${base64(d)}\n`;
+  secrets.set(name, { private: file });
+  return { secret: { namespace: 'acme', name }, dnskey: `257 3 13 ${base64(x, y)}` };
+}
 const { world, signal, dig } = server;
 const driver = powerdnsDriver;
 const go = async (desired: ZoneTable, owner = one) => await reach(driver, world, owner, desired);
@@ -158,6 +173,40 @@ function textIn(line: string): string {
   }
   return Buffer.from(bytes).toString('utf8');
 }
+
+await t.test(
+  'a signed zone has exactly the keys that are wanted, and none of a Secret that holds another',
+  async (t) => {
+    const first = keyIn('first');
+    const second = keyIn('second');
+    const signed = (...keys: readonly ZoneKey[]): ZoneTable => aZoneTable(zone, { 'www A': ['192.0.2.1'] }, { keys });
+    const published = async () => (await dig('acme.example', 'DNSKEY', '+tcp')).map((line) => line.replaceAll(' ', ''));
+    const spelled = (...keys: readonly ZoneKey[]) => keys.map(({ dnskey }) => dnskey.replaceAll(' ', '')).toSorted();
+    await go(signed(first));
+    t.same(await published(), spelled(first));
+    await go(signed(first, second));
+    t.same((await published()).toSorted(), spelled(first, second));
+    await go(signed(second));
+    t.same(await published(), spelled(second));
+    secrets.delete('first');
+    await go(signed(first));
+    t.same(await published(), spelled(first), 'what was put away comes back, be its Secret gone');
+    await go(signed());
+    t.same(await published(), []);
+    t.strictSame(await planned(signed()), []);
+    await t.rejects(go(signed({ ...keyIn('third'), secret: second.secret })), { message: /not the one of its DNSKEY/ });
+    secrets.set('hostile', { private: 'Private-key-format: v1.2\nAlgorithm: 8 (RSASHA256)\nModulus: x\n' });
+    await t.rejects(
+      go(
+        signed({ ...first, dnskey: second.dnskey.replace('13', '8'), secret: { namespace: 'acme', name: 'hostile' } }),
+      ),
+      {
+        message: /has no private key/,
+      },
+    );
+    await go(driver.nothing);
+  },
+);
 
 await t.test('what runs is left alone, and what was killed comes back with its zones', async (t) => {
   const state = aZoneTable(zone, { 'www A': ['192.0.2.1'] });

@@ -1,0 +1,118 @@
+import { apiVersionOf } from '#schemas/meta/kind.ts';
+import { nameHash } from '#schemas/meta/name-hash.ts';
+import { LABELS, MANAGED_BY } from '#schemas/meta/names.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { dnsRecordKind } from '#schemas/v1alpha1/dns-record.ts';
+import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import type { NameState } from '#controllers/claimed-name.ts';
+import type { ClusterParts } from '#controllers/parts.ts';
+
+/** What a Domain has in the DNS. */
+export interface DomainDns {
+  /** Name of a Zone that is to be made, since none of the tenant's has the hostname. It stays when the Domain goes: other things hang on it. */
+  readonly newZone?: string;
+  /** Addresses of its names that lie in Zones of the tenant. */
+  readonly records: readonly DerivedRecord[];
+}
+
+export interface DerivedRecord {
+  readonly zone: string;
+  /** Within the zone. */
+  readonly name: string;
+  readonly type: 'A' | 'AAAA';
+  readonly values: readonly string[];
+}
+
+export const noDns: DomainDns = { records: [] };
+
+interface Surroundings {
+  readonly names: readonly NameState[];
+  readonly host: string | undefined;
+  readonly cache: Cache;
+  readonly judge: ClusterParts<never>['judgeHostname'];
+  readonly ancestorsOf: ClusterParts<never>['ancestorsOf'];
+}
+
+/** Nothing where the host has no name server, or where nobody has said which addresses visitors reach it under. */
+export function dnsOf(domain: Domain, around: Surroundings): DomainDns {
+  const addresses = addressesOf(around);
+  if (domain.spec.dns.mode === 'None' || addresses.size === 0) return noDns;
+  const zones = around.cache.list(zoneKind, domain.metadata.namespace).filter(isStaying);
+  const bound = around.names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
+  const records = bound.flatMap((hostname) => recordsFor(hostname, addresses, { zones, around }));
+  return { ...newZoneFor(domain, zones, around), records };
+}
+
+/** By the type of the record that says them. */
+function addressesOf({ host, cache }: Surroundings): ReadonlyMap<DerivedRecord['type'], readonly string[]> {
+  const found = host === undefined ? undefined : cache.get(hostKind, { name: host });
+  if (found?.status?.capabilities?.dns === undefined) return new Map();
+  const addresses = found.spec.addresses.filter(({ type }) => type === 'Public').map(({ address }) => address);
+  return Map.groupBy(addresses, (address) => (address.includes(':') ? 'AAAA' : 'A'));
+}
+
+function isStaying({ metadata }: Zone): boolean {
+  return metadata.deletionTimestamp === undefined;
+}
+
+/** Names under which a zone may have the hostname, nearest first. */
+function zoneNamesFor(hostname: string, { ancestorsOf }: Surroundings): readonly string[] {
+  return hostname.startsWith('*.') ? ancestorsOf(hostname) : [hostname, ...ancestorsOf(hostname)];
+}
+
+function recordsFor(
+  hostname: string,
+  addresses: ReadonlyMap<DerivedRecord['type'], readonly string[]>,
+  { zones, around }: { readonly zones: readonly Zone[]; readonly around: Surroundings },
+): readonly DerivedRecord[] {
+  const [zone] = zoneNamesFor(hostname, around).flatMap((name) => zones.find(({ spec }) => spec.name === name) ?? []);
+  if (zone === undefined) return [];
+  const name = hostname === zone.spec.name ? '@' : hostname.slice(0, -zone.spec.name.length - 1);
+  return [...addresses].map(([type, values]) => ({ zone: zone.metadata.name, name, type, values }));
+}
+
+function newZoneFor(
+  { metadata: { namespace = '' }, spec }: Domain,
+  zones: readonly Zone[],
+  around: Surroundings,
+): Pick<DomainDns, 'newZone'> {
+  const names = zoneNamesFor(spec.hostname, around);
+  // One that was made for a Domain is applied again, as long as it is the one.
+  const present = zones.find((zone) => names.includes(zone.spec.name));
+  const registrable = names.at(-1) ?? spec.hostname;
+  const isBound = around.names.some(({ hostname, state }) => hostname === spec.hostname && state === 'Bound');
+  const isTaken = around.cache.get(zoneKind, { namespace, name: registrable }) !== undefined;
+  const isRefused = around.judge(registrable, namespace, around.cache) !== undefined;
+  return present !== undefined || !isBound || isTaken || isRefused ? {} : { newZone: registrable };
+}
+
+/** The Zone to be made: all else about it is its owner's to say. */
+export function desiredZone({ metadata: { namespace = '' } }: Domain, { newZone }: DomainDns): readonly KubeObject[] {
+  if (newZone === undefined) return [];
+  const metadata = { name: newZone, namespace, labels: labelsOf(namespace) };
+  return [{ apiVersion: apiVersionOf(zoneKind), kind: zoneKind.kind, metadata, spec: { name: newZone } }];
+}
+
+/** Records whose owner can be seen, and which go with the Domain. */
+export function desiredRecords({ metadata }: Domain, { records }: DomainDns): readonly KubeObject[] {
+  const { namespace = '', name: domain, uid = '' } = metadata;
+  const owner = { apiVersion: apiVersionOf(domainKind), kind: domainKind.kind, name: domain, uid, controller: true };
+  return records.map(({ zone, name, type, values }) => ({
+    apiVersion: apiVersionOf(dnsRecordKind),
+    kind: dnsRecordKind.kind,
+    metadata: {
+      name: `${domain}-${type.toLowerCase()}-${nameHash(`${name} ${zone}`).toString(16).padStart(8, '0')}`,
+      namespace,
+      labels: labelsOf(namespace),
+      ...(uid === '' ? {} : { ownerReferences: [owner] }),
+    },
+    spec: { zoneRef: { name: zone }, name, type, values },
+  }));
+}
+
+function labelsOf(tenant: string): Readonly<Record<string, string>> {
+  return { [LABELS.tenant]: tenant, [LABELS.managedBy]: MANAGED_BY };
+}
