@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
+import { freePort } from '#test/lab/free-port.ts';
 import { BugError, HostError } from '#runtime/base/errors.ts';
-import type { Host } from '#runtime/host/host.ts';
+import type { Host, ShownCertificate } from '#runtime/host/host.ts';
 
 /** A machine under test, with what the suite must do to it behind its back. */
 export interface HostUnderTest {
@@ -10,6 +11,8 @@ export interface HostUnderTest {
   readonly writeByHand: (path: string, content: string) => void;
   /** Makes a listening socket of this uid, gone with the host. */
   readonly listenAs: (path: string, uid: number) => Promise<void>;
+  /** Makes a TLS server that knows this name and no other, gone with the host. */
+  readonly serveTls: (serverName: string) => Promise<{ readonly port: number; readonly shown: ShownCertificate }>;
   readonly close: () => Promise<void>;
 }
 
@@ -244,6 +247,18 @@ const otherLaws: readonly Law[] = [
       symlink(`${host.root}/own/socket`, `${host.root}/own/link`);
       await t.rejects(host.publishSocket(`${host.root}/own/link`, `${host.root}/public`, 20001, signal), HostError);
       t.strictSame(await host.readDirectory(`${host.root}/staging`, signal), []);
+    },
+  ],
+  [
+    'a TLS handshake shows the certificate for a name, is refused for others, and needs somebody who answers',
+    async (t, { host, serveTls }, signal) => {
+      const { port, shown } = await serveTls('known.example');
+      const address = { host: '127.0.0.1', port };
+      t.strictSame(await host.tlsHandshake(address, 'known.example', signal), shown);
+      t.match(shown, { serialNumber: /^[0-9A-F]+$/, fingerprint256: /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/ });
+      t.equal(await host.tlsHandshake(address, 'other.example', signal), undefined);
+      const nobody = { host: '127.0.0.1', port: await freePort() };
+      await t.rejects(host.tlsHandshake(nobody, 'known.example', signal), HostError);
     },
   ],
   [

@@ -1,11 +1,20 @@
-export type { NginxAction, ProxyTarget, Site, SiteAccess, SiteServe, SiteTable, StaticFallback } from './model.ts';
+export type {
+  NginxAction,
+  ProxyTarget,
+  Site,
+  SiteAccess,
+  SiteServe,
+  SiteTable,
+  SiteTls,
+  StaticFallback,
+} from './model.ts';
 export type { FrontAddress, FrontSettings } from './front-settings.ts';
 export type { NginxWorld } from './apply.ts';
 export type { SitesSnapshot } from './snapshot.ts';
 export type { SiteProbe } from './probe-site.ts';
 export { nginxDriver } from './nginx-driver.ts';
 export { ownersOf } from './snapshot.ts';
-export { probeSite } from './probe-site.ts';
+export { probeCertificate, probeSite } from './probe-site.ts';
 export { frontService, probeAddress, startFront } from './start-front.ts';
 export { renderFront, templateNames } from './render.ts';
 export { rotateLogs, type LogBounds } from './rotate-logs.ts';

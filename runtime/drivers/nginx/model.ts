@@ -18,6 +18,8 @@ export interface Site {
   /** Names of response headers → values. */
   readonly headers: Readonly<Record<string, string>>;
   readonly access?: SiteAccess;
+  /** Absent: plain HTTP only, and TLS handshakes for this name are refused. */
+  readonly tls?: SiteTls;
   /** HTTP status → path below the document root. */
   readonly errorPages: Readonly<Record<string, string>>;
   /** Largest request body in bytes, checked exactly in Lua. */
@@ -81,6 +83,16 @@ export interface SiteAccess {
     readonly usersFile: string;
     readonly secret?: { readonly namespace: string; readonly name: string; readonly resourceVersion: string };
   };
+}
+
+export interface SiteTls {
+  /**
+   * Of type kubernetes.io/tls: `tls.crt` is the certificate with its chain, `tls.key` the key. Read in apply, never part of a plan; the
+   * resourceVersion makes a renewal visible.
+   */
+  readonly secret: { readonly namespace: string; readonly name: string; readonly resourceVersion: string };
+  /** Plain HTTP is answered by a redirect to HTTPS, on all but the reserved paths. */
+  readonly redirect: boolean;
 }
 
 export type NginxAction =

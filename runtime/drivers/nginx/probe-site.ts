@@ -1,5 +1,5 @@
 import { isRecord } from '#runtime/base/json.ts';
-import type { Host } from '#runtime/host/host.ts';
+import type { Host, ShownCertificate } from '#runtime/host/host.ts';
 import type { FrontAddress } from './front-settings.ts';
 import { reachable } from '#runtime/base/networks.ts';
 
@@ -24,18 +24,31 @@ export async function probeSite(
   signal: AbortSignal,
 ): Promise<SiteProbe | undefined> {
   const token = (await host.readText(`${host.root}/front/probe-token`, signal))?.trim() ?? '';
-  const name = hostname.startsWith('*.') ? `wcp360-probe${hostname.slice(1)}` : hostname;
   const answer = await host.httpRequest(
     {
       address: { host: reachable(front.address), port: front.port },
       method: 'GET',
       path: probePath,
-      headers: { host: name, 'x-wcp360-probe': token },
+      headers: { host: probeName(hostname), 'x-wcp360-probe': token },
       timeoutMs,
     },
     signal,
   );
   return answer.status === 200 ? parseProbe(answer.body) : undefined;
+}
+
+/** The certificate that a visitor is shown who asks the front's HTTPS listener for a hostname; `undefined` when it refuses. HostError when it does not answer. */
+export async function probeCertificate(
+  host: Host,
+  front: FrontAddress,
+  hostname: string,
+  signal: AbortSignal,
+): Promise<ShownCertificate | undefined> {
+  return await host.tlsHandshake({ host: reachable(front.address), port: front.port }, probeName(hostname), signal);
+}
+
+function probeName(hostname: string): string {
+  return hostname.startsWith('*.') ? `wcp360-probe${hostname.slice(1)}` : hostname;
 }
 
 function parseProbe(body: string): SiteProbe | undefined {

@@ -11,6 +11,7 @@ import { readDirectory, readFacts, readFactsOf, readText, readTexts } from './re
 import { deleteForGood, removeTree } from './remove-tree.ts';
 import { runProgram } from './run-program.ts';
 import type { Roots } from './safe-path.ts';
+import { shakeHands } from './tls-handshake.ts';
 import { accepts, listenUnix, resolveName } from './sockets.ts';
 import { openStaging } from './staging.ts';
 import { openSupervisor } from './supervisor/supervisor.ts';
@@ -128,11 +129,12 @@ async function replaceFiles(scope: FileScope, files: readonly FileToWrite[], sig
 function processes(
   roots: Roots,
   frontUser: string,
-): Pick<Host, 'run' | 'httpRequest' | 'accepts' | 'resolve' | 'listenUnix' | 'capabilities'> {
+): Pick<Host, 'run' | 'httpRequest' | 'tlsHandshake' | 'accepts' | 'resolve' | 'listenUnix' | 'capabilities'> {
   let known: Promise<HostCapabilities> | undefined;
   return {
     run: runProgram,
     httpRequest: exchangeHttp,
+    tlsHandshake: shakeHands,
     accepts: (path, signal) => accepts(roots, path, signal),
     resolve: resolveName,
     listenUnix: (path, ownership, onLine, signal) => listenUnix({ roots, path, ownership }, onLine, signal),

@@ -7,6 +7,7 @@ import type {
   LocalHttpRequest,
   RunOptions,
   RunResult,
+  ShownCertificate,
 } from '#runtime/host/host.ts';
 import { createFaultSwitch, type FaultSwitch } from './memory-faults.ts';
 import {
@@ -40,6 +41,8 @@ export interface MemoryHostOptions extends ServiceHooks {
   /** Programs beside `/bin/mkdir -p`, which it has; a HostError without. */
   readonly run?: (argv: readonly string[], options: RunOptions) => RunResult;
   readonly http?: (request: LocalHttpRequest) => LocalHttpAnswer;
+  /** What a TLS server shows for a name; a HostError without. */
+  readonly tls?: (port: number, serverName: string) => ShownCertificate | undefined;
   readonly addresses?: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -238,6 +241,11 @@ function network(machine: Machine) {
     httpRequest: async (request) => {
       if (options.http === undefined) throw new HostError('nothing answers on the model machine');
       return options.http(request);
+    },
+    tlsHandshake: async ({ port }, serverName, signal) => {
+      signal.throwIfAborted();
+      if (options.tls === undefined) throw new HostError('nothing answers on the model machine');
+      return options.tls(port, serverName);
     },
     watchFiles: async (directory, onChange, signal) => {
       const watcher = { directory, onChange };

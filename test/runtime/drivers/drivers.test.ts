@@ -3,6 +3,7 @@ import t from 'tap';
 import { RefusedError } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
+import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { nginxDriver, ownersOf, type Site } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
@@ -48,6 +49,57 @@ t.test('nginx keeps the contract of drivers', async (each) => {
       ];
     },
   });
+});
+
+t.test('challenges keep the contract of drivers', async (each) => {
+  await driverContract(each, {
+    driver: challengesDriver,
+    machine: () => {
+      const host = machineWith(['front', 'front/challenges']);
+      return { host, world: { host } };
+    },
+    states: (who) => {
+      const answer = { hostname: `${who.name}.${who.namespace}.example`, keyAuthorization: 'token.thumbprint' };
+      const [first, second] = [`${who.namespace}-1`, `${who.namespace}_2`];
+      return [
+        new Map([[first, answer]]),
+        new Map([
+          [first, { ...answer, hostname: 'other.example' }],
+          [second, answer],
+        ]),
+        new Map([[second, answer]]),
+      ];
+    },
+  });
+});
+
+t.test('a challenge is a plain file of one owner, or refused before anything is written', async (each) => {
+  const host = machineWith(['front', 'front/challenges']);
+  const world = { host };
+  const answer = { hostname: 'shop.example', keyAuthorization: 'token.thumbprint' };
+  const before = host.treeHash();
+  const bad = [
+    ['../../etc/passwd', answer],
+    ['', answer],
+    ['.', answer],
+    ['a'.repeat(129), answer],
+    ['token', { ...answer, hostname: '*.shop.example' }],
+    ['token', { ...answer, keyAuthorization: '<script>' }],
+  ] as const;
+  for (const [token, value] of bad) {
+    await each.rejects(reach(challengesDriver, world, owner, new Map([[token, value]])), RefusedError, token);
+  }
+  each.equal(host.treeHash(), before);
+  await reach(challengesDriver, world, owner, new Map([['token', answer]]));
+  const thief: Owner = { kind: 'Challenge', namespace: 'zoo', name: 'thief', uid: 'u9' };
+  await each.rejects(
+    reach(challengesDriver, world, thief, new Map([['token', { ...answer, hostname: 'zoo.example' }]])),
+    new RefusedError('ChallengeTaken', 'Another challenge has this token.'),
+  );
+  const late = challengesDriver.plan(thief, challengesDriver.nothing, new Map([['token', answer]]));
+  for (const action of late) await challengesDriver.apply(action, world, signal);
+  const snapshot = await challengesDriver.observe(world, signal);
+  each.strictSame([...(challengesDriver.owners?.(snapshot) ?? [])], ['Domain/acme/shop']);
 });
 
 t.test('php-fpm keeps the contract of drivers', async (each) => {
