@@ -1,7 +1,7 @@
 /**
  * Bundles the programs, so that they start fast and need neither the checkout nor node_modules at run time.
  *
- *   node hack/build.ts OUTDIR   writes OUTDIR/programs/{wcpd,wcpctl}.mjs and, beside them, what they read at run time
+ *   node hack/build.ts OUTDIR   writes OUTDIR/programs/{wcpd,wcpctl,keys}.mjs and, beside them, what they read at run time
  */
 import { build } from 'esbuild';
 import { chmod, cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
@@ -36,7 +36,7 @@ export async function buildPrograms(outdir: string): Promise<void> {
   await mkdir(staging, { recursive: true });
   await build({
     absWorkingDir: root,
-    entryPoints: { wcpd: 'runtime/cmd/wcpd.ts', wcpctl: 'runtime/cmd/wcpctl.ts' },
+    entryPoints: { wcpd: 'runtime/cmd/wcpd.ts', wcpctl: 'runtime/cmd/wcpctl.ts', keys: 'runtime/cmd/keys.ts' },
     outdir: join(staging, 'programs'),
     outExtension: { '.js': '.mjs' },
     chunkNames: 'chunk-[hash]',

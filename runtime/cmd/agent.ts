@@ -10,6 +10,7 @@ import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.t
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { holdCertificate } from './agent/keep-certificate.ts';
+import { keyProgram } from './key-program.ts';
 import { keepHouse } from './agent/keep-house.ts';
 import { prepareHost } from './agent/prepare-host.ts';
 import { secretReader } from './agent/secret-reader.ts';
@@ -68,6 +69,11 @@ async function frontSettings(config: AgentConfig, host: LocalHost, signal: Abort
   return {
     root: config.root,
     listen: config.frontAddresses.map((address) => ({ address, port: config.frontHttpPort })),
+    httpsListen:
+      config.frontHttpsPort === 0
+        ? []
+        : config.frontAddresses.map((address) => ({ address, port: config.frontHttpsPort })),
+    keyProgram: [process.execPath, keyProgram],
     user: front.user,
     workers: availableParallelism(),
     trustedProxies: config.trustedProxies,

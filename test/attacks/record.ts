@@ -113,6 +113,7 @@ export const settingsAttacks: readonly Attack<SettingsGround>[] = Object.entries
   user: 'www-data; load_module /tmp/evil.so',
   trustedProxies: ['0.0.0.0/0; lua_code_cache off'],
   listen: [{ address: '::; } server { listen 1', port: 80 }],
+  httpsListen: [{ address: '::; } server { listen 1', port: 443 }],
 }).map(([field, value]) => ({
   name: `a setting of the host holds a directive of nginx: ${field}`,
   against: ['settings of a host are tokens'],

@@ -1,5 +1,5 @@
 import '#runtime/pki/reflect-metadata.ts';
-import { webcrypto } from 'node:crypto';
+import { generateKeyPairSync, webcrypto, type KeyPairKeyObjectResult } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 /** A key and the certificate for it, as PEM. */
@@ -15,12 +15,27 @@ export interface LabAuthority {
   readonly key: Buffer;
   /** For a server on loopback (127.0.0.1, ::1, localhost and `names`); good as a client, too. */
   server(names?: readonly string[]): Promise<Identity>;
+  /** For a site, as a kubernetes.io/tls Secret holds it; good for a day unless told. */
+  site(names: readonly string[], options?: SiteOptions): Promise<TlsSecret>;
   /** For a client; `organizations` are its groups. */
   client(commonName: string, organizations?: readonly string[]): Promise<Identity>;
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const hourMs = 3_600_000;
+
+export interface TlsSecret {
+  readonly 'tls.crt': string;
+  readonly 'tls.key': string;
+}
+
+interface SiteOptions {
+  /** Milliseconds since the epoch. */
+  readonly from?: number;
+  readonly to?: number;
+  /** Of a pair from elsewhere; a new one on P-256 unless given. */
+  readonly keys?: KeyPairKeyObjectResult;
+}
 
 /** Makes an authority with a key of its own; its certificates hold for a day. */
 export async function createLabAuthority(commonName = 'lab'): Promise<LabAuthority> {
@@ -66,12 +81,34 @@ export async function createLabAuthority(commonName = 'lab'): Promise<LabAuthori
           ]),
         ],
       ),
+    site: async (names, { from = Date.now() - hourMs, to = Date.now() + 24 * hourMs, keys: own = siteKeys() } = {}) => {
+      const spki = own.publicKey.export({ type: 'spki', format: 'der' });
+      const cert = await x509.X509CertificateGenerator.create({
+        subject: [{ CN: ['site'] }],
+        issuer: root.subject,
+        notBefore: new Date(from),
+        notAfter: new Date(to),
+        serialNumber: serial(),
+        publicKey: new Uint8Array(spki).buffer,
+        signingKey: keys.privateKey,
+        signingAlgorithm: algorithm,
+        extensions: [new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value })))],
+      });
+      return {
+        'tls.crt': `${cert.toString('pem')}\n${root.toString('pem')}\n`,
+        'tls.key': own.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      };
+    },
     client: (name, organizations = []) =>
       issue(
         [{ CN: [name] }, ...organizations.map((organization) => ({ O: [organization] }))],
         [new x509.ExtendedKeyUsageExtension([clientAuth])],
       ),
   };
+}
+
+function siteKeys(): KeyPairKeyObjectResult {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' });
 }
 
 function newKeys(): Promise<webcrypto.CryptoKeyPair> {

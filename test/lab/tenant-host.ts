@@ -4,6 +4,7 @@ import { gatherDomainCluster } from '#controllers/domain/cluster/gather.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { DriverOf, HostWorld } from '#controllers/parts.ts';
 import { HostError } from '#runtime/base/errors.ts';
+import { keyProgram } from '#runtime/cmd/key-program.ts';
 import { prepareHost } from '#runtime/cmd/agent/prepare-host.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { nginxDriver, startFront } from '#runtime/drivers/nginx/index.ts';
@@ -44,7 +45,8 @@ async function startNginx(host: Host, signal: AbortSignal): Promise<number> {
   const port = await freePort();
   const listen = [{ address: '127.0.0.1', port }];
   const settings = { root: host.root, listen, user, workers: 2, trustedProxies: [] } as const;
-  await startFront(host, { ...settings, clientAddress: 'X-Forwarded-For' }, signal);
+  const tls = { httpsListen: [], keyProgram: [process.execPath, keyProgram] };
+  await startFront(host, { ...settings, ...tls, clientAddress: 'X-Forwarded-For' }, signal);
   return port;
 }
 

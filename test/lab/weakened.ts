@@ -14,7 +14,8 @@ import {
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { edits, type Defence, type Edit } from './defences.ts';
+import { edits, type Defence } from './defences.ts';
+import type { Edit } from './edit.ts';
 import { memoryDirectory } from './memory-directory.ts';
 
 const checkout = join(import.meta.dirname, '../..');

@@ -1,12 +1,13 @@
 import { systemClock } from '#runtime/base/clock.ts';
-import { rotateLogs } from '#runtime/drivers/nginx/index.ts';
+import { rotateLogs, rotateTicketKeys } from '#runtime/drivers/nginx/index.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 
 const everyMs = 60_000;
+const ticketKeyAgeMs = 24 * 3_600_000;
 const bounds = { maxBytes: 16 * 1024 * 1024, keep: 3 };
 
-/** Begins the chores of a host that no object asks for: logs are rotated before they grow out of bounds. Returns at once. */
+/** Begins the chores of a host that no object asks for: logs are rotated before they grow out of bounds, keys of TLS sessions each day. Returns at once. */
 export async function keepHouse({
   host,
   log,
@@ -20,6 +21,9 @@ export async function keepHouse({
     while (!signal.aborted) {
       await rotateLogs(host, bounds, signal).catch((err: unknown) => {
         if (!signal.aborted) log.warn({ err }, 'logs could not be rotated');
+      });
+      await rotateTicketKeys(host, ticketKeyAgeMs, signal).catch((err: unknown) => {
+        if (!signal.aborted) log.warn({ err }, 'keys of TLS sessions could not be replaced');
       });
       await systemClock.sleep(everyMs, signal).catch(() => undefined);
     }

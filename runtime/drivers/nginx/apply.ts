@@ -1,33 +1,46 @@
 import { RefusedError } from '#runtime/base/errors.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { FileOwnership, Host } from '#runtime/host/host.ts';
-import type { NginxAction, Site } from './model.ts';
+import { keysDirectory, renderKeyPair } from './key-channel.ts';
+import { checkTime, readKeyPair } from './key-pair.ts';
+import type { NginxAction, Site, SiteTls } from './model.ts';
 import { parseRecord, recordName, renderRecord, sitesDirectory, usersDirectory } from './record.ts';
 
-/** What the driver acts on. `secrets` is needed for sites with basic auth only. */
+/** What the driver acts on. `secrets` is needed for sites with basic auth or a certificate only. */
 export interface NginxWorld {
   readonly host: Host;
   readonly secrets?: SecretReader;
 }
 
+interface Work {
+  readonly world: NginxWorld;
+  readonly signal: AbortSignal;
+}
+
+type PutInput = Extract<NginxAction, { op: 'put-site' }>['input'];
+
 /** Carries out one action by one or two renames. Not synced: what a power loss takes is made again from the objects. */
 export async function applySite(action: NginxAction, world: NginxWorld, signal: AbortSignal): Promise<void> {
   const name = recordName(action.input.hostname);
-  if (action.op === 'put-site') await putRecord(name, action.input.site, world, signal);
+  if (action.op === 'put-site') await putRecord(name, action.input, { world, signal });
   else await deleteRecord(name, action.input.owner, world.host, signal);
 }
 
-async function putRecord(name: string, site: Site, world: NginxWorld, signal: AbortSignal): Promise<void> {
+/** All that may be refused is read before the first file is written: until then the record that is there serves on. */
+async function putRecord(name: string, input: PutInput, { world, signal }: Work): Promise<void> {
+  const { hostname, site } = input;
   const { host } = world;
   const { front } = await host.capabilities(signal);
   const ownership: FileOwnership = { mode: 0o640, uid: 0, gid: front.gid };
-  const usersFile = `${usersDirectory(host.root)}/${name}`;
-  if (site.access?.basicAuth === undefined) {
-    await host.removeFile(usersFile, signal);
-  } else {
-    await host.replaceFile(usersFile, await usersText(site.access.basicAuth, world, signal), ownership, signal);
-  }
-  await host.replaceFile(`${sitesDirectory(host.root)}/${name}`, renderRecord(site), ownership, signal);
+  const put = async (path: string, text: string | undefined, owned: FileOwnership): Promise<void> =>
+    text === undefined ? host.removeFile(path, signal) : host.replaceFile(path, text, owned, signal);
+  const auth = site.access?.basicAuth;
+  const users = auth && (await usersText(auth, world, signal));
+  const keysFile = `${keysDirectory(host.root)}/${name}`;
+  const keys = site.tls && (await keysText(site.tls, { hostname, keysFile }, { world, signal }));
+  await put(`${usersDirectory(host.root)}/${name}`, users, ownership);
+  await put(keysFile, keys, { mode: 0o600, uid: 0, gid: 0 });
+  await put(`${sitesDirectory(host.root)}/${name}`, renderRecord(site), ownership);
 }
 
 type BasicAuth = NonNullable<NonNullable<Site['access']>['basicAuth']>;
@@ -43,6 +56,20 @@ async function usersText(auth: BasicAuth, world: NginxWorld, signal: AbortSignal
   return text;
 }
 
+/** What is served already does not become unfit by time alone: it would keep all else about the site from changing. */
+async function keysText(
+  { secret: from }: SiteTls,
+  { hostname, keysFile }: { readonly hostname: string; readonly keysFile: string },
+  { world, signal }: Work,
+): Promise<string> {
+  const secret = await world.secrets?.read(from.namespace, from.name, signal);
+  if (secret === undefined) throw new RefusedError('SecretNotFound', `The Secret "${from.name}" was not found.`);
+  const pair = readKeyPair(secret, hostname);
+  const text = renderKeyPair(pair);
+  if ((await world.host.readText(keysFile, signal)) !== text) checkTime(pair, Date.now());
+  return text;
+}
+
 async function deleteRecord(name: string, owner: string, host: Host, signal: AbortSignal): Promise<void> {
   const path = `${sitesDirectory(host.root)}/${name}`;
   const text = await host.readText(path, signal);
@@ -50,5 +77,6 @@ async function deleteRecord(name: string, owner: string, host: Host, signal: Abo
   if (text !== undefined && parseRecord(text)?.owner !== owner) return;
   // The record last: it is what we know our own by.
   await host.removeFile(`${usersDirectory(host.root)}/${name}`, signal);
+  await host.removeFile(`${keysDirectory(host.root)}/${name}`, signal);
   await host.removeFile(path, signal);
 }

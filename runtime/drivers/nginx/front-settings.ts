@@ -3,8 +3,14 @@ export interface FrontSettings {
   readonly root: string;
   /** At least one; IPv6 addresses without brackets. */
   readonly listen: readonly FrontAddress[];
+  /** Where HTTPS is spoken; may be empty. Redirects name the port of the first. */
+  readonly httpsListen: readonly FrontAddress[];
   /** A loopback address that takes plain requests where `listen` wants the PROXY protocol: for the agent's probes. */
   readonly probeListen?: FrontAddress;
+  /** The same for HTTPS. */
+  readonly probeHttpsListen?: FrontAddress;
+  /** argv of the program that the front gets its keys from. */
+  readonly keyProgram: readonly string[];
   readonly user: string;
   /** Worker processes. */
   readonly workers: number;

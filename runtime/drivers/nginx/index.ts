@@ -17,5 +17,6 @@ export { ownersOf } from './snapshot.ts';
 export { probeCertificate, probeSite } from './probe-site.ts';
 export { frontService, probeAddress, startFront } from './start-front.ts';
 export { renderFront, templateNames } from './render.ts';
+export { rotateTicketKeys } from './ticket-keys.ts';
 export { rotateLogs, type LogBounds } from './rotate-logs.ts';
 export { sitesDirectory, usersDirectory } from './record.ts';

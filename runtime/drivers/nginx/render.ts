@@ -13,7 +13,9 @@ export const templateNames = [
     'paths',
     'site',
     'pages',
+    'channel',
     'agent',
+    'tls',
     'password',
     'access',
     'backend',
@@ -47,6 +49,7 @@ export function renderFront(
 
 function hostValues(settings: FrontSettings): Readonly<Record<string, string>> {
   const networks = settings.trustedProxies.map((network) => token(network, /^[0-9a-fA-F:.]+(\/\d{1,3})?$/));
+  const proxied = settings.clientAddress === 'ProxyProtocol' ? ['proxy_protocol'] : [];
   const header = settings.clientAddress === 'ProxyProtocol' ? 'proxy_protocol' : 'X-Forwarded-For';
   return {
     USER: `user ${token(settings.user, /^[a-z_][a-z0-9_-]*$/)};`,
@@ -54,9 +57,12 @@ function hostValues(settings: FrontSettings): Readonly<Record<string, string>> {
     ROOT: token(settings.root, /^(\/[A-Za-z0-9_.-]+)+$/),
     FRONT: token(`${settings.root}/front`, /^(\/[A-Za-z0-9_.-]+)+$/),
     LISTEN: [
-      ...settings.listen.map((each) => listenLine(each, settings.clientAddress)),
-      ...(settings.probeListen === undefined ? [] : [listenLine(settings.probeListen, 'X-Forwarded-For')]),
+      ...settings.listen.map((each) => listenLine(each, proxied)),
+      ...settings.httpsListen.map((each) => listenLine(each, ['ssl', 'http2', ...proxied])),
+      ...(settings.probeListen === undefined ? [] : [listenLine(settings.probeListen, [])]),
+      ...(settings.probeHttpsListen === undefined ? [] : [listenLine(settings.probeHttpsListen, ['ssl'])]),
     ].join('\n'),
+    HTTPS_PORT: settings.httpsListen[0] === undefined ? 'nil' : portOf(settings.httpsListen[0]),
     REALIP: [
       ...networks.map((network) => `  set_real_ip_from ${network};`),
       `  real_ip_header ${header};`,
@@ -66,12 +72,20 @@ function hostValues(settings: FrontSettings): Readonly<Record<string, string>> {
   };
 }
 
-function listenLine(listen: FrontAddress, clientAddress: FrontSettings['clientAddress']): string {
+function listenLine(listen: FrontAddress, words: readonly string[]): string {
   const isV6 = listen.address.includes(':');
   const address = token(listen.address, /^[0-9a-fA-F:.]+$/);
-  const port = token(String(listen.port), /^\d{1,5}$/);
-  const proxyProtocol = clientAddress === 'ProxyProtocol' ? ' proxy_protocol' : '';
-  return `    listen ${isV6 ? `[${address}]` : address}:${port} default_server backlog=4096${isV6 ? ' ipv6only=on' : ''}${proxyProtocol};`;
+  const parts = [
+    `${isV6 ? `[${address}]` : address}:${portOf(listen)}`,
+    'default_server backlog=4096',
+    ...(isV6 ? ['ipv6only=on'] : []),
+    ...words,
+  ];
+  return `    listen ${parts.join(' ')};`;
+}
+
+function portOf({ port }: FrontAddress): string {
+  return token(String(port), /^\d{1,5}$/);
 }
 
 function token(value: string, pattern: RegExp): string {

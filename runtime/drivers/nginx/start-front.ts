@@ -2,9 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostError, RefusedError } from '#runtime/base/errors.ts';
 import { reachable } from '#runtime/base/networks.ts';
+import { issueAuthority, newKey } from '#runtime/pki/issue.ts';
 import type { Host, ServiceUnit } from '#runtime/host/host.ts';
 import type { FrontAddress, FrontSettings } from './front-settings.ts';
+import { keyService, keySocket, keysDirectory } from './key-channel.ts';
 import { sitesDirectory, usersDirectory } from './record.ts';
+import { makeTicketKeys } from './ticket-keys.ts';
 import { renderFront, templateNames } from './render.ts';
 
 const nginx = '/usr/sbin/nginx';
@@ -33,10 +36,12 @@ export function frontService(settings: FrontSettings): ServiceUnit {
  */
 export async function startFront(host: Host, settings: FrontSettings, signal: AbortSignal): Promise<void> {
   await makeDirectories(host, signal);
+  await makeSecrets(host, signal);
   const isChanged = await writeConstants(host, settings, signal);
   const unit = frontService(settings);
   const wasRunning = (await host.services.get(unit.name, signal))?.running === true;
   if (isChanged || !wasRunning) await checkConfiguration(host, unit, signal);
+  await host.services.start(await keyService(host, settings.keyProgram, signal), signal);
   await host.services.start(unit, signal);
   if (isChanged && wasRunning) await host.services.signal(unit.name, 'SIGHUP');
   await untilItAnswers(host, settings, signal);
@@ -50,6 +55,8 @@ async function makeDirectories(host: Host, signal: AbortSignal): Promise<void> {
   await host.makeDirectory(directory, { mode: 0o711, uid: 0, gid: 0 }, signal);
   await host.makeDirectory(sitesDirectory(host.root), closed, signal);
   await host.makeDirectory(usersDirectory(host.root), closed, signal);
+  await host.makeDirectory(`${directory}/challenges`, closed, signal);
+  await host.makeDirectory(keysDirectory(host.root), { mode: 0o700, uid: 0, gid: 0 }, signal);
   for (const name of ['lua', 'lua/wcp', 'empty']) await host.makeDirectory(`${directory}/${name}`, open, signal);
   for (const name of ['logs', 'temp']) {
     await host.makeDirectory(`${directory}/${name}`, { mode: 0o750, uid: front.uid, gid: front.gid }, signal);
@@ -57,7 +64,6 @@ async function makeDirectories(host: Host, signal: AbortSignal): Promise<void> {
 }
 
 async function writeConstants(host: Host, settings: FrontSettings, signal: AbortSignal): Promise<boolean> {
-  const { front } = await host.capabilities(signal);
   const directory = `${host.root}/front`;
   const templates = new Map<string, string>();
   for (const name of templateNames) {
@@ -70,12 +76,25 @@ async function writeConstants(host: Host, settings: FrontSettings, signal: Abort
     await host.replaceFile(path, text, { mode: 0o644, uid: 0, gid: 0 }, signal);
     isChanged = true;
   }
+  return isChanged;
+}
+
+/** What is made once and is this host's alone. */
+async function makeSecrets(host: Host, signal: AbortSignal): Promise<void> {
+  const { front } = await host.capabilities(signal);
+  const directory = `${host.root}/front`;
   const token = `${directory}/probe-token`;
   if ((await host.facts(token, signal)) === undefined) {
     const text = `${randomBytes(24).toString('hex')}\n`;
     await host.replaceFile(token, text, { mode: 0o640, uid: 0, gid: front.gid }, signal);
   }
-  return isChanged;
+  await makeTicketKeys(host, signal);
+  const placeholder = `${directory}/placeholder.crt`;
+  if ((await host.facts(placeholder, signal)) !== undefined) return;
+  const { certificate, key } = await issueAuthority('nobody', newKey(), Date.now());
+  const rootOnly = { mode: 0o600, uid: 0, gid: 0 };
+  await host.replaceFile(`${directory}/placeholder.key`, key, rootOnly, signal);
+  await host.replaceFile(placeholder, certificate, rootOnly, signal);
 }
 
 async function checkConfiguration(host: Host, unit: ServiceUnit, signal: AbortSignal): Promise<void> {
@@ -86,12 +105,12 @@ async function checkConfiguration(host: Host, unit: ServiceUnit, signal: AbortSi
 
 async function untilItAnswers(host: Host, settings: FrontSettings, signal: AbortSignal): Promise<void> {
   const address = probeAddress(settings);
-  if (address === undefined) return;
   const deadline = performance.now() + readyTimeoutMs;
-  for (;;) {
-    const isReady = await answers(host, { host: reachable(address.address), port: address.port }, signal);
-    if (isReady) return;
-    if (performance.now() > deadline) throw new HostError(`the web front does not answer on port ${address.port}`);
+  const isReady = async (): Promise<boolean> =>
+    (await host.accepts(keySocket(host.root), signal)) &&
+    (address === undefined || (await answers(host, { host: reachable(address.address), port: address.port }, signal)));
+  while (!(await isReady())) {
+    if (performance.now() > deadline) throw new HostError('the web front or its key channel does not answer');
     await delay(20, undefined, { signal });
   }
 }

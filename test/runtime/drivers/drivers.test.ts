@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import { RefusedError } from '#runtime/base/errors.ts';
@@ -7,10 +8,12 @@ import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { nginxDriver, ownersOf, type Site } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { readCarriedUids, treeDriver, type Tree } from '#runtime/drivers/tree/index.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
 import { aPool, aSite } from '#test/builders/sites.ts';
+import { createLabAuthority } from '#test/lab/pki.ts';
 import { driverContract, reach } from '#test/contracts/driver.ts';
 
 const signal = new AbortController().signal;
@@ -26,12 +29,23 @@ function machineWith(directories: readonly string[]): MemoryHost {
 
 const mark = ({ kind, namespace, name }: Owner): string => `${kind}/${namespace}/${name}`;
 
+/** Holds a certificate for `name` and names of one label below it, whatever Secret is asked for. */
+async function certificates(name: string): Promise<SecretReader> {
+  const pair = await (await createLabAuthority()).site([name, `*.${name}`]);
+  return { read: async () => ({ ...pair, auth: 'jane:$2y$05$abc\n' }) };
+}
+
 t.test('nginx keeps the contract of drivers', async (each) => {
+  const own = await certificates('shop.acme.example');
+  const others = await certificates('shop.zoo.example');
+  const readers: SecretReader = {
+    read: (namespace, name, reading) => (namespace === 'acme' ? own : others).read(namespace, name, reading),
+  };
   await driverContract(each, {
     driver: nginxDriver,
     machine: () => {
-      const host = machineWith(['front', 'front/sites', 'front/auth']);
-      return { host, world: { host, secrets } };
+      const host = machineWith(['front', 'front/sites', 'front/auth', 'front/tls']);
+      return { host, world: { host, secrets: readers } };
     },
     states: (who) => {
       const site = (overrides: Partial<Site> = {}): Site =>
@@ -39,13 +53,15 @@ t.test('nginx keeps the contract of drivers', async (each) => {
       const secret = { namespace: who.namespace, name: 'staff', resourceVersion: '7' };
       const basicAuth = { realm: 'Staff', usersFile: `${root}/front/auth/any`, secret };
       const name = `${who.name}.${who.namespace}.example`;
+      const tls = { secret, redirect: true };
       return [
         new Map([[name, site()]]),
         new Map([
-          [name, site({ generation: 2, access: { allow: [], deny: [], basicAuth } })],
-          [`*.${name}`, site({ generation: 2 })],
+          [name, site({ generation: 2, access: { allow: [], deny: [], basicAuth }, tls })],
+          [`*.${name}`, site({ generation: 2, tls })],
         ]),
-        new Map([[`www.${name}`, site({ generation: 3, headers: { 'X-A': 'b' } })]]),
+        new Map([[name, site()]]),
+        new Map([[`www.${name}`, site({ generation: 3, headers: { 'X-A': 'b' }, tls })]]),
       ];
     },
   });
@@ -415,6 +431,46 @@ t.test('records edited, garbled or deleted by hand are written again, and drift 
   each.equal((await reach(nginxDriver, world, owner, desired)).length, 2);
   lifetime.abort();
 });
+
+t.test('a record whose users or keys are gone is written again, and both are written before it', async (each) => {
+  const host = machineWith(['front', 'front/sites', 'front/auth', 'front/tls']);
+  const world = { host, secrets: await certificates('a.example') };
+  const secret = { namespace: 'acme', name: 'any', resourceVersion: '1' };
+  const basicAuth = { realm: 'Staff', usersFile: `${root}/front/auth/a.example`, secret };
+  const site = aSite(root, { access: { allow: [], deny: [], basicAuth }, tls: { secret, redirect: false } });
+  const desired = new Map([['a.example', site]]);
+  await reach(nginxDriver, world, owner, desired);
+  each.match(await host.facts(`${root}/front/tls/a.example`, signal), { mode: 0o600, uid: 0, gid: 0 });
+  for (const part of ['auth', 'tls']) {
+    host.byHand(`${root}/front/${part}/a.example`, undefined);
+    each.equal((await reach(nginxDriver, world, owner, desired)).length, 1, part);
+    each.ok(await host.facts(`${root}/front/${part}/a.example`, signal));
+  }
+  host.byHand(`${root}/front/auth/a.example`, undefined);
+  each.equal((await reach(nginxDriver, world, owner, new Map([['a.example', aSite(root)]]))).length, 1);
+  each.notMatch(await host.readText(`${root}/front/sites/a.example`, signal), /usersFile|tls/);
+  const actions = nginxDriver.plan(owner, desired, nginxDriver.nothing);
+  each.notMatch(JSON.stringify(actions), /PRIVATE KEY|jane/);
+});
+
+t.test(
+  'a certificate that expired while it is served keeps nothing else about the site from changing',
+  async (each) => {
+    const host = machineWith(['front', 'front/sites', 'front/auth', 'front/tls']);
+    const pair = await (await createLabAuthority()).site(['a.example'], { to: Date.now() + 2_000 });
+    const world = { host, secrets: { read: async () => ({ ...pair }) } };
+    const secret = { namespace: 'acme', name: 'any', resourceVersion: '1' };
+    const site = aSite(root, { tls: { secret, redirect: false } });
+    await reach(nginxDriver, world, owner, new Map([['a.example', site]]));
+    await delay(2_000);
+    await reach(nginxDriver, world, owner, new Map([['a.example', { ...site, generation: 2 }]]));
+    await each.rejects(reach(nginxDriver, world, owner, new Map([['b.example', site]])), RefusedError);
+    host.byHand(`${root}/front/tls/a.example`, undefined);
+    await each.rejects(reach(nginxDriver, world, owner, new Map([['a.example', site]])), {
+      message: /^The certificate expired on /,
+    });
+  },
+);
 
 t.test(
   'a PHP version that the host lacks, or a Secret that is not there, is refused in words for the customer',

@@ -1,8 +1,12 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { probeAddress, probeSite } from '#runtime/drivers/nginx/index.ts';
+import { probeAddress, probeCertificate, probeSite } from '#runtime/drivers/nginx/index.ts';
+import { createLabAuthority } from '#test/lab/pki.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { openFrontLab } from '#test/runtime/drivers/front-lab.ts';
 
@@ -60,6 +64,7 @@ t.test('with the PROXY protocol the client’s address comes from the connection
   const lab = await openFrontLab(each, {
     listen: [{ address: '127.0.0.1', port }],
     probeListen: { address: '127.0.0.1', port: await freePort() },
+    probeHttpsListen: { address: '127.0.0.1', port: await freePort() },
     clientAddress: 'ProxyProtocol',
     trustedProxies: ['127.0.0.1/32'],
   });
@@ -78,6 +83,31 @@ t.test('with the PROXY protocol the client’s address comes from the connection
   each.match(await speak('PROXY TCP4 198.51.100.9 127.0.0.1 4000 80\r\n'), /^HTTP\/1\.1 200 /);
   each.match(await speak('PROXY TCP4 198.51.100.8 127.0.0.1 4000 80\r\n'), /^HTTP\/1\.1 403 /);
   each.notMatch(await speak(''), /^HTTP\/1\.1 200 /);
+  const secret = await (await createLabAuthority()).site(['p.example']);
+  lab.secrets.set('acme/p', { ...secret });
+  await lab.put('p.example', {
+    access: { allow: ['198.51.100.9'], deny: [] },
+    tls: { secret: { namespace: 'acme', name: 'p', resourceVersion: '1' }, redirect: true },
+  });
+  const speakTls = async (client: string): Promise<string> => {
+    const socket = connect(lab.settings.httpsListen[0]?.port ?? 0, '127.0.0.1');
+    socket.write(`PROXY TCP4 ${client} 127.0.0.1 4000 443\r\n`);
+    const secure = connectTls({ socket, servername: 'p.example', rejectUnauthorized: false });
+    secure.write('GET / HTTP/1.1\r\nHost: p.example\r\nConnection: close\r\n\r\n');
+    return await text(secure);
+  };
+  each.match(await speakTls('198.51.100.9'), /^HTTP\/1\.1 200 /);
+  each.match(await speakTls('198.51.100.8'), /^HTTP\/1\.1 403 /);
+  const moved = await speak('PROXY TCP4 198.51.100.9 127.0.0.1 4000 80\r\n');
+  each.match(
+    moved,
+    /^Location: https:\/\/p\.example\/\r$/m,
+    'the port is the usual one where a proxy stands before us',
+  );
+  const https = lab.settings.probeHttpsListen ?? { address: '', port: 0 };
+  each.match(await probeCertificate(lab.host, https, 'p.example', lab.signal), {
+    serialNumber: new X509Certificate(secret['tls.crt']).serialNumber,
+  });
   const address = probeAddress(lab.settings) ?? { address: '', port: 0 };
   each.match(await probeSite(lab.host, address, 'p.example', lab.signal), { generation: 1 });
 });

@@ -2,8 +2,10 @@ import { freePort } from '#test/lab/free-port.ts';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Test } from 'tap';
+import { keyProgram } from '#runtime/cmd/key-program.ts';
 import { startFront, type FrontSettings, type Site } from '#runtime/drivers/nginx/index.ts';
 import { applySite } from '#runtime/drivers/nginx/apply.ts';
+import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { LocalHost } from '#runtime/host/local/open-local-host.ts';
 import { aSite } from '#test/builders/sites.ts';
 import { visit, type Visit, type VisitOptions } from '#test/lab/visit.ts';
@@ -16,6 +18,8 @@ export interface FrontLab {
   readonly settings: FrontSettings;
   readonly signal: AbortSignal;
   readonly put: (hostname: string, overrides?: Partial<Site>) => Promise<void>;
+  /** Secrets that sites name, `<namespace>/<name>`; `acme/staff` is there. */
+  readonly secrets: Map<string, Readonly<Record<string, string>>>;
   readonly remove: (hostname: string, owner?: string) => Promise<void>;
   /** Writes a file of a tenant below its domain `shop`; returns the absolute path. */
   readonly file: (path: string, content: string, tenant?: keyof typeof tenants) => string;
@@ -50,6 +54,8 @@ export async function openFrontLab(t: Test, overrides: Partial<FrontSettings> = 
   const settings: FrontSettings = {
     root,
     listen: [{ address: '127.0.0.1', port: await freePort() }],
+    httpsListen: [{ address: '127.0.0.1', port: await freePort() }],
+    keyProgram: [process.execPath, keyProgram],
     user: front.user,
     workers: 2,
     trustedProxies: [],
@@ -57,14 +63,17 @@ export async function openFrontLab(t: Test, overrides: Partial<FrontSettings> = 
     ...overrides,
   };
   await startFront(host, settings, signal);
+  const secrets = new Map([['acme/staff', staff]]);
+  const reader: SecretReader = { read: async (namespace, name) => secrets.get(`${namespace}/${name}`) };
   return {
     host,
+    secrets,
     root,
     settings,
     signal,
     put: async (hostname, site) => {
       const input = { hostname, site: aSite(root, site) };
-      await applySite({ ...bare, op: 'put-site', input }, { host, secrets: staff }, signal);
+      await applySite({ ...bare, op: 'put-site', input }, { host, secrets: reader }, signal);
     },
     remove: async (hostname, owner = 'Domain/acme/shop') => {
       await applySite({ ...bare, op: 'delete-site', input: { hostname, owner } }, { host }, signal);
@@ -85,8 +94,6 @@ export async function openFrontLab(t: Test, overrides: Partial<FrontSettings> = 
 const bare = { driver: 'nginx', subject: '', reason: '', disruption: 'none', changes: [] } as const;
 
 /** jane / secret (bcrypt), john / secret ({SHA}), old / secret (plain: refused) */
-const staff = {
-  read: async () => ({
-    auth: 'jane:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\njohn:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nold:secret\n',
-  }),
+const staff: Readonly<Record<string, string>> = {
+  auth: 'jane:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\njohn:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nold:secret\n',
 };

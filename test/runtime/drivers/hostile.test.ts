@@ -113,6 +113,8 @@ function php(site: nginx.Site, overrides: object): nginx.Site['serve'] {
 const settings = {
   root: '/srv/wcp360',
   listen: [{ address: '::', port: 80 }],
+  httpsListen: [{ address: '::', port: 443 }],
+  keyProgram: [],
   user: 'www-data',
   workers: 2,
   trustedProxies: ['192.0.2.0/24'],
@@ -135,12 +137,13 @@ t.test('settings of the host are tokens or an error: nothing in them becomes a d
   const plain = rendered(renderFront, {});
   each.match(plain, /listen \[::\]:80 default_server/);
   fc.assert(
-    fc.property(nasty, fc.constantFrom('root', 'user', 'trustedProxies', 'listen'), (value, field) => {
+    fc.property(nasty, fc.constantFrom('root', 'user', 'trustedProxies', 'listen', 'httpsListen'), (value, field) => {
       const hostile = {
         root: { root: value },
         user: { user: value },
         trustedProxies: { trustedProxies: [value] },
         listen: { listen: [{ address: value, port: 80 }] },
+        httpsListen: { httpsListen: [{ address: value, port: 443 }] },
       }[field];
       const text = rendered(renderFront, hostile);
       return text === undefined || directives(text) === directives(plain);

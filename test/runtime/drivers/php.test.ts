@@ -7,6 +7,8 @@ import { phpFpmDriver, startWaker, type PhpPool } from '#runtime/drivers/php-fpm
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { aPool } from '#test/builders/sites.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { createLabAuthority } from '#test/lab/pki.ts';
+import { visit } from '#test/lab/visit.ts';
 import { openFrontLab, tenants } from '#test/runtime/drivers/front-lab.ts';
 
 if (process.getuid?.() !== 0) {
@@ -16,7 +18,7 @@ if (process.getuid?.() !== 0) {
 
 const trustedProxy = '127.0.0.9';
 const lab = await openFrontLab(t, { trustedProxies: [trustedProxy] });
-const { ask, put, file, root, host, signal } = lab;
+const { ask, put, file, root, host, settings, signal } = lab;
 const { phpVersions } = await host.capabilities(signal);
 const version = phpVersions.at(-1) ?? '';
 if (version === '') {
@@ -125,6 +127,18 @@ await t.test('what a trusted proxy says of its client reaches a script', async (
   const headers = { 'x-forwarded-proto': 'https' };
   each.equal((await ask('acme.example', '/proxied.php', { headers, localAddress: trustedProxy })).body, 'httpson');
   each.equal((await ask('acme.example', '/proxied.php', { headers })).body, 'nothing');
+});
+
+await t.test('a script hears that its visitor came by HTTPS', async (each) => {
+  const code = "echo json_encode([$_SERVER['HTTPS'] ?? null, $_SERVER['REQUEST_SCHEME'], $_SERVER['SERVER_PORT']]);";
+  each.strictSame(JSON.parse(await run(code)), [null, 'http', String(settings.listen[0]?.port)]);
+  lab.secrets.set('acme/tls', { ...(await (await createLabAuthority()).site(['acme.example'])) });
+  const secret = { namespace: 'acme', name: 'tls', resourceVersion: '1' };
+  await putPhpSite('acme', {}, { tls: { secret, redirect: false } });
+  const port = settings.httpsListen[0]?.port ?? 0;
+  const { body } = await visit(port, 'acme.example', '/run.php', { servername: 'acme.example' });
+  each.strictSame(JSON.parse(body), ['on', 'https', String(port)]);
+  await putPhpSite('acme');
 });
 
 await t.test('whatever timeout a site has, its headers replace what the program said', async (each) => {

@@ -1,39 +1,14 @@
--- Questions to the host's agent over its socket: one line each way. Requests of one worker that ask the same wait for one answer.
-local semaphore = require "ngx.semaphore"
+-- Questions to the host's agent.
+local channel = require "wcp.channel"
 local config = require "wcp.config"
 
 local M = {}
 
-local waiting = {}
 local addresses = require("resty.lrucache").new(1000)
 local fresh_seconds = 30
 
-local function ask(line)
-  local socket = ngx.socket.tcp()
-  socket:settimeouts(1000, 1000, 20000)
-  if not socket:connect(config.wake_socket) then return nil, "no agent" end
-  if not socket:send(line .. "\n") then return nil, "no agent" end
-  local answer = socket:receive("*l")
-  if not answer then return nil, "no answer" end
-  socket:setkeepalive(10000, 16)
-  if answer:sub(1, 2) == "ok" then return answer:sub(4) end
-  return nil, answer
-end
-
 local function ask_once(line)
-  local turn = waiting[line]
-  if turn then
-    turn.others = turn.others + 1
-    turn.gate:wait(25)
-    return turn.answer, turn.fault
-  end
-  turn = { gate = semaphore.new(), others = 0, fault = "no answer" }
-  waiting[line] = turn
-  local fine, answer, fault = pcall(ask, line)
-  waiting[line] = nil
-  if fine then turn.answer, turn.fault = answer, fault end
-  if turn.others > 0 then turn.gate:post(turn.others) end
-  return turn.answer, turn.fault
+  return channel.once(line, channel.ask, config.wake_socket, line)
 end
 
 -- Starts a PHP pool; true once its socket accepts.

@@ -8,9 +8,14 @@ function M.load(root, front)
   M.tenants = root .. "/tenants/"
   M.auth = front .. "/auth/"
   M.pools = root .. "/run/php/"
+  M.challenges = front .. "/challenges/"
   M.wake_socket = "unix:" .. root .. "/run/wake.sock"
+  M.key_socket = "unix:" .. root .. "/run/keys.sock"
   M.token_file = front .. "/probe-token"
 end
+
+-- Where visitors find HTTPS; nil where there is none.
+M.https_port = @HTTPS_PORT@
 
 -- Classes of directives that take no variable; ascending. The templates are rendered with the same lists.
 M.timeouts = { @TIMEOUTS@ }

@@ -8,6 +8,7 @@ local pages = require "wcp.pages"
 local paths = require "wcp.paths"
 local quick = require "wcp.quick"
 local sites = require "wcp.site"
+local tls = require "wcp.tls"
 
 local set_headers, set_file_headers = pages.set_headers, pages.set_file_headers
 
@@ -15,6 +16,7 @@ local M = {}
 
 M.quick = quick.answer
 M.release = backend.release
+M.certificate = tls.choose
 
 -- Leaves a path to nginx' own file handler, which checks every link on the way (disable_symlinks) and sends a directory to its slash.
 local function serve_file(site)
@@ -65,20 +67,34 @@ function serve.proxy(site)
   return backend.proxy(site)
 end
 
+-- What was asked for, as it was written.
+local function asked()
+  local uri = ngx.var.request_uri
+  return uri:byte(1) == 47 and uri or "/"
+end
+
+local function move(to, code)
+  ngx.header["Location"] = to
+  ngx.header["Content-Type"] = "text/plain"
+  ngx.status = code
+  ngx.say("moved")
+  return ngx.exit(ngx.OK)
+end
+
 function serve.redirect(site)
   local to = site.to
   if to:sub(1, 2) == "//" then
     to = ngx.var.wcp_scheme .. ":" .. to .. ((ngx.var.http_host or ""):match(":%d+$") or "")
   end
-  if site.keep_path then
-    local rest = ngx.var.request_uri
-    to = to:gsub("/+$", "") .. (rest:byte(1) == 47 and rest or "/")
-  end
-  ngx.header["Location"] = to
-  ngx.header["Content-Type"] = "text/plain"
-  ngx.status = site.code
-  ngx.say("moved")
-  return ngx.exit(ngx.OK)
+  if site.keep_path then to = to:gsub("/+$", "") .. asked() end
+  return move(to, site.code)
+end
+
+-- To the port on which we listen, or, where a trusted proxy passes visitors on, to the usual one.
+local function move_to_https(var)
+  local port = (var.wcp_trusted == "1" or config.https_port == 443) and "" or ":" .. config.https_port
+  local is_safe = var.request_method == "GET" or var.request_method == "HEAD"
+  return move("https://" .. var.host .. port .. asked(), is_safe and 301 or 308)
 end
 
 function serve.suspended(site)
@@ -95,19 +111,23 @@ local function body_is_fine(site)
     ngx.exit(413)
     return false
   end
-  if not ngx.var.http_transfer_encoding or site.type ~= "php" and site.type ~= "proxy" then return true end
+  if not ngx.var.http_transfer_encoding and ngx.var.http2 == "" or site.type ~= "php" and site.type ~= "proxy" then return true end
   ngx.exec("@body_" .. site.body_class)
   return false
 end
 
 local function find_site()
-  local site = quick.site() or sites.lookup(ngx.var.host)
+  local var = ngx.var
+  local site = quick.site() or sites.of_request(var)
   if not site then
     pages.answer(421)
     return nil
   end
-  local var = ngx.var
   if site.access_log then var.wcp_access_log = site.access_log end
+  if sites.moves(site, var) then
+    move_to_https(var)
+    return nil
+  end
   if site.type ~= "php" and site.type ~= "proxy" then set_headers(site)
   elseif site.has_headers then var.wcp_headers = "1" end
   return site
@@ -147,7 +167,7 @@ end
 -- What nginx itself refused, or a backend that did not answer. A backend's own error pages do not come here.
 function M.error()
   local status = ngx.status
-  local site = sites.lookup(ngx.var.host)
+  local site = sites.of_request(ngx.var)
   if not site then return pages.answer(status) end
   ngx.var.wcp_access_log = site.access_log
   if site.type ~= "php" and site.type ~= "proxy" then set_headers(site) end
@@ -177,7 +197,14 @@ end
 
 -- Orders of certificates are answered here before anything of the site counts: redirects, passwords and suspension included.
 function M.challenge()
-  return ngx.exit(404)
+  local token = ngx.var.uri:match("^/%.well%-known/acme%-challenge/([%w_-]+)$")
+  local text = token and #token <= 128 and files.read(config.challenges .. token)
+  local challenge = text and cjson.decode(text)
+  if type(challenge) ~= "table" or challenge.hostname ~= ngx.var.host then return ngx.exit(404) end
+  ngx.header["Content-Type"] = "text/plain"
+  ngx.header["Cache-Control"] = "no-store"
+  ngx.print(challenge.keyAuthorization)
+  return ngx.exit(ngx.OK)
 end
 
 local function is_from_here()

@@ -55,6 +55,8 @@ end
 
 local function script(site, name, extra)
   local path = site.docroot .. name
+  -- HTTP/2 need not say how long a body is, or that there is one.
+  if ngx.var.http2 ~= "" then return nil end
   if not site.upstream or not files.is_plain(path) or not files.kind(site.socket) then return nil end
   backend.describe_script(site, path, name, extra)
   ngx.var.wcp_upstream = site.upstream
@@ -89,8 +91,8 @@ end
 -- How nginx is to go on: "content" when that is there to be sent; "more" when `route` has to look; the path of the location that answers; "" for PHP.
 function M.answer()
   local var = ngx.var
-  local site = sites.lookup(var.host)
-  if site and answer[site.type] and not site.allow and var.wcp_special == "" then
+  local site = sites.of_request(var)
+  if site and answer[site.type] and not site.allow and var.wcp_special == "" and not sites.moves(site, var) then
     local how = answer[site.type](site, var.uri)
     if how then
       var.wcp_access_log = site.access_log

@@ -134,6 +134,13 @@ end
 function prepare.suspended(site, serve) site.message = serve.message end
 prepare.unavailable = prepare.suspended
 
+-- What tells one certificate of a site from the next; nil for a site of plain HTTP.
+local function certificate_of(record)
+  local secret = type(record.tls) == "table" and record.tls.secret
+  if not secret then return nil end
+  return table.concat({ record.uid, secret.namespace, secret.name, secret.resourceVersion }, "/")
+end
+
 local function decode(text)
   local record = cjson.decode(text)
   if type(record) ~= "table" or type(record.serve) ~= "table" or type(record.tenant) ~= "string" then return nil, "not a record" end
@@ -158,6 +165,8 @@ local function decode(text)
   -- Relative: nginx takes a log path that begins with a variable for one below its own prefix.
   if is_path_below(record.accessLog, config.tenants) then site.access_log = record.accessLog:sub(#config.root + 2)
   else site.access_log = "front/logs/other.access.log" end
+  site.certificate = certificate_of(record)
+  site.is_moved = site.certificate ~= nil and record.tls.redirect == true and config.https_port ~= nil
   local access = record.access
   if access then
     site.allow, site.refuse = networks_of(access.allow), networks_of(access.deny)
@@ -196,6 +205,7 @@ local function load(name, entry)
     ngx.log(ngx.ERR, "site record ", name, ": ", fault)
     site = { type = "unavailable", headers = {}, error_pages = {}, upload = 0, timeout = config.timeouts[1], access_log = "front/logs/other.access.log" }
   end
+  site.name = name
   cache:set(name, { path = path, inode = inode, seconds = seconds, nanoseconds = nanoseconds, size = size, site = site })
   return site
 end
@@ -213,6 +223,23 @@ function M.lookup(host)
   if not dot then return nil end
   local wildcard = "_" .. sub(host, dot)
   return load(wildcard, cache:get(wildcard))
+end
+
+-- The site that a request is for. A browser sends all names that a certificate covers over one connection: names of other owners, and those without a
+-- certificate, are not to be had there.
+function M.of_request(var)
+  local host = var.host
+  local site = M.lookup(host)
+  if not site or var.https == "" then return site end
+  local named = site.certificate and var.ssl_server_name
+  if not named then return nil end
+  local shown = named == host and site or M.lookup(named:lower())
+  return shown and shown.owner == site.owner and site or nil
+end
+
+-- Whether a request came in plain that is to come by HTTPS.
+function M.moves(site, var)
+  return site.is_moved and var.wcp_scheme == "http"
 end
 
 return M

@@ -1,0 +1,47 @@
+-- What a handshake is answered with: the certificate of the site that is asked for, or nothing at all.
+local cjson = require "cjson.safe"
+local lrucache = require "resty.lrucache"
+local ssl = require "ngx.ssl"
+local channel = require "wcp.channel"
+local config = require "wcp.config"
+local sites = require "wcp.site"
+
+local M = {}
+
+-- Certificates with their keys as OpenSSL has them, by the name of the record. All others are a question away.
+local kept = lrucache.new(1000)
+
+local function fetch(site)
+  local answer, fault = channel.ask(config.key_socket, site.name)
+  if not answer then return nil, fault end
+  local pair = cjson.decode(answer)
+  if type(pair) ~= "table" then return nil, "not a pair" end
+  local chain, chain_fault = ssl.parse_pem_cert(pair.certificate)
+  if not chain then return nil, chain_fault end
+  local key, key_fault = ssl.parse_pem_priv_key(pair.key)
+  if not key then return nil, key_fault end
+  local found = { version = site.certificate, owner = site.owner, chain = chain, key = key }
+  kept:set(site.name, found)
+  return found
+end
+
+local function pair_of(site)
+  local known = kept:get(site.name)
+  if known and known.version == site.certificate then return known end
+  local found, fault = channel.once("key " .. site.name .. " " .. site.certificate, fetch, site)
+  if found then return found end
+  ngx.log(ngx.ERR, "key of ", site.name, ": ", fault)
+  -- While nobody answers for keys, the one before serves on.
+  return known and known.owner == site.owner and known or nil
+end
+
+-- Nothing is shown to whoever names no site of ours that has a certificate.
+function M.choose()
+  ssl.clear_certs()
+  local name = ssl.server_name()
+  local site = name and sites.lookup(name:lower())
+  local pair = site and site.certificate and pair_of(site)
+  if not pair or not ssl.set_cert(pair.chain) or not ssl.set_priv_key(pair.key) then return ngx.exit(ngx.ERROR) end
+end
+
+return M
