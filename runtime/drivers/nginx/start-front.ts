@@ -36,6 +36,7 @@ export function frontService(settings: FrontSettings): ServiceUnit {
  */
 export async function startFront(host: Host, settings: FrontSettings, signal: AbortSignal): Promise<void> {
   await makeDirectories(host, signal);
+  await removeStrays(host, signal);
   await makeSecrets(host, signal);
   const isChanged = await writeConstants(host, settings, signal);
   const unit = frontService(settings);
@@ -60,6 +61,18 @@ async function makeDirectories(host: Host, signal: AbortSignal): Promise<void> {
   for (const name of ['lua', 'lua/wcp', 'empty']) await host.makeDirectory(`${directory}/${name}`, open, signal);
   for (const name of ['logs', 'temp']) {
     await host.makeDirectory(`${directory}/${name}`, { mode: 0o750, uid: front.uid, gid: front.gid }, signal);
+  }
+}
+
+/** Users and keys of a record that was never written, or that somebody removed by hand: nobody would take them away. */
+async function removeStrays(host: Host, signal: AbortSignal): Promise<void> {
+  const namesIn = async (directory: string): Promise<readonly string[]> =>
+    ((await host.readDirectory(directory, signal)) ?? []).map(({ name }) => name);
+  const records = new Set(await namesIn(sitesDirectory(host.root)));
+  for (const directory of [usersDirectory(host.root), keysDirectory(host.root)]) {
+    for (const name of await namesIn(directory)) {
+      if (!records.has(name)) await host.removeFile(`${directory}/${name}`, signal);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -9,7 +9,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import t from 'tap';
 import { RefusedError } from '#runtime/base/errors.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
-import { probeCertificate, rotateTicketKeys, type Site } from '#runtime/drivers/nginx/index.ts';
+import { probeCertificate, rotateTicketKeys, startFront, type Site } from '#runtime/drivers/nginx/index.ts';
 import { openFront } from '#test/attacks/grounds.ts';
 import { keyAttacks } from '#test/attacks/keys.ts';
 import { proves } from '#test/attacks/attack.ts';
@@ -422,6 +422,14 @@ await t.test('what a deleted site was served with is gone', async (each) => {
   await remove('gone.example');
   each.notOk(readdirSync(`${root}/front/tls`).includes('gone.example'));
   each.equal(await shown('gone.example'), undefined);
+});
+
+await t.test('keys without a record are taken away when the front is started, and no others', async (each) => {
+  await put('kept.example', tls(await authority.site(['kept.example'])));
+  writeFileSync(`${root}/front/tls/stray.example`, 'x');
+  await startFront(host, lab.settings, signal);
+  const names = readdirSync(`${root}/front/tls`);
+  each.strictSame([names.includes('kept.example'), names.includes('stray.example')], [true, false]);
 });
 
 await proves(t, keyAttacks, openFront);
