@@ -9,7 +9,7 @@ import { buildImage, noImageTools, runInImage } from '#test/lab/image.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import { until } from '#test/lab/instance.ts';
 import { memoryDirectory } from '#test/lab/memory-directory.ts';
-import { accountOf, prepareNode } from '#test/lab/node.ts';
+import { accountOf, frontOn, prepareNode } from '#test/lab/node.ts';
 import { podAddress, podSpecOf, startPod } from '#test/lab/pod.ts';
 import { tenantFiles } from '#test/lab/tenant-files.ts';
 import { aDomain, declareSite, declareStaticSite, declareTenant } from '#test/lab/tenants.ts';
@@ -81,8 +81,7 @@ void t.test('the image', { skip: noImageTools }, async (t) => {
         spec: specOf('DaemonSet'),
         fields: { 'spec.nodeName': 'web1', 'status.podIP': agentAddress },
         node,
-        // A pod has all of its port 80.
-        env: { WCPD_FRONT_ADDRESSES: '127.0.0.1', WCPD_FRONT_HTTP_PORT: String(port) },
+        env: await frontOn(port),
       }),
     ];
     t.teardown(async () => {

@@ -16,7 +16,7 @@ import { until } from '#test/lab/instance.ts';
 import { openKubectl } from '#test/lab/kubectl.ts';
 import { startKubernetes, type LabKubernetes } from '#test/lab/kubernetes.ts';
 import { kubernetesDirectory, noKubernetes } from '#test/lab/kubernetes-programs.ts';
-import { accountOf, prepareNode } from '#test/lab/node.ts';
+import { accountOf, frontOn, prepareNode } from '#test/lab/node.ts';
 import { chart, helmed, kustomized, manifests, modes, packagingProgram } from '#test/lab/packaging.ts';
 import { monitoringKinds, noPackaging, packagingDirectory } from '#test/lab/packaging-programs.ts';
 import { commandOf, podAddress, podSpecOf, startPod, type LabPod } from '#test/lab/pod.ts';
@@ -281,8 +281,7 @@ void t.test('an agent as in its pod, beside a controller as in its own, serves s
       spec: podSpecOf(theOnly(objects, 'DaemonSet')),
       fields: { 'spec.nodeName': 'web1', 'status.podIP': address },
       node,
-      // A pod has all of its port 80.
-      env: { WCPD_FRONT_ADDRESSES: '127.0.0.1', WCPD_FRONT_HTTP_PORT: String(port) },
+      env: await frontOn(port),
     }),
   ];
   t.teardown(async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Client } from '#runtime/client/client.ts';
 import { requestToken } from '#runtime/client/request-token.ts';
 import { agentAccountOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { freePort } from './free-port.ts';
 import type { LabApi } from './lab-api.ts';
 import { memoryDirectory } from './memory-directory.ts';
 import { manifests } from './packaging.ts';
@@ -20,6 +21,15 @@ export async function accountOf(
 ): Promise<NonNullable<PodOptions['account']>> {
   const { token } = await requestToken(client, { namespace: SYSTEM_NAMESPACE, name }, hour);
   return { url, ca: authority.ca, token };
+}
+
+/** Settings of an agent whose front has a port of its own: a pod has all of the ports that everybody wants. */
+export async function frontOn(port: number): Promise<Readonly<Record<string, string>>> {
+  return {
+    WCPD_FRONT_ADDRESSES: '127.0.0.1',
+    WCPD_FRONT_HTTP_PORT: String(port),
+    WCPD_FRONT_HTTPS_PORT: String(await freePort()),
+  };
 }
 
 /** What the guide has people put on a node, below a directory: the way to the server, and a token of the node's account. */

@@ -118,7 +118,8 @@ await t.test('sites are served by nginx and PHP as units, and PHP counts in the 
   await tenants.place('acme', 'domains/php/public/index.php', program);
   await served('static.acme.test', 'of static');
   await served('php.acme.test', 'of php');
-  t.equal(await property('wcp360-nginx.service', 'ActiveState'), 'active');
+  for (const unit of ['wcp360-nginx.service', 'wcp360-keys.service'])
+    t.equal(await property(unit, 'ActiveState'), 'active', unit);
   const found = await unitsLike('wcp360-php-*');
   t.equal(found.length, 1);
   php = found[0] ?? '';

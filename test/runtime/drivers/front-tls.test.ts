@@ -92,7 +92,7 @@ await t.test('a renewed certificate is shown from its record on, and nothing is 
   for (let count = 0; count < 3; count += 1) {
     const next = await authority.site(['renewed.example']);
     await put('renewed.example', tls(next));
-    for (let each_ = 0; each_ < 4; each_ += 1) each.equal(await shown('renewed.example'), serialOf(next));
+    for (let look = 0; look < 4; look += 1) each.equal(await shown('renewed.example'), serialOf(next));
   }
   await put('renewed.example');
   each.equal(await shown('renewed.example'), undefined, 'without a certificate the name is unknown');
