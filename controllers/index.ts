@@ -2,6 +2,10 @@
 import type { AnyController } from '#runtime/manager/controller.ts';
 import type { ClusterParts, ClusterWorld, HostParts, HostWorld } from './parts.ts';
 import { createCertificateSigningRequestClusterController } from './certificate-signing-request/cluster.ts';
+import { createCertificateClusterController } from './certificate/cluster.ts';
+import { createChallengeClusterController } from './challenge/cluster.ts';
+import { createChallengeHostController } from './challenge/host.ts';
+import { createClusterIssuerClusterController } from './cluster-issuer/cluster.ts';
 import { createDnsRecordClusterController } from './dns-record/cluster.ts';
 import { createDnsRecordHostController } from './dns-record/host.ts';
 import { createDomainArrivalController } from './domain/arrival.ts';
@@ -10,6 +14,7 @@ import { createDomainDepartureController } from './domain/departure.ts';
 import { createDomainHostController } from './domain/host.ts';
 import { createHostClusterController } from './host/cluster.ts';
 import { createHostnameClaimClusterController } from './hostname-claim/cluster.ts';
+import { createIssuerClusterController } from './issuer/cluster.ts';
 import { createPackageClusterController } from './package/cluster.ts';
 import { createRetainedDataHostController } from './retained-data/host.ts';
 import { createSourceClusterController } from './source/cluster.ts';
@@ -25,11 +30,15 @@ import { createZoneHostController } from './zone/host.ts';
 /** The controllers of the leader. */
 export function createClusterControllers<W extends ClusterWorld>(parts: ClusterParts<W>): readonly AnyController<W>[] {
   return [
+    createCertificateClusterController(parts),
     createCertificateSigningRequestClusterController(parts),
+    createChallengeClusterController(parts),
+    createClusterIssuerClusterController(parts),
     createDnsRecordClusterController(parts),
     createDomainClusterController(parts),
     createHostClusterController(parts),
     createHostnameClaimClusterController(parts),
+    createIssuerClusterController(parts),
     createPackageClusterController(parts),
     createSourceClusterController(parts),
     createTenantClusterController(parts),
@@ -41,6 +50,7 @@ export function createClusterControllers<W extends ClusterWorld>(parts: ClusterP
 /** The controllers of an agent. */
 export function createHostControllers<W extends HostWorld>(parts: HostParts<W>): readonly AnyController<W>[] {
   return [
+    createChallengeHostController(parts),
     createDnsRecordHostController(parts),
     createDomainArrivalController(parts),
     createDomainDepartureController(parts),

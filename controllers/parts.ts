@@ -1,6 +1,7 @@
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { Accounts } from '#runtime/drivers/accounts/model.ts';
+import type { ChallengeAnswers } from '#runtime/drivers/challenges/model.ts';
 import type { Copy, CopyKey } from '#runtime/drivers/copies/model.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
@@ -12,7 +13,9 @@ import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Action } from '#runtime/plan/plan.ts';
+import type { CertificateState } from './certificate/model.ts';
 import type { Verdict } from './certificate-signing-request/model.ts';
+import type { IssuerState } from './issuers-driver.ts';
 import type { SourceState } from './source/model.ts';
 
 /** A driver of which a controller knows only what states it speaks. */
@@ -56,6 +59,10 @@ export interface ClusterParts<W> {
   readonly ancestorsOf: (hostname: string) => readonly string[];
   /** Approves and denies requests for certificates. */
   readonly verdicts: DriverOf<Verdict | undefined, W>;
+  /** Opens accounts at CAs. */
+  readonly issuers: DriverOf<IssuerState, W>;
+  /** Gets certificates. */
+  readonly certificates: DriverOf<CertificateState, W>;
   /** Looks at directories and repositories. */
   readonly sources: DriverOf<SourceState, W>;
   /** Whether as many Sources of a namespace are looked at as may be at once. */
@@ -92,6 +99,20 @@ export interface AnsweredRecord {
   readonly content: string | undefined;
 }
 
+/** What the running front of this machine can be asked, as a visitor would. HostError when it does not answer. */
+export interface FrontProbes<W> {
+  /** What it serves for a name, told on its reserved path; `undefined` when that is nothing. */
+  readonly site: (world: W, hostname: string, signal: AbortSignal) => Promise<FrontAnswer | undefined>;
+  /** Serial number of the certificate that a handshake for the name shows; `undefined` when it is refused. Absent where this host speaks no TLS. */
+  readonly certificate?: (world: W, hostname: string, signal: AbortSignal) => Promise<string | undefined>;
+  /** What it shows a CA; `undefined` when that is nothing. */
+  readonly challenge: (
+    world: W,
+    asked: { readonly hostname: string; readonly token: string },
+    signal: AbortSignal,
+  ) => Promise<string | undefined>;
+}
+
 /** What the composition root hands to every host controller. */
 export interface HostParts<W> {
   /** Name of the Host object of this machine. */
@@ -115,8 +136,9 @@ export interface HostParts<W> {
   /** How far the copy of a Domain's files is; `undefined` when none was begun. */
   readonly copyOf: (domain: CopyKey) => Copy | undefined;
   readonly disposal: (kind: KindDefinition) => DriverOf<Fate, W>;
-  /** Asks the running front, on its reserved path; `undefined` when it serves nothing for the name. HostError when it does not answer. */
-  readonly probeSite: (world: W, hostname: string, signal: AbortSignal) => Promise<FrontAnswer | undefined>;
+  /** What the front answers to those who check orders of certificates. */
+  readonly challenges: DriverOf<ChallengeAnswers, W>;
+  readonly front: FrontProbes<W>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }

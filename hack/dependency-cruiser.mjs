@@ -62,7 +62,7 @@ export default {
       {
         path: '^runtime/',
         pathNot:
-          '^runtime/(base|plan|drivers/driver[.]ts|drivers/[^/]+/(index|model)[.]ts|manager/(controller|cache|removal-guard|event-recorder)[.]ts|telemetry/logger[.]ts|manager/objects/|client/(client|resource-type|discovery|account-clients)[.]ts|host/(host|workspace)[.]ts|pki/certificate-request[.]ts|manifests/|git/)',
+          '^runtime/(base|plan|drivers/driver[.]ts|drivers/[^/]+/(index|model)[.]ts|manager/(controller|cache|removal-guard|event-recorder)[.]ts|telemetry/logger[.]ts|manager/objects/|client/(client|resource-type|discovery|account-clients)[.]ts|host/(host|workspace)[.]ts|pki/|acme/|manifests/|git/)',
       },
     ),
     forbid(
@@ -112,6 +112,7 @@ export default {
     home('jose', '^runtime/apiserver/auth/'),
     home('@peculiar/x509', '^runtime/pki/'),
     home('@marcbachmann/cel-js', '^runtime/apiserver/schema/cel/'),
+    home('acme-client', '^runtime/acme/'),
     home('ws', '^runtime/streams/'),
     home('commander', '^runtime/cli/'),
     home('diff', '^runtime/cli/'),

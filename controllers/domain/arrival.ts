@@ -22,7 +22,7 @@ export type DomainArrivalDrivers<W> = DomainHostDrivers<W> & {
 
 /** A Domain on the host that it moves to: first its files, and, when these stand still, all that serves it. It becomes the Domain's host without doing anything else. */
 export function createDomainArrivalController<W extends HostWorld>(parts: HostParts<W>) {
-  const { hostName, tree, phpFpm, nginx, copies, probeSite } = parts;
+  const { hostName, tree, phpFpm, nginx, copies, front } = parts;
   const drivers: DomainArrivalDrivers<W> = { tree, copies, phpFpm, nginx, kept: createKeptDriver(hostName) };
   const isComing = ({ status }: Domain): boolean => isComingTo(hostName, status);
   return defineController<typeof domainKind, W, DomainArrivalDrivers<W>, ArrivalInputs>({
@@ -48,7 +48,7 @@ export function createDomainArrivalController<W extends HostWorld>(parts: HostPa
     afterDeletion: (domain) => (isComing(domain) ? nothingOf(drivers) : here),
     status: (domain, input) => arrivalStatus(domain, { ...input, isComing: isComing(domain) }),
     probe: (domain, { site }, world, signal) =>
-      site === undefined ? Promise.resolve([]) : probeDomain(domain, site, { world, probeSite, signal }),
+      site === undefined ? Promise.resolve([]) : probeDomain(domain, site, { world, front, signal }),
   });
 }
 

@@ -2,6 +2,8 @@ import { clusterRoleKind, roleBindingKind, roleKind, secretKind } from '#schemas
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { dnsRecordKind } from '#schemas/v1alpha1/dns-record.ts';
+import { certificateKind } from '#schemas/v1alpha1/certificate.ts';
+import { clusterIssuerKind } from '#schemas/v1alpha1/cluster-issuer.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
@@ -20,20 +22,22 @@ import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { createDepartureDriver, isOnHost } from '#controllers/departure-driver.ts';
-import { desiredClaims, desiredKept, desiredRights } from './cluster/desired.ts';
+import { desiredCertificate, desiredClaims, desiredKept, desiredRights } from './cluster/desired.ts';
 import { desiredRecords, desiredZone } from './cluster/dns.ts';
 import { gatherDomainCluster } from './cluster/gather.ts';
 import { placingOf, type DomainClusterInputs } from './cluster/inputs.ts';
 import { createLeftoversDriver, leftoversGo, leftoversStay, type Leftovers } from './cluster/leftovers-driver.ts';
 import { domainClusterStatus } from './cluster/status.ts';
 import { namesOf } from './names.ts';
-import { secretNamesOf } from './secrets.ts';
+import { allSecretNamesOf } from './secrets.ts';
 
 /** What a Domain is made of in the API, in the order of creation. */
 export type DomainClusterDrivers<W> = {
   readonly claims: DriverOf<ReadonlyMap<string, string>, W>;
   /** Role and RoleBinding for the Secrets that the Domain refers to. */
   readonly objects: DriverOf<Children, W>;
+  /** The Certificate. */
+  readonly certificate: DriverOf<Children, W>;
   /** RetainedData: what tells of the files that a deleted Domain leaves. It stays when the Domain goes. */
   readonly kept: DriverOf<Children, W>;
   /** RetainedData once more: what there still is of it when the Domain's files are to go with it. */
@@ -71,6 +75,7 @@ export function createDomainClusterController<W extends ClusterWorld>(parts: Clu
     desired: (domain, inputs) => ({
       claims: desiredClaims(inputs),
       objects: childrenOf(desiredRights(domain, inputs)),
+      certificate: childrenOf(desiredCertificate(domain, inputs)),
       kept: childrenOf(desiredKept(domain, inputs)),
       leftovers: leftoversStay,
       zone: childrenOf(desiredZone(domain, inputs.dns)),
@@ -89,6 +94,11 @@ function driversOf<W extends ClusterWorld>({ claims }: ClusterParts<W>): DomainC
       name: 'domain-rights',
       fieldManager: 'wcp360-domain-rights',
       kinds: [roleKind, roleBindingKind],
+    }),
+    certificate: createObjectsDriver({
+      name: 'domain-certificate',
+      fieldManager: 'wcp360-domain-certificate',
+      kinds: [certificateKind],
     }),
     kept: createObjectsDriver({
       name: 'domain-kept',
@@ -121,7 +131,7 @@ function afterDeletion<W>(
   const unnamed = { zone: new Map(), records: new Map() };
   if (!isOnHost(domain)) {
     const leftovers = domain.spec.deletionPolicy === 'Retain' ? leftoversStay : leftoversGo;
-    return { claims: new Map(), objects: new Map(), kept: new Map(), ...unnamed, leftovers, departure: false };
+    return { ...nothingLeft, ...unnamed, leftovers };
   }
   if (inputs === undefined || inputs.lostHosts.length > 0) {
     return { pending: { reason: 'Deleting', message: 'The host takes the site down first.' } };
@@ -129,12 +139,21 @@ function afterDeletion<W>(
   return {
     claims: desiredClaims(inputs),
     objects: childrenOf(desiredRights(domain, inputs)),
+    certificate: childrenOf(desiredCertificate(domain, inputs)),
     kept: childrenOf(desiredKept(domain, inputs)),
     ...unnamed,
     leftovers: leftoversStay,
     departure: true,
   };
 }
+
+const nothingLeft = {
+  claims: new Map(),
+  objects: new Map(),
+  certificate: new Map(),
+  kept: new Map(),
+  departure: false,
+} as const;
 
 /** The Domain can be given to the tenant's host as soon as its names are bound. */
 function isComing({ place, names }: DomainClusterInputs): boolean {
@@ -181,6 +200,12 @@ function watchesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']): readonly Wa
       kind: clusterRoleKind,
       keysOf: ({ metadata }, cache) => keysOf(leavingDomainsOn(hostOfRole(metadata.name) ?? '', cache)),
     },
+    // Most have the name of their Domain; a Domain that is not there is looked for in vain.
+    {
+      kind: certificateKind,
+      keysOf: ({ metadata: { namespace, name } }) => [{ namespace, name }],
+    },
+    { kind: clusterIssuerKind, keysOf: (_issuer, cache) => keysOf(cache.list(domainKind)) },
     { kind: secretKind, keysOf: (secret, cache) => keysOf(cache.byIndex(domainKind, BY_SECRET, secretKeyOf(secret))) },
   ];
 }
@@ -215,7 +240,7 @@ function hostnamesOf(domain: KubeObject): readonly string[] {
 }
 
 function secretKeysOf(domain: KubeObject): readonly string[] {
-  return secretNamesOf(domain as Domain).map((name) => `${domain.metadata.namespace ?? ''}/${name}`);
+  return allSecretNamesOf(domain as Domain).map((name) => `${domain.metadata.namespace ?? ''}/${name}`);
 }
 
 /** Domains that want the name, and those of other tenants whose answer may hang on it: below it, and above it. */

@@ -36,7 +36,7 @@ type DomainHomeDrivers<W> = DomainHostDrivers<W> & {
 
 /** A Domain on the host that it is placed on: its directory, its PHP, its records in the front. */
 export function createDomainHostController<W extends HostWorld>(parts: HostParts<W>) {
-  const { hostName, tree, phpFpm, nginx, shells, probeSite } = parts;
+  const { hostName, tree, phpFpm, nginx, shells, front } = parts;
   const drivers: DomainHomeDrivers<W> = { tree, phpFpm, nginx, kept: createKeptDriver(hostName), shells };
   return defineController<typeof domainKind, W, DomainHomeDrivers<W>, DomainHostInputs>({
     name: 'domain.host',
@@ -58,7 +58,7 @@ export function createDomainHostController<W extends HostWorld>(parts: HostParts
     afterDeletion: (domain, inputs) => afterDeletion(domain, inputs),
     driftPolicy: (domain) => domain.spec.drift,
     status: domainHostStatus,
-    probe: (domain, inputs, world, signal) => probeDomain(domain, inputs, { world, probeSite, signal }),
+    probe: (domain, inputs, world, signal) => probeDomain(domain, inputs, { world, front, signal }),
   });
 }
 

@@ -16,15 +16,25 @@ const READ = ['get', ...FOLLOW] as const;
 const APPLY = ['create', 'patch'] as const;
 const WRITE = ['create', 'update', 'patch', 'delete'] as const;
 /** Kinds that nobody declares. */
-const MADE_BY_CONTROLLERS: readonly string[] = ['hostnameclaims', 'planrequests', 'retaineddata', 'uidclaims'];
+const MADE_BY_CONTROLLERS: readonly string[] = [
+  'challenges',
+  'hostnameclaims',
+  'planrequests',
+  'retaineddata',
+  'uidclaims',
+];
 /** Names of accounts that Sources may act as wherever they are. */
 const SOURCE_ACCOUNTS = ['default', 'source'] as const;
 /** Whose status the leader writes. */
 const WITH_STATUS_OF_LEADER = [
+  'certificates',
+  'challenges',
+  'clusterissuers',
   'dnsrecords',
   'domains',
   'hostnameclaims',
   'hosts',
+  'issuers',
   'packages',
   'planrequests',
   'sources',
@@ -65,7 +75,9 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
   return [
     clusterRole('wcp360-controller', 'What the leader does for all tenants.', [
       ours(plurals, FOLLOW),
-      ours(['domains', 'sources', 'tenants', 'zones'], ['patch']),
+      ours(['challenges', 'domains', 'sources', 'tenants', 'zones'], ['patch']),
+      ours(['certificates'], ['get', ...APPLY, 'delete']),
+      ours(['challenges'], ['create', 'delete']),
       ours(['hostnameclaims'], [...APPLY, 'delete']),
       ours(['dnsrecords'], ['get', ...APPLY, 'delete']),
       ours(['retaineddata'], ['get', ...APPLY]),
@@ -76,10 +88,9 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
       // Owner references that hold their owner back need this where that is enforced.
       ours(['tenants/finalizers'], ['update']),
       { apiGroups: [''], resources: ['namespaces', 'resourcequotas'], verbs: [...READ, ...APPLY, 'delete'] },
-      // Metadata only, to see a rotation; `get` so that it may pass on the right to read the very Secrets that a Domain names.
-      { apiGroups: [''], resources: ['secrets'], verbs: READ },
-      // Keys of zones.
-      { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'delete'] },
+      // Certificates with their keys, those of accounts at CAs, and keys of zones; of all others only metadata is watched, to see a rotation. `get` also so that it
+      // may pass on the right to read the very Secrets that a Domain names.
+      { apiGroups: [''], resources: ['secrets'], verbs: [...READ, ...APPLY, 'delete'] },
       { apiGroups: [RBAC], resources: RBAC_KINDS, verbs: [...READ, ...APPLY, 'delete'] },
       // What an owner may do, every agent, and one that copies files the controller may not; what else it gives to one agent alone it may itself.
       {
@@ -123,8 +134,6 @@ function controllerPlaces(): readonly object[] {
           resources: ['leases'],
           verbs: [...READ, 'create', 'update', 'patch', 'delete'],
         },
-        // A join token is used when that is noted on its Secret; the first replica of the gateway makes its authority.
-        { apiGroups: [''], resources: ['secrets'], verbs: ['patch'] },
       ],
     },
     {
@@ -155,15 +164,18 @@ function gatewayRules(): readonly Rule[] {
 function agentRoles(): readonly object[] {
   return [
     clusterRole(AGENT, 'What every agent may do everywhere: read.', [
-      ours(['dnsrecords', 'domains', 'hosts', 'planrequests', 'retaineddata', 'tenants', 'zones'], FOLLOW),
+      ours(
+        ['challenges', 'dnsrecords', 'domains', 'hosts', 'planrequests', 'retaineddata', 'tenants', 'zones'],
+        FOLLOW,
+      ),
       ASK_FOR_CERTIFICATES,
     ]),
     clusterRole(
       'wcp360-agent-tenant',
       'What the agent of a tenant’s host may do in the tenant’s namespace; bound there by placement.',
       [
-        ours(['domains', 'zones'], ['patch']),
-        ours(['dnsrecords', 'domains', 'planrequests', 'zones'].map(statusOf), ['patch']),
+        ours(['challenges', 'domains', 'zones'], ['patch']),
+        ours(['challenges', 'dnsrecords', 'domains', 'planrequests', 'zones'].map(statusOf), ['patch']),
         events(),
       ],
     ),
@@ -225,7 +237,12 @@ function tenantRoles(namespaced: readonly string[]): readonly object[] {
   const happened = { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: READ };
   return [
     clusterRole('wcp360-tenant-owner', 'What owners may do in their tenant’s namespace.', [
-      ours(namespaced, [...READ, 'create', 'update', 'patch', 'delete', 'deletecollection']),
+      // What a host shows a CA is made by orders alone.
+      ours(['challenges'], READ),
+      ours(
+        namespaced.filter((plural) => plural !== 'challenges'),
+        [...READ, 'create', 'update', 'patch', 'delete', 'deletecollection'],
+      ),
       ours(namespaced.map(statusOf), ['get']),
       { ...own, verbs: [...READ, 'create', 'update', 'patch', 'delete', 'deletecollection'] },
       stream('domains/log', ['get']),

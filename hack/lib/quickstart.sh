@@ -57,10 +57,10 @@ say ready "${domains[*]}"
 printf '\n'
 "${wcpctl[@]}" get tenants,domains -n "$namespace"
 printf '\n'
-for domain in "${domains[@]}"; do printf '  http://%s.localhost:%s/\n' "$domain" "${WCP360_HTTP##*:}"; done
+for domain in "${domains[@]}"; do printf '  https://%s.localhost:%s/\n' "$domain" "${WCP360_HTTPS##*:}"; done
 cat <<END
 
-  . .wcp360/env                                wcpctl on the PATH, KUBECONFIG and WCP360_HTTP set
+  . .wcp360/env                                wcpctl on the PATH, KUBECONFIG, WCP360_HTTPS and WCP360_CA set
   wcpctl get hosting -A                        everything there is
   wcpctl describe domain hello -n $namespace
   ./hack/down                                  stops it; ./hack/down --purge removes it

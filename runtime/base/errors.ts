@@ -89,6 +89,33 @@ export class InvalidError extends Wcp360Error {
   }
 }
 
+/** What a CA said of one name. */
+export interface RefusedName {
+  readonly dnsName: string;
+  readonly message: string;
+}
+
+/** A CA answered with a problem instead of doing what was asked (RFC 8555 §6.7), or did not answer. */
+export class AcmeProblem extends Wcp360Error {
+  readonly code = 'WCP_ACME';
+  readonly retry = 'backoff';
+  /** The last part of the problem's URN, such as `rateLimited`; `connection` when there was no answer, `malformedAnswer` when it made no sense. */
+  readonly type: string;
+  /** Not before this, in ms from now; absent when the CA did not say. */
+  readonly retryAfterMs: number | undefined;
+  readonly names: readonly RefusedName[];
+  constructor(
+    type: string,
+    message: string,
+    facts: { readonly retryAfterMs?: number | undefined; readonly names?: readonly RefusedName[] } & ErrorOptions = {},
+  ) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.type = type;
+    this.retryAfterMs = facts.retryAfterMs;
+    this.names = facts.names ?? [];
+  }
+}
+
 /** Another replica leads now; whatever was being done must stop. */
 export class LostLeadershipError extends Wcp360Error {
   readonly code = 'WCP_LOST_LEADERSHIP';

@@ -3,7 +3,13 @@ import { systemClock } from '#runtime/base/clock.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { agentConfig, type AgentConfig } from '#runtime/config/programs.ts';
-import { probeSite, startFront, type FrontSettings } from '#runtime/drivers/nginx/index.ts';
+import {
+  probeCertificate,
+  probeChallenge,
+  probeSite,
+  startFront,
+  type FrontSettings,
+} from '#runtime/drivers/nginx/index.ts';
 import { startWaker } from '#runtime/drivers/php-fpm/index.ts';
 import { openLocalHost, type LocalHost } from '#runtime/host/local/open-local-host.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
@@ -42,11 +48,9 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   await startFront(host, front, signal);
   const dns = await startNameServer(config, { host, log, signal });
   await holdCertificate(connection, { ...config, client, clock: systemClock, log, signal });
-  const probe: AgentOptions['probeSite'] = async (hostname, probing) =>
-    await probeSite(host, firstOf(front), hostname, probing);
   const processes = openTenantProcesses(servicesOf(config));
   const parts = { config, client, host, dns, secrets, processes, log, metrics, signal };
-  const agent = await startAgent({ ...parts, probeSite: probe });
+  const agent = await startAgent({ ...parts, front: probesOf(front) });
   health.readyAfter(agent.synced);
   resyncOnSignal(() => agent.resync(), signal);
   await keepHouse({ host, log, signal });
@@ -56,13 +60,25 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   return 0;
 }
 
+/** Asks the front where visitors do. */
+function probesOf({ listen: [plain = loopback], httpsListen: [secure] }: FrontSettings): AgentOptions['front'] {
+  return {
+    site: async ({ host }, hostname, signal) => await probeSite(host, plain, hostname, signal),
+    ...(secure === undefined
+      ? {}
+      : {
+          certificate: async ({ host }, hostname, signal) =>
+            (await probeCertificate(host, secure, hostname, signal))?.serialNumber,
+        }),
+    challenge: async ({ host }, asked, signal) => await probeChallenge(host, plain, asked, signal),
+  };
+}
+
 function servicesOf({ serviceManager }: AgentConfig): 'systemd' | 'supervisor' {
   return serviceManager === 'systemd' ? 'systemd' : 'supervisor';
 }
 
-function firstOf({ listen: [first] }: FrontSettings): FrontSettings['listen'][number] {
-  return first ?? { address: '127.0.0.1', port: 80 };
-}
+const loopback = { address: '127.0.0.1', port: 80 } as const;
 
 async function frontSettings(config: AgentConfig, host: LocalHost, signal: AbortSignal): Promise<FrontSettings> {
   const { front } = await host.capabilities(signal);

@@ -35,7 +35,7 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
   const connection = await connectionTo(config.kubeconfig);
   const client = createClient({ ...connection, userAgent: 'wcpd-controller' });
   const accounts = createAccountClients({ ...connection, client, userAgent: 'wcpd-source', clock: systemClock });
-  const tools: SourceTools = {
+  const sourceTools: SourceTools = {
     workspace: await openWorkspace(config.workDirectory),
     networks: config.sourceNetworks,
     accounts,
@@ -46,7 +46,10 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
   const manager = startManager<ClusterWorld>({
     client,
     controllers: createClusterControllers(
-      createClusterParts<ClusterWorld>(tools, { hostGraceMs: parseDurationMs(config.hostGracePeriod) }),
+      createClusterParts<ClusterWorld>(
+        { sources: sourceTools, certificates: { clock: systemClock, networks: config.acmeNetworks, signal } },
+        { hostGraceMs: parseDurationMs(config.hostGracePeriod) },
+      ),
     ),
     world: (cache) => ({ client, cache }),
     log,

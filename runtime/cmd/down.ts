@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { systemClock } from '#runtime/base/clock.ts';
 import { RefusedError } from '#runtime/base/errors.ts';
 import { loadConfig } from '#runtime/config/load.ts';
-import { downConfig } from '#runtime/config/programs.ts';
+import { downConfig } from '#runtime/config/instance.ts';
 import { isAlive } from '#runtime/host/local/supervisor/process-table.ts';
 import type { ProgramArgs } from './flags.ts';
 import { layoutOf } from './instance/layout.ts';

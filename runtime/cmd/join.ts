@@ -10,7 +10,7 @@ import { makeDirectory, placeFile, readText } from '#runtime/config/files.ts';
 import { writeKubeconfig } from '#runtime/config/kubeconfig.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { joinConfig, type JoinConfig } from '#runtime/config/programs.ts';
-import { newKey } from '#runtime/pki/issue.ts';
+import { newKey } from '#runtime/pki/crypto-keys.ts';
 import { isSigningKey } from '#runtime/pki/pair.ts';
 import { fetchAuthority } from './certificate/fetch-authority.ts';
 import { placeHostCertificate, readHostCertificate } from './certificate/host-certificate.ts';

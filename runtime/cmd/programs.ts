@@ -2,12 +2,11 @@ import {
   agentConfig,
   controllerConfig,
   defineConfig,
-  downConfig,
   joinConfig,
   prepareConfig,
   serverConfig,
-  upConfig,
 } from '#runtime/config/programs.ts';
+import { downConfig, upConfig } from '#runtime/config/instance.ts';
 import type { Program } from './flags.ts';
 
 /** All of wcpd. */

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { loadConfig } from '#runtime/config/load.ts';
-import { upConfig, type UpConfig } from '#runtime/config/programs.ts';
+import { upConfig, type UpConfig } from '#runtime/config/instance.ts';
 import type { Services } from '#runtime/host/host.ts';
 import { openSupervisor } from '#runtime/host/local/supervisor/supervisor.ts';
 import { hashUnit } from '#runtime/host/local/unit-hash.ts';
 import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
 import type { ProgramArgs } from './flags.ts';
+import { hasAuthority, startAuthority } from './instance/certificate-authority.ts';
 import { applyDefinitions, awaitReady } from './instance/definitions.ts';
 import { adminKubeconfigOf, apiUrl, hasOwnServer, layoutOf, mountPoint, type Layout } from './instance/layout.ts';
 import { mountInstance } from './instance/namespace.ts';
@@ -66,6 +67,10 @@ async function startAll(start: Start, note: Note): Promise<void> {
   await awaitReady(client, signal);
   await note('definitions', 'applying kinds, roles and the default package');
   await applyDefinitions(client, { manifests: join(mountPoint, 'lib/manifests'), hostName: config.hostName }, signal);
+  if (await hasAuthority(config)) {
+    await note('authority', `a stand-in for a public CA on port ${config.acmePort}`);
+    await startAuthority(config, { client, services }, signal);
+  }
   if (hasOwnServer(config)) await client.close();
   else {
     const tokens = { client, layout, hostName: config.hostName, log };

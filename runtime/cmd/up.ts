@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { HostError, RefusedError } from '#runtime/base/errors.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { loadConfig } from '#runtime/config/load.ts';
-import { upConfig, type UpConfig } from '#runtime/config/programs.ts';
+import { upConfig, type UpConfig } from '#runtime/config/instance.ts';
 import { isAlive } from '#runtime/host/local/supervisor/process-table.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

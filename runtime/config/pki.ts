@@ -1,3 +1,4 @@
+import { newKey } from '#runtime/pki/crypto-keys.ts';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { InvalidError, RefusedError } from '#runtime/base/errors.ts';
@@ -93,6 +94,22 @@ export async function createPki(directory: string, options: PkiOptions): Promise
   return pki;
 }
 
+/** A server on loopback with a CA of its own, `ca.crt` beside `server.crt` and `server.key`: made, or made anew, as in `createPki`. */
+export async function createServerPair(
+  directory: string,
+  { commonName, owner }: { readonly commonName: string; readonly owner: Owner },
+): Promise<void> {
+  await makeDirectory(directory, { mode: 0o755 });
+  const pair = (name: string): PairFiles => ({
+    certificate: join(directory, `${name}.crt`),
+    key: join(directory, `${name}.key`),
+  });
+  const maker: Maker = { nowMs: Date.now() };
+  const authority = await settleAuthority(maker, pair('ca'), { commonName: `${commonName}-ca` });
+  const wanted = order(commonName, { names: loopbackNames, usages: ['server'] });
+  await settlePair(maker, { files: pair('server'), authority, order: wanted, owner });
+}
+
 function filesIn(directory: string): Pki {
   const pair = (name: string): PairFiles => ({
     certificate: join(directory, `${name}.crt`),
@@ -151,7 +168,7 @@ async function settleAuthority(
     return found;
   }
   // Loaded only to sign: a start that finds everything in place does not pay for it.
-  const { issueAuthority, newKey } = await import('#runtime/pki/issue.ts');
+  const { issueAuthority } = await import('#runtime/pki/issue.ts');
   const key = isSigningKey(found.key) ? found.key : newKey();
   const made = await issueAuthority(commonName, key, maker.nowMs);
   await placePair(files, made, owner);
@@ -169,7 +186,7 @@ async function settlePair(
 ): Promise<void> {
   const found = await readPair(wanted.files);
   if (isUsable(found, { ...wanted, nowMs: maker.nowMs })) return placePair(wanted.files, found, wanted.owner);
-  const { issueCertificate, newKey } = await import('#runtime/pki/issue.ts');
+  const { issueCertificate } = await import('#runtime/pki/issue.ts');
   const subject = { keyPem: newKey(), nowMs: maker.nowMs };
   await placePair(wanted.files, await issueCertificate(wanted.authority, wanted.order, subject), wanted.owner);
 }
@@ -189,7 +206,7 @@ async function placePair(files: PairFiles, pair: PemPair, owner: Owner | undefin
 async function settleServiceAccountKey(pki: Pki, owner: Owner | undefined): Promise<void> {
   const owned = owner === undefined ? {} : { owner };
   const found = await readText(pki.serviceAccount.key);
-  const key = isSigningKey(found) ? found : (await import('#runtime/pki/issue.ts')).newKey();
+  const key = isSigningKey(found) ? found : newKey();
   await placeFile(pki.serviceAccount.key, key, { mode: 0o600, ...owned });
   await placeFile(pki.serviceAccount.publicKey, publicKeyOf(key), { mode: 0o644, ...owned });
 }

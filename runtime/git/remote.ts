@@ -1,5 +1,6 @@
 import { RefusedError } from '#runtime/base/errors.ts';
-import { contains, parseAddress, parseNetwork, type Network } from '#runtime/base/networks.ts';
+import { parseAddress, parseNetwork } from '#runtime/base/networks.ts';
+import { isOpenAddress } from '#runtime/base/public-addresses.ts';
 
 /** Where a repository is. */
 export interface Remote {
@@ -21,24 +22,6 @@ export interface RemotePolicy {
 const defaultPorts = { https: 443, ssh: 22, file: 0 } as const;
 const form =
   /^(?:(?:https:\/\/|ssh:\/\/\w[\w.-]*@)(?:\[(?<ipv6>[0-9a-f:.]+)\]|(?<name>[a-z0-9][a-z0-9.-]*))(?::(?<port>\d{1,5}))?|file:\/\/)(?<path>(?:\/[\w~][\w.~+-]*)+)$/;
-
-/** Addresses that are not those of a public server: own machine, private, link-local, multicast, reserved, and what is translated to IPv4. */
-const closed = [
-  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24'],
-  ...['192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4'],
-  ...[
-    '::/96',
-    '64:ff9b::/96',
-    '64:ff9b:1::/48',
-    '100::/64',
-    '2001::/32',
-    '2002::/16',
-    'fc00::/7',
-    'fe80::/10',
-    'fec0::/10',
-    'ff00::/8',
-  ],
-].flatMap((text) => parseNetwork(text) ?? []);
 
 /** Takes a URL apart; RefusedError for a form that is not supported, among them every helper program (`ext::`) and every option. */
 export function parseRemote(url: string): Remote {
@@ -72,7 +55,7 @@ export async function permittedAddress(
   if (policy.networks === undefined) return undefined;
   const open = policy.networks.flatMap((text) => parseNetwork(text) ?? []);
   const addresses = parseAddress(remote.host) === undefined ? await resolve(remote.host) : [remote.host];
-  const forbidden = addresses.find((address) => !isPermitted(address, open));
+  const forbidden = addresses.find((address) => !isOpenAddress(address, open));
   if (forbidden !== undefined)
     throw new RefusedError(
       'AddressNotAllowed',
@@ -81,11 +64,4 @@ export async function permittedAddress(
   const [address] = addresses;
   if (address === undefined) throw new RefusedError('FetchFailed', `${remote.host} has no address.`);
   return address;
-}
-
-function isPermitted(text: string, open: readonly Network[]): boolean {
-  const address = parseAddress(text);
-  if (address === undefined) return false;
-  const lies = (network: Network): boolean => contains(network, address);
-  return open.some(lies) || !closed.some(lies);
 }

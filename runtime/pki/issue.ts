@@ -1,13 +1,6 @@
 // First, because the package below asks for it when it is loaded.
 import './reflect-metadata.ts';
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  randomBytes,
-  webcrypto,
-  type KeyObject,
-} from 'node:crypto';
+import { randomBytes, webcrypto } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -26,22 +19,14 @@ import {
 } from '@peculiar/x509';
 import { parseAddress } from '#runtime/base/networks.ts';
 import type { CertificateRequest } from './certificate-request.ts';
+import { signingKeysOf } from './crypto-keys.ts';
 import { usageIds, validity, type CertificateOrder, type PemPair } from './pair.ts';
 
 cryptoProvider.set(webcrypto);
 
-const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
-const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const;
-
-/** A new private EC key on P-256: PKCS #8, PEM. */
-export function newKey(): string {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-}
-
 /** A self-signed certificate for a CA's key. With the key of an earlier one, what that signed goes on verifying. */
 export async function issueAuthority(commonName: string, keyPem: string, nowMs: number): Promise<PemPair> {
-  const keys = await cryptoKeysOf(keyPem);
+  const { keys, signingAlgorithm } = await signingKeysOf(keyPem);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: newSerial(),
     name: [{ CN: [commonName] }],
@@ -64,7 +49,7 @@ export async function issueCertificate(
   order: CertificateOrder,
   subject: { readonly keyPem: string; readonly nowMs: number },
 ): Promise<PemPair> {
-  const { publicKey } = await cryptoKeysOf(subject.keyPem);
+  const { publicKey } = (await signingKeysOf(subject.keyPem)).keys;
   const names = order.names.map((name) => ({
     type: parseAddress(name) === undefined ? ('dns' as const) : ('ip' as const),
     value: name,
@@ -119,10 +104,77 @@ export async function issueForRequest(
 export async function requestFor(commonName: string, keyPem: string): Promise<string> {
   const request = await Pkcs10CertificateRequestGenerator.create({
     name: [{ CN: [commonName] }],
-    keys: await cryptoKeysOf(keyPem),
-    signingAlgorithm,
+    ...(await signingKeysOf(keyPem)),
   });
   return `${request.toString('pem')}\n`;
+}
+
+/** A request for a certificate for these names, for `keyPem`: PEM. The first name is no subject: what a CA does with one has an end of its own. */
+export async function requestForNames(dnsNames: readonly string[], keyPem: string): Promise<string> {
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    name: '',
+    ...(await signingKeysOf(keyPem)),
+    extensions: [namesExtension(dnsNames)],
+  });
+  return `${request.toString('pem')}\n`;
+}
+
+/** What a certificate of a server is to say. */
+export interface ServerOrder {
+  readonly dnsNames: readonly string[];
+  readonly keyPem: string;
+  readonly lifetimeMs: number;
+  readonly nowMs: number;
+}
+
+/** A certificate for a server, signed by the CA; with its chain, PEM. */
+export async function issueForServer(authority: PemPair, order: ServerOrder): Promise<string> {
+  const { keys } = await signingKeysOf(order.keyPem);
+  const certificate = await sign(authority, {
+    subject: [],
+    publicKey: keys.publicKey,
+    begins: order.nowMs - validity.skewMs,
+    ends: order.nowMs + order.lifetimeMs,
+    extensions: await serverExtensions(order.dnsNames, keys.publicKey),
+  });
+  return `${certificate}${authority.certificate}`;
+}
+
+/** A certificate for a server, signed with its own key: PEM. */
+export async function issueSelfSigned({ dnsNames, keyPem, lifetimeMs, nowMs }: ServerOrder): Promise<string> {
+  const { keys, signingAlgorithm } = await signingKeysOf(keyPem);
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: newSerial(),
+    name: [{ CN: [(dnsNames[0] ?? '').slice(0, mostCommonName)] }],
+    notBefore: new Date(nowMs - validity.skewMs),
+    notAfter: new Date(nowMs + lifetimeMs),
+    keys,
+    signingAlgorithm,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      ...(await serverExtensions(dnsNames, keys.publicKey)),
+    ],
+  });
+  return pemOf(certificate);
+}
+
+/** RFC 5280 §A.1: ub-common-name. */
+const mostCommonName = 64;
+
+async function serverExtensions(
+  dnsNames: readonly string[],
+  publicKey: webcrypto.CryptoKey,
+): Promise<readonly Extension[]> {
+  return [
+    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+    new ExtendedKeyUsageExtension([usageIds.server]),
+    await SubjectKeyIdentifierExtension.create(publicKey),
+    namesExtension(dnsNames),
+  ];
+}
+
+function namesExtension(dnsNames: readonly string[]): SubjectAlternativeNameExtension {
+  return new SubjectAlternativeNameExtension(dnsNames.map((value) => ({ type: 'dns', value })));
 }
 
 const alternativeNamesId = '2.5.29.17';
@@ -138,7 +190,7 @@ interface Signing {
 
 async function sign(authority: PemPair, wanted: Signing): Promise<string> {
   const issuer = new X509Certificate(authority.certificate);
-  const issuerKeys = await cryptoKeysOf(authority.key);
+  const { keys, signingAlgorithm } = await signingKeysOf(authority.key);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: newSerial(),
     subject: wanted.subject,
@@ -146,12 +198,12 @@ async function sign(authority: PemPair, wanted: Signing): Promise<string> {
     notBefore: new Date(wanted.begins),
     notAfter: new Date(Math.min(wanted.ends, issuer.notAfter.getTime())),
     publicKey: wanted.publicKey,
-    signingKey: issuerKeys.privateKey,
+    signingKey: keys.privateKey,
     signingAlgorithm,
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       ...wanted.extensions,
-      await AuthorityKeyIdentifierExtension.create(issuerKeys.publicKey),
+      await AuthorityKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
   return pemOf(certificate);
@@ -160,16 +212,6 @@ async function sign(authority: PemPair, wanted: Signing): Promise<string> {
 /** A Buffer may be a part of a larger one. */
 function bytesOf(buffer: Buffer): ArrayBuffer {
   return new Uint8Array(buffer).buffer;
-}
-
-async function cryptoKeysOf(pem: string): Promise<webcrypto.CryptoKeyPair> {
-  const privateKey = createPrivateKey(pem);
-  const { subtle } = webcrypto;
-  const der = (key: KeyObject, type: 'pkcs8' | 'spki') => key.export({ format: 'der', type: type as 'pkcs8' });
-  return {
-    privateKey: await subtle.importKey('pkcs8', der(privateKey, 'pkcs8'), keyAlgorithm, false, ['sign']),
-    publicKey: await subtle.importKey('spki', der(createPublicKey(pem), 'spki'), keyAlgorithm, true, ['verify']),
-  };
 }
 
 /** 16 random bytes, positive (RFC 5280 §4.1.2.2). */

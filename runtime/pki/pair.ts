@@ -36,12 +36,16 @@ export const validity = {
 } as const;
 
 /** Whether a CA's pair can go on signing: both parse, belong together, and the certificate is a CA's with enough time left. */
-export function isUsableAuthority(pair: Partial<PemPair>, nowMs: number): pair is PemPair {
+export function isUsableAuthority(
+  pair: Partial<PemPair>,
+  nowMs: number,
+  remainingMs: number = validity.authorityRenewBeforeMs,
+): pair is PemPair {
   const parsed = parse(pair);
   if (parsed === undefined || !parsed.certificate.ca) return false;
   const { certificate, key } = parsed;
   const own = certificate.checkPrivateKey(key) && certificate.verify(certificate.publicKey);
-  return own && isWithin(certificate, nowMs, validity.authorityRenewBeforeMs);
+  return own && isWithin(certificate, nowMs, remainingMs);
 }
 
 /** Whether a pair still serves: signed by this CA, its key its own, in time, and saying just what is ordered. */

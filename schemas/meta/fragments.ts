@@ -31,6 +31,22 @@ export function objectReference<const D extends string>(description: D) {
   } as const satisfies Schema;
 }
 
+/** An Issuer of the same namespace, or a ClusterIssuer. */
+export const issuerReference = {
+  type: 'object',
+  description: 'Where the certificate comes from.',
+  required: ['name'],
+  properties: {
+    kind: {
+      type: 'string',
+      description: 'ClusterIssuer, or Issuer for one of the same namespace.',
+      enum: ['Issuer', 'ClusterIssuer'],
+      default: 'ClusterIssuer',
+    },
+    name: nameField('Its name.'),
+  },
+} as const satisfies Schema;
+
 export function hostnameField<const D extends string>(description: D) {
   return {
     type: 'string',

@@ -107,6 +107,15 @@ export const PATTERNS = {
   gitUrl: `^(https://${GIT_HOST}|ssh://[A-Za-z0-9_][A-Za-z0-9._-]*@${GIT_HOST}|file://)${GIT_PATH}$`,
   /** Name of a branch or tag, without what Git itself refuses in one or takes for an option. */
   gitRef: `^${SEGMENT}([+]${SEGMENT})*(/${SEGMENT}([+]${SEGMENT})*)*$`,
+  /** Scheme, host, port and path. */
+  httpsUrl: `^https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[(${IPV6})\\])(:${PORT})?(/[${URL_CHARACTERS}]*)?$`,
+  /** The plain form of RFC 5321, without quotes. */
+  emailAddress: '^[A-Za-z0-9!#$%&*+/=?^_{|}~-]+(\\.[A-Za-z0-9!#$%&*+/=?^_{|}~-]+)*@[a-z0-9]([a-z0-9.-]*[a-z0-9])?$',
+  base64: '^[A-Za-z0-9+/]+={0,2}$',
+  base64url: '^[A-Za-z0-9_-]+$',
+  /** Token and thumbprint (RFC 8555 §8.1), or the digest of both. */
+  keyAuthorization: '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)?$',
+  kindOfCertificate: '^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$',
   absolutePath: `^(/\\.?${SEGMENT})+$`,
   objectName: `^${DNS_LABEL}(\\.${DNS_LABEL})*$`,
   namespace: `^${DNS_LABEL}$`,

@@ -1,4 +1,4 @@
-import { durationField, objectReference } from '#schemas/meta/fragments.ts';
+import { objectReference } from '#schemas/meta/fragments.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { phpVersionField } from './limits.ts';
@@ -174,17 +174,6 @@ export const redirectField = {
       default: 301,
     },
     keepPath: { type: 'boolean', description: 'Append the path and query that were asked for.', default: true },
-  },
-} as const satisfies Schema;
-
-export const hstsField = {
-  type: 'object',
-  description:
-    'Tell browsers to come by HTTPS only. They remember it: to take it back, set maxAge to 0s for as long as it was.',
-  required: ['maxAge'],
-  properties: {
-    maxAge: { ...durationField('How long browsers remember it, such as `8760h`.') },
-    includeSubDomains: { type: 'boolean', description: 'Names below the hostname, too.', default: false },
   },
 } as const satisfies Schema;
 

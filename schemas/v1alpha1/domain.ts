@@ -14,7 +14,8 @@ import {
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
-import { dnsField, hstsField, phpField, proxyField, redirectField, staticField } from './domain-serve.ts';
+import { dnsField, phpField, proxyField, redirectField, staticField } from './domain-serve.ts';
+import { servedTlsField, tlsField } from './domain-tls.ts';
 
 const networksField = {
   type: 'array',
@@ -136,7 +137,7 @@ const specField = {
     php: phpField,
     proxy: proxyField,
     redirect: redirectField,
-    tls: { type: 'object', description: 'How the site behaves over HTTPS.', properties: { hsts: hstsField } },
+    tls: tlsField,
     dns: dnsField,
     headers: headersField,
     access: accessField,
@@ -229,6 +230,7 @@ const statusField = {
       maxItems: 66,
       items: { type: 'string', description: 'A name.', maxLength: LENGTHS.hostname },
     },
+    tls: servedTlsField,
     directory: { type: 'string', description: 'The domain’s own directory on the host.', maxLength: LENGTHS.message },
     phpVersion: { type: 'string', description: 'PHP version in use.', maxLength: 8 },
     secrets: {

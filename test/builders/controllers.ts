@@ -1,6 +1,7 @@
 import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
 import { createClusterParts } from '#controllers/cluster-parts.ts';
-import { noSources } from '#test/builders/source-tools.ts';
+import { noTools } from '#test/builders/source-tools.ts';
+import { noFront } from '#test/builders/no-front.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 import { HostError } from '#runtime/base/errors.ts';
@@ -36,16 +37,18 @@ export const hostParts: HostParts<HostWorld> = {
   copies: silent('copies', { pass: 'None' }),
   copyOf: () => undefined,
   disposal: (kind) => createDisposalDriver(kind),
-  probeSite: () => Promise.resolve(undefined),
+  challenges: silent('challenges', new Map()),
+  front: noFront,
   now: () => Date.parse('2026-01-01T00:00:00Z'),
 };
 
 /** All controllers by name: `domain.host`, `tenant.cluster`, … */
 // oxlint-disable-next-line typescript/no-explicit-any -- controllers of both worlds in one map
 export const controllers: ReadonlyMap<string, AnyController<any>> = new Map(
-  [...createClusterControllers(createClusterParts(noSources)), ...createHostControllers(hostParts)].map(
-    (controller) => [controller.name, controller],
-  ),
+  [...createClusterControllers(createClusterParts(noTools)), ...createHostControllers(hostParts)].map((controller) => [
+    controller.name,
+    controller,
+  ]),
 );
 
 interface Reading {

@@ -19,3 +19,9 @@ export const noSources: SourceTools = {
   networks: [],
   clock: { now: () => Date.parse('2026-01-01T00:00:00Z'), sleep: unwanted },
 };
+
+/** For tests in which a leader runs, but gets nothing from elsewhere. */
+export const noTools = {
+  sources: noSources,
+  certificates: { clock: noSources.clock, networks: [], signal: new AbortController().signal },
+};

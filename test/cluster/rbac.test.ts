@@ -5,12 +5,15 @@ import t, { type Test } from 'tap';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import {
+  certificateKind,
   dnsRecordKind,
+  issuerKind,
   kinds,
   planRequestKind,
   retainedDataKind,
   uidClaimKind,
   zoneKind,
+  type Certificate,
   type DNSRecord,
 } from '#schemas/index.ts';
 import { roleBindingKind } from '#schemas/meta/builtin.ts';
@@ -20,6 +23,7 @@ import { STREAMS } from '#schemas/meta/streams.ts';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { startAuthorizer, type Asked, type LabAuthorizer } from '#test/lab/authorizer.ts';
 import { allows, grantsOf, textOf, withoutRight, type Grant, type Right } from '#test/lab/grants.ts';
+import { conditionOf } from '#test/lab/widgets.ts';
 import { startInstance, until, type LabInstance } from '#test/lab/instance.ts';
 import { joinCommand, openMachine } from '#test/lab/joining.ts';
 import { startKubernetes } from '#test/lab/kubernetes.ts';
@@ -49,6 +53,8 @@ const requestType = resourceTypeOf(planRequestKind);
 const uidType = resourceTypeOf(uidClaimKind);
 const bindingType = resourceTypeOf(roleBindingKind);
 const eventType: ResourceType = { group: '', version: 'v1', resource: 'events', kind: 'Event', namespaced: true };
+const issuerType = resourceTypeOf(issuerKind);
+const certificateType = resourceTypeOf(certificateKind);
 const apiServiceType: ResourceType = {
   group: 'apiregistration.k8s.io',
   version: 'v1',
@@ -80,7 +86,7 @@ async function startLab(t: Test): Promise<Lab> {
     flags: { ...authorizer.flags, 'feature-gates': 'WatchList=false' },
     kinds,
   });
-  const instance = await startInstance({ kubernetes });
+  const instance = await startInstance({ kubernetes, https: true });
   t.teardown(async () => {
     await instance.stop();
     await authorizer.stop();
@@ -109,6 +115,7 @@ async function wholeLife(lab: Lab): Promise<void> {
   await declareSite(client, aDomain(tenant, 'shop', { access }));
   await declareSite(client, aDomain(tenant, 'shop'));
   await declareSite(client, aDomain(tenant, 'app', { php: {} }));
+  await certify(client);
   await askForPlans(lab);
   await useStreams(lab);
   await answerNames(lab);
@@ -143,6 +150,28 @@ async function wholeLife(lab: Lab): Promise<void> {
   // The last that carries its user id goes with what is kept.
   await purge(client);
   await until(async () => (await client.list(uidType)).items.length === 0, 'its user id to be free');
+}
+
+/** An issuer of the tenant's own, and a certificate anew: each Domain has had its first one from the CA of the instance. */
+async function certify(client: Client): Promise<void> {
+  const issuer = { apiVersion, kind: 'Issuer', metadata: { name: 'own', namespace: tenant }, spec: { selfSigned: {} } };
+  await client.create(issuerType, issuer);
+  const own = { namespace: tenant, name: 'own' };
+  await until(
+    async () => conditionOf(await client.get(issuerType, own), 'Ready')?.['status'] === 'True',
+    'the issuer',
+    patienceMs,
+  );
+  await client.delete(issuerType, own);
+  const key = { namespace: tenant, name: 'app' };
+  const serial = async (): Promise<string | undefined> => {
+    const { status } = (await client.get<Certificate>(certificateType, key)) ?? {};
+    return status?.serialNumber;
+  };
+  const first = await serial();
+  const body = { metadata: { annotations: { [ANNOTATIONS.renew]: 'now' } } };
+  await client.patch(certificateType, key, { type: 'merge', body });
+  await until(async () => (await serial()) !== first, 'the next certificate', patienceMs);
 }
 
 function limitsOf(object: KubeObject | undefined): readonly string[] {
@@ -202,7 +231,9 @@ async function useStreams({ client, instance }: Lab): Promise<void> {
 async function readSources(client: Client): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'wcp360-rbac-'));
   await chmod(directory, 0o755);
-  await writeFile(join(directory, 'site.yaml'), JSON.stringify(aDomain(tenant, 'declared')), { mode: 0o644 });
+  await writeFile(join(directory, 'site.yaml'), JSON.stringify(aDomain(tenant, 'declared', { tls: { mode: 'Off' } })), {
+    mode: 0o644,
+  });
   for (const [serviceAccountName, reason] of [
     ['source', 'Applied'],
     ['default', 'ManifestsInvalid'],
@@ -321,7 +352,11 @@ function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
       ...grantsOf({ kind: 'ClusterRole', name: 'wcp360-agent-arrival' }, tenant),
       ...grantsOfHost(),
       // What the leader gives the agent with a Domain that names a Secret.
-      { ...ofSecrets, role: 'wcp360-domain-shop', name: 'staff' },
+      ...['staff', 'shop-tls', 'app-tls'].map((name) => ({
+        ...ofSecrets,
+        role: `wcp360-domain-${name === 'app-tls' ? 'app' : 'shop'}`,
+        name,
+      })),
       // And with a Zone.
       { ...ofSecrets, role: 'wcp360-zone-acme.test', name: 'acme.test-dnssec-1' },
     ],

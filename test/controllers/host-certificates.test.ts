@@ -1,7 +1,8 @@
 import t from 'tap';
 import { isOfHost, judge } from '#controllers/certificate-signing-request/judge.ts';
 import type { AskedCertificate } from '#controllers/certificate-signing-request/model.ts';
-import { newKey, requestFor } from '#runtime/pki/issue.ts';
+import { newKey } from '#runtime/pki/crypto-keys.ts';
+import { requestFor } from '#runtime/pki/issue.ts';
 import { parseCertificateRequest } from '#runtime/pki/certificate-request.ts';
 import { agentAccountOf, systemUserOf } from '#schemas/meta/names.ts';
 

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import t from 'tap';
-import { newKey, requestFor } from '#runtime/pki/issue.ts';
+import { newKey } from '#runtime/pki/crypto-keys.ts';
+import { requestFor } from '#runtime/pki/issue.ts';
 import type { Identity } from '#test/lab/pki.ts';
 import type { LabAnswer } from '#test/lab/lab-api.ts';
 import { until } from '#test/lab/instance.ts';

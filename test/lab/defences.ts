@@ -442,7 +442,11 @@ export const edits = {
     { file: `${git}/remote.ts`, find: "if (groups['path'] === undefined)", replace: 'if (false)' },
   ],
   'repositories of tenants are at public addresses': [
-    { file: `${git}/remote.ts`, find: 'return open.some(lies) || !closed.some(lies);', replace: 'return true;' },
+    {
+      file: 'runtime/base/public-addresses.ts',
+      find: 'return open.some(lies) || !closed.some(lies);',
+      replace: 'return true;',
+    },
   ],
   'the address of a repository that was checked is connected to': [
     { file: `${git}/setting.ts`, find: 'curloptResolve: address === undefined', replace: 'curloptResolve: true' },

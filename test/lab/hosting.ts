@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClusterParts } from '#controllers/cluster-parts.ts';
-import { noSources } from '#test/builders/source-tools.ts';
+import { noFront } from '#test/builders/no-front.ts';
+import { noTools } from '#test/builders/source-tools.ts';
 import { hostReference, hostStatus, type HostFacts } from '#controllers/host/registration.ts';
 import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
 import { createStoreGuard } from '#controllers/host/store-guard.ts';
@@ -12,6 +13,7 @@ import { HostError } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
+import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
@@ -169,7 +171,12 @@ async function startProgram(starting: Starting): Promise<Running> {
     starting.program === 'leader'
       ? startManager<ClusterWorld>({
           ...common,
-          controllers: createClusterControllers(createClusterParts<ClusterWorld>(noSources)),
+          controllers: createClusterControllers(
+            createClusterParts<ClusterWorld>({
+              sources: noTools.sources,
+              certificates: { clock: systemClock, networks: [], signal: stop.signal },
+            }),
+          ),
           world: (cache) => ({ client, cache }),
           identity: 'cluster',
         })
@@ -222,7 +229,12 @@ async function agentOptions(
       copies: noCopies,
       copyOf: () => undefined,
       disposal: (kind) => createDisposalDriver(kind),
-      probeSite: async (world, hostname) => await Promise.resolve(siteOf(world.host as MemoryHost, hostname)),
+      challenges: challengesDriver,
+      front: {
+        ...noFront,
+        site: async (world, hostname) => await Promise.resolve(siteOf(world.host as MemoryHost, hostname)),
+        challenge: async (world, { token }) => await Promise.resolve(shownFor(world.host as MemoryHost, token)),
+      },
       now: () => Date.now(),
     }),
     world: (cache) => ({
@@ -246,10 +258,27 @@ function siteOf(
   return node === undefined ? undefined : (JSON.parse(node.content) as { uid: string; generation: number });
 }
 
+/** What the front of the model machine shows a CA. */
+export function shownFor(machine: MemoryHost, token: string): string | undefined {
+  const node = machine.tree.nodes.get(`${machine.root}/front/challenges/${token}`);
+  return node === undefined ? undefined : (JSON.parse(node.content) as { keyAuthorization: string }).keyAuthorization;
+}
+
 async function emptyMachine(): Promise<MemoryHost> {
   const machine: MemoryHost = createMemoryHost({ onStart: (unit) => listen(machine, unit) });
   const closed = { mode: 0o750, uid: 0, gid: 33 };
-  for (const name of ['front', 'front/sites', 'front/auth', 'run', 'run/php', 'run/pools', 'tenants', 'kept']) {
+  for (const name of [
+    'front',
+    'front/sites',
+    'front/auth',
+    'front/tls',
+    'front/challenges',
+    'run',
+    'run/php',
+    'run/pools',
+    'tenants',
+    'kept',
+  ]) {
     await machine.makeDirectory(`${machine.root}/${name}`, closed, never);
   }
   return machine;

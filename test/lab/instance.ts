@@ -52,9 +52,14 @@ interface Ports {
   readonly stream: number;
   readonly dns: number;
   readonly dnsApi: number;
+  /** Only with `https`. */
+  readonly https: number;
+  readonly authority: readonly number[];
 }
 
 export interface InstanceOptions {
+  /** Sites are served over HTTPS, too, with certificates of a CA of the instance. */
+  readonly https?: boolean;
   /** Flags for `wcpd up` on top of directory and ports. */
   readonly flags?: readonly string[];
   /** An empty directory to use; a fresh one in memory otherwise. */
@@ -76,6 +81,8 @@ export async function startInstance(options: InstanceOptions = {}): Promise<LabI
     stream: await freePort(),
     dns: await freePort(),
     dnsApi: await freePort(),
+    https: options.https === true ? await freePort() : 0,
+    authority: options.https === true ? await Promise.all([1, 2, 3, 4].map(freePort)) : [],
   };
   const kubernetes = options.kubernetes ?? (testServer === 'kubernetes' ? await startKubernetes({ kinds }) : undefined);
   const instance = openInstance({ directory, ports, flags: options.flags ?? [], kubernetes });
@@ -85,6 +92,12 @@ export async function startInstance(options: InstanceOptions = {}): Promise<LabI
     throw new Error(`the instance did not start: ${started.stdout}${started.stderr}`);
   }
   return instance;
+}
+
+/** Without ports there is none. */
+function authorityFlags(ports: readonly number[]): readonly string[] {
+  const flags = ['--acme-port', '--acme-management-port', '--acme-dns-port', '--acme-dns-management-port'];
+  return ports.length === 0 ? ['--acme-port', '0'] : flags.flatMap((flag, index) => [flag, String(ports[index] ?? 0)]);
 }
 
 interface Opening {
@@ -104,7 +117,8 @@ function openInstance({ directory, kubernetes, ...settings }: Opening): LabInsta
   const clients: Client[] = [];
   const portFlags = [
     ...['--api-port', String(ports.api), '--http-port', String(ports.http)],
-    ...['--stream-port', String(ports.stream)],
+    ...['--stream-port', String(ports.stream), '--https-port', String(ports.https)],
+    ...authorityFlags(ports.authority),
     ...['--dns-port', String(ports.dns), '--dns-api-port', String(ports.dnsApi)],
     ...['--etcd-client-port', String(ports.etcdClient), '--etcd-peer-port', String(ports.etcdPeer)],
   ];

@@ -13,7 +13,11 @@ export interface LabProcess {
   resume(): void;
 }
 
-export function labProcess(program: string, argv: readonly string[]): LabProcess {
+export function labProcess(
+  program: string,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): LabProcess {
   let child: ChildProcess | undefined;
   process.on('exit', () => child?.kill('SIGKILL'));
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -26,7 +30,7 @@ export function labProcess(program: string, argv: readonly string[]): LabProcess
   };
   return {
     start: () => {
-      child = spawn(program, argv, { stdio: 'ignore' });
+      child = spawn(program, argv, { stdio: 'ignore', env: { ...process.env, ...environment } });
     },
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),

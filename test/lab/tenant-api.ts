@@ -21,6 +21,7 @@ import { roleBindingKind } from '#schemas/meta/builtin.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
 import type { ApiGround, Tenant } from '#test/attacks/ground.ts';
 import { startLabServer, type LabServer } from './api-server.ts';
+import { noTools } from '#test/builders/source-tools.ts';
 import { openDirectory } from './git.ts';
 import { eventually, labClient } from './widgets.ts';
 
@@ -39,7 +40,7 @@ export async function openTenantApi(t: Test): Promise<ApiGround> {
   await applyDefinitions(admin, { manifests, hostName: 'web1' }, lifetime.signal);
   const manager = startManager<ClusterWorld>({
     client: leader,
-    controllers: createClusterControllers(createClusterParts<ClusterWorld>(tools)),
+    controllers: createClusterControllers(createClusterParts<ClusterWorld>({ ...noTools, sources: tools })),
     world: (cache) => ({ client: leader, cache }),
     identity: 'cluster',
     log: silentLogger,

@@ -7,6 +7,8 @@ import { HostError } from '#runtime/base/errors.ts';
 import { keyProgram } from '#runtime/cmd/key-program.ts';
 import { prepareHost } from '#runtime/cmd/agent/prepare-host.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
+import { noFront } from '#test/builders/no-front.ts';
+import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { nginxDriver, startFront } from '#runtime/drivers/nginx/index.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { phpFpmDriver, startWaker } from '#runtime/drivers/php-fpm/index.ts';
@@ -153,7 +155,8 @@ function anAgent(
     copies: noCopies,
     copyOf: () => undefined,
     disposal: (kind) => createDisposalDriver(kind),
-    probeSite: () => Promise.resolve(undefined),
+    challenges: challengesDriver,
+    front: noFront,
     askNameServer: () => Promise.reject(new HostError('nobody answers')),
     now: () => Date.now(),
   });

@@ -12,7 +12,8 @@ import { loadConfig } from '#runtime/config/load.ts';
 import { optionsOf } from '#runtime/config/options.ts';
 import { createPki, type PairFiles, type Pki } from '#runtime/config/pki.ts';
 import { parseKeyFile } from '#runtime/storage/encryption/encryption-keys.ts';
-import { agentConfig, controllerConfig, serverConfig, upConfig } from '#runtime/config/programs.ts';
+import { agentConfig, controllerConfig, serverConfig } from '#runtime/config/programs.ts';
+import { upConfig } from '#runtime/config/instance.ts';
 
 const options = { hostName: 'local' };
 const dayMs = 24 * 3_600_000;

@@ -26,7 +26,8 @@ import { keepPublished, replicaIdOf } from '#runtime/streams/gateway/publish.ts'
 import { createTunnels } from '#runtime/streams/gateway/tunnels.ts';
 import { connectionOver } from '#runtime/streams/tunnel.ts';
 import { openGatewayIdentity } from '#runtime/cmd/controller/gateway-identity.ts';
-import { issueAuthority, newKey } from '#runtime/pki/issue.ts';
+import { newKey } from '#runtime/pki/crypto-keys.ts';
+import { issueAuthority } from '#runtime/pki/issue.ts';
 import { startGateway } from '#runtime/streams/gateway/gateway.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { parseStreamPath, STREAMS, streamPath, type StreamTarget } from '#schemas/meta/streams.ts';

@@ -2,6 +2,7 @@ import { roleBindingKind, roleKind } from '#schemas/meta/builtin.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
 import { agentAccountOf, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { certificateKind } from '#schemas/v1alpha1/certificate.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { retainedDataOf } from '#controllers/kept-data.ts';
 import type { DomainClusterInputs } from './inputs.ts';
@@ -18,7 +19,7 @@ export function desiredRights(domain: Domain, inputs: DomainClusterInputs): read
   const { host, nextHost, moving } = inputs.place;
   const readers = [host, moving === undefined ? undefined : nextHost].filter((name) => name !== undefined);
   if (inputs.secrets.length === 0 || readers.length === 0) return [];
-  const metadata = rightsMetadata(domain, inputs.tenant);
+  const metadata = { ...childMetadata(domain, inputs.tenant), name: `wcp360-domain-${domain.metadata.name}` };
   const rules = [
     { apiGroups: [''], resources: ['secrets'], resourceNames: inputs.secrets.map(({ name }) => name), verbs: ['get'] },
   ];
@@ -37,15 +38,28 @@ export function desiredRights(domain: Domain, inputs: DomainClusterInputs): read
   ];
 }
 
+/** The Certificate of a Domain that has none of its own. */
+export function desiredCertificate(domain: Domain, { tls, tenant }: DomainClusterInputs): readonly KubeObject[] {
+  if (tls?.order === undefined) return [];
+  const { name } = domain.metadata;
+  return [
+    {
+      apiVersion: apiVersionOf(certificateKind),
+      kind: certificateKind.kind,
+      metadata: { ...childMetadata(domain, tenant), name },
+      spec: { ...tls.order, secretName: tls.secretName },
+    },
+  ];
+}
+
 /** What tells of the files that a Domain leaves on hosts, once the agents there may look after it. */
 export function desiredKept(domain: Domain, { keepings }: DomainClusterInputs): readonly KubeObject[] {
   return keepings.filter(({ isGranted }) => isGranted).map((keeping) => retainedDataOf(domain, keeping));
 }
 
-function rightsMetadata(domain: Domain, tenant: string): KubeObject['metadata'] {
+function childMetadata(domain: Domain, tenant: string): Omit<KubeObject['metadata'], 'name'> {
   const { name, uid } = domain.metadata;
   return {
-    name: `wcp360-domain-${name}`,
     namespace: tenant,
     labels: { [LABELS.tenant]: tenant, [LABELS.managedBy]: MANAGED_BY },
     ...(uid === undefined

@@ -13,6 +13,7 @@ import { namesOf } from '#controllers/domain/names.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
 import { dnsOf } from './dns.ts';
 import type { DomainClusterInputs } from './inputs.ts';
+import { gatherTls } from './tls.ts';
 
 /** Reads what the leader must know: the tenant's host, the claims of all names, and the Secrets that are referred to. */
 export function gatherDomainCluster(
@@ -30,18 +31,22 @@ export function gatherDomainCluster(
       },
     };
   }
-  const lostHosts = hostsOf(domain.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
   const names = namesOf(domain).map(({ hostname }) => nameState(hostname, namespace, cache, judge));
+  const boundNames = names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
+  const tls = gatherTls(domain, boundNames, cache);
+  const secrets = [...secretNamesOf(domain), ...(tls === undefined ? [] : [tls.secretName])];
+  const lostHosts = hostsOf(domain.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
   return {
     tenant: namespace,
     names,
+    ...(tls === undefined ? {} : { tls }),
     place: whereaboutsOf(tenant.status),
     lostHosts,
     keepings: keepingHostsOf(domain)
       .filter((host) => !lostHosts.includes(host))
       .flatMap((host) => keepingOn(host, { domain, tenant, cache })),
     dns: dnsOf(domain, { names, host: tenant.status?.host, cache, judge, ancestorsOf }),
-    secrets: secretNamesOf(domain).map((name) => ({
+    secrets: [...new Set(secrets)].map((name) => ({
       name,
       resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',
     })),

@@ -1,3 +1,4 @@
+import type { TlsInputs } from './tls.ts';
 import type { Keeping } from '#controllers/kept-data.ts';
 import type { NameState } from '#controllers/claimed-name.ts';
 import type { Placing } from '#controllers/place.ts';
@@ -20,6 +21,8 @@ export interface DomainClusterInputs {
   })[];
   /** What it has in the DNS. */
   readonly dns: DomainDns;
+  /** How it comes to its certificate; absent: plain HTTP only. */
+  readonly tls?: TlsInputs;
   /** Secrets referred to; the resourceVersion is empty while one is not there. */
   readonly secrets: readonly { readonly name: string; readonly resourceVersion: string }[];
 }

@@ -1,5 +1,5 @@
 import type { Domain, domainKind } from '#schemas/v1alpha1/domain.ts';
-import type { ConditionStatement } from '#schemas/meta/conditions.ts';
+import { findCondition, type ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
 import { toldPlace } from '#controllers/host-holders.ts';
 import { placeOf } from '#controllers/place.ts';
@@ -30,9 +30,10 @@ export function domainClusterStatus(
   const placed = placedOf(host, claimed);
   const fields = {
     ...place,
-    ...(inputs === undefined ? keptFields(domain) : { hostnames: boundNames(inputs), secrets: inputs.secrets }),
+    ...(inputs === undefined ? keptFields(domain) : toldFields(inputs)),
   };
-  return { fields, conditions: host === undefined ? [readyOf(claimed, placed), claimed, placed] : [claimed, placed] };
+  const said = [claimed, placed, ...certificateOf(domain, inputs)];
+  return { fields, conditions: host === undefined ? [readyOf(claimed, placed), ...said] : said };
 }
 
 /** All that is missing are claims whose binding is a moment away. */
@@ -43,8 +44,29 @@ function isClaiming(inputs: DomainClusterInputs | undefined): boolean {
 
 /** While nothing can be said (the tenant is gone for a moment), what was said stays: dropping it would stop what is served. */
 function keptFields(domain: Domain): StatusPatch<typeof domainKind>['fields'] {
-  const { hostnames, secrets } = domain.status ?? {};
-  return { ...(hostnames === undefined ? {} : { hostnames }), ...(secrets === undefined ? {} : { secrets }) };
+  const { hostnames, secrets, tls } = domain.status ?? {};
+  return {
+    ...(hostnames === undefined ? {} : { hostnames }),
+    ...(secrets === undefined ? {} : { secrets }),
+    ...(tls === undefined ? {} : { tls }),
+  };
+}
+
+function toldFields(inputs: DomainClusterInputs): StatusPatch<typeof domainKind>['fields'] {
+  const { secrets, tls } = inputs;
+  return {
+    hostnames: boundNames(inputs),
+    secrets,
+    ...(tls === undefined ? {} : { tls: { secretName: tls.secretName, dnsNames: [], ...tls.standing } }),
+  };
+}
+
+/** Whether there is a certificate; nothing where none is wanted. */
+function certificateOf(domain: Domain, inputs: DomainClusterInputs | undefined): readonly Statement[] {
+  if (inputs !== undefined) return inputs.tls === undefined ? [] : [{ type: 'CertificateReady', ...inputs.tls.ready }];
+  const said = findCondition(domain.status?.conditions, 'CertificateReady');
+  if (said === undefined) return [];
+  return [{ type: 'CertificateReady', status: said.status, reason: said.reason, message: said.message }];
 }
 
 function boundNames(inputs: DomainClusterInputs): readonly string[] {

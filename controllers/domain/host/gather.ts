@@ -77,14 +77,18 @@ function baseInputs(hostName: string, domain: Domain, around: Surroundings): Omi
   const bound = new Set(domain.status?.hostnames ?? []);
   const names = namesOf(domain).filter((name) => bound.has(name.hostname));
   const unclaimed = unclaimedOf(domain, bound);
+  const uncertified = uncertifiedOf(domain);
+  const secretVersions = Object.fromEntries(
+    (domain.status?.secrets ?? []).map((secret) => [secret.name, secret.resourceVersion]),
+  );
   return {
     ...filesOf(around),
     names,
     isStill: isStillOn(hostName, domain),
     ...(unclaimed === undefined ? {} : { unclaimed }),
-    secretVersions: Object.fromEntries(
-      (domain.status?.secrets ?? []).map((secret) => [secret.name, secret.resourceVersion]),
-    ),
+    ...(uncertified === undefined ? {} : { uncertified }),
+    ...tlsOf(domain, secretVersions),
+    secretVersions,
   };
 }
 
@@ -94,6 +98,23 @@ function unclaimedOf(domain: Domain, bound: ReadonlySet<string>): Problem | unde
   if (claimed?.status === 'False') return { reason: claimed.reason, message: claimed.message };
   const missing = namesOf(domain).find(({ hostname }) => !bound.has(hostname));
   return missing && { reason: 'Claiming', message: `${missing.hostname} is being claimed.` };
+}
+
+/** The certificate, once there is one. */
+function tlsOf({ status }: Domain, versions: Readonly<Record<string, string>>): Pick<DomainHostInputs, 'tls'> {
+  const { secretName = '', dnsNames = [], serialNumber } = status?.tls ?? {};
+  const resourceVersion = versions[secretName] ?? '';
+  if (resourceVersion === '' || dnsNames.length === 0) return {};
+  return { tls: { secretName, resourceVersion, dnsNames, ...(serialNumber === undefined ? {} : { serialNumber }) } };
+}
+
+/** What the leader said of an older spec says nothing of the names of this one. */
+function uncertifiedOf({ metadata, status }: Domain): Problem | undefined {
+  const said = findCondition(status?.conditions, 'CertificateReady');
+  if (said === undefined) return undefined;
+  if (said.observedGeneration !== metadata.generation)
+    return { reason: 'Issuing', message: 'It is being looked whether the certificate is for all names.' };
+  return said.status === 'True' ? undefined : { reason: said.reason, message: said.message };
 }
 
 function suspensionOf(domain: Domain, around: Surroundings): string | undefined {

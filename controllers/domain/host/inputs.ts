@@ -33,8 +33,20 @@ export interface DomainHostInputs extends LeavingInputs {
   readonly proxy?: ProxyTarget;
   /** The site can not be served as written, but must not go on as it was. */
   readonly problem?: Problem;
+  /** The certificate that names are served with; absent: plain HTTP only. */
+  readonly tls?: TlsInputs;
+  /** Why there is none yet where one is wanted. */
+  readonly uncertified?: Problem;
   /** Names → resourceVersions of the Secrets referred to. */
   readonly secretVersions: Readonly<Record<string, string>>;
+}
+
+export interface TlsInputs {
+  readonly secretName: string;
+  readonly resourceVersion: string;
+  /** Names that it is for. */
+  readonly dnsNames: readonly string[];
+  readonly serialNumber?: string;
 }
 
 export interface PhpInputs {

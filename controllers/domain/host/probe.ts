@@ -3,8 +3,9 @@ import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { ProbeResult } from '#runtime/manager/controller.ts';
-import type { FrontAnswer, HostParts, HostWorld } from '#controllers/parts.ts';
+import type { FrontAnswer, FrontProbes, HostWorld } from '#controllers/parts.ts';
 import type { DomainHostInputs } from './inputs.ts';
+import { coversName } from '#runtime/base/hostnames.ts';
 import { parseAddress } from '#runtime/base/networks.ts';
 
 const OK: ProbeResult = { ok: true, reason: 'Serving', message: 'The front answers as declared.' };
@@ -16,15 +17,35 @@ const OK: ProbeResult = { ok: true, reason: 'Serving', message: 'The front answe
 export async function probeDomain<W extends HostWorld>(
   domain: Domain,
   inputs: DomainHostInputs,
-  options: { readonly world: W; readonly probeSite: HostParts<W>['probeSite']; readonly signal: AbortSignal },
+  options: { readonly world: W; readonly front: FrontProbes<W>; readonly signal: AbortSignal },
 ): Promise<readonly ProbeResult[]> {
-  const { world, probeSite, signal } = options;
+  const { world, front, signal } = options;
   const asked = inputs.names.slice(0, 3);
   const answers = await Promise.all(
-    asked.map(({ hostname }) => probeName(domain, hostname, async () => await probeSite(world, hostname, signal))),
+    asked.map(({ hostname }) => probeName(domain, hostname, async () => await front.site(world, hostname, signal))),
   );
   const behind = await probeBehind(domain, inputs, world.host, signal);
-  return [...answers, behind];
+  const { certificate } = front;
+  const tls = certificate && (await probeTls(inputs, async (hostname) => await certificate(world, hostname, signal)));
+  return [...answers, ...(tls === undefined ? [] : [tls]), behind];
+}
+
+/** The certificate that is shown is the newest one: by its serial number, where that is known. */
+async function probeTls(
+  { tls, names }: DomainHostInputs,
+  shakeHands: (hostname: string) => Promise<string | undefined>,
+): Promise<ProbeResult> {
+  const hostname = names
+    .map((name) => name.hostname)
+    .find((name) => tls !== undefined && coversName(tls.dnsNames, name));
+  if (tls === undefined || hostname === undefined) return OK;
+  const shown = await shakeHands(hostname);
+  if (shown === (tls.serialNumber ?? shown) && shown !== undefined) return OK;
+  const message =
+    shown === undefined
+      ? `The front refuses TLS for ${hostname}.`
+      : `The front still shows an older certificate for ${hostname}.`;
+  return { ok: false, reason: 'CertificateNotServed', message };
 }
 
 async function probeName(

@@ -1,4 +1,5 @@
 import { parseDurationSeconds } from '#schemas/meta/duration.ts';
+import { coversName } from '#runtime/base/hostnames.ts';
 import { domainDirectory, logsDirectory } from '#schemas/meta/tenant-tree.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Site, SiteAccess, SiteServe, SiteTable } from '#runtime/drivers/nginx/model.ts';
@@ -14,10 +15,16 @@ export function desiredSites(domain: Domain, inputs: DomainHostInputs): SiteTabl
   return new Map(
     inputs.names.map(({ hostname, use }) => {
       const access = accessOf(domain, inputs, hostname);
+      const tls = tlsOf(domain, inputs, hostname);
       const isRedirect = use === 'Redirect' && serve.type !== 'suspended';
       return [
         hostname,
-        { ...site, serve: isRedirect ? toHostname : serve, ...(access === undefined ? {} : { access }) },
+        {
+          ...site,
+          serve: isRedirect ? toHostname : serve,
+          ...(access === undefined ? {} : { access }),
+          ...(tls === undefined ? {} : { tls }),
+        },
       ];
     }),
   );
@@ -72,13 +79,20 @@ function phpServe(domain: Domain, php: NonNullable<Domain['spec']['php']>, base:
 
 function headersOf(domain: Domain): Readonly<Record<string, string>> {
   const headers = domain.spec.headers.map(({ name, value }) => [name, value] as const);
-  const hsts = domain.spec.tls?.hsts;
+  const { hsts } = domain.spec.tls;
   if (hsts === undefined) return Object.fromEntries(headers);
   const maxAge = `max-age=${String(parseDurationSeconds(hsts.maxAge) ?? 0)}`;
   return Object.fromEntries([
     ...headers,
     ['Strict-Transport-Security', hsts.includeSubDomains ? `${maxAge}; includeSubDomains` : maxAge],
   ]);
+}
+
+/** A name that the certificate is not for is served by plain HTTP. */
+function tlsOf({ spec }: Domain, { tls, tenant }: DomainHostInputs, hostname: string): Site['tls'] {
+  if (tls === undefined || !coversName(tls.dnsNames, hostname)) return undefined;
+  const { secretName: name, resourceVersion } = tls;
+  return { secret: { namespace: tenant, name, resourceVersion }, redirect: spec.tls.redirect };
 }
 
 /** The users file is named like the record: the front's driver writes both. */

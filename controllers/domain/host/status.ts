@@ -98,6 +98,10 @@ function readyOf(served: Statement, { inputs }: DomainStatusInput): Statement {
   if (inputs?.unclaimed !== undefined) {
     return { type: 'Ready', status: 'False', reason: inputs.unclaimed.reason, message: inputs.unclaimed.message };
   }
+  if (inputs?.uncertified !== undefined) {
+    const { reason, message } = inputs.uncertified;
+    return { type: 'Ready', status: 'False', reason, message: `Served by HTTP, but not by HTTPS yet. ${message}` };
+  }
   return { ...served, type: 'Ready', status: 'True' };
 }
 

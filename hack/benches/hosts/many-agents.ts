@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { noFront } from '#test/builders/no-front.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { prepareHost } from '#runtime/cmd/agent/prepare-host.ts';
 import { secretReader } from '#runtime/cmd/agent/secret-reader.ts';
@@ -42,7 +43,7 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
     dns: undefined,
     secrets: secretReader(client),
     processes: openTenantProcesses('supervisor'),
-    probeSite: async (hostname) => await Promise.resolve(siteOf(host, hostname)),
+    front: { ...noFront, site: async (_world, hostname) => await Promise.resolve(siteOf(host, hostname)) },
     log: log.child({ host: name }),
     metrics: createMetrics(),
     signal,

@@ -92,7 +92,7 @@ async function waitMsOf({ path, certificateRenewalRatio, clock }: CertificateKee
 
 async function renew(keeping: CertificateKeeping): Promise<void> {
   const { path, client, hostName, certificateSeconds: seconds, clock, credentials, log, signal } = keeping;
-  const { newKey } = await import('#runtime/pki/issue.ts');
+  const { newKey } = await import('#runtime/pki/crypto-keys.ts');
   const key = newKey();
   const certificate = await requestCertificate({ client, hostName, key, seconds, circumstance: '', clock, signal });
   await placeHostCertificate(path, certificate, key);

@@ -1,6 +1,6 @@
 import { createHostControllers } from '#controllers/index.ts';
 import { placedPreview } from '#controllers/domain/placed-preview.ts';
-import type { FrontAnswer, HostWorld } from '#controllers/parts.ts';
+import type { FrontProbes, HostWorld } from '#controllers/parts.ts';
 import { createStoreGuard } from '#controllers/host/store-guard.ts';
 import { tellUids } from '#controllers/host/uid-teller.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
@@ -13,6 +13,7 @@ import { required } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
+import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { createCopies, createCopiesDriver } from '#runtime/drivers/copies/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
@@ -56,8 +57,7 @@ export interface AgentOptions {
   readonly secrets: SecretReader;
   /** Runs programs as tenants of this machine. */
   readonly processes: TenantProcesses;
-  /** Asks the front of this machine. */
-  readonly probeSite: (hostname: string, signal: AbortSignal) => Promise<FrontAnswer | undefined>;
+  readonly front: FrontProbes<HostWorld>;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
@@ -93,7 +93,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       copies: createCopiesDriver(copies),
       copyOf: copies.of,
       disposal: createDisposalDriver,
-      probeSite: async (_world, hostname, probing) => await options.probeSite(hostname, probing),
+      challenges: challengesDriver,
+      front: options.front,
       now: () => Date.now(),
     }),
     world: (cache) => ({ client, cache, host, secrets }),

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { UpConfig } from '#runtime/config/programs.ts';
+import type { UpConfig } from '#runtime/config/instance.ts';
 
 /** Where an instance's directory stands inside its mount namespace: a path that neither nginx nor a tenant is kept from by a closed home directory. */
 export const mountPoint = '/srv/wcp360';
@@ -26,6 +26,8 @@ export interface Layout {
   /** Of the instance's own server. */
   readonly adminKubeconfig: string;
   readonly env: string;
+  /** Roots of the stand-in for a public CA. */
+  readonly roots: string;
   readonly bin: string;
 }
 
@@ -44,6 +46,7 @@ export function layoutOf(directory: string): Layout {
     supervisor: join(directory, 'run/supervisor.json'),
     adminKubeconfig: join(directory, 'admin.kubeconfig'),
     env: join(directory, 'env'),
+    roots: join(directory, 'acme-roots.pem'),
     bin: join(directory, 'bin'),
   };
 }
@@ -56,6 +59,11 @@ export function frontUrl(config: UpConfig): string {
 /** Where the name server is asked. */
 export function dnsAddress(config: UpConfig): string {
   return `127.0.0.1:${config.dnsPort}`;
+}
+
+/** The same over TLS. */
+export function secureFrontUrl(config: UpConfig): string {
+  return `https://localhost:${config.httpsPort}`;
 }
 
 /** The URL of the instance's own server. */

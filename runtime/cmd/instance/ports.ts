@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { systemClock } from '#runtime/base/clock.ts';
 import { RefusedError } from '#runtime/base/errors.ts';
-import type { UpConfig } from '#runtime/config/programs.ts';
+import type { UpConfig } from '#runtime/config/instance.ts';
 import { hasOwnServer } from './layout.ts';
 
 const looks = 20;
@@ -28,6 +28,15 @@ export function portsOf(
       : [
           { port: config.dnsPort, service: 'pdns', flag: '--dns-port' },
           { port: config.dnsApiPort, service: 'pdns', flag: '--dns-api-port' },
+        ]),
+    ...(config.httpsPort === 0 ? [] : [{ port: config.httpsPort, service: 'nginx', flag: '--https-port' }]),
+    ...(config.acmePort === 0
+      ? []
+      : [
+          { port: config.acmePort, service: 'acme', flag: '--acme-port' },
+          { port: config.acmeManagementPort, service: 'acme', flag: '--acme-management-port' },
+          { port: config.acmeDnsPort, service: 'acme-dns', flag: '--acme-dns-port' },
+          { port: config.acmeDnsManagementPort, service: 'acme-dns', flag: '--acme-dns-management-port' },
         ]),
   ];
 }

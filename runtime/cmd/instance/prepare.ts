@@ -5,13 +5,15 @@ import { stringify } from 'yaml';
 import { placeFile } from '#runtime/config/files.ts';
 import { writeKubeconfig } from '#runtime/config/kubeconfig.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
-import type { UpConfig } from '#runtime/config/programs.ts';
+import type { UpConfig } from '#runtime/config/instance.ts';
+import { hasAuthority, prepareAuthority } from './certificate-authority.ts';
 import { prepareCredentials } from './credentials.ts';
 import {
   adminKubeconfigOf,
   apiUrl,
   dnsAddress,
   frontUrl,
+  secureFrontUrl,
   hasOwnServer,
   kubeconfigOf,
   layoutOf,
@@ -57,6 +59,7 @@ export async function prepareDirectories(layout: Layout): Promise<void> {
 export async function prepareFiles(layout: Layout, config: UpConfig, caller: Caller): Promise<void> {
   if (hasOwnServer(config)) await prepareOwnServer(layout, config, caller);
   else await prepareAccounts(layout, config.kubeconfig);
+  await prepareAuthority(layout, config);
   await placeFile(join(layout.config, 'up.yaml'), stringify(withoutDirectory(config)), { mode: 0o644 });
   for (const [name, settings] of Object.entries(settingsOf(config))) {
     await placeFile(join(layout.config, `${name}.yaml`), stringify(settings), { mode: 0o644 });
@@ -146,14 +149,14 @@ function controllerSettings(config: UpConfig): unknown {
   };
 }
 
-function agentSettings({ hostName, httpPort, dnsPort, dnsApiPort, logLevel }: UpConfig): unknown {
+function agentSettings({ hostName, httpPort, httpsPort, dnsPort, dnsApiPort, logLevel }: UpConfig): unknown {
   return {
     kubeconfig: kubeconfigOf(inside, 'agent'),
     hostName,
     root: mountPoint,
     frontAddresses: loopbackAddresses(),
     frontHttpPort: httpPort,
-    frontHttpsPort: 0,
+    frontHttpsPort: httpsPort,
     dnsAddresses: ['127.0.0.1'],
     dnsPort,
     dnsApiPort,
@@ -186,6 +189,8 @@ export async function placeEnvironment(layout: Layout, config: UpConfig): Promis
     `export KUBECONFIG=${quoted(adminKubeconfigOf(layout, config))}`,
     `export WCP360_HTTP=${frontUrl(config)}`,
     ...(config.dnsPort === 0 ? [] : [`export WCP360_DNS=${dnsAddress(config)}`]),
+    ...(config.httpsPort === 0 ? [] : [`export WCP360_HTTPS=${secureFrontUrl(config)}`]),
+    ...((await hasAuthority(config)) ? [`export WCP360_CA=${quoted(layout.roots)}`] : []),
   ];
   await placeFile(layout.env, `${lines.join('\n')}\n`, { mode: 0o644 });
 }
@@ -209,7 +214,7 @@ export async function notePhase(layout: Layout, phase: Phase): Promise<void> {
 }
 
 export interface Phase {
-  readonly name: 'etcd' | 'server' | 'definitions' | 'programs' | 'running' | 'failed';
+  readonly name: 'etcd' | 'server' | 'definitions' | 'authority' | 'programs' | 'running' | 'failed';
   readonly message: string;
   /** Of the supervisor that says so. */
   readonly pid: number;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { UpConfig } from '#runtime/config/programs.ts';
+import type { UpConfig } from '#runtime/config/instance.ts';
 import type { ServiceUnit } from '#runtime/host/host.ts';
 import { layoutOf, mountPoint, programUid, type ClientProgram } from './layout.ts';
 

@@ -58,3 +58,23 @@ function parseProbe(body: string): SiteProbe | undefined {
   const isWhole = typeof owner === 'string' && typeof uid === 'string' && typeof generation === 'number';
   return isWhole ? { owner, uid, generation } : undefined;
 }
+
+/** What the front shows a CA for a token (RFC 8555 §8.3); `undefined` when that is nothing. HostError when it does not answer. */
+export async function probeChallenge(
+  host: Host,
+  front: FrontAddress,
+  { hostname, token }: { readonly hostname: string; readonly token: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const answer = await host.httpRequest(
+    {
+      address: { host: reachable(front.address), port: front.port },
+      method: 'GET',
+      path: `/.well-known/acme-challenge/${token}`,
+      headers: { host: hostname },
+      timeoutMs,
+    },
+    signal,
+  );
+  return answer.status === 200 ? answer.body : undefined;
+}

@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { createFlowControl } from '#runtime/apiserver/http/flow-control.ts';
-import { newKey, requestFor } from '#runtime/pki/issue.ts';
+import { newKey } from '#runtime/pki/crypto-keys.ts';
+import { requestFor } from '#runtime/pki/issue.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import type { LabAnswer } from '#test/lab/lab-api.ts';
 

@@ -7,7 +7,7 @@ import { createRbacAuthorizer } from '#runtime/apiserver/auth/rbac/authorizer.ts
 import { createReviewHandlers } from '#runtime/apiserver/auth/reviews/handlers.ts';
 import { createTokenIssuer } from '#runtime/apiserver/auth/tokens/issuer.ts';
 import type { UserInfo } from '#runtime/apiserver/operations.ts';
-import { newKey } from '#runtime/pki/issue.ts';
+import { newKey } from '#runtime/pki/crypto-keys.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { World } from './memory-operations.ts';
 import { jane, clusterRole, subjects, binding, withWorld, refusal } from './auth-objects.ts';

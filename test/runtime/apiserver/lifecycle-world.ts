@@ -2,7 +2,7 @@ import { createAdmissionPlugins } from '#runtime/apiserver/admission/plugins.ts'
 import { createRbacAuthorizer } from '#runtime/apiserver/auth/rbac/authorizer.ts';
 import { createTokenIssuer } from '#runtime/apiserver/auth/tokens/issuer.ts';
 import { startLifecycle } from '#runtime/apiserver/lifecycle/start.ts';
-import { newKey } from '#runtime/pki/issue.ts';
+import { newKey } from '#runtime/pki/crypto-keys.ts';
 import type { Store } from '#runtime/storage/store.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import type { KubeObject, OwnerReference } from '#schemas/meta/object.ts';

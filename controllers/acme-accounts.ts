@@ -1,0 +1,96 @@
+import { parseNetwork } from '#runtime/base/networks.ts';
+import { RefusedError } from '#runtime/base/errors.ts';
+import { openAccount, type AcmeAccount } from '#runtime/acme/account.ts';
+import { newKey } from '#runtime/pki/crypto-keys.ts';
+import type { Client } from '#runtime/client/client.ts';
+import type { Clock } from '#runtime/base/clock.ts';
+import type { IssuerUse } from './issuer-use.ts';
+import { readSecret, writeSecret } from './secret-store.ts';
+
+/** What getting certificates takes beside the API server. */
+export interface CertificateTools {
+  readonly clock: Clock;
+  /** Where CAs of tenants may be beside public addresses, such as `10.1.0.0/16`; those of the platform may be anywhere. */
+  readonly networks: readonly string[];
+  /** Ends everything. */
+  readonly signal: AbortSignal;
+}
+
+/** Accounts at CAs, opened once and kept. */
+export interface AcmeAccounts {
+  /** The account of an issuer. RefusedError when a Secret that it names is not there or holds no key. */
+  of(issuer: IssuerUse, client: Client): Promise<AcmeAccount>;
+}
+
+interface Kept {
+  readonly mark: string;
+  readonly account: AcmeAccount;
+}
+
+export function createAcmeAccounts({ networks, signal }: CertificateTools): AcmeAccounts {
+  const kept = new Map<string, Kept>();
+  const open = networks.flatMap((text) => parseNetwork(text) ?? []);
+  return {
+    of: async (issuer, client) => {
+      const id = `${issuer.kind}/${issuer.namespace}/${issuer.name}`;
+      const acme = acmeOf(issuer);
+      const { key, version } = await accountKey(issuer, client, signal);
+      const mark = JSON.stringify([acme, issuer.accountUrl, version]);
+      const known = kept.get(id);
+      if (known?.mark === mark) return known.account;
+      const account = await openAccount({
+        directory: acme.server,
+        key,
+        url: issuer.accountUrl,
+        authorities: acme.caBundle === undefined ? undefined : Buffer.from(acme.caBundle, 'base64').toString('utf8'),
+        networks: issuer.kind === 'ClusterIssuer' ? undefined : open,
+        externalAccount: await externalAccountOf(issuer, client, signal),
+        userAgent: 'wcp360',
+        signal,
+      });
+      known?.account.close();
+      kept.set(id, { mark, account });
+      return account;
+    },
+  };
+}
+
+type Acme = NonNullable<IssuerUse['spec']['acme']>;
+
+function acmeOf({ spec, name }: IssuerUse): Acme {
+  if (spec.acme === undefined) throw new RefusedError('IssuerNotReady', `Issuer ${name} is none of ACME.`);
+  return spec.acme;
+}
+
+/** The key of an account, made when there is none: it is stored before the CA hears of it. */
+async function accountKey(
+  issuer: IssuerUse,
+  client: Client,
+  signal: AbortSignal,
+): Promise<{ readonly key: string; readonly version: string }> {
+  const key = { namespace: issuer.namespace, name: acmeOf(issuer).privateKeySecretRef.name };
+  const there = await readSecret(client, key, signal);
+  const stored =
+    there ??
+    (await writeSecret(
+      client,
+      { key, type: 'Opaque', values: { 'tls.key': newKey() }, madeFor: `${issuer.kind}/${issuer.name}` },
+      signal,
+    ));
+  const text = stored.values['tls.key'];
+  if (text === undefined) throw new RefusedError('SecretNotFound', `The Secret ${key.name} has no key tls.key.`);
+  return { key: text, version: stored.resourceVersion };
+}
+
+async function externalAccountOf(
+  issuer: IssuerUse,
+  client: Client,
+  signal: AbortSignal,
+): Promise<{ readonly id: string; readonly macKey: string } | undefined> {
+  const binding = acmeOf(issuer).externalAccountBinding;
+  if (binding === undefined) return undefined;
+  const { name } = binding.keySecretRef;
+  const macKey = (await readSecret(client, { namespace: issuer.namespace, name }, signal))?.values['key'];
+  if (macKey === undefined) throw new RefusedError('SecretNotFound', `There is no Secret ${name} with the key "key".`);
+  return { id: binding.keyID, macKey: macKey.trim() };
+}

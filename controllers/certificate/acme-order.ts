@@ -1,0 +1,158 @@
+import { isTrue } from '#schemas/meta/conditions.ts';
+import { AcmeProblem, RefusedError } from '#runtime/base/errors.ts';
+import type { Clock } from '#runtime/base/clock.ts';
+import { rfc3339 } from '#runtime/base/clock.ts';
+import type { AcmeAccount, AcmeChallenge, Authorization, Order } from '#runtime/acme/account.ts';
+import { sayingOf } from '#runtime/acme/problem.ts';
+import type { Client } from '#runtime/client/client.ts';
+import type { Owner } from '#runtime/drivers/driver.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { requestForNames } from '#runtime/pki/issue.ts';
+import { challengeNameOf, challengesOf, putChallenges, type Showing } from './challenges.ts';
+import type { CertificateOrder } from './model.ts';
+import type { Issuance, Notes } from './notes.ts';
+import { challengeTypeFor } from '#controllers/solvers.ts';
+
+/** What an order is carried on with. */
+export interface Ordering {
+  readonly account: AcmeAccount;
+  readonly order: CertificateOrder;
+  readonly issuance: Issuance;
+  readonly notes: Notes;
+  readonly owner: Owner;
+  /** PEM. */
+  readonly key: string;
+  readonly replaces?: string | undefined;
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** A chain (PEM), or what is waited for. */
+export type Ordered =
+  | { readonly chain: string }
+  | { readonly step: 'Presenting' | 'Ordering'; readonly message: string; readonly afterMs: number };
+
+/** Answers of a CA come quickly or not: so long is waited in one look before others have their turn. */
+const patienceMs = 3_000;
+const firstPollMs = 50;
+const longestPollMs = 1_000;
+/** Whether something is to be seen is told by a watch; this only mends what was missed. */
+const presentingMs = 60_000;
+
+/**
+ * Carries an order on as far as it goes now (RFC 8555 §7.4): from whatever state the CA says that it is in, so that it does not matter where the last attempt ended.
+ * AcmeProblem with the names that the CA refused when the order has failed.
+ */
+export async function carryOn(ordering: Ordering): Promise<Ordered> {
+  const { account, clock, signal } = ordering;
+  const url = await orderUrl(ordering);
+  const giveUpAt = clock.now() + patienceMs;
+  for (let pollMs = firstPollMs; ; pollMs = Math.min(pollMs * 2, longestPollMs)) {
+    const state = await account.order(url);
+    const ordered = await step(state, ordering);
+    if (ordered !== undefined) return ordered;
+    const waitMs = Math.max(pollMs, state.retryAfterMs ?? 0);
+    if (clock.now() + waitMs > giveUpAt)
+      return { step: 'Ordering', message: 'The CA is working on it.', afterMs: waitMs };
+    await clock.sleep(waitMs, signal);
+  }
+}
+
+/** What an order needs next of us; `undefined` while it is the CA's turn. */
+async function step(state: Order, ordering: Ordering): Promise<Ordered | undefined> {
+  const { account, order, issuance, key } = ordering;
+  switch (state.status) {
+    case 'valid':
+      return { chain: await account.certificate(state, order.issuer.spec.acme?.preferredChain) };
+    case 'invalid':
+      throw await failureOf(state, account);
+    case 'ready':
+      await account.finalize(state, await requestForNames(issuance.dnsNames ?? order.dnsNames, key));
+      return undefined;
+    case 'pending':
+      return await showNames(state, ordering);
+    case 'processing':
+      return undefined;
+  }
+}
+
+/** The order that is on its way: noted before and after the CA hears of it. What died in between looks whether the CA knows of one. */
+async function orderUrl({ account, order, issuance, notes, clock, replaces }: Ordering): Promise<string> {
+  if (issuance.orderURL !== undefined) return issuance.orderURL;
+  const dnsNames = issuance.dnsNames ?? order.dnsNames;
+  const found = issuance.orderIntendedAt === undefined ? undefined : await account.findOrder(dnsNames);
+  if (found !== undefined) {
+    await notes.write({ ...issuance, orderURL: found.url });
+    return found.url;
+  }
+  const intended = { ...issuance, orderIntendedAt: rfc3339(clock.now()) };
+  await notes.write(intended);
+  const { profile } = order.issuer.spec.acme ?? {};
+  const made = await account.createOrder(dnsNames, {
+    ...(profile === undefined ? {} : { profile }),
+    ...(replaces === undefined ? {} : { replaces }),
+  });
+  await notes.write({ ...intended, orderURL: made.url });
+  return made.url;
+}
+
+/** Has everything shown that the CA still wants to see, and tells it so for what is to be seen. `undefined`: the CA is looking. */
+async function showNames(state: Order, ordering: Ordering): Promise<Ordered | undefined> {
+  const { account, owner, cache } = ordering;
+  const authorizations = await Promise.all(state.authorizations.map(async (url) => await account.authorization(url)));
+  const open = authorizations.filter(({ status }) => status === 'pending');
+  const wanted = await Promise.all(open.map(async (authorization) => await showingFor(authorization, ordering)));
+  await putChallenges(
+    wanted.map(({ showing }) => showing),
+    ordering,
+  );
+  const seen = new Set(
+    challengesOf(owner, cache)
+      .filter(({ status }) => isTrue(status?.conditions, 'Ready'))
+      .map(({ metadata }) => metadata.name),
+  );
+  const isSeen = ({ showing }: (typeof wanted)[number]): boolean => seen.has(challengeNameOf(owner, showing));
+  const told = wanted.filter((each) => isSeen(each) && each.challenge.status === 'pending');
+  await Promise.all(told.map(async ({ challenge }) => await account.accept(challenge)));
+  const unseen = wanted.filter((each) => !isSeen(each)).map(({ showing }) => showing.dnsName);
+  if (unseen.length === 0) return undefined;
+  const message = `The CA waits to see that ${unseen.slice(0, 3).join(', ')} is ours.`;
+  return { step: 'Presenting', message, afterMs: presentingMs };
+}
+
+async function showingFor(
+  authorization: Authorization,
+  { account, order }: Ordering,
+): Promise<{ readonly showing: Showing; readonly challenge: AcmeChallenge }> {
+  const { dnsName, challenges } = authorization;
+  const type = challengeTypeFor(authorization, order.issuer.spec.acme?.solvers ?? []);
+  const challenge = challenges.find((each) => each.type === type);
+  if (type === undefined || challenge === undefined) {
+    const name = authorization.isWildcard ? `*.${dnsName}` : dnsName;
+    throw new RefusedError(
+      'NoSolver',
+      `The issuer has no way to show the CA that ${name} is ours; a wildcard needs dns01.`,
+    );
+  }
+  const key = await account.answerTo(challenge);
+  const showing = { type: type === 'http-01' ? 'HTTP-01' : 'DNS-01', dnsName, token: challenge.token, key } as const;
+  return { showing, challenge };
+}
+
+/** Which names the CA refused, and in which words. */
+async function failureOf(state: Order, account: AcmeAccount): Promise<AcmeProblem> {
+  const authorizations = await Promise.all(state.authorizations.map(async (url) => await account.authorization(url)));
+  const names = authorizations
+    .filter(({ status }) => status === 'invalid')
+    .map(({ dnsName, isWildcard, challenges }) => {
+      const { error } = challenges.find(({ status }) => status === 'invalid') ?? {};
+      const { message } = sayingOf(error);
+      return { dnsName: isWildcard ? `*.${dnsName}` : dnsName, message: message === '' ? 'refused' : message };
+    });
+  const { message, type } = sayingOf(state.error);
+  const [first] = names;
+  const words = first === undefined ? message : `${first.dnsName}: ${first.message}`;
+  return new AcmeProblem(type, words === '' ? 'the order has failed' : words, { names });
+}

@@ -1,0 +1,83 @@
+import { isEqual } from '#runtime/base/json.ts';
+import type { Client } from '#runtime/client/client.ts';
+import { ownerId, type Driver, type Owner } from '#runtime/drivers/driver.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import type { Action } from '#runtime/plan/plan.ts';
+import type { AcmeAccounts, CertificateTools } from '#controllers/acme-accounts.ts';
+import { lookAt } from './look.ts';
+import type { CertificateOrder, CertificateState, CertificateWork } from './model.ts';
+
+interface LookInput {
+  readonly owner: Owner;
+  readonly order: CertificateOrder;
+}
+
+export type CertificatesAction =
+  | Action<'certificates', 'look-at-certificate', LookInput>
+  | Action<'certificates', 'forget-certificate', { readonly owner: Owner }>;
+
+interface World {
+  readonly client: Client;
+  readonly cache: Cache;
+}
+
+/** What was found of each Certificate by `ownerId`; it can be lost, and is found again. */
+type Memory = Map<string, CertificateWork>;
+
+/** A timer is for what is on its way; what is due in days the object itself says. */
+const longestTimerMs = 10 * 60_000;
+
+/** Looks at Certificates when they, or what they hang on, change, and when the last look said that the next is due. */
+export function createCertificatesDriver<W extends World>(
+  accounts: AcmeAccounts,
+  { clock, signal: lifetime }: CertificateTools,
+): Driver<'certificates', Memory, CertificateState, CertificatesAction, W> {
+  const memory: Memory = new Map();
+  let tell = (_owners: readonly string[]): void => undefined;
+  const wake = async (id: string, work: CertificateWork): Promise<void> => {
+    const ms = work.atMs - clock.now();
+    if (ms > longestTimerMs) return;
+    await clock.sleep(Math.max(0, ms), lifetime);
+    if (memory.get(id) === work) tell([id]);
+  };
+  return {
+    name: 'certificates',
+    nothing: undefined,
+    looks: ['look-at-certificate', 'forget-certificate'],
+    normalize: (desired) => desired,
+    observe: () => Promise.resolve(memory),
+    advance: (snapshot) => snapshot,
+    of: (owner, snapshot) => snapshot.get(ownerId(owner)),
+    plan: planLook,
+    apply: async (action, { client, cache }, signal) => {
+      const { owner } = action.input;
+      const id = ownerId(owner);
+      if (action.op === 'forget-certificate') return void memory.delete(id);
+      const work = await lookAt({ owner, order: action.input.order, accounts, client, cache, clock, signal });
+      memory.set(id, work);
+      wake(id, work).catch(() => undefined);
+    },
+    settle: () => Promise.resolve(),
+    watchDrift: (_world, onDrift) => {
+      tell = onDrift;
+      return Promise.resolve();
+    },
+  };
+}
+
+function planLook(owner: Owner, desired: CertificateState, observed: CertificateState): readonly CertificatesAction[] {
+  const common = { driver: 'certificates', subject: ownerId(owner), disruption: 'none', changes: [] } as const;
+  if (desired === undefined)
+    return observed === undefined
+      ? []
+      : [{ ...common, op: 'forget-certificate', reason: 'no longer wanted', input: { owner } }];
+  const isSame = observed !== undefined && isEqual(withoutOwn(observed), withoutOwn(desired));
+  if (observed === undefined ? desired.isSettled : isSame && desired.atMs < observed.atMs) return [];
+  const reason = observed === undefined ? 'missing' : isSame ? 'due' : 'differs';
+  return [{ ...common, op: 'look-at-certificate', reason, input: { owner, order: desired.order } }];
+}
+
+/** A look changes the Secret, and is not to be followed by another one for that. */
+function withoutOwn({ order, report }: CertificateWork): CertificateOrder {
+  return { ...order, secretVersion: report?.standing.secretVersion ?? order.secretVersion };
+}

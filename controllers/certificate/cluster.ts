@@ -1,0 +1,88 @@
+import { secretKind } from '#schemas/meta/builtin.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { certificateKind, type Certificate } from '#schemas/v1alpha1/certificate.ts';
+import { challengeKind, type Challenge } from '#schemas/v1alpha1/challenge.ts';
+import { clusterIssuerKind } from '#schemas/v1alpha1/cluster-issuer.ts';
+import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
+import { issuerKind } from '#schemas/v1alpha1/issuer.ts';
+import type { ObjectKey } from '#runtime/client/client.ts';
+import { defineController, type Watch } from '#runtime/manager/controller.ts';
+import type { ClusterParts, DriverOf } from '#controllers/parts.ts';
+import { gatherCertificate, type CertificateInputs } from './gather.ts';
+import type { CertificateState } from './model.ts';
+import { dueAt } from './need.ts';
+import { certificateStatus } from './status.ts';
+
+export type CertificateDrivers<W> = { readonly certificates: DriverOf<CertificateState, W> };
+
+const BY_NAME = 'dnsName';
+const BY_ISSUER = 'issuer';
+const BY_SECRET = 'secret';
+/** Looks wait for a CA most of their time. */
+const concurrency = 16;
+
+/** Gets a certificate, puts it into its Secret, and renews it. The Secret goes with the Certificate. */
+export function createCertificateClusterController<W>({ certificates, now }: ClusterParts<W>) {
+  return defineController<typeof certificateKind, W, CertificateDrivers<W>, CertificateInputs>({
+    name: 'certificate.cluster',
+    kind: certificateKind,
+    drivers: { certificates },
+    concurrency,
+    watches,
+    indexes: [
+      { kind: certificateKind, index: { name: BY_NAME, valuesOf: (object) => (object as Certificate).spec.dnsNames } },
+      { kind: certificateKind, index: { name: BY_ISSUER, valuesOf: (object) => [issuerKeyOf(object as Certificate)] } },
+      { kind: certificateKind, index: { name: BY_SECRET, valuesOf: (object) => [secretKeyOf(object as Certificate)] } },
+    ],
+    gather: (certificate, cache) => gatherCertificate(certificate, cache, now()),
+    desired: ({ metadata }, { order, isSettled, nowMs }) => ({
+      certificates: metadata.deletionTimestamp === undefined ? { order, isSettled, atMs: nowMs } : undefined,
+    }),
+    status: certificateStatus,
+    due: (certificate, time) => {
+      const at = dueAt(certificate);
+      return at === undefined ? undefined : Math.max(at, time);
+    },
+  });
+}
+
+const watches: readonly Watch[] = [
+  {
+    kind: issuerKind,
+    keysOf: ({ metadata }, cache) =>
+      keysOf(cache.byIndex(certificateKind, BY_ISSUER, `Issuer/${metadata.namespace ?? ''}/${metadata.name}`)),
+  },
+  {
+    kind: clusterIssuerKind,
+    keysOf: ({ metadata }, cache) =>
+      keysOf(cache.byIndex(certificateKind, BY_ISSUER, `ClusterIssuer//${metadata.name}`)),
+  },
+  {
+    kind: challengeKind,
+    keysOf: (challenge) => [
+      { namespace: challenge.metadata.namespace, name: (challenge as Challenge).spec.certificateRef.name },
+    ],
+  },
+  {
+    kind: hostnameClaimKind,
+    keysOf: (claim, cache) => keysOf(cache.byIndex(certificateKind, BY_NAME, (claim as HostnameClaim).spec.hostname)),
+  },
+  {
+    kind: secretKind,
+    keysOf: ({ metadata }, cache) =>
+      keysOf(cache.byIndex(certificateKind, BY_SECRET, `${metadata.namespace ?? ''}/${metadata.name}`)),
+  },
+];
+
+function issuerKeyOf({ metadata, spec }: Certificate): string {
+  const { kind, name } = spec.issuerRef;
+  return `${kind}/${kind === 'Issuer' ? (metadata.namespace ?? '') : ''}/${name}`;
+}
+
+function secretKeyOf({ metadata, spec }: Certificate): string {
+  return `${metadata.namespace ?? ''}/${spec.secretName}`;
+}
+
+function keysOf(objects: readonly KubeObject[]): readonly ObjectKey[] {
+  return objects.map(({ metadata }) => ({ namespace: metadata.namespace, name: metadata.name }));
+}

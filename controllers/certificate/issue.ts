@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { rfc3339 } from '#runtime/base/clock.ts';
+import { AcmeProblem, RefusedError } from '#runtime/base/errors.ts';
+import type { AcmeAccount } from '#runtime/acme/account.ts';
+import { ownerId } from '#runtime/drivers/driver.ts';
+import { issueForServer, issueSelfSigned } from '#runtime/pki/issue.ts';
+import { factsOf, faultOf, type CertificateFacts } from '#runtime/pki/server-certificate.ts';
+import { notOurs, readSecret, type SecretContent } from '#controllers/secret-store.ts';
+import { carryOn, type Ordered } from './acme-order.ts';
+import type { Look } from './looking.ts';
+import { markOf, type Need } from './need.ts';
+import type { Issuance, Notes } from './notes.ts';
+import { nextKey, putServing } from './secrets.ts';
+
+/** Getting the next certificate. */
+export interface Issuing extends Look {
+  readonly need: Need;
+  readonly notes: Notes;
+  /** What is in the Secret now. */
+  readonly present: SecretContent | undefined;
+}
+
+/** What was put in service, or what is waited for. */
+export type Issued =
+  { readonly secret: SecretContent; readonly facts: CertificateFacts } | Extract<Ordered, { readonly step: string }>;
+
+const dayMs = 24 * 3_600_000;
+const usualLifetimeMs = 90 * dayMs;
+
+/** Takes the certificate that is on its way as far as it goes now. A chain that would not serve is never put in service. AcmeProblem, RefusedError. */
+export async function issue(issuing: Issuing): Promise<Issued> {
+  const { order, owner, clock, present } = issuing;
+  // Before the CA is asked for what could not be put anywhere.
+  if (present !== undefined && present.madeFor !== ownerId(owner)) throw notOurs(order.secretName);
+  const issuance = await begin(issuing);
+  const key = await nextKey(issuing, order);
+  const ordered = await chainFor(issuing, issuance, key);
+  if ('step' in ordered) return ordered;
+  const pair = { certificate: ordered.chain, key };
+  const facts = factsOf(pair.certificate);
+  const fault = faultOf(pair, { dnsNames: namesOf(issuance, issuing), nowMs: clock.now() });
+  if (facts === undefined || fault !== undefined)
+    throw new AcmeProblem('malformedAnswer', `what the CA has issued cannot serve: ${fault ?? 'it is no certificate'}`);
+  const secret = await putServing(issuing, { secretName: order.secretName, pair });
+  return { secret, facts };
+}
+
+/** The note of what is on its way; a new one when there is none, or it was for another spec. */
+async function begin({ order, notes, need, clock }: Issuing): Promise<Issuance> {
+  const { issuance } = notes;
+  const mark = markOf(order);
+  if (issuance?.id?.endsWith(`.${mark}`) === true) return issuance;
+  const begun = {
+    // A mark of the spec, so that what was begun for another one is not carried on.
+    id: `${randomBytes(4).toString('hex')}.${mark}`,
+    startedAt: rfc3339(clock.now()),
+    reason: need,
+    generation: order.generation,
+    dnsNames: order.dnsNames,
+  };
+  await notes.write(begun);
+  return begun;
+}
+
+function namesOf(issuance: Issuance, { order }: Issuing): readonly string[] {
+  return issuance.dnsNames ?? order.dnsNames;
+}
+
+async function chainFor(issuing: Issuing, issuance: Issuance, key: string): Promise<Ordered> {
+  const { order, clock } = issuing;
+  const { acme, ca } = order.issuer.spec;
+  if (acme !== undefined) return await orderFrom(issuing, issuance, key);
+  const wanted = {
+    dnsNames: order.dnsNames,
+    keyPem: key,
+    lifetimeMs: order.lifetimeMs ?? usualLifetimeMs,
+    nowMs: clock.now(),
+  };
+  if (ca === undefined) return { chain: await issueSelfSigned(wanted) };
+  const { namespace } = order.issuer;
+  const { values } = (await readSecret(issuing.client, { namespace, name: ca.secretRef.name }, issuing.signal)) ?? {};
+  const { 'tls.crt': certificate, 'tls.key': authorityKey } = values ?? {};
+  if (certificate === undefined || authorityKey === undefined)
+    throw new RefusedError('SecretNotFound', `The Secret ${ca.secretRef.name} of the issuer is not there.`);
+  return { chain: await issueForServer({ certificate, key: authorityKey }, wanted) };
+}
+
+async function orderFrom(issuing: Issuing, issuance: Issuance, key: string): Promise<Ordered> {
+  const { accounts, client, order, notes } = issuing;
+  const account = await accounts.of(order.issuer, client);
+  try {
+    return await carryOn({ ...issuing, account, issuance, key });
+  } catch (err) {
+    if (!(err instanceof AcmeProblem)) throw err;
+    const others = namesOf(issuance, issuing).filter((name) => !err.names.some(({ dnsName }) => dnsName === name));
+    if (order.mayLackNames && err.names.length > 0 && others.length > 0) {
+      const { orderURL: _, orderIntendedAt: __, ...begun } = notes.issuance ?? issuance;
+      const reduced = { ...begun, dnsNames: others };
+      await notes.write(reduced);
+      return await carryOn({ ...issuing, account, issuance: reduced, key });
+    }
+    if (err.type === 'accountDoesNotExist') await openAnew(issuing, account);
+    throw err;
+  }
+}
+
+/** A CA that has forgotten the account: the next attempt finds one. */
+async function openAnew({ order }: Issuing, account: AcmeAccount): Promise<void> {
+  const { email } = order.issuer.spec.acme ?? {};
+  await account.register(email === undefined ? [] : [`mailto:${email}`]);
+}

@@ -1,0 +1,195 @@
+import { rfc3339 } from '#runtime/base/clock.ts';
+import { AcmeProblem, RefusedError } from '#runtime/base/errors.ts';
+import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
+import type { SecretContent } from '#controllers/secret-store.ts';
+import { putChallenges } from './challenges.ts';
+import { issue, type Issuing } from './issue.ts';
+import type { Look } from './looking.ts';
+import {
+  failuresOf,
+  standingOf,
+  type CertificateReport,
+  type CertificateWork,
+  type Failures,
+  type Standing,
+} from './model.ts';
+import { isWaiting, markOf, needOf, type Need } from './need.ts';
+import { openNotes, type Notes } from './notes.ts';
+import { CERTIFICATE_REASONS, type CertificateReason } from './reasons.ts';
+import { pauseMsAfter } from './renewal.ts';
+import { withRenewal } from './renewal-check.ts';
+import { forgetNextKey, readServing, standingIn, type Serving } from './secrets.ts';
+
+/** What is known when it is decided what to do. */
+interface Known {
+  readonly certificate: Certificate;
+  readonly present: SecretContent | undefined;
+  readonly notes: Notes;
+  readonly standing: Standing;
+  readonly fault: string | undefined;
+}
+
+/**
+ * Looks at the certificate that there is, and gets the next one as far as that goes now. What is noted in the status, the Secrets and the order at the CA say all
+ * that is needed to go on: nothing hangs on this process. Errors: those of the API server; what a CA says is in the report.
+ */
+export async function lookAt(look: Look): Promise<CertificateWork> {
+  const { owner, order, client, clock, signal } = look;
+  const opened = await openNotes(client, owner, signal);
+  if (opened === undefined) return { order, isSettled: true, atMs: Number.POSITIVE_INFINITY };
+  const before = standingOf(opened.certificate.status);
+  const { secretName } = order;
+  const serving = await readServing(look, { secretName, secretNames: before.dnsNames ?? [], nowMs: clock.now() });
+  const standing = await withRenewal(standingNow(serving, before), { ...look, facts: serving.facts });
+  const known = { ...opened, standing, present: serving.secret, fault: serving.fault };
+  const need = needOf(order, { standing, fault: serving.fault, nowMs: clock.now() });
+  if (need === undefined) return await settled(look, known);
+  const failures = failuresOf(opened.certificate.status);
+  const isAsked = order.request !== opened.certificate.status?.lastHandledRequestAt;
+  if (isWaiting(failures, clock.now()) && !isAsked) return waiting(look, known, { need, failures });
+  return await getNext(look, known, need);
+}
+
+function standingNow({ secret, facts }: Serving, before: Standing): Standing {
+  return secret === undefined || facts === undefined ? {} : standingIn(secret, facts, before);
+}
+
+/** Nothing is on its way any more: what was made for that goes. */
+async function settled(look: Look, { notes, standing }: Known): Promise<CertificateWork> {
+  const { order } = look;
+  await putChallenges([], look);
+  if (notes.issuance !== undefined) {
+    await forgetNextKey(look);
+    await notes.write(undefined);
+  }
+  return {
+    order,
+    isSettled: true,
+    atMs: nextLook(standing),
+    report: { standing, failures: {}, ready: readyOf(look, standing) },
+  };
+}
+
+function nextLook({ renewalTime, renewalCheckTime }: Standing): number {
+  const times = [renewalTime, renewalCheckTime].filter((time) => time !== undefined).map((time) => Date.parse(time));
+  return Math.min(Number.POSITIVE_INFINITY, ...times);
+}
+
+function readyOf({ order }: Look, standing: Standing): CertificateReport['ready'] {
+  const lacking = order.dnsNames.filter((name) => standing.dnsNames?.includes(name) !== true);
+  if (lacking.length === 0)
+    return { isTrue: true, reason: 'Issued', message: `It is good until ${standing.notAfter ?? ''}.` };
+  const message = `The CA refused ${lacking.slice(0, 3).join(', ')}; the certificate is for the other names.`;
+  return { isTrue: true, reason: 'ReducedCoverage', message };
+}
+
+function waiting(
+  look: Look,
+  known: Known,
+  { need, failures }: { readonly need: Need; readonly failures: Failures },
+): CertificateWork {
+  const { certificate, standing } = known;
+  const [said] = (certificate.status?.conditions ?? []).filter(({ type }) => type === 'Issuing');
+  const issuing = { reason: (said?.reason ?? 'IssuanceFailed') as CertificateReason, message: said?.message ?? '' };
+  const report = { standing, failures, issuing, ready: readyWhile(known, need, issuing) };
+  return { order: look.order, isSettled: false, atMs: Date.parse(failures.nextTryAt ?? ''), report };
+}
+
+/** What there is serves on while the next one is on its way: whether it is good does not hang on that. */
+function readyWhile(
+  { standing, fault }: Known,
+  need: Need,
+  issuing: NonNullable<CertificateReport['issuing']>,
+): CertificateReport['ready'] {
+  if (need === 'Renewal' || need === 'Requested')
+    return { isTrue: true, reason: 'Issued', message: `It is good until ${standing.notAfter ?? ''}.` };
+  const message = need === 'Unusable' ? `${fault ?? ''} ${issuing.message}` : issuing.message;
+  return { isTrue: false, reason: issuing.reason, message: message.trim() };
+}
+
+async function getNext(look: Look, known: Known, need: Need): Promise<CertificateWork> {
+  const { order, clock } = look;
+  const issuing: Issuing = { ...look, need, notes: known.notes, present: known.present };
+  try {
+    const issued = await issue(issuing);
+    if ('step' in issued) {
+      const said = { reason: issued.step, message: issued.message };
+      const report = { standing: known.standing, failures: {}, issuing: said, ready: readyWhile(known, need, said) };
+      return { order, isSettled: false, atMs: clock.now() + issued.afterMs, report };
+    }
+    const fresh = standingIn(issued.secret, issued.facts, {
+      issuedFor: markOf(order),
+      ...(order.renewal === undefined ? {} : { renewedFor: order.renewal }),
+    });
+    const standing = await withRenewal(fresh, { ...look, facts: issued.facts });
+    return await settled(look, { ...known, standing });
+  } catch (err) {
+    return await failed(look, known, { need, err });
+  }
+}
+
+/** What the CA, or our own rules, said no to; everything else is for the loop. */
+async function failed(
+  look: Look,
+  known: Known,
+  { need, err }: { readonly need: Need; readonly err: unknown },
+): Promise<CertificateWork> {
+  const reason = reasonOf(err);
+  if (reason === undefined) throw err;
+  const problem = err instanceof AcmeProblem ? err : undefined;
+  if (problem === undefined || !isPassing(problem)) await dropOrder(look, known.notes);
+  const nowMs = look.clock.now();
+  const attempts = (known.certificate.status?.failedIssuanceAttempts ?? 0) + 1;
+  const atMs = nowMs + pauseAfter(problem, { look, known, attempts, nowMs });
+  const told = `This was attempt ${attempts}; the next one is at ${rfc3339(atMs)}.`;
+  const said = { reason, message: `${sentence((err as Error).message)} ${told}` };
+  const failures = {
+    failedIssuanceAttempts: attempts,
+    lastFailureTime: rfc3339(nowMs),
+    nextTryAt: rfc3339(atMs),
+    ...(problem === undefined || problem.names.length === 0 ? {} : { failedNames: problem.names }),
+  };
+  const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said) };
+  return { order: look.order, isSettled: false, atMs, report };
+}
+
+interface Failure {
+  readonly look: Look;
+  readonly known: Known;
+  readonly attempts: number;
+  readonly nowMs: number;
+}
+
+function pauseAfter(problem: AcmeProblem | undefined, { look, known, attempts, nowMs }: Failure): number {
+  const { notAfter } = known.standing;
+  const pauseMs = pauseMsAfter(attempts, {
+    retryAfterMs: problem?.retryAfterMs,
+    leftMs: notAfter === undefined ? undefined : Date.parse(notAfter) - nowMs,
+    seed: look.owner.uid,
+  });
+  return problem?.type === 'connection' ? Math.min(pauseMs, unreachedPauseMs) : pauseMs;
+}
+
+/** A CA that is away is no reason to wait for hours. */
+const unreachedPauseMs = 60_000;
+
+/** After these the same order may be carried on; all others have ended it, or never began one. */
+function isPassing({ type }: AcmeProblem): boolean {
+  return type === 'connection' || type === 'rateLimited' || type === 'serverInternal' || type === 'orderNotReady';
+}
+
+async function dropOrder(look: Look, notes: Notes): Promise<void> {
+  await putChallenges([], look);
+  if (notes.issuance !== undefined) await notes.write(undefined);
+}
+
+function reasonOf(err: unknown): CertificateReason | undefined {
+  if (err instanceof AcmeProblem) return err.names.length > 0 ? 'NamesRefused' : 'IssuanceFailed';
+  return err instanceof RefusedError && err.reason in CERTIFICATE_REASONS
+    ? (err.reason as CertificateReason)
+    : undefined;
+}
+
+function sentence(message: string): string {
+  return /[.!?]$/u.test(message) ? message : `${message}.`;
+}

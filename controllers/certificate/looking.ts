@@ -1,0 +1,17 @@
+import type { Clock } from '#runtime/base/clock.ts';
+import type { Client } from '#runtime/client/client.ts';
+import type { Owner } from '#runtime/drivers/driver.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import type { AcmeAccounts } from '#controllers/acme-accounts.ts';
+import type { CertificateOrder } from './model.ts';
+
+/** One look at a Certificate. */
+export interface Look {
+  readonly owner: Owner;
+  readonly order: CertificateOrder;
+  readonly accounts: AcmeAccounts;
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}

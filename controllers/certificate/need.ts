@@ -1,0 +1,54 @@
+import { nameHash } from '#schemas/meta/name-hash.ts';
+import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
+import type { CertificateOrder, Failures, Standing } from './model.ts';
+
+/** Why there has to be a new certificate. */
+export type Need = 'Missing' | 'Unusable' | 'SpecChanged' | 'Renewal' | 'Requested';
+
+/** Tells specs apart for which one certificate does not do. */
+export function markOf({ dnsNames, key, issuer, lifetimeMs }: CertificateOrder): string {
+  const { acme } = issuer.spec;
+  const from = [issuer.kind, issuer.name, acme?.server, acme?.profile];
+  return nameHash(JSON.stringify([dnsNames, key.algorithm, key.size, from, lifetimeMs])).toString(36);
+}
+
+/** Why a new one is needed, with what is known of the one that is there; `undefined` when it serves on. Pure. */
+export function needOf(
+  order: CertificateOrder,
+  {
+    standing,
+    fault,
+    nowMs,
+  }: { readonly standing: Standing; readonly fault: string | undefined; readonly nowMs: number },
+): Need | undefined {
+  if (standing.serialNumber === undefined) return 'Missing';
+  if (fault !== undefined) return 'Unusable';
+  if (standing.issuedFor !== markOf(order)) return 'SpecChanged';
+  if (order.renewal !== standing.renewedFor) return 'Requested';
+  return standing.renewalTime !== undefined && nowMs >= Date.parse(standing.renewalTime) ? 'Renewal' : undefined;
+}
+
+/** Whether the status says that there is nothing to be done before the time that it names: after a start most Certificates are not even looked at. Pure. */
+export function isSettled({ status = {} }: Certificate, order: CertificateOrder, nowMs: number): boolean {
+  const { issuance, secretVersion, lastHandledRequestAt, failedIssuanceAttempts, nextTryAt, renewalCheckTime } = status;
+  if (issuance !== undefined || order.request !== lastHandledRequestAt) return false;
+  if (secretVersion !== order.secretVersion || order.secretVersion === '') return false;
+  if (failedIssuanceAttempts !== undefined) return !isPast(nextTryAt, nowMs);
+  if (isPast(renewalCheckTime, nowMs)) return false;
+  return needOf(order, { standing: status, fault: undefined, nowMs }) === undefined;
+}
+
+/** Whether a failed attempt has to be waited out. Somebody's request cuts the wait short. */
+export function isWaiting({ nextTryAt }: Failures, nowMs: number): boolean {
+  return nextTryAt !== undefined && !isPast(nextTryAt, nowMs);
+}
+
+/** When the next look is due that no change announces, in ms since the epoch. Pure. */
+export function dueAt({ status = {} }: Certificate): number | undefined {
+  const times = [status.nextTryAt, status.renewalTime, status.renewalCheckTime].filter((time) => time !== undefined);
+  return times.length === 0 ? undefined : Math.min(...times.map((time) => Date.parse(time)));
+}
+
+function isPast(time: string | undefined, nowMs: number): boolean {
+  return time !== undefined && nowMs >= Date.parse(time);
+}

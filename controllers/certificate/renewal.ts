@@ -1,0 +1,59 @@
+import { mixedHash } from '#schemas/meta/name-hash.ts';
+import type { RenewalWindow } from '#runtime/acme/account.ts';
+
+/** The times of a certificate, in ms since the epoch. */
+export interface Lifetime {
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/** No two certificates that were got together are renewed together: this part of the life is spread over. */
+const spread = 0.02;
+const usualPart = 2 / 3;
+
+/**
+ * When a certificate is renewed: where the CA suggests a window (RFC 9773), at a moment in it; else as long before its end as is asked for, or after two thirds of its
+ * life. `seed` tells certificates apart. Milliseconds since the epoch. Pure.
+ */
+export function renewalTimeOf(
+  { notBefore, notAfter }: Lifetime,
+  {
+    renewBeforeMs,
+    window,
+    seed,
+  }: {
+    readonly renewBeforeMs?: number | undefined;
+    readonly window?: RenewalWindow | undefined;
+    readonly seed: string;
+  },
+): number {
+  const part = (mixedHash(seed) % 1_000) / 1_000;
+  if (window !== undefined) return window.startMs + (window.endMs - window.startMs) * part;
+  const life = notAfter - notBefore;
+  const isAsked = renewBeforeMs !== undefined && renewBeforeMs < life;
+  const latest = isAsked ? notAfter - renewBeforeMs : notBefore + life * usualPart;
+  return latest - life * spread * part;
+}
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+/** After the first failure, the second, and so on; a CA counts five refused names in an hour. */
+const pausesMs = [2, 10, 30, 60, 120, 240, 480, 1_440].map((minutes) => minutes * minuteMs);
+const dayMs = 24 * hourMs;
+
+/**
+ * How long to wait after so many failures in a row; no less than the CA asks for. What will expire soon is tried more often: a third of what is left. Pure.
+ */
+export function pauseMsAfter(
+  failures: number,
+  {
+    retryAfterMs = 0,
+    leftMs,
+    seed,
+  }: { readonly retryAfterMs?: number | undefined; readonly leftMs?: number | undefined; readonly seed: string },
+): number {
+  const usual = pausesMs[Math.min(failures, pausesMs.length) - 1] ?? minuteMs;
+  const urgent = leftMs === undefined ? usual : Math.max(10 * minuteMs, Math.min(usual, leftMs / 3));
+  const jitter = 1 + ((mixedHash(`${seed}/${failures}`) % 1_000) / 1_000) * 0.1;
+  return Math.max(retryAfterMs, Math.min(urgent * jitter, dayMs));
+}

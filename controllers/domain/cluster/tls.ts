@@ -1,0 +1,97 @@
+import { findCondition, type ConditionStatement } from '#schemas/meta/conditions.ts';
+import { secretKind } from '#schemas/meta/builtin.ts';
+import { shortName } from '#schemas/meta/name-hash.ts';
+import { certificateKind, type Certificate } from '#schemas/v1alpha1/certificate.ts';
+import type { Domain } from '#schemas/v1alpha1/domain.ts';
+import { isEqual } from '#runtime/base/json.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { ownerAnnotation } from '#runtime/manager/objects/children.ts';
+import { defaultIssuer, issuerOf, type IssuerReference } from '#controllers/issuer-use.ts';
+import { challengeTypeFor } from '#controllers/solvers.ts';
+
+/** How a Domain comes to its certificate; plain data. */
+export interface TlsInputs {
+  /** The Secret with the certificate. */
+  readonly secretName: string;
+  /** The Certificate that the Domain makes; absent where a person brought the Secret, or wrote the Certificate. */
+  readonly order?: { readonly issuerRef: IssuerReference; readonly dnsNames: readonly string[] };
+  /** What the certificate that there is says. */
+  readonly standing?: { readonly dnsNames: readonly string[]; readonly serialNumber?: string };
+  readonly ready: Pick<ConditionStatement, 'status' | 'reason' | 'message'>;
+}
+
+/** With what is put after it no name is too long. */
+const mostName = 240;
+
+/** `undefined`: the Domain is served by plain HTTP only, because it says so or since there is no issuer. */
+export function gatherTls(domain: Domain, boundNames: readonly string[], cache: Cache): TlsInputs | undefined {
+  const { namespace = '', name } = domain.metadata;
+  const { mode, secretRef, issuerRef = defaultIssuer(cache) } = domain.spec.tls;
+  if (mode === 'Off') return undefined;
+  if (secretRef !== undefined) return ownSecret(secretRef.name, { namespace, boundNames, cache });
+  const certificate = cache.get(certificateKind, { namespace, name });
+  if (certificate !== undefined && !isMadeFor(domain, certificate)) return ofCertificate(certificate);
+  if (issuerRef === undefined) return undefined;
+  const dnsNames = boundNames.filter((hostname) => canBeShown(hostname, { issuerRef, namespace, cache })).toSorted();
+  const order = dnsNames.length === 0 ? {} : { order: { issuerRef, dnsNames } };
+  return { ...ownCertificate(name, certificate, dnsNames), ...order };
+}
+
+/** The Certificate that the Domain makes, as far as it is there and for these names. */
+function ownCertificate(name: string, certificate: Certificate | undefined, dnsNames: readonly string[]): TlsInputs {
+  if (certificate === undefined) return { secretName: `${shortName(name, mostName)}-tls`, ready: ordered };
+  const told = ofCertificate(certificate);
+  return isEqual(certificate.spec.dnsNames.toSorted(), dnsNames) ? told : { ...told, ready: ordered };
+}
+
+const ordered = { status: 'False', reason: 'Issuing', message: 'The certificate is being ordered.' } as const;
+
+function ownSecret(
+  secretName: string,
+  {
+    namespace,
+    boundNames,
+    cache,
+  }: { readonly namespace: string; readonly boundNames: readonly string[]; readonly cache: Cache },
+): TlsInputs {
+  if (cache.get(secretKind, { namespace, name: secretName }) === undefined) {
+    const message = `There is no Secret ${secretName} with the certificate.`;
+    return { secretName, ready: { status: 'False', reason: 'SecretNotFound', message } };
+  }
+  const message = `The certificate is that of Secret ${secretName}.`;
+  return { secretName, standing: { dnsNames: boundNames }, ready: { status: 'True', reason: 'Issued', message } };
+}
+
+/** A Certificate that a person has written under the Domain's name is taken as it is. */
+function isMadeFor({ metadata }: Domain, certificate: Certificate): boolean {
+  const owner = certificate.metadata.annotations?.[ownerAnnotation];
+  return owner === `Domain/${metadata.namespace ?? ''}/${metadata.name}`;
+}
+
+/** What was said of an older spec says nothing of the names of this one. */
+function ofCertificate({ metadata, spec, status }: Certificate): TlsInputs {
+  const isOld = status?.observedGeneration !== metadata.generation;
+  const ready = isOld ? undefined : findCondition(status?.conditions, 'Ready');
+  const { dnsNames, serialNumber } = status ?? {};
+  return {
+    secretName: spec.secretName,
+    ...(dnsNames === undefined || serialNumber === undefined ? {} : { standing: { dnsNames, serialNumber } }),
+    ready: ready === undefined ? ordered : { status: ready.status, reason: ready.reason, message: ready.message },
+  };
+}
+
+/** A wildcard that the issuer cannot show is left out, so that the other names have their certificate. */
+function canBeShown(
+  hostname: string,
+  {
+    issuerRef,
+    namespace,
+    cache,
+  }: { readonly issuerRef: IssuerReference; readonly namespace: string; readonly cache: Cache },
+): boolean {
+  const acme = issuerOf(issuerRef, namespace, cache)?.spec.acme;
+  if (acme === undefined) return true;
+  const isWildcard = hostname.startsWith('*.');
+  const dnsName = isWildcard ? hostname.slice(2) : hostname;
+  return challengeTypeFor({ dnsName, isWildcard }, acme.solvers) !== undefined;
+}

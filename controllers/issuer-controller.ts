@@ -1,0 +1,79 @@
+import { secretKind } from '#schemas/meta/builtin.ts';
+import { ANNOTATIONS, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import type { ClusterIssuer, clusterIssuerKind } from '#schemas/v1alpha1/cluster-issuer.ts';
+import type { Issuer, issuerKind } from '#schemas/v1alpha1/issuer.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import type { ObjectKey } from '#runtime/client/client.ts';
+import { defineController, type Outcome, type StatusPatch } from '#runtime/manager/controller.ts';
+import type { ClusterParts, DriverOf } from './parts.ts';
+import { useOf } from './issuer-use.ts';
+import type { IssuerState, IssuerWork } from './issuers-driver.ts';
+
+type AnyIssuer = Issuer | ClusterIssuer;
+type AnyIssuerKind = typeof issuerKind | typeof clusterIssuerKind;
+
+export type IssuerDrivers<W> = { readonly issuers: DriverOf<IssuerState, W> };
+
+/** An issuer is ready when its account is open, or its CA can sign. Deleting one leaves its account at the CA, and the Secret with the account's key. */
+export function createIssuerController<W>(kind: AnyIssuerKind, name: string, { issuers }: ClusterParts<W>) {
+  return defineController<AnyIssuerKind, W, IssuerDrivers<W>, IssuerWork>({
+    name,
+    kind,
+    drivers: { issuers },
+    watches: [{ kind: secretKind, keysOf: (secret, cache) => namedBy(kind, secret, cache) }],
+    gather: (issuer, cache) => gatherIssuer(issuer as AnyIssuer, cache),
+    desired: (issuer, work) => ({ issuers: issuer.metadata.deletionTimestamp === undefined ? work : undefined }),
+    status: (_issuer, { inputs, observed, outcome }) => issuerStatus(inputs, observed?.issuers, outcome),
+  });
+}
+
+function gatherIssuer(issuer: AnyIssuer, cache: Cache): IssuerWork {
+  const use = useOf(issuer);
+  const secret = secretNameOf(issuer);
+  const key = { namespace: use.namespace, name: secret ?? '' };
+  const request = issuer.metadata.annotations?.[ANNOTATIONS.requestedAt];
+  return {
+    issuer: use,
+    secretVersion: (secret === undefined ? undefined : cache.get(secretKind, key)?.metadata.resourceVersion) ?? '',
+    ...(request === undefined ? {} : { request }),
+  };
+}
+
+/** The Secret on which it hangs whether it works. The key of an account is made when it is missing. */
+function secretNameOf({ spec }: AnyIssuer): string | undefined {
+  return spec.ca?.secretRef.name ?? spec.acme?.externalAccountBinding?.keySecretRef.name;
+}
+
+function namedBy(kind: AnyIssuerKind, { metadata }: KubeObject, cache: Cache): readonly ObjectKey[] {
+  const { namespace = '', name } = metadata;
+  const issuers: readonly AnyIssuer[] =
+    kind.scope === 'Namespaced' ? cache.list(kind, namespace) : namespace === SYSTEM_NAMESPACE ? cache.list(kind) : [];
+  return issuers
+    .filter((issuer) => secretNameOf(issuer) === name)
+    .map((issuer) => ({ namespace: issuer.metadata.namespace, name: issuer.metadata.name }));
+}
+
+function issuerStatus(
+  inputs: IssuerWork | undefined,
+  observed: IssuerState,
+  outcome: Outcome,
+): StatusPatch<AnyIssuerKind> {
+  const { acme } = inputs?.issuer.spec ?? {};
+  const uri = observed?.accountUrl ?? inputs?.issuer.accountUrl;
+  const account = {
+    ...(uri === undefined ? {} : { uri }),
+    ...(acme === undefined ? {} : { server: acme.server, ...(acme.email === undefined ? {} : { email: acme.email }) }),
+  };
+  return { fields: acme === undefined ? {} : { acme: account }, conditions: [{ type: 'Ready', ...readyOf(outcome) }] };
+}
+
+function readyOf(outcome: Outcome): {
+  readonly status: 'True' | 'False';
+  readonly reason: string;
+  readonly message: string;
+} {
+  if (outcome.phase === 'synced') return { status: 'True', reason: 'Available', message: 'Certificates can be had.' };
+  const said = 'message' in outcome ? outcome : { reason: 'ApplyFailed', message: 'It is being looked at.' };
+  return { status: 'False', reason: said.reason, message: said.message };
+}

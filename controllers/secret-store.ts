@@ -1,0 +1,106 @@
+import { secretKind } from '#schemas/meta/builtin.ts';
+import { LABELS, MANAGED_BY } from '#schemas/meta/names.ts';
+import type { KubeObject, OwnerReference } from '#schemas/meta/object.ts';
+import { ApiError, RefusedError } from '#runtime/base/errors.ts';
+import type { Client, ObjectKey } from '#runtime/client/client.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { ownerAnnotation } from '#runtime/manager/objects/children.ts';
+
+const secretType = resourceTypeOf(secretKind);
+const fieldManager = 'wcp360-certificates';
+
+type SecretObject = KubeObject & { readonly type?: string; readonly data?: Readonly<Record<string, string>> };
+
+/** A Secret with its values as text. */
+export interface SecretContent {
+  readonly resourceVersion: string;
+  readonly values: Readonly<Record<string, string>>;
+  /** Made by us, for the object that this names. */
+  readonly madeFor: string | undefined;
+}
+
+/** `undefined` when it is not there. */
+export async function readSecret(
+  client: Client,
+  key: ObjectKey,
+  signal: AbortSignal,
+): Promise<SecretContent | undefined> {
+  const secret = await client.get<SecretObject>(secretType, key, signal);
+  return secret && contentOf(secret);
+}
+
+/** What a Secret is to hold, and for whom: nobody else's Secret is ever written. */
+export interface SecretOrder {
+  readonly key: ObjectKey & { readonly namespace: string };
+  readonly type: 'kubernetes.io/tls' | 'Opaque';
+  readonly values: Readonly<Record<string, string>>;
+  /** `Certificate/acme/shop` */
+  readonly madeFor: string;
+  /** Goes with it. */
+  readonly owner?: OwnerReference;
+}
+
+/** Writes a Secret of ours. RefusedError `SecretNotOurs` when there is one of the name that somebody else made. */
+export async function writeSecret(client: Client, order: SecretOrder, signal: AbortSignal): Promise<SecretContent> {
+  const { key, type, values, madeFor, owner } = order;
+  const there = await readSecret(client, key, signal);
+  if (there !== undefined && there.madeFor !== madeFor) throw notOurs(key.name);
+  const object: SecretObject = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      ...key,
+      labels: { [LABELS.managedBy]: MANAGED_BY },
+      annotations: { [ownerAnnotation]: madeFor },
+      ...(owner === undefined ? {} : { ownerReferences: [owner] }),
+      // Nobody made one of the name since it was looked at.
+      ...(there === undefined ? {} : { resourceVersion: there.resourceVersion }),
+    },
+    type,
+    data: Object.fromEntries(
+      Object.entries(values).map(([name, text]) => [name, Buffer.from(text).toString('base64')]),
+    ),
+  };
+  if (there === undefined) return contentOf(await created(client, object, signal));
+  return contentOf(await client.apply<SecretObject>(secretType, object, { fieldManager, force: true, signal }));
+}
+
+/** Deletes a Secret that we made for somebody; nothing when it is another's. */
+export async function deleteSecret(
+  client: Client,
+  { key, madeFor }: Pick<SecretOrder, 'key' | 'madeFor'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const there = await readSecret(client, key, signal);
+  if (there?.madeFor !== madeFor) return;
+  await client.delete(secretType, key, { preconditions: { resourceVersion: there.resourceVersion }, signal });
+}
+
+async function created(client: Client, object: SecretObject, signal: AbortSignal): Promise<SecretObject> {
+  try {
+    return await client.create<SecretObject>(secretType, object, { fieldManager, signal });
+  } catch (err) {
+    // Made in this moment: the next look says by whom.
+    if (err instanceof ApiError && err.reason === 'AlreadyExists') throw notOurs(object.metadata.name, err);
+    throw err;
+  }
+}
+
+/** Why a Secret that somebody else made is not written. */
+export function notOurs(name: string, cause?: unknown): RefusedError {
+  return new RefusedError(
+    'SecretNotOurs',
+    `There is a Secret ${name} that was made for something else; choose another secretName, or delete it.`,
+    { cause },
+  );
+}
+
+function contentOf({ metadata, data = {} }: SecretObject): SecretContent {
+  return {
+    resourceVersion: metadata.resourceVersion ?? '',
+    madeFor: metadata.annotations?.[ownerAnnotation],
+    values: Object.fromEntries(
+      Object.entries(data).map(([name, value]) => [name, Buffer.from(value, 'base64').toString('utf8')]),
+    ),
+  };
+}

@@ -1,0 +1,30 @@
+import type { IssuerUse } from './issuer-use.ts';
+
+type Solver = NonNullable<IssuerUse['spec']['acme']>['solvers'][number];
+
+/** The kind of challenge by which a name is shown to be ours; `undefined` when the issuer has none for it. What names it exactly wins over a zone, a longer zone over a shorter one. Pure. */
+export function challengeTypeFor(
+  { dnsName, isWildcard }: { readonly dnsName: string; readonly isWildcard: boolean },
+  solvers: readonly Solver[],
+): 'http-01' | 'dns-01' | undefined {
+  const rated = solvers
+    .map((solver) => ({ solver, rank: rankOf(solver, dnsName, isWildcard) }))
+    .filter(({ rank }) => rank >= 0)
+    .toSorted((a, b) => b.rank - a.rank);
+  const [best] = rated;
+  if (best === undefined) return undefined;
+  return best.solver.http01 === undefined ? 'dns-01' : 'http-01';
+}
+
+/** How well a solver fits a name; below zero when it does not. */
+function rankOf({ selector, http01 }: Solver, dnsName: string, isWildcard: boolean): number {
+  if (isWildcard && http01 !== undefined) return -1;
+  if (selector === undefined) return 0;
+  const { dnsNames, dnsZones, wildcards } = selector;
+  if (wildcards && !isWildcard) return -1;
+  const name = isWildcard ? `*.${dnsName}` : dnsName;
+  if (dnsNames.includes(name)) return 1_000;
+  const zones = dnsZones.filter((zone) => dnsName === zone || dnsName.endsWith(`.${zone}`));
+  if (zones.length > 0) return Math.max(...zones.map((zone) => zone.length));
+  return dnsNames.length + dnsZones.length === 0 ? 1 : -1;
+}

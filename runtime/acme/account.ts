@@ -1,0 +1,226 @@
+import type { Client as AcmeClient, ClientOptions, Order as AcmeClientOrder } from 'acme-client';
+// First: acme-client loads the same package as runtime/pki, which asks for it when it is loaded.
+import '#runtime/pki/reflect-metadata.ts';
+import { AcmeProblem } from '#runtime/base/errors.ts';
+import {
+  createTransport,
+  retryAfterMsOf,
+  type Transport,
+  type TransportAnswer,
+  type TransportOptions,
+} from './transport.ts';
+
+/** Where and as whom. */
+export interface AccountOptions extends TransportOptions {
+  readonly directory: string;
+  /** PEM. */
+  readonly key: string;
+  /** URL of the account, once it is known. */
+  readonly url?: string | undefined;
+  readonly externalAccount?: { readonly id: string; readonly macKey: string } | undefined;
+}
+
+export type OrderState = 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
+
+/** An order as the CA tells it (RFC 8555 §7.1.3). */
+export interface Order {
+  readonly url: string;
+  readonly status: OrderState;
+  readonly identifiers: readonly { readonly type: string; readonly value: string }[];
+  readonly authorizations: readonly string[];
+  readonly finalize: string;
+  readonly certificate?: string;
+  readonly error?: unknown;
+  /** When to look again, in ms from now; absent when the CA did not say. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** What has to be shown for one name (RFC 8555 §7.1.4). */
+export interface Authorization {
+  readonly url: string;
+  readonly status: string;
+  /** Without `*.`. */
+  readonly dnsName: string;
+  readonly isWildcard: boolean;
+  readonly challenges: readonly AcmeChallenge[];
+}
+
+export interface AcmeChallenge {
+  readonly type: string;
+  readonly url: string;
+  readonly token: string;
+  readonly status: string;
+  readonly error?: unknown;
+}
+
+/** What one account can do at its CA. Errors: AcmeProblem. */
+export interface AcmeAccount {
+  /** Opens the account, or finds the one of this key, and tells its URL. */
+  register(contact: readonly string[]): Promise<string>;
+  createOrder(
+    dnsNames: readonly string[],
+    extras: { readonly profile?: string; readonly replaces?: string; readonly notAfter?: string },
+  ): Promise<Order>;
+  order(url: string): Promise<Order>;
+  /** An order for just these names that waits to be carried on; `undefined` when there is none, or the CA tells nobody of orders (RFC 8555 §7.1.2.1). */
+  findOrder(dnsNames: readonly string[]): Promise<Order | undefined>;
+  authorization(url: string): Promise<Authorization>;
+  /** What is to be seen for a challenge. */
+  answerTo(challenge: AcmeChallenge): Promise<string>;
+  /** Says that it is to be seen. */
+  accept(challenge: AcmeChallenge): Promise<void>;
+  /** `csr` is PEM. */
+  finalize(order: Order, csr: string): Promise<Order>;
+  /** The chain, PEM. */
+  certificate(order: Order, preferredChain?: string): Promise<string>;
+  revoke(certificate: string, reason: number): Promise<void>;
+  /** When the CA suggests renewal (RFC 9773); `undefined` where it does not say. */
+  renewalWindow(certificateId: string): Promise<RenewalWindow | undefined>;
+  close(): void;
+}
+
+export interface RenewalWindow {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** How long the answer holds, in ms. */
+  readonly freshMs: number | undefined;
+}
+
+/** What of acme-client's own parts is taken by hand: it has no way to give each client a connection of its own. */
+interface Inside {
+  readonly http: {
+    request: (url: string, method: string, options?: { readonly data?: unknown }) => Promise<TransportAnswer>;
+    getNonce: () => Promise<string>;
+    getDirectory: () => Promise<Readonly<Record<string, unknown>>>;
+  };
+  readonly api: {
+    accountUrl: string | null;
+    apiRequest: (url: string, payload: unknown, valid: readonly number[]) => Promise<TransportAnswer>;
+  };
+}
+
+interface AcmeModule {
+  readonly Client: new (options: ClientOptions) => AcmeClient;
+}
+
+const mostNonces = 32;
+
+/** An account over acme-client. Nonces that answers bring are used for what is asked next. */
+export async function openAccount(options: AccountOptions): Promise<AcmeAccount> {
+  const transport = createTransport(options);
+  const client = await clientFor(options);
+  const inside = client as unknown as Inside;
+  takeOver(inside, transport);
+  const read = async (url: string): Promise<TransportAnswer> => await inside.api.apiRequest(url, null, [200]);
+  return {
+    register: async (contact) => {
+      // Whatever URL is known may be that of an account that the CA knows no longer.
+      inside.api.accountUrl = null;
+      await client.createAccount({ termsOfServiceAgreed: true, contact: [...contact] });
+      return client.getAccountUrl();
+    },
+    createOrder: async (dnsNames, extras) => {
+      const identifiers = dnsNames.map((value) => ({ type: 'dns', value }));
+      return orderOf(await client.createOrder({ identifiers, ...extras } as never));
+    },
+    order: async (url) => {
+      const { data, headers } = await read(url);
+      return {
+        ...orderOf({ ...(data as object), url }),
+        retryAfterMs: retryAfterMsOf(headers['retry-after'], Date.now()),
+      };
+    },
+    findOrder: async (dnsNames) => await findOrder(dnsNames, { client, read }),
+    authorization: async (url) => authorizationOf(url, (await read(url)).data),
+    answerTo: async (challenge) => await client.getChallengeKeyAuthorization(challenge as never),
+    accept: async (challenge) => void (await client.completeChallenge(challenge as never)),
+    finalize: async (order, csr) => orderOf(await client.finalizeOrder(order as unknown as AcmeClientOrder, csr)),
+    certificate: async (order, preferredChain) =>
+      await client.getCertificate(order as unknown as AcmeClientOrder, preferredChain),
+    revoke: async (certificate, reason) => await client.revokeCertificate(certificate, { reason }),
+    renewalWindow: async (certificateId) => await renewalWindowOf(inside, transport, certificateId),
+    close: () => transport.close(),
+  };
+}
+
+/** Loaded when it is needed: a controller without a single ACME issuer starts without it. */
+async function clientFor({ directory, key, url, externalAccount }: AccountOptions): Promise<AcmeClient> {
+  const loaded: { readonly default?: AcmeModule } & AcmeModule = await import('acme-client');
+  // CommonJS: in a bundle all of it is the default.
+  const { Client } = loaded.default ?? loaded;
+  return new Client({
+    directoryUrl: directory,
+    accountKey: key,
+    ...(url === undefined ? {} : { accountUrl: url }),
+    ...(externalAccount === undefined
+      ? {}
+      : { externalAccountBinding: { kid: externalAccount.id, hmacKey: externalAccount.macKey } }),
+  });
+}
+
+/** Its own transport follows no signal, tries again with used nonces, and asks for a nonce before each request. */
+function takeOver({ http }: Inside, transport: Transport): void {
+  const nonces: string[] = [];
+  const fetchNonce = http.getNonce.bind(http);
+  http.request = async (url, method, { data } = {}) => {
+    const answer = await transport.request(url, method, data);
+    const nonce = answer.headers['replay-nonce'];
+    if (nonce !== undefined && method !== 'head' && nonces.length < mostNonces) nonces.push(nonce);
+    return answer;
+  };
+  http.getNonce = async () => nonces.pop() ?? (await fetchNonce());
+}
+
+/** A CA may list thousands: the newest stand first or last. */
+const mostLooks = 5;
+
+async function findOrder(
+  dnsNames: readonly string[],
+  { client, read }: { readonly client: AcmeClient; readonly read: (url: string) => Promise<TransportAnswer> },
+): Promise<Order | undefined> {
+  const { orders: list } = (await client.updateAccount()) as { readonly orders?: string };
+  if (list === undefined) return undefined;
+  const { orders = [] } = (await read(list)).data as { readonly orders?: readonly string[] };
+  const ends = new Set([...orders.slice(0, mostLooks), ...orders.slice(-mostLooks)]);
+  for (const url of [...ends].toReversed()) {
+    const order = orderOf({ ...((await read(url)).data as object), url });
+    const names = order.identifiers.map(({ value }) => value).toSorted();
+    const waits = order.status === 'pending' || order.status === 'ready';
+    if (waits && names.join() === [...dnsNames].toSorted().join()) return order;
+  }
+  return undefined;
+}
+
+function orderOf(value: object): Order {
+  const { url, status, identifiers, authorizations, finalize } = value as Partial<Order>;
+  const isWhole = [url, status, finalize].every((each) => typeof each === 'string');
+  if (!isWhole || !Array.isArray(authorizations) || !Array.isArray(identifiers))
+    throw new AcmeProblem('malformedAnswer', 'the CA answered with an order that lacks parts');
+  return value as Order;
+}
+
+function authorizationOf(url: string, data: unknown): Authorization {
+  const { status, identifier, wildcard, challenges } = (data ?? {}) as {
+    readonly status?: string;
+    readonly identifier?: { readonly value?: string };
+    readonly wildcard?: boolean;
+    readonly challenges?: readonly AcmeChallenge[];
+  };
+  if (status === undefined || identifier?.value === undefined || !Array.isArray(challenges))
+    throw new AcmeProblem('malformedAnswer', 'the CA answered with an authorization that lacks parts');
+  return { url, status, dnsName: identifier.value, isWildcard: wildcard === true, challenges };
+}
+
+async function renewalWindowOf(
+  { http }: Inside,
+  transport: Transport,
+  certificateId: string,
+): Promise<RenewalWindow | undefined> {
+  const { renewalInfo } = await http.getDirectory();
+  if (typeof renewalInfo !== 'string') return undefined;
+  const { data, headers } = await transport.request(`${renewalInfo}/${certificateId}`, 'get');
+  const { suggestedWindow } = data as { readonly suggestedWindow?: { readonly start?: string; readonly end?: string } };
+  const [startMs, endMs] = [suggestedWindow?.start, suggestedWindow?.end].map((text) => Date.parse(text ?? ''));
+  if (startMs === undefined || endMs === undefined || !(startMs <= endMs)) return undefined;
+  return { startMs, endMs, freshMs: retryAfterMsOf(headers['retry-after'], Date.now()) };
+}

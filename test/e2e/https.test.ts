@@ -1,0 +1,174 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { connect, type PeerCertificate } from 'node:tls';
+import t from 'tap';
+import { certificateKind, challengeKind, domainKind } from '#schemas/index.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
+import { secretKind } from '#schemas/meta/builtin.ts';
+import type { KindDefinition } from '#schemas/meta/kind.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { apiVersionOf } from '#schemas/meta/kind.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { startInstance } from '#test/lab/instance.ts';
+import { visit } from '#test/lab/visit.ts';
+import { conditionOf, eventually } from '#test/lab/widgets.ts';
+
+// Sites are served over HTTPS by themselves: from a manifest to a handshake, with a real CA, by controller and agent of an instance.
+
+const namespace = 'secure';
+const patienceMs = 60_000;
+const instance = await startInstance({ https: true });
+t.teardown(async () => await instance.stop());
+const client = await instance.client();
+const type = (kind: KindDefinition) => resourceTypeOf(kind);
+
+async function apply(kind: KindDefinition, name: string, spec: object): Promise<void> {
+  const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: { name, namespace }, spec };
+  await client.apply(type(kind), object, { fieldManager: 'test', force: true });
+}
+
+/** The object once its Ready condition says so of its present generation. */
+async function settled(kind: KindDefinition, name: string, status: 'True' | 'False' = 'True'): Promise<KubeObject> {
+  let last: KubeObject | undefined;
+  const look = async (): Promise<KubeObject | undefined> => {
+    last = await client.get(type(kind), { namespace, name });
+    const ready = conditionOf(last, 'Ready');
+    return ready?.['status'] === status && ready['observedGeneration'] === last?.metadata.generation ? last : undefined;
+  };
+  return await eventually(look, `${name} to be Ready=${status}`, patienceMs).catch((err: unknown) => {
+    throw new Error(`${String(err)}: ${JSON.stringify(last?.['status'])}`);
+  });
+}
+
+/** What a visitor is shown who believes the roots of the instance's CA. Rejects when the handshake is refused. */
+async function shownFor(hostname: string): Promise<PeerCertificate> {
+  const ca = await readFile(join(instance.directory, 'acme-roots.pem'), 'utf8');
+  return await new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port: instance.ports.https, servername: hostname, ca }, () => {
+      resolve(socket.getPeerCertificate());
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+}
+
+async function nginxPid(): Promise<number | undefined> {
+  return (await instance.services()).get('nginx')?.pid;
+}
+
+t.before(async () => {
+  for (const object of [
+    {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: namespace, labels: { 'hosting.wcp360.io/tenant': namespace } },
+    },
+    { apiVersion: 'hosting.wcp360.io/v1alpha1', kind: 'Tenant', metadata: { name: namespace }, spec: {} },
+  ]) {
+    const ended = await instance.wcpctl(['apply', '-f', '-'], { input: JSON.stringify(object) });
+    if (ended.exitCode !== 0) throw new Error(ended.stderr);
+  }
+});
+
+void t.test('a Domain is served over HTTPS without another word, and plain visitors are sent there', async (test) => {
+  await apply(domainKind, 'shop', { hostname: 'shop.localhost', www: 'Redirect' });
+  const domain = await settled(domainKind, 'shop');
+  test.match(domain['status'], { tls: { secretName: 'shop-tls', dnsNames: ['shop.localhost', 'www.shop.localhost'] } });
+  const shown = await shownFor('shop.localhost');
+  test.equal(shown.subjectaltname, 'DNS:shop.localhost, DNS:www.shop.localhost');
+  const secure = await visit(instance.ports.https, 'shop.localhost', '/', { servername: 'shop.localhost' });
+  test.equal(secure.status, 200);
+  const plain = await instance.http('shop.localhost', '/a?b');
+  test.match(plain, { status: 301, headers: { location: `https://shop.localhost:${instance.ports.https}/a?b` } });
+  const left = await client.list(type(challengeKind), { namespace });
+  test.same(left.items, [], 'nothing is left of what the CA wanted to see');
+});
+
+void t.test('a new certificate is shown from the next handshake on, and nginx goes on', async (test) => {
+  const before = await shownFor('shop.localhost');
+  const pid = await nginxPid();
+  const body = { metadata: { annotations: { [ANNOTATIONS.renew]: 'now' } } };
+  await client.patch(type(certificateKind), { namespace, name: 'shop' }, { type: 'merge', body });
+  await eventually(
+    async () => (await shownFor('shop.localhost')).serialNumber !== before.serialNumber,
+    'the next certificate to be shown',
+    patienceMs,
+  );
+  test.equal(await nginxPid(), pid);
+  const { serialNumber } = await shownFor('shop.localhost');
+  await eventually(
+    async () => {
+      const certificate = await client.get(type(certificateKind), { namespace, name: 'shop' });
+      return (certificate?.['status'] as { readonly serialNumber?: string } | undefined)?.serialNumber === serialNumber;
+    },
+    'the status to tell of it',
+    patienceMs,
+  );
+});
+
+void t.test('a name that is added is in the next certificate, and the one before serves until then', async (test) => {
+  await apply(domainKind, 'shop', { hostname: 'shop.localhost', aliases: ['more.localhost'] });
+  await settled(domainKind, 'shop');
+  test.equal((await shownFor('more.localhost')).subjectaltname, 'DNS:more.localhost, DNS:shop.localhost');
+});
+
+void t.test('an order goes on wherever its controller was killed', async (test) => {
+  const names = Array.from({ length: 6 }, (_, index) => `crash-${index}`);
+  for (const [index, name] of names.entries()) {
+    await apply(domainKind, name, { hostname: `${name}.localhost` });
+    await new Promise((resolve) => setTimeout(resolve, 60 * index));
+    const controller = (await instance.services()).get('controller');
+    if (controller !== undefined) process.kill(controller.pid, 'SIGKILL');
+  }
+  for (const name of names) {
+    await settled(domainKind, name);
+    test.equal((await shownFor(`${name}.localhost`)).subjectaltname, `DNS:${name}.localhost`);
+  }
+});
+
+void t.test('a site without a certificate is not shown that of another, nor is an unknown name', async (test) => {
+  await apply(domainKind, 'plain', { hostname: 'plain.localhost', tls: { mode: 'Off' } });
+  await settled(domainKind, 'plain');
+  test.equal((await instance.http('plain.localhost', '/')).status, 200, 'plain HTTP is answered');
+  await test.rejects(shownFor('plain.localhost'));
+  await test.rejects(shownFor('nobody.localhost'));
+});
+
+void t.test(
+  'nobody gets a certificate for a name that is not theirs, and a Secret of somebody else’s making is left alone',
+  async (test) => {
+    await apply(certificateKind, 'foreign', {
+      dnsNames: ['foreign.localhost'],
+      issuerRef: { kind: 'ClusterIssuer', name: 'local' },
+      secretName: 'foreign-tls',
+    });
+    const foreign = await settled(certificateKind, 'foreign', 'False');
+    test.match(conditionOf(foreign, 'Ready'), { reason: 'NameNotOurs', message: /foreign\.localhost/ });
+    const secret = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'precious', namespace },
+      stringData: { a: 'b' },
+    };
+    await client.create(type(secretKind), secret);
+    await apply(certificateKind, 'greedy', {
+      dnsNames: ['shop.localhost'],
+      issuerRef: { kind: 'ClusterIssuer', name: 'local' },
+      secretName: 'precious',
+    });
+    const greedy = await settled(certificateKind, 'greedy', 'False');
+    test.match(conditionOf(greedy, 'Ready'), { reason: 'SecretNotOurs' });
+    test.match(await client.get(type(secretKind), { namespace, name: 'precious' }), { data: { a: 'Yg==' } });
+  },
+);
+
+void t.test('what a Domain leaves goes: its certificate, the Secret, the name', async (test) => {
+  await client.delete(type(domainKind), { namespace, name: 'shop' });
+  for (const [kind, name] of [
+    [domainKind, 'shop'],
+    [certificateKind, 'shop'],
+    [secretKind, 'shop-tls'],
+  ] as const)
+    await eventually(async () => (await client.get(type(kind), { namespace, name })) === undefined, name, patienceMs);
+  await test.rejects(shownFor('shop.localhost'));
+});
