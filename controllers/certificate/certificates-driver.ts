@@ -1,3 +1,4 @@
+import { certificateKind } from '#schemas/v1alpha1/certificate.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { ownerId, type Driver, type Owner } from '#runtime/drivers/driver.ts';
@@ -45,7 +46,10 @@ export function createCertificatesDriver<W extends World>(
     nothing: undefined,
     looks: ['look-at-certificate', 'forget-certificate'],
     normalize: (desired) => desired,
-    observe: () => Promise.resolve(memory),
+    observe: ({ cache }) => {
+      forgetGone(memory, cache);
+      return Promise.resolve(memory);
+    },
     advance: (snapshot) => snapshot,
     of: (owner, snapshot) => snapshot.get(ownerId(owner)),
     plan: planLook,
@@ -63,6 +67,14 @@ export function createCertificatesDriver<W extends World>(
       return Promise.resolve();
     },
   };
+}
+
+/** A Certificate goes without asking anybody. */
+function forgetGone(memory: Memory, cache: Cache): void {
+  for (const id of memory.keys()) {
+    const [, namespace = '', name = ''] = id.split('/');
+    if (cache.get(certificateKind, { namespace, name }) === undefined) memory.delete(id);
+  }
 }
 
 function planLook(owner: Owner, desired: CertificateState, observed: CertificateState): readonly CertificatesAction[] {

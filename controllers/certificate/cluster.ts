@@ -41,7 +41,8 @@ export function createCertificateClusterController<W>({ certificates, now }: Clu
     status: certificateStatus,
     due: (certificate, time) => {
       const at = dueAt(certificate);
-      return at === undefined ? undefined : Math.max(at, time);
+      // What is past is waited for no more: a look is under way, or something else is.
+      return at === undefined || at <= time ? undefined : at;
     },
   });
 }
