@@ -15,6 +15,8 @@ type SecretObject = KubeObject & { readonly type?: string; readonly data?: Reado
 export interface SecretContent {
   readonly resourceVersion: string;
   readonly values: Readonly<Record<string, string>>;
+  /** Our own remarks, by annotation. */
+  readonly notes: Readonly<Record<string, string>>;
   /** Made by us, for the object that this names. */
   readonly madeFor: string | undefined;
 }
@@ -36,13 +38,15 @@ export interface SecretOrder {
   readonly values: Readonly<Record<string, string>>;
   /** `Certificate/acme/shop` */
   readonly madeFor: string;
+  /** Remarks that are stored with it, by annotation. */
+  readonly notes?: Readonly<Record<string, string>>;
   /** Goes with it. */
   readonly owner?: OwnerReference;
 }
 
 /** Writes a Secret of ours. RefusedError `SecretNotOurs` when there is one of the name that somebody else made. */
 export async function writeSecret(client: Client, order: SecretOrder, signal: AbortSignal): Promise<SecretContent> {
-  const { key, type, values, madeFor, owner } = order;
+  const { key, type, values, madeFor, notes, owner } = order;
   const there = await readSecret(client, key, signal);
   if (there !== undefined && there.madeFor !== madeFor) throw notOurs(key.name);
   const object: SecretObject = {
@@ -51,7 +55,7 @@ export async function writeSecret(client: Client, order: SecretOrder, signal: Ab
     metadata: {
       ...key,
       labels: { [LABELS.managedBy]: MANAGED_BY },
-      annotations: { [ownerAnnotation]: madeFor },
+      annotations: { ...notes, [ownerAnnotation]: madeFor },
       ...(owner === undefined ? {} : { ownerReferences: [owner] }),
       // Nobody made one of the name since it was looked at.
       ...(there === undefined ? {} : { resourceVersion: there.resourceVersion }),
@@ -98,6 +102,7 @@ export function notOurs(name: string, cause?: unknown): RefusedError {
 function contentOf({ metadata, data = {} }: SecretObject): SecretContent {
   return {
     resourceVersion: metadata.resourceVersion ?? '',
+    notes: metadata.annotations ?? {},
     madeFor: metadata.annotations?.[ownerAnnotation],
     values: Object.fromEntries(
       Object.entries(data).map(([name, value]) => [name, Buffer.from(value, 'base64').toString('utf8')]),

@@ -41,7 +41,7 @@ export async function issue(issuing: Issuing): Promise<Issued> {
   const fault = faultOf(pair, { dnsNames: namesOf(issuance, issuing), nowMs: clock.now() });
   if (facts === undefined || fault !== undefined)
     throw new AcmeProblem('malformedAnswer', `what the CA has issued cannot serve: ${fault ?? 'it is no certificate'}`);
-  const secret = await putServing(issuing, { secretName: order.secretName, pair });
+  const secret = await putServing(issuing, { order, pair });
   return { secret, facts };
 }
 

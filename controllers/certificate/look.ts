@@ -13,7 +13,7 @@ import {
   type Failures,
   type Standing,
 } from './model.ts';
-import { isWaiting, markOf, needOf, type Need } from './need.ts';
+import { isWaiting, needOf, type Need } from './need.ts';
 import { openNotes, type Notes } from './notes.ts';
 import { CERTIFICATE_REASONS, type CertificateReason } from './reasons.ts';
 import { pauseMsAfter } from './renewal.ts';
@@ -117,10 +117,7 @@ async function getNext(look: Look, known: Known, need: Need): Promise<Certificat
       const report = { standing: known.standing, failures: {}, issuing: said, ready: readyWhile(known, need, said) };
       return { order, isSettled: false, atMs: clock.now() + issued.afterMs, report };
     }
-    const fresh = standingIn(issued.secret, issued.facts, {
-      issuedFor: markOf(order),
-      ...(order.renewal === undefined ? {} : { renewedFor: order.renewal }),
-    });
+    const fresh = standingIn(issued.secret, issued.facts, {});
     const standing = await withRenewal(fresh, { ...look, facts: issued.facts });
     return await settled(look, { ...known, standing });
   } catch (err) {

@@ -1,4 +1,5 @@
 import { apiVersionOf } from '#schemas/meta/kind.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import { shortName } from '#schemas/meta/name-hash.ts';
 import type { OwnerReference } from '#schemas/meta/object.ts';
 import { certificateKind } from '#schemas/v1alpha1/certificate.ts';
@@ -10,6 +11,7 @@ import type { PemPair } from '#runtime/pki/pair.ts';
 import { factsOf, faultOf, type CertificateFacts } from '#runtime/pki/server-certificate.ts';
 import { deleteSecret, readSecret, writeSecret, type SecretContent } from '#controllers/secret-store.ts';
 import type { CertificateOrder, Standing } from './model.ts';
+import { markOf } from './need.ts';
 
 /** What is in the Secret of a Certificate. */
 export interface Serving {
@@ -42,15 +44,23 @@ export async function readServing(
   };
 }
 
-/** What the facts of a certificate look like in a status. */
-export function standingIn(secret: SecretContent, facts: CertificateFacts, before: Standing): Standing {
-  const { issuedFor, renewedFor, renewalTime, renewalCheckTime } = before;
+/**
+ * What the facts of a certificate look like in a status. For what it was got stands on the Secret itself: whoever dies between writing that and the status must
+ * not get a second one. The times of renewal are those of this certificate only.
+ */
+export function standingIn(
+  { notes, resourceVersion }: SecretContent,
+  facts: CertificateFacts,
+  before: Standing,
+): Standing {
+  const { [ANNOTATIONS.issuedFor]: issuedFor, [ANNOTATIONS.renew]: renewedFor } = notes;
+  const { renewalTime, renewalCheckTime } = before.serialNumber === facts.serialNumber ? before : {};
   return {
     dnsNames: facts.dnsNames,
     serialNumber: facts.serialNumber,
     notBefore: rfc3339(facts.notBefore),
     notAfter: rfc3339(facts.notAfter),
-    secretVersion: secret.resourceVersion,
+    secretVersion: resourceVersion,
     ...(issuedFor === undefined ? {} : { issuedFor }),
     ...(renewedFor === undefined ? {} : { renewedFor }),
     ...(renewalTime === undefined ? {} : { renewalTime }),
@@ -78,11 +88,15 @@ export async function nextKey(
 /** Puts a certificate in service. */
 export async function putServing(
   { client, owner, signal }: Where,
-  { secretName, pair }: { readonly secretName: string; readonly pair: PemPair },
+  { order, pair }: { readonly order: CertificateOrder; readonly pair: PemPair },
 ): Promise<SecretContent> {
   const values = { 'tls.crt': pair.certificate, 'tls.key': pair.key };
-  const key = { namespace: owner.namespace, name: secretName };
-  return await writeSecret(client, { key, type: 'kubernetes.io/tls', values, ...madeFor(owner) }, signal);
+  const key = { namespace: owner.namespace, name: order.secretName };
+  const notes = {
+    [ANNOTATIONS.issuedFor]: markOf(order),
+    ...(order.renewal === undefined ? {} : { [ANNOTATIONS.renew]: order.renewal }),
+  };
+  return await writeSecret(client, { key, type: 'kubernetes.io/tls', values, notes, ...madeFor(owner) }, signal);
 }
 
 /** Once the certificate that it is for serves. */

@@ -20,8 +20,10 @@ export const ANNOTATIONS = {
   requestedAt: 'hosting.wcp360.io/requested-at',
   /** On a Secret with the key of a zone: what is published of it, as in a DNSKEY record. */
   dnskey: 'hosting.wcp360.io/dnskey',
-  /** On a Certificate: any new value asks for a new certificate. */
+  /** On a Certificate: any new value asks for a new certificate. On its Secret: the value that led to this one. */
   renew: 'hosting.wcp360.io/renew',
+  /** On the Secret of a Certificate: a mark of the spec that it was got for. */
+  issuedFor: 'hosting.wcp360.io/issued-for',
   /** On a Host: the word that an alarm names, written by a person who has looked. */
   confirm: 'hosting.wcp360.io/confirm',
   /** On the Secret of a join token: the Host that a machine may become by it. */

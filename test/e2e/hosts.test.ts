@@ -110,10 +110,9 @@ await t.test('an agent may read hosting objects, write what is its own, and noth
   const agent = createClient({ ...(await loadKubeconfig({ path: machineOf('web1').kubeconfig })), userAgent: 'lab' });
   t.teardown(async () => await agent.close());
   const everywhere = [
-    ...['domains', 'hosts', 'planrequests', 'retaineddata', 'tenants'].flatMap((kind) => [
-      `list ${kind}`,
-      `watch ${kind}`,
-    ]),
+    ...['challenges', 'dnsrecords', 'domains', 'hosts', 'planrequests', 'retaineddata', 'tenants', 'zones'].flatMap(
+      (kind) => [`list ${kind}`, `watch ${kind}`],
+    ),
     ...['get hosts web1', 'patch hosts/status web1'],
     'create hosts/attach web1',
     // Its certificate is renewed that way.
@@ -122,7 +121,11 @@ await t.test('an agent may read hosting objects, write what is its own, and noth
   ];
   const events = ['create events', 'patch events'];
   const inNamespace = {
-    [own]: ['patch domains', 'patch domains/status', 'patch planrequests/status', ...events],
+    [own]: [
+      ...['challenges', 'domains', 'zones'].map((kind) => `patch ${kind}`),
+      ...['challenges', 'dnsrecords', 'domains', 'planrequests', 'zones'].map((kind) => `patch ${kind}/status`),
+      ...events,
+    ],
     [other]: [],
     [SYSTEM_NAMESPACE]: [
       'patch planrequests/status',
