@@ -115,7 +115,11 @@ export const PATTERNS = {
   base64url: '^[A-Za-z0-9_-]+$',
   /** Token and thumbprint (RFC 8555 §8.1), or the digest of both. */
   keyAuthorization: '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)?$',
-  kindOfCertificate: '^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$',
+  kindOfCertificate: '^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$',
+  /** What a CA calls an account: a UUID, a number, base64. */
+  accountId: '^[A-Za-z0-9_][A-Za-z0-9_-]*([.:@/+][A-Za-z0-9_-]+)*={0,2}$',
+  /** Of a root, such as `ISRG Root X1`. */
+  commonName: '^[A-Za-z0-9(][A-Za-z0-9 ,()-]*(\\.[A-Za-z0-9 ,()-]+)*$',
   absolutePath: `^(/\\.?${SEGMENT})+$`,
   objectName: `^${DNS_LABEL}(\\.${DNS_LABEL})*$`,
   namespace: `^${DNS_LABEL}$`,

@@ -84,7 +84,7 @@ const acmeField = {
       description: 'Names an account that was opened elsewhere, where the CA asks for one.',
       required: ['keyID', 'keySecretRef'],
       properties: {
-        keyID: { type: 'string', description: 'Its id.', minLength: 1, maxLength: 512, pattern: PATTERNS.subject },
+        keyID: { type: 'string', description: 'Its id.', minLength: 1, maxLength: 512, pattern: PATTERNS.accountId },
         keySecretRef: objectReference('A Secret whose key `key` holds its MAC key, in base64url as CAs give it.'),
       },
     },
@@ -92,14 +92,14 @@ const acmeField = {
       type: 'string',
       description:
         'PEM of the authorities behind the directory’s own certificate, in base64; the machine’s when absent.',
-      maxLength: 65_536,
+      maxLength: 32_768,
       pattern: PATTERNS.base64,
     },
     preferredChain: {
       type: 'string',
       description: 'Common name of the root that is preferred, where the CA offers several chains.',
       maxLength: 64,
-      pattern: PATTERNS.sentence,
+      pattern: PATTERNS.commonName,
     },
     profile: {
       type: 'string',

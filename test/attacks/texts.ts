@@ -55,8 +55,23 @@ const tenantWithLists = {
   },
 };
 
+const issuerWithAll = (kind: string): object => ({
+  apiVersion: apiVersionOf(tenantKind),
+  kind,
+  metadata: { name: 'acme', namespace: 'acme' },
+  spec: {
+    acme: {
+      server: 'https://acme.example/directory',
+      privateKeySecretRef: { name: 'account' },
+      externalAccountBinding: { keyID: 'id', keySecretRef: { name: 'binding' } },
+      solvers: [{ http01: {}, selector: { dnsNames: ['acme.example'], dnsZones: ['acme.example'] } }],
+    },
+  },
+});
+
 function baseFor(kind: string, path: string): unknown {
   if (kind === tenantKind.kind) return tenantWithLists;
+  if (kind.endsWith('Issuer')) return issuerWithAll(kind);
   const words = kind.replaceAll(/(?<=[a-z])([A-Z])|(?<=[A-Z])([A-Z])(?=[a-z])/g, '-$1$2').toLowerCase();
   if (kind !== domainKind.kind) return parse(read(`${words}.yaml`));
   const [document] = parseAllDocuments(read('scenarios/shop.yaml'));
@@ -69,7 +84,8 @@ function baseFor(kind: string, path: string): unknown {
     proxy: {},
     redirect: { to: 'https://acme.example' },
   };
-  return { ...shop, spec: { ...rest, [way]: ways[way] } };
+  const tls = { issuerRef: { name: 'letsencrypt' } };
+  return { ...shop, spec: { ...rest, tls, [way]: ways[way] } };
 }
 
 /** Fields of a Domain in which hostile text is the owner's own data, each with where in the records of its host it comes out. */

@@ -25,6 +25,9 @@ const dataFields = new Set([
 
 /** What a field of the list above may take of the hostile values, and why that is harmless. */
 const harmless = new Map<string, RegExp>([
+  // They may begin with any letter of base64url, and are never words of a command.
+  ['spec.token', /^-rf$/],
+  ['spec.key', /^-rf$/],
   // Labels are compared, nothing else; Kubernetes allows it.
   ['spec.placement.hostSelector.matchExpressions[].key', /^a\.\.b$/],
   ['spec.placement.hostSelector.matchLabels{}', /^(a\.\.b)?$/],
