@@ -45,7 +45,9 @@ export async function openInstance(): Promise<Instance> {
       stdio: ['ignore', 'ignore', 'inherit'],
       timeout: startTimeoutMs,
     });
-  const ports = { api, http, stream, 'etcd-client': etcdClient, 'etcd-peer': etcdPeer };
+  // What is not measured is not started.
+  const off = { https: 0, dns: 0, acme: 0 };
+  const ports = { api, http, stream, 'etcd-client': etcdClient, 'etcd-peer': etcdPeer, ...off };
   wcpd('up', ...Object.entries(ports).map(([name, port]) => `--${name}-port=${port}`), '--log-level=warn');
   const pem = (name: string): Buffer => readFileSync(join(directory, 'pki', name));
   const store = await openEtcdStore({
