@@ -115,11 +115,20 @@ async function showNames(state: Order, ordering: Ordering): Promise<Ordered | un
   );
   const isSeen = ({ showing }: (typeof wanted)[number]): boolean => seen.has(challengeNameOf(owner, showing));
   const told = wanted.filter((each) => isSeen(each) && each.challenge.status === 'pending');
-  await Promise.all(told.map(async ({ challenge }) => await account.accept(challenge)));
+  await Promise.all(told.map(async ({ challenge }) => await tellSeen(account, challenge)));
   const unseen = wanted.filter((each) => !isSeen(each)).map(({ showing }) => showing.dnsName);
   if (unseen.length === 0) return undefined;
   const message = `The CA waits to see that ${unseen.slice(0, 3).join(', ')} is ours.`;
   return { step: 'Presenting', message, afterMs: presentingMs };
+}
+
+/** A CA that has looked since takes no second word for it: what came of that the order says. */
+async function tellSeen(account: AcmeAccount, challenge: AcmeChallenge): Promise<void> {
+  try {
+    await account.accept(challenge);
+  } catch (err) {
+    if (!(err instanceof AcmeProblem) || err.type !== 'malformed') throw err;
+  }
 }
 
 async function showingFor(
