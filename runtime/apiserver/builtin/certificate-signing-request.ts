@@ -24,7 +24,7 @@ export const certificateSigningRequestStrategy: Strategy = {
   toldLast: 'name',
   status: true,
   isMetadataInParts: true,
-  resetFields: ['spec'],
+  resetFields: { '': ['spec'], status: ['status.conditions'], approval: ['spec', 'status.certificate'] },
   prepareCreate: (draft) => {
     draft['status'] = {};
   },

@@ -37,7 +37,7 @@ export interface Application {
   readonly schema: Schema | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Top-level fields that this endpoint does not write, such as `status` of the main resource of a kind with that subresource. */
+  /** Fields that this endpoint resets, such as `status` of the main resource of a kind with that subresource, or `status.certificate`. */
   readonly ignored?: readonly string[];
 }
 
@@ -131,7 +131,7 @@ function managersBefore(work: Work): readonly Manager[] {
   return touched === undefined ? [] : [unmanaged];
 }
 
-/** The configuration without the fields that this endpoint does not write. */
+/** The configuration without the top-level fields that this endpoint does not write. */
 function inScope(config: KubeObject, scope: Scope): KubeObject {
   const isKept = (field: string): boolean =>
     field === 'apiVersion' || field === 'kind' || field === 'metadata' || isInScope(scope, field);

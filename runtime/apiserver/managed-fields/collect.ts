@@ -3,7 +3,7 @@ import type { Schema } from '#schemas/meta/schema.ts';
 import { leaf, self } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { itemElement } from './path-element.ts';
-import { isInScope, isOwnedMetadata } from './scope.ts';
+import { fieldsInScope, isInScope, isOwnedMetadata } from './scope.ts';
 import type { Scope } from './scope.ts';
 import { fieldSchema, isDeclared, isEmptyContainer, isGranularMap, isKeyedList, untyped } from './typed.ts';
 
@@ -32,7 +32,7 @@ export function objectFields(
         : fieldFields(value, root, { field, mode: options.mode });
     if (below !== undefined) (fields ??= {})[`f:${field}`] = below;
   }
-  return fields;
+  return fieldsInScope(options.scope, fields);
 }
 
 /** `metadata` without what cannot be owned. */

@@ -4,7 +4,7 @@ import { fieldFields, nodeFields, ownedMetadata } from './collect.ts';
 import { leaf } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { itemElement } from './path-element.ts';
-import { isInScope } from './scope.ts';
+import { fieldsInScope, isInScope } from './scope.ts';
 import type { Scope } from './scope.ts';
 import { fieldSchema, isEmptyContainer, isGranularMap, isKeyedList, isSameJson, untyped } from './typed.ts';
 
@@ -36,7 +36,10 @@ export function compareObjects(
     const gone = isInScope(options.scope, field) && valueAt(after, field) === undefined;
     if (gone) compareTop(before, after, { ...options, field, changes });
   }
-  return changes;
+  return {
+    touched: fieldsInScope(options.scope, changes.touched),
+    removed: fieldsInScope(options.scope, changes.removed),
+  };
 }
 
 function compareTop(

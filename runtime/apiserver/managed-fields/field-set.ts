@@ -57,7 +57,7 @@ function unionBelow(a: FieldSet, b: FieldSet): FieldSet {
 /** What is in `a` and not in `b`; a node of `b` takes itself away, not what lies below it. */
 export function subtract(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
   if (a === undefined || b === undefined) return a;
-  const below = subtractBelow(a, b);
+  const below = subtractBelow(a, b, subtract);
   const wasMember = isMember(a);
   const staysMember = wasMember && !isMember(b);
   if (below === a && staysMember === wasMember) return a;
@@ -68,18 +68,27 @@ export function subtract(a: FieldSet | undefined, b: FieldSet | undefined): Fiel
 }
 
 /** The node with its children diminished; the node itself is not looked at. */
-function subtractBelow(a: FieldSet, b: FieldSet): FieldSet {
+function subtractBelow(a: FieldSet, b: FieldSet, diminish: typeof subtract): FieldSet {
   let left: Record<string, FieldSet> | undefined;
   for (const element in b) {
     const ours = a[element];
     if (element === self || ours === undefined) continue;
-    const rest = subtract(ours, b[element]);
+    const rest = diminish(ours, b[element]);
     if (rest === ours) continue;
     left ??= { ...a };
     if (rest === undefined) delete left[element];
     else left[element] = rest;
   }
   return left ?? a;
+}
+
+/** What is in `a` and neither in `b` nor below anything that is in `b`. */
+export function subtractWhole(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
+  if (a === undefined || b === undefined) return a;
+  if (isMember(b)) return undefined;
+  const below = subtractBelow(a, b, subtractWhole);
+  if (below === a || hasChildren(below)) return below;
+  return isMember(a) ? leaf : undefined;
 }
 
 /** Whether both hold the same fields. */

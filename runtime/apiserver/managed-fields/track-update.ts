@@ -26,7 +26,7 @@ export interface TrackedUpdate {
   readonly schema: Schema | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Top-level fields that this endpoint does not write, such as `status` of the main resource of a kind with that subresource. */
+  /** Fields that this endpoint resets, such as `status` of the main resource of a kind with that subresource, or `status.certificate`. */
   readonly ignored?: readonly string[];
 }
 

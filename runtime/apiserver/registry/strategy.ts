@@ -49,8 +49,11 @@ export interface Strategy {
   readonly parts?: Readonly<Record<string, (kept: Draft, asked: KubeObject) => void>>;
   /** Subresources carry metadata, too: whoever may write one may write labels, annotations, finalizers and owners. */
   readonly isMetadataInParts?: boolean;
-  /** Fields beside the status that a write of the object itself leaves alone, so that nobody comes to own them by it. */
-  readonly resetFields?: readonly string[];
+  /**
+   * Fields that a write leaves alone, so that nobody comes to own them by it, by the subresource that is written; empty for the object itself.
+   * They come in addition to `status` for the object itself, and to the rest of the object for `status`.
+   */
+  readonly resetFields?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The usual built-in kind: no status, no generation, names are DNS subdomains. */

@@ -26,10 +26,11 @@ export function trackChange(
 
 /** Fields that a write of this endpoint leaves alone, so that nobody comes to own them by it. */
 export function ignoredFields({ subresource, resource: { strategy } }: WriteRequest): readonly string[] {
-  const { status, isMetadataInParts = false, resetFields = [] } = strategy;
+  const { status, isMetadataInParts = false, resetFields = {} } = strategy;
   if (!status) return [];
-  if (subresource === 'status') return isMetadataInParts ? ['spec'] : [];
-  return subresource === '' ? ['status', ...resetFields] : resetFields;
+  const own = resetFields[subresource] ?? [];
+  if (subresource === 'status') return isMetadataInParts ? ['spec', ...own] : own;
+  return subresource === '' ? ['status', ...own] : own;
 }
 
 /** Whether a write leaves everything as it is, but for the times at which managers are said to have acted. The order of fields does not count. */

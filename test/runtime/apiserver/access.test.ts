@@ -170,6 +170,15 @@ t.test('a request for a certificate can be applied, and says who asked with what
   t.equal(approval.body.metadata.resourceVersion, made.body.metadata.resourceVersion, 'not by its approval either');
   const { causes } = (await applyTo(`${url}/approval`, { status: { conditions: [{ type: 'A' }] } })).body.details;
   t.same(causes, [{ field: 'status.conditions[0].status', reason: 'FieldValueRequired', message: 'Required value' }]);
+  const status = { certificate: 'eA==', conditions: [{ type: 'A', status: 'True', reason: 'B' }] };
+  for (const [name, foreign] of Object.entries({ status: 'conditions', approval: 'certificate' } as const)) {
+    const { body } = await applyTo(`${url}/${name}`, { status: { [foreign]: status[foreign] } });
+    const managers: readonly { manager: string }[] = body.metadata.managedFields ?? [];
+    t.notOk(
+      managers.some(({ manager }) => manager === 'one'),
+      `nobody owns ${foreign} by ${name}`,
+    );
+  }
 });
 
 t.test('who writes a part of a built-in kind writes its metadata, too, and nothing else', async (t) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { builtinSchemas } from '#runtime/apiserver/builtin/schemas/index.ts';
-import { trackUpdate } from '#runtime/apiserver/managed-fields/index.ts';
+import { applyConfiguration, trackUpdate } from '#runtime/apiserver/managed-fields/index.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import type { KubeObject, ManagedFieldsEntry } from '#schemas/meta/object.ts';
 import {
@@ -226,6 +226,34 @@ t.test('status and the rest of the object are owned apart', (t) => {
     ignored: ['status'],
   });
   t.same(owned(ignoring), { m: { 'f:spec': { '.': {}, 'f:host': {} } } });
+  t.end();
+});
+
+t.test('nobody comes to own what an endpoint resets, however deep it lies, nor what lies below it', (t) => {
+  const ignored = ['spec.tls.issuer', 'spec.env', 'spec.nested.n.a'];
+  const reset = { env: { A: '1' }, tls: { issuer: 'x' }, nested: { n: { a: '1' } } };
+  const fields = { ...reset, tls: { issuer: 'x', version: '1' }, host: 'a' };
+  const made = trackUpdate({
+    live: undefined,
+    next: objectOf({ spec: fields }),
+    manager: 'm',
+    ...common({}),
+    ignored,
+  });
+  const around = { 'f:nested': { '.': {}, 'f:n': {} }, 'f:tls': { '.': {}, 'f:version': {} } };
+  t.same(owned(made), { m: { 'f:spec': { '.': {}, 'f:host': {}, ...around } } });
+  const whole = update(undefined, objectOf({ spec: fields }), 'whole');
+  const emptied = { ...whole, spec: { host: 'a' } };
+  const less = owned(trackUpdate({ live: whole, next: emptied, manager: 'm', ...common({}), ignored }))['whole'];
+  const kept = { 'f:env': { '.': {}, 'f:A': {} }, 'f:nested': { 'f:n': { 'f:a': {} } }, 'f:tls': { 'f:issuer': {} } };
+  t.same(less, { 'f:spec': { '.': {}, 'f:host': {}, ...kept } }, 'and nobody loses it');
+  const applyAs = (manager: string, spec: object): KubeObject =>
+    applyConfiguration({ live: whole, config: objectOf({ spec }), manager, force: false, ...common({}), ignored });
+  const changed = { env: { A: '2' }, tls: { issuer: 'y' }, nested: { n: { a: '2' } } };
+  const applied = owned(applyAs('f', { host: 'a', ...changed }));
+  t.same(applied['f'], { 'f:spec': { 'f:host': {}, 'f:nested': { 'f:n': {} } } }, 'which is no conflict');
+  t.same(applied['whole'], owned(whole)['whole']);
+  t.equal(owned(applyAs('f', { tls: { issuer: 'y' }, env: { A: '2' } }))['f'], undefined);
   t.end();
 });
 
