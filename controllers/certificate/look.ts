@@ -107,6 +107,15 @@ function readyWhile(
   return { isTrue: false, reason: issuing.reason, message: message.trim() };
 }
 
+/** How often it failed counts until it went well: the next failure is paused after all the longer. */
+function withoutPause({ failedIssuanceAttempts, lastFailureTime, failedNames }: Failures): Failures {
+  return failuresOf({
+    ...(failedIssuanceAttempts === undefined ? {} : { failedIssuanceAttempts }),
+    ...(lastFailureTime === undefined ? {} : { lastFailureTime }),
+    ...(failedNames === undefined ? {} : { failedNames }),
+  });
+}
+
 async function getNext(look: Look, known: Known, need: Need): Promise<CertificateWork> {
   const { order, clock } = look;
   const issuing: Issuing = { ...look, need, notes: known.notes, present: known.present };
@@ -114,7 +123,8 @@ async function getNext(look: Look, known: Known, need: Need): Promise<Certificat
     const issued = await issue(issuing);
     if ('step' in issued) {
       const said = { reason: issued.step, message: issued.message };
-      const report = { standing: known.standing, failures: {}, issuing: said, ready: readyWhile(known, need, said) };
+      const failures = withoutPause(failuresOf(known.certificate.status));
+      const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said) };
       return { order, isSettled: false, atMs: clock.now() + issued.afterMs, report };
     }
     const fresh = standingIn(issued.secret, issued.facts, {});

@@ -10,6 +10,7 @@ import {
   tenantKind,
 } from '#schemas/index.ts';
 import { secretKind } from '#schemas/meta/builtin.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { freePort } from '#test/lab/free-port.ts';
@@ -20,6 +21,10 @@ import { conditionOf, eventually } from '#test/lab/widgets.ts';
 // Issuers, Certificates and Challenges with a real API server and a real CA; the web front is that of a model machine.
 
 const patienceMs = 20_000;
+
+interface Failed {
+  readonly failedIssuanceAttempts?: number;
+}
 
 interface Lab extends Hosting {
   readonly pebble: Pebble;
@@ -87,6 +92,21 @@ async function setUp(test: Test, options: Partial<PebbleOptions> = {}): Promise<
     },
   };
 }
+
+void t.test('failures are counted until it goes well, however far each attempt came', async (test) => {
+  const lab = await setUp(test, { httpPort: await freePort() });
+  await lab.apply(domainKind, 'shop', { hostname: 'shop.acme.example' }, 'acme');
+  const failed = async (attempts: number): Promise<boolean> => {
+    const certificate = await lab.get(certificateKind, 'shop', 'acme');
+    return (certificate?.['status'] as Failed | undefined)?.failedIssuanceAttempts === attempts;
+  };
+  await eventually(async () => await failed(1), 'the first failure', patienceMs);
+  const certificate = await lab.get(certificateKind, 'shop', 'acme');
+  test.match(certificate?.['status'], { failedNames: [{ dnsName: 'shop.acme.example' }] });
+  const body = { metadata: { annotations: { [ANNOTATIONS.requestedAt]: 'now' } } };
+  await lab.client.patch(resourceTypeOf(certificateKind), { namespace: 'acme', name: 'shop' }, { type: 'merge', body });
+  await eventually(async () => await failed(2), 'the second failure', patienceMs);
+});
 
 void t.test('a Domain has a certificate from its issuer without another word', async (test) => {
   const lab = await setUp(test);
