@@ -22,7 +22,6 @@ export interface Ordering {
   readonly owner: Owner;
   /** PEM. */
   readonly key: string;
-  readonly replaces?: string | undefined;
   readonly client: Client;
   readonly cache: Cache;
   readonly clock: Clock;
@@ -79,7 +78,7 @@ async function step(state: Order, ordering: Ordering): Promise<Ordered | undefin
 }
 
 /** The order that is on its way: noted before and after the CA hears of it. What died in between looks whether the CA knows of one. */
-async function orderUrl({ account, order, issuance, notes, clock, replaces }: Ordering): Promise<string> {
+async function orderUrl({ account, order, issuance, notes, clock }: Ordering): Promise<string> {
   if (issuance.orderURL !== undefined) return issuance.orderURL;
   const dnsNames = issuance.dnsNames ?? order.dnsNames;
   const found = issuance.orderIntendedAt === undefined ? undefined : await account.findOrder(dnsNames);
@@ -90,10 +89,7 @@ async function orderUrl({ account, order, issuance, notes, clock, replaces }: Or
   const intended = { ...issuance, orderIntendedAt: rfc3339(clock.now()) };
   await notes.write(intended);
   const { profile } = order.issuer.spec.acme ?? {};
-  const made = await account.createOrder(dnsNames, {
-    ...(profile === undefined ? {} : { profile }),
-    ...(replaces === undefined ? {} : { replaces }),
-  });
+  const made = await account.createOrder(dnsNames, profile === undefined ? {} : { profile });
   await notes.write({ ...intended, orderURL: made.url });
   return made.url;
 }

@@ -57,10 +57,7 @@ export interface AcmeChallenge {
 export interface AcmeAccount {
   /** Opens the account, or finds the one of this key, and tells its URL. */
   register(contact: readonly string[]): Promise<string>;
-  createOrder(
-    dnsNames: readonly string[],
-    extras: { readonly profile?: string; readonly replaces?: string; readonly notAfter?: string },
-  ): Promise<Order>;
+  createOrder(dnsNames: readonly string[], extras: { readonly profile?: string }): Promise<Order>;
   order(url: string): Promise<Order>;
   /** An order for just these names that waits to be carried on; `undefined` when there is none, or the CA tells nobody of orders (RFC 8555 §7.1.2.1). */
   findOrder(dnsNames: readonly string[]): Promise<Order | undefined>;

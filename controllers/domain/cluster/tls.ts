@@ -93,5 +93,6 @@ function canBeShown(
   if (acme === undefined) return true;
   const isWildcard = hostname.startsWith('*.');
   const dnsName = isWildcard ? hostname.slice(2) : hostname;
-  return challengeTypeFor({ dnsName, isWildcard }, acme.solvers) !== undefined;
+  // DNS-01 shows nothing yet: the names beside such a one would wait with it.
+  return challengeTypeFor({ dnsName, isWildcard }, acme.solvers) === 'http-01';
 }
