@@ -36,7 +36,9 @@ export async function buildPrograms(outdir: string): Promise<void> {
   await mkdir(staging, { recursive: true });
   await build({
     absWorkingDir: root,
-    entryPoints: { wcpd: 'runtime/cmd/wcpd.ts', wcpctl: 'runtime/cmd/wcpctl.ts', keys: 'runtime/cmd/keys.ts' },
+    entryPoints: Object.fromEntries(
+      ['wcpd', 'wcpctl', 'keys', 'resolver'].map((name) => [name, `runtime/cmd/${name}.ts`]),
+    ),
     outdir: join(staging, 'programs'),
     outExtension: { '.js': '.mjs' },
     chunkNames: 'chunk-[hash]',

@@ -4,7 +4,8 @@ export const CHALLENGE_REASONS = {
   Presenting: 'It is being put where the CA looks.',
   NameNotOurs: 'The name is not the tenant’s.',
   HostNotReady: 'The tenant has no host yet, or that is not ready.',
-  NotSeen: 'The web front of the host does not show it.',
+  ZoneNotFound: 'The tenant has no Zone that the name is in, so that no record can show it.',
+  NotSeen: 'The web front of the host, or the name server, does not show it.',
   ApplyFailed: 'Something failed on the host; it is tried again.',
   Deleting: 'It is being taken away.',
 } as const;

@@ -190,8 +190,20 @@ async function fanOut(contender: Contender, sizes: Sizes): Promise<void> {
   const rounds: Delivery[] = [];
   for (let round = 0; round < sizes.fanOuts; round++)
     rounds.push(await deliver(contender, sizes, round * sizes.events));
-  contender.figures.set('delivery p99', percentile(rounds.map(({ p99Ms }) => p99Ms), 0.5));
-  contender.figures.set('delivery CPU', percentile(rounds.map(({ cpuUs }) => cpuUs), 0.5));
+  contender.figures.set(
+    'delivery p99',
+    percentile(
+      rounds.map(({ p99Ms }) => p99Ms),
+      0.5,
+    ),
+  );
+  contender.figures.set(
+    'delivery CPU',
+    percentile(
+      rounds.map(({ cpuUs }) => cpuUs),
+      0.5,
+    ),
+  );
 }
 
 interface Delivery {

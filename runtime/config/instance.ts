@@ -38,8 +38,10 @@ export const upConfig = {
       'Port of a stand-in for a public CA (pebble, where it is installed) on loopback; 0 for none.',
     ),
     acmeManagementPort: port(16_446, 'Port on loopback where that shows its root.'),
-    acmeDnsPort: port(16_447, 'Port on loopback of the DNS server that it asks, which knows every name at loopback.'),
-    acmeDnsManagementPort: port(16_448, 'Port on loopback where that DNS server is told of other addresses.'),
+    resolverPort: port(
+      16_447,
+      'Port of a resolver on loopback for it: it asks the name server, and knows every other name at loopback.',
+    ),
     hostName: { type: 'string', minLength: 1, default: 'local', description: 'Name of the one Host.' },
     sourceNetworks,
     logLevel,

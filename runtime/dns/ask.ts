@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
-import packet, { type Answer, type DecodedPacket, type Packet } from 'dns-packet';
+import packet, { type Answer, type DecodedPacket, type Packet, type Question, type RecordType } from 'dns-packet';
 import { HostError } from '#runtime/base/errors.ts';
 import { answeredContent } from './answered-content.ts';
 
@@ -44,13 +44,26 @@ const numbers: Readonly<Record<string, string>> = { SVCB: 'UNKNOWN_64', HTTPS: '
 
 /** Asks one server once, by UDP, and by TCP when the answer does not fit. HostError when nothing comes in two seconds. */
 export async function askDns(server: DnsServer, question: DnsQuestion, signal: AbortSignal): Promise<DnsAnswer> {
+  const { isRecursive = false } = question;
+  const type = (numbers[question.type] ?? question.type) as RecordType;
+  return told(await exchangeDns(server, { name: unrooted(question.name), type, isRecursive }, signal));
+}
+
+/** An answer as it came; the types of the codec know nothing of its status. */
+export type DnsReply = DecodedPacket & { readonly rcode: string; readonly flags: number };
+
+/** The same, but for what is made of question and answer. */
+export async function exchangeDns(
+  server: DnsServer,
+  { name, type, isRecursive = false }: Question & { readonly isRecursive?: boolean },
+  signal: AbortSignal,
+): Promise<DnsReply> {
   const bound = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const id = Math.floor(Math.random() * 65_536);
   const query: Packet = {
     type: 'query',
-    id,
-    flags: question.isRecursive === true ? packet.RECURSION_DESIRED : 0,
-    questions: [{ name: unrooted(question.name), type: (numbers[question.type] ?? question.type) as 'A' }],
+    id: Math.floor(Math.random() * 65_536),
+    flags: isRecursive ? packet.RECURSION_DESIRED : 0,
+    questions: [{ name, type }],
     additionals: [
       {
         type: 'OPT',
@@ -66,14 +79,10 @@ export async function askDns(server: DnsServer, question: DnsQuestion, signal: A
   };
   try {
     const short = await overUdp(server, query, bound);
-    return told(short.flag_tc ? await overTcp(server, query, bound) : short);
+    return (short.flag_tc ? await overTcp(server, query, bound) : short) as DnsReply;
   } catch (err) {
     signal.throwIfAborted();
-    throw new HostError(
-      `${server.address} port ${server.port} does not answer for ${question.name}`,
-      {},
-      { cause: err },
-    );
+    throw new HostError(`${server.address} port ${server.port} does not answer for ${name}`, {}, { cause: err });
   }
 }
 
@@ -84,7 +93,7 @@ async function overUdp(server: DnsServer, query: Packet, signal: AbortSignal): P
   signal.addEventListener('abort', abort, { once: true });
   socket.once('error', reject);
   socket.on('message', (message) => {
-    const answer = decoded(() => packet.decode(message));
+    const answer = decodedDns(message);
     if (answer !== undefined && answer.id === query.id) resolve(answer);
   });
   try {
@@ -113,19 +122,18 @@ async function overTcp(server: DnsServer, query: Packet, signal: AbortSignal): P
   }
 }
 
-/** What is no message at all is as good as none. */
-function decoded(decode: () => DecodedPacket): DecodedPacket | undefined {
+/** A message as it came from whomever; `undefined` for what is none. */
+export function decodedDns(message: Buffer): DecodedPacket | undefined {
   try {
-    return decode();
+    return packet.decode(message);
   } catch {
     return undefined;
   }
 }
 
-function told(answer: DecodedPacket): DnsAnswer {
+function told(answer: DnsReply): DnsAnswer {
   return {
-    // Which the types of the codec do not know.
-    status: (answer as unknown as { readonly rcode: string }).rcode,
+    status: answer.rcode,
     isAuthoritative: answer.flag_aa,
     records: recordsOf(answer.answers),
     authorities: recordsOf(answer.authorities),

@@ -110,7 +110,7 @@ const acmeField = {
     solvers: {
       type: 'array',
       description: 'How names are shown to be ours.',
-      default: [{ http01: {} }],
+      default: [{ http01: {} }, { dns01: {}, selector: { wildcards: true } }],
       minItems: 1,
       maxItems: 32,
       items: solverField,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect, type PeerCertificate } from 'node:tls';
 import t from 'tap';
-import { certificateKind, challengeKind, domainKind } from '#schemas/index.ts';
+import { certificateKind, challengeKind, dnsRecordKind, domainKind, zoneKind } from '#schemas/index.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import { secretKind } from '#schemas/meta/builtin.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
@@ -120,6 +120,29 @@ void t.test('a name that is added is in the next certificate, and the one before
   await apply(domainKind, 'shop', { hostname: 'shop.localhost', aliases: ['more.localhost'] });
   await settled(domainKind, 'shop');
   test.equal((await shownFor('more.localhost')).subjectaltname, 'DNS:more.localhost, DNS:shop.localhost');
+});
+
+void t.test('a wildcard is shown to be ours by a record in the Zone of the tenant', async (test) => {
+  await apply(domainKind, 'wild', { hostname: 'wild.localhost', aliases: ['*.wild.localhost'] });
+  const waiting = await settled(domainKind, 'wild');
+  test.match(conditionOf(waiting, 'CertificateReady'), { status: 'True', message: /Not for \*\.wild\.localhost:/ });
+  test.equal((await shownFor('wild.localhost')).subjectaltname, 'DNS:wild.localhost', 'no Zone has it yet');
+  await apply(zoneKind, 'wild', { name: 'wild.localhost' });
+  await apply(dnsRecordKind, 'wild', { zoneRef: { name: 'wild' }, name: '@', type: 'A', values: ['127.0.0.1'] });
+  await eventually(
+    async () => {
+      const shown = await shownFor('any.wild.localhost').catch(() => undefined);
+      return shown?.subjectaltname === 'DNS:*.wild.localhost, DNS:wild.localhost';
+    },
+    'a name below it to be served',
+    patienceMs,
+  );
+  const left = await client.list(type(dnsRecordKind), { namespace });
+  test.same(
+    left.items.map(({ metadata }) => metadata.name),
+    ['wild'],
+    'nothing is left of what the CA wanted to see',
+  );
 });
 
 void t.test('an order goes on wherever its controller was killed', async (test) => {

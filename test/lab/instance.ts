@@ -96,7 +96,7 @@ export async function startInstance(options: InstanceOptions = {}): Promise<LabI
 
 /** Without ports there is none. */
 function authorityFlags(ports: readonly number[]): readonly string[] {
-  const flags = ['--acme-port', '--acme-management-port', '--acme-dns-port', '--acme-dns-management-port'];
+  const flags = ['--acme-port', '--acme-management-port', '--resolver-port'];
   return ports.length === 0 ? ['--acme-port', '0'] : flags.flatMap((flag, index) => [flag, String(ports[index] ?? 0)]);
 }
 

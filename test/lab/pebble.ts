@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { DnsServer } from '#runtime/dns/ask.ts';
+import { openLocalResolver } from '#runtime/dns/local-resolver.ts';
 import { freePort } from './free-port.ts';
 import { memoryDirectory } from './memory-directory.ts';
 import { createLabAuthority } from './pki.ts';
@@ -25,8 +27,8 @@ export interface PebbleOptions {
   /** Where the names are: each is at loopback. */
   readonly httpPort: number;
   readonly httpsPort?: number;
-  /** `127.0.0.1:53`: the DNS server that it asks; one that knows every name at loopback unless given. */
-  readonly dnsServer?: string;
+  /** Answers for the zones that it speaks for; all other names are at loopback. */
+  readonly nameServer?: DnsServer;
   /** Such as `{ PEBBLE_WFE_NONCEREJECT: '20' }`. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Ids of accounts that were opened elsewhere → their MAC keys, base64url: without one of them no account is opened. */
@@ -56,12 +58,13 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     ...(externalAccounts === undefined ? {} : { externalAccountMACKeys: externalAccounts }),
   };
   await writeFile(String(configFile), JSON.stringify({ pebble }));
-  const names = options.dnsServer === undefined ? await startNames() : undefined;
-  const dnsServer = options.dnsServer ?? names?.address ?? '';
+  const lifetime = new AbortController();
+  const resolver = { address: '127.0.0.1', port: await freePort() };
+  await openLocalResolver(resolver, options.nameServer, lifetime.signal);
   const environment = { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0', ...options.environment };
   const ca = authority.ca.toString();
   const root = async (): Promise<string> => await get(`https://127.0.0.1:${managementPort}/roots/0`, ca);
-  const flags = ['-config', String(configFile), '-dnsserver', dnsServer, '-strict'];
+  const flags = ['-config', String(configFile), '-dnsserver', `127.0.0.1:${resolver.port}`, '-strict'];
   const pebbleProcess = labProcess('/usr/bin/pebble', flags, environment);
   const lab: Pebble = {
     directory: `https://127.0.0.1:${port}/dir`,
@@ -74,29 +77,12 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     },
     stop: async () => {
       await lab.kill();
-      await names?.kill();
+      lifetime.abort();
       await rm(directory, { recursive: true, force: true });
     },
   };
   await lab.start();
   return lab;
-}
-
-/** A DNS server to which every name is at 127.0.0.1. */
-async function startNames(): Promise<{ readonly address: string; kill(): Promise<void> }> {
-  const [port, managementPort] = [await freePort(), await freePort()];
-  const address = `127.0.0.1:${port}`;
-  const off = ['-http01', '-https01', '-tlsalpn01'].flatMap((flag) => [flag, '']);
-  const flags = ['-dns01', address, '-management', `127.0.0.1:${managementPort}`, ...off];
-  const server = labProcess('/usr/bin/pebble-challtestsrv', [
-    ...flags,
-    '-defaultIPv4',
-    '127.0.0.1',
-    '-defaultIPv6',
-    '',
-  ]);
-  server.start();
-  return { address, kill: server.kill };
 }
 
 async function get(url: string, ca: string): Promise<string> {

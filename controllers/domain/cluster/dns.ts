@@ -9,6 +9,7 @@ import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { NameState } from '#controllers/claimed-name.ts';
 import type { ClusterParts } from '#controllers/parts.ts';
+import { nameWithin, stayingZones, zoneNamesFor, zoneOf } from '#controllers/zone-of.ts';
 
 /** What a Domain has in the DNS. */
 export interface DomainDns {
@@ -40,7 +41,7 @@ interface Surroundings {
 export function dnsOf(domain: Domain, around: Surroundings): DomainDns {
   const addresses = addressesOf(around);
   if (domain.spec.dns.mode === 'None' || addresses.size === 0) return noDns;
-  const zones = around.cache.list(zoneKind, domain.metadata.namespace).filter(isStaying);
+  const zones = stayingZones(domain.metadata.namespace, around.cache);
   const bound = around.names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
   const records = bound.flatMap((hostname) => recordsFor(hostname, addresses, { zones, around }));
   return { ...newZoneFor(domain, zones, around), records };
@@ -54,23 +55,14 @@ function addressesOf({ host, cache }: Surroundings): ReadonlyMap<DerivedRecord['
   return Map.groupBy(addresses, (address) => (address.includes(':') ? 'AAAA' : 'A'));
 }
 
-function isStaying({ metadata }: Zone): boolean {
-  return metadata.deletionTimestamp === undefined;
-}
-
-/** Names under which a zone may have the hostname, nearest first. */
-function zoneNamesFor(hostname: string, { ancestorsOf }: Surroundings): readonly string[] {
-  return hostname.startsWith('*.') ? ancestorsOf(hostname) : [hostname, ...ancestorsOf(hostname)];
-}
-
 function recordsFor(
   hostname: string,
   addresses: ReadonlyMap<DerivedRecord['type'], readonly string[]>,
   { zones, around }: { readonly zones: readonly Zone[]; readonly around: Surroundings },
 ): readonly DerivedRecord[] {
-  const [zone] = zoneNamesFor(hostname, around).flatMap((name) => zones.find(({ spec }) => spec.name === name) ?? []);
+  const zone = zoneOf(hostname, zones, around.ancestorsOf);
   if (zone === undefined) return [];
-  const name = hostname === zone.spec.name ? '@' : hostname.slice(0, -zone.spec.name.length - 1);
+  const name = nameWithin(zone, hostname);
   return [...addresses].map(([type, values]) => ({ zone: zone.metadata.name, name, type, values }));
 }
 
@@ -79,7 +71,7 @@ function newZoneFor(
   zones: readonly Zone[],
   around: Surroundings,
 ): Pick<DomainDns, 'newZone'> {
-  const names = zoneNamesFor(spec.hostname, around);
+  const names = zoneNamesFor(spec.hostname, around.ancestorsOf);
   // One that was made for a Domain is applied again, as long as it is the one.
   const present = zones.find((zone) => names.includes(zone.spec.name));
   const registrable = names.at(-1) ?? spec.hostname;

@@ -33,7 +33,8 @@ export function gatherDomainCluster(
   }
   const names = namesOf(domain).map(({ hostname }) => nameState(hostname, namespace, cache, judge));
   const boundNames = names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
-  const tls = gatherTls(domain, boundNames, cache);
+  const dns = dnsOf(domain, { names, host: tenant.status?.host, cache, judge, ancestorsOf });
+  const tls = gatherTls(domain, boundNames, { cache, ancestorsOf, newZone: dns.newZone });
   const secrets = [...secretNamesOf(domain), ...(tls === undefined ? [] : [tls.secretName])];
   const lostHosts = hostsOf(domain.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
   return {
@@ -45,7 +46,7 @@ export function gatherDomainCluster(
     keepings: keepingHostsOf(domain)
       .filter((host) => !lostHosts.includes(host))
       .flatMap((host) => keepingOn(host, { domain, tenant, cache })),
-    dns: dnsOf(domain, { names, host: tenant.status?.host, cache, judge, ancestorsOf }),
+    dns,
     secrets: [...new Set(secrets)].map((name) => ({
       name,
       resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',

@@ -7,7 +7,9 @@ import { isEqual } from '#runtime/base/json.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { ownerAnnotation } from '#runtime/manager/objects/children.ts';
 import { defaultIssuer, issuerOf, type IssuerReference } from '#controllers/issuer-use.ts';
+import type { ClusterParts } from '#controllers/parts.ts';
 import { challengeTypeFor } from '#controllers/solvers.ts';
+import { stayingZones, zoneNamesFor } from '#controllers/zone-of.ts';
 
 /** How a Domain comes to its certificate; plain data. */
 export interface TlsInputs {
@@ -23,18 +25,34 @@ export interface TlsInputs {
 /** With what is put after it no name is too long. */
 const mostName = 240;
 
+interface Surroundings {
+  readonly cache: Cache;
+  readonly ancestorsOf: ClusterParts<never>['ancestorsOf'];
+  /** A Zone that is about to be there. */
+  readonly newZone?: string | undefined;
+}
+
 /** `undefined`: the Domain is served by plain HTTP only, because it says so or since there is no issuer. */
-export function gatherTls(domain: Domain, boundNames: readonly string[], cache: Cache): TlsInputs | undefined {
+export function gatherTls(domain: Domain, boundNames: readonly string[], around: Surroundings): TlsInputs | undefined {
   const { namespace = '', name } = domain.metadata;
+  const { cache } = around;
   const { mode, secretRef, issuerRef = defaultIssuer(cache) } = domain.spec.tls;
   if (mode === 'Off') return undefined;
   if (secretRef !== undefined) return ownSecret(secretRef.name, { namespace, boundNames, cache });
   const certificate = cache.get(certificateKind, { namespace, name });
   if (certificate !== undefined && !isMadeFor(domain, certificate)) return ofCertificate(certificate);
   if (issuerRef === undefined) return undefined;
-  const dnsNames = boundNames.filter((hostname) => canBeShown(hostname, { issuerRef, namespace, cache })).toSorted();
-  const order = dnsNames.length === 0 ? {} : { order: { issuerRef, dnsNames } };
-  return { ...ownCertificate(name, certificate, dnsNames), ...order };
+  const shown = boundNames.filter((hostname) => canBeShown(hostname, { issuerRef, namespace, around })).toSorted();
+  const told = ownCertificate(name, certificate, shown);
+  const leftOut = boundNames.filter((hostname) => !shown.includes(hostname));
+  const order = shown.length === 0 ? {} : { order: { issuerRef, dnsNames: shown } };
+  return { ...told, ready: withLeftOut(told.ready, leftOut), ...order };
+}
+
+function withLeftOut(ready: TlsInputs['ready'], names: readonly string[]): TlsInputs['ready'] {
+  if (names.length === 0) return ready;
+  const why = 'the issuer has no way to show that it is ours; for a wildcard that is dns01, and a Zone of the tenant';
+  return { ...ready, message: `${ready.message} Not for ${names.slice(0, 3).join(', ')}: ${why}.` };
 }
 
 /** The Certificate that the Domain makes, as far as it is there and for these names. */
@@ -80,19 +98,22 @@ function ofCertificate({ metadata, spec, status }: Certificate): TlsInputs {
   };
 }
 
-/** A wildcard that the issuer cannot show is left out, so that the other names have their certificate. */
+/** What the issuer cannot show is left out, so that the other names have their certificate. */
 function canBeShown(
   hostname: string,
   {
     issuerRef,
     namespace,
-    cache,
-  }: { readonly issuerRef: IssuerReference; readonly namespace: string; readonly cache: Cache },
+    around,
+  }: { readonly issuerRef: IssuerReference; readonly namespace: string; readonly around: Surroundings },
 ): boolean {
+  const { cache, ancestorsOf, newZone } = around;
   const acme = issuerOf(issuerRef, namespace, cache)?.spec.acme;
   if (acme === undefined) return true;
   const isWildcard = hostname.startsWith('*.');
   const dnsName = isWildcard ? hostname.slice(2) : hostname;
-  // DNS-01 shows nothing yet: the names beside such a one would wait with it.
-  return challengeTypeFor({ dnsName, isWildcard }, acme.solvers) === 'http-01';
+  const type = challengeTypeFor({ dnsName, isWildcard }, acme.solvers);
+  if (type !== 'dns-01') return type !== undefined;
+  const zones = new Set([newZone, ...stayingZones(namespace, cache).map(({ spec }) => spec.name)]);
+  return zoneNamesFor(dnsName, ancestorsOf).some((name) => zones.has(name));
 }

@@ -15,7 +15,7 @@ import type { UpConfig } from '#runtime/config/instance.ts';
 import type { ServiceUnit, Services } from '#runtime/host/host.ts';
 import { layoutOf, mountPoint, programUid, type Layout } from './layout.ts';
 
-/** What stands in for a public CA in a private instance: pebble, and a DNS server for it that knows every name at loopback. */
+/** What stands in for a public CA in a private instance: pebble, and a resolver for it that knows every name. */
 
 const inside = layoutOf(mountPoint);
 const pebble = '/usr/bin/pebble';
@@ -62,14 +62,12 @@ export async function startAuthority(
   });
 }
 
-function authorityUnits({ acmeDnsPort, acmeDnsManagementPort }: UpConfig): readonly ServiceUnit[] {
-  const dns = `127.0.0.1:${acmeDnsPort}`;
-  const off = ['-http01', '-https01', '-tlsalpn01'].flatMap((flag) => [flag, '']);
-  const addresses = ['-defaultIPv4', '127.0.0.1', '-defaultIPv6', ''];
-  const management = ['-management', `127.0.0.1:${acmeDnsManagementPort}`];
+function authorityUnits({ resolverPort, dnsPort }: UpConfig): readonly ServiceUnit[] {
+  const resolver = [inside.node, join(inside.programs, 'resolver.mjs'), String(resolverPort)];
+  const settings = ['-config', join(inside.config, 'pebble.json'), '-dnsserver', `127.0.0.1:${resolverPort}`];
   return [
-    unitOf('acme-dns', ['/usr/bin/pebble-challtestsrv', '-dns01', dns, ...management, ...off, ...addresses]),
-    unitOf('acme', [pebble, '-config', join(inside.config, 'pebble.json'), '-dnsserver', dns, '-strict']),
+    unitOf('resolver', dnsPort === 0 ? resolver : [...resolver, String(dnsPort)]),
+    unitOf('acme', [pebble, ...settings, '-strict']),
   ];
 }
 
@@ -123,7 +121,7 @@ async function issuerFor({ acmePort }: UpConfig): Promise<KubeObject> {
         server: `https://127.0.0.1:${acmePort}/dir`,
         caBundle: bundle.toString('base64'),
         privateKeySecretRef: { name: 'local-issuer-account' },
-        solvers: [{ http01: {} }],
+        solvers: [{ http01: {} }, { dns01: {}, selector: { wildcards: true } }],
       },
     },
   };

@@ -35,8 +35,7 @@ export function portsOf(
       : [
           { port: config.acmePort, service: 'acme', flag: '--acme-port' },
           { port: config.acmeManagementPort, service: 'acme', flag: '--acme-management-port' },
-          { port: config.acmeDnsPort, service: 'acme-dns', flag: '--acme-dns-port' },
-          { port: config.acmeDnsManagementPort, service: 'acme-dns', flag: '--acme-dns-management-port' },
+          { port: config.resolverPort, service: 'resolver', flag: '--resolver-port' },
         ]),
   ];
 }

@@ -3,7 +3,7 @@ import { silentLogger } from '#runtime/telemetry/logger.ts';
 import type { Layout } from './layout.ts';
 
 /** The order in which an instance's own programs are stopped; what the agent keeps goes right after the agent. */
-const stopOrder = ['agent', 'controller', 'acme', 'acme-dns', 'server', 'etcd'] as const;
+const stopOrder = ['agent', 'controller', 'acme', 'resolver', 'server', 'etcd'] as const;
 
 /** Names of the services of an instance that run, whoever keeps them; found by the records on disk, from inside or outside of its namespace. */
 export async function runningServices(layout: Layout): Promise<ReadonlySet<string>> {
