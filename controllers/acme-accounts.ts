@@ -3,6 +3,7 @@ import { RefusedError } from '#runtime/base/errors.ts';
 import { openAccount, type AcmeAccount } from '#runtime/acme/account.ts';
 import { newKey } from '#runtime/pki/crypto-keys.ts';
 import type { Client } from '#runtime/client/client.ts';
+import type { NameResolver } from '#runtime/dns/name-resolver.ts';
 import type { Clock } from '#runtime/base/clock.ts';
 import type { IssuerUse } from './issuer-use.ts';
 import { readSecret, writeSecret } from './secret-store.ts';
@@ -12,6 +13,8 @@ export interface CertificateTools {
   readonly clock: Clock;
   /** Where CAs of tenants may be beside public addresses, such as `10.1.0.0/16`; those of the platform may be anywhere. */
   readonly networks: readonly string[];
+  /** What the DNS says of names before a CA is asked. */
+  readonly resolver: NameResolver;
   /** Ends everything. */
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,6 @@
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { Client } from '#runtime/client/client.ts';
+import type { DnsAnswer } from '#runtime/dns/ask.ts';
 import type { Accounts } from '#runtime/drivers/accounts/model.ts';
 import type { ChallengeAnswers } from '#runtime/drivers/challenges/model.ts';
 import type { Copy, CopyKey } from '#runtime/drivers/copies/model.ts';
@@ -81,24 +82,6 @@ export interface FrontAnswer {
   readonly generation: number;
 }
 
-/** What the name server answers at the moment. */
-export interface NameServerAnswer {
-  readonly isAuthoritative: boolean;
-  /** Of the answer itself, and of what stands beside it: where a name is delegated its records are there. */
-  readonly records: readonly AnsweredRecord[];
-  readonly authorities: readonly AnsweredRecord[];
-  readonly additionals: readonly AnsweredRecord[];
-}
-
-export interface AnsweredRecord {
-  /** In lower case, with the dot at its end. */
-  readonly name: string;
-  readonly type: string;
-  readonly ttlSeconds: number;
-  /** In the server's own spelling; `undefined` for types that are not looked into. */
-  readonly content: string | undefined;
-}
-
 /** What the running front of this machine can be asked, as a visitor would. HostError when it does not answer. */
 export interface FrontProbes<W> {
   /** What it serves for a name, told on its reserved path; `undefined` when that is nothing. */
@@ -128,7 +111,7 @@ export interface HostParts<W> {
     world: W,
     question: { readonly name: string; readonly type: string },
     signal: AbortSignal,
-  ) => Promise<NameServerAnswer>;
+  ) => Promise<DnsAnswer>;
   /** Programs that people run as a tenant. */
   readonly shells: DriverOf<Shells, W>;
   /** Files that come from another host. */

@@ -1,19 +1,27 @@
 import type { IssuerUse } from './issuer-use.ts';
 
-type Solver = NonNullable<IssuerUse['spec']['acme']>['solvers'][number];
+export type Solver = NonNullable<IssuerUse['spec']['acme']>['solvers'][number];
 
-/** The kind of challenge by which a name is shown to be ours; `undefined` when the issuer has none for it. What names it exactly wins over a zone, a longer zone over a shorter one. Pure. */
+/** The kind of challenge by which a name is shown to be ours; `undefined` when the issuer has none for it. Pure. */
 export function challengeTypeFor(
-  { dnsName, isWildcard }: { readonly dnsName: string; readonly isWildcard: boolean },
+  name: { readonly dnsName: string; readonly isWildcard: boolean },
   solvers: readonly Solver[],
 ): 'http-01' | 'dns-01' | undefined {
+  const solver = solverFor(name, solvers);
+  if (solver === undefined) return undefined;
+  return solver.http01 === undefined ? 'dns-01' : 'http-01';
+}
+
+/** What names it exactly wins over a zone, a longer zone over a shorter one. Pure. */
+export function solverFor(
+  { dnsName, isWildcard }: { readonly dnsName: string; readonly isWildcard: boolean },
+  solvers: readonly Solver[],
+): Solver | undefined {
   const rated = solvers
     .map((solver) => ({ solver, rank: rankOf(solver, dnsName, isWildcard) }))
     .filter(({ rank }) => rank >= 0)
     .toSorted((a, b) => b.rank - a.rank);
-  const [best] = rated;
-  if (best === undefined) return undefined;
-  return best.solver.http01 === undefined ? 'dns-01' : 'http-01';
+  return rated[0]?.solver;
 }
 
 /** How well a solver fits a name; below zero when it does not. */

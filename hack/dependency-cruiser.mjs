@@ -62,7 +62,7 @@ export default {
       {
         path: '^runtime/',
         pathNot:
-          '^runtime/(base|plan|drivers/driver[.]ts|drivers/[^/]+/(index|model)[.]ts|manager/(controller|cache|removal-guard|event-recorder)[.]ts|telemetry/logger[.]ts|manager/objects/|client/(client|resource-type|discovery|account-clients)[.]ts|host/(host|workspace)[.]ts|pki/|acme/|manifests/|git/)',
+          '^runtime/(base|plan|drivers/driver[.]ts|drivers/[^/]+/(index|model)[.]ts|manager/(controller|cache|removal-guard|event-recorder)[.]ts|telemetry/logger[.]ts|manager/objects/|client/(client|resource-type|discovery|account-clients)[.]ts|host/(host|workspace)[.]ts|pki/|acme/|dns/|manifests/|git/)',
       },
     ),
     forbid(

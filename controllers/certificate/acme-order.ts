@@ -11,6 +11,7 @@ import { requestForNames } from '#runtime/pki/issue.ts';
 import { challengeNameOf, challengesOf, putChallenges, type Showing } from './challenges.ts';
 import type { CertificateOrder } from './model.ts';
 import type { Issuance, Notes } from './notes.ts';
+import type { NameInVain } from './pre-checks.ts';
 import { challengeTypeFor } from '#controllers/solvers.ts';
 
 /** What an order is carried on with. */
@@ -30,8 +31,9 @@ export interface Ordering {
 
 /** A chain (PEM), or what is waited for. */
 export type Ordered =
-  | { readonly chain: string }
-  | { readonly step: 'Presenting' | 'Ordering'; readonly message: string; readonly afterMs: number };
+  { readonly chain: string } | { readonly step: WaitingStep; readonly message: string; readonly afterMs: number };
+
+export type WaitingStep = 'Presenting' | 'Ordering' | NameInVain['reason'];
 
 /** Answers of a CA come quickly or not: so long is waited in one look before others have their turn. */
 const patienceMs = 3_000;

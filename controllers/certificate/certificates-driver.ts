@@ -31,14 +31,15 @@ const longestTimerMs = 10 * 60_000;
 /** Looks at Certificates when they, or what they hang on, change, and when the last look said that the next is due. */
 export function createCertificatesDriver<W extends World>(
   accounts: AcmeAccounts,
-  { clock, signal: lifetime }: CertificateTools,
+  { clock, resolver, signal: lifetime }: CertificateTools,
 ): Driver<'certificates', Memory, CertificateState, CertificatesAction, W> {
   const memory: Memory = new Map();
   let tell = (_owners: readonly string[]): void => undefined;
   const wake = async (id: string, work: CertificateWork): Promise<void> => {
     const ms = work.atMs - clock.now();
     if (ms > longestTimerMs) return;
-    await clock.sleep(Math.max(0, ms), lifetime);
+    // A timer may end within the millisecond before its time, when nothing is due yet.
+    await clock.sleep(Math.max(0, ms) + 1, lifetime);
     if (memory.get(id) === work) tell([id]);
   };
   return {
@@ -57,7 +58,8 @@ export function createCertificatesDriver<W extends World>(
       const { owner } = action.input;
       const id = ownerId(owner);
       if (action.op === 'forget-certificate') return void memory.delete(id);
-      const work = await lookAt({ owner, order: action.input.order, accounts, client, cache, clock, signal });
+      const { order } = action.input;
+      const work = await lookAt({ owner, order, accounts, resolver, client, cache, clock, signal });
       memory.set(id, work);
       wake(id, work).catch(() => undefined);
     },

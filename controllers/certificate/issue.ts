@@ -10,6 +10,7 @@ import { carryOn, type Ordered } from './acme-order.ts';
 import type { Look } from './looking.ts';
 import { markOf, type Need } from './need.ts';
 import type { Issuance, Notes } from './notes.ts';
+import { namesInVain, publicAddressesOf } from './pre-checks.ts';
 import { nextKey, putServing } from './secrets.ts';
 
 /** Getting the next certificate. */
@@ -88,6 +89,8 @@ async function chainFor(issuing: Issuing, issuance: Issuance, key: string): Prom
 async function orderFrom(issuing: Issuing, issuance: Issuance, key: string): Promise<Ordered> {
   const { accounts, client, order, notes } = issuing;
   const account = await accounts.of(order.issuer, client);
+  const held = await heldBack(issuing, issuance, account);
+  if (held !== undefined) return held;
   try {
     return await carryOn({ ...issuing, account, issuance, key });
   } catch (err) {
@@ -102,6 +105,35 @@ async function orderFrom(issuing: Issuing, issuance: Issuance, key: string): Pro
     if (err.type === 'accountDoesNotExist') await openAnew(issuing, account);
     throw err;
   }
+}
+
+/** Nothing is ordered that the CA would refuse. What is ordered already is carried on. */
+async function heldBack(
+  issuing: Issuing,
+  issuance: Issuance,
+  account: AcmeAccount,
+): Promise<Extract<Ordered, { readonly step: string }> | undefined> {
+  if (issuance.orderIntendedAt !== undefined) return undefined;
+  const { order, owner, cache, clock, resolver } = issuing;
+  const inVain = await namesInVain(namesOf(issuance, issuing), {
+    resolver,
+    solvers: order.issuer.spec.acme?.solvers ?? [],
+    hostAddresses: publicAddressesOf(owner.namespace, cache),
+    caNames: await account.caaNames(),
+  });
+  const [first] = inVain;
+  if (first === undefined) return undefined;
+  const others = inVain.length === 1 ? '' : ` So it is with ${inVain.length - 1} other names.`;
+  const waitedMs = clock.now() - Date.parse(issuance.startedAt ?? '');
+  return { step: first.reason, message: `${first.message}${others}`, afterMs: nextCheckMs(waitedMs) };
+}
+
+const soonestCheckMs = 500;
+const latestCheckMs = 10 * 60_000;
+
+/** What was declared a moment ago is there in a moment; what was not there for hours is not looked for each minute. */
+function nextCheckMs(waitedMs: number): number {
+  return Math.min(Math.max(waitedMs / 4, soonestCheckMs), latestCheckMs);
 }
 
 /** A CA that has forgotten the account: the next attempt finds one. */

@@ -1,4 +1,5 @@
 import type { Clock } from '#runtime/base/clock.ts';
+import type { NameResolver } from '#runtime/dns/name-resolver.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -10,6 +11,7 @@ export interface Look {
   readonly owner: Owner;
   readonly order: CertificateOrder;
   readonly accounts: AcmeAccounts;
+  readonly resolver: NameResolver;
   readonly client: Client;
   readonly cache: Cache;
   readonly clock: Clock;

@@ -15,6 +15,8 @@ export const CERTIFICATE_REASONS = {
   IssuerNotFound: 'There is no such issuer.',
   IssuerNotReady: 'The issuer cannot issue at the moment.',
   NameNotOurs: 'A name is not the tenant’s: claim it by a Domain first.',
+  NameElsewhere: 'A name does not lead to the host yet, so that the CA would refuse it.',
+  CaaForbids: 'CAA records do not let the CA issue for a name.',
   NoSolver: 'The issuer has no way to show that a name is ours.',
   SecretNotOurs: 'The Secret was made for something else.',
   SecretNotFound: 'A Secret that the issuer names is not there.',

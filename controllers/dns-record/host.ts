@@ -2,6 +2,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import { zoneKind } from '#schemas/v1alpha1/zone.ts';
 import { HostError } from '#runtime/base/errors.ts';
+import type { DnsAnswer } from '#runtime/dns/ask.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import {
@@ -11,7 +12,7 @@ import {
   type ProbeResult,
   type StatusPatch,
 } from '#runtime/manager/controller.ts';
-import type { HostParts, HostWorld, NameServerAnswer } from '#controllers/parts.ts';
+import type { HostParts, HostWorld } from '#controllers/parts.ts';
 import {
   namesakesOf,
   recordIndexes,
@@ -104,7 +105,7 @@ async function probeRecord<W>(
 
 /** The very values; of types that nobody looks into as many of them. A delegation is told beside the answer. */
 function isAnswered(
-  { records, authorities, additionals }: NameServerAnswer,
+  { records, authorities, additionals }: DnsAnswer,
   wanted: { readonly name: string; readonly type: string; readonly contents: readonly string[] },
 ): boolean {
   const found = [...records, ...authorities, ...additionals].filter(

@@ -71,6 +71,8 @@ export interface AcmeAccount {
   /** The chain, PEM. */
   certificate(order: Order, preferredChain?: string): Promise<string>;
   revoke(certificate: string, reason: number): Promise<void>;
+  /** The names by which CAA records mean the CA (RFC 8555 §9.7.6); empty when it tells none. */
+  caaNames(): Promise<readonly string[]>;
   /** When the CA suggests renewal (RFC 9773); `undefined` where it does not say. */
   renewalWindow(certificateId: string): Promise<RenewalWindow | undefined>;
   close(): void;
@@ -135,6 +137,7 @@ export async function openAccount(options: AccountOptions): Promise<AcmeAccount>
     certificate: async (order, preferredChain) =>
       await client.getCertificate(order as unknown as AcmeClientOrder, preferredChain),
     revoke: async (certificate, reason) => await client.revokeCertificate(certificate, { reason }),
+    caaNames: async () => caaNamesOf(await inside.http.getDirectory()),
     renewalWindow: async (certificateId) => await renewalWindowOf(inside, transport, certificateId),
     close: () => transport.close(),
   };
@@ -206,6 +209,12 @@ function authorizationOf(url: string, data: unknown): Authorization {
   if (status === undefined || identifier?.value === undefined || !Array.isArray(challenges))
     throw new AcmeProblem('malformedAnswer', 'the CA answered with an authorization that lacks parts');
   return { url, status, dnsName: identifier.value, isWildcard: wildcard === true, challenges };
+}
+
+function caaNamesOf({ meta }: Readonly<Record<string, unknown>>): readonly string[] {
+  const { caaIdentities } = (meta ?? {}) as { readonly caaIdentities?: unknown };
+  const names = Array.isArray(caaIdentities) ? caaIdentities : [];
+  return names.filter((name) => typeof name === 'string').map((name) => name.toLowerCase());
 }
 
 async function renewalWindowOf(

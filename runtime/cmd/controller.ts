@@ -19,6 +19,7 @@ import { kindId } from '#runtime/manager/informer-cache.ts';
 import { startManager } from '#runtime/manager/manager.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { connectionTo } from './connect.ts';
 import { runStreams } from './controller/streams.ts';
 import type { ProgramArgs } from './flags.ts';
@@ -41,13 +42,14 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     accounts,
     clock: systemClock,
   };
+  const resolver = createNameResolver(config.dnsResolver);
   const identity = config.leaderElectionIdentity ?? `${hostname()}_${randomUUID()}`;
   const health = await serveMetrics(config.metricsListen, metrics, signal);
   const manager = startManager<ClusterWorld>({
     client,
     controllers: createClusterControllers(
       createClusterParts<ClusterWorld>(
-        { sources: sourceTools, certificates: { clock: systemClock, networks: config.acmeNetworks, signal } },
+        { sources: sourceTools, certificates: { clock: systemClock, networks: config.acmeNetworks, resolver, signal } },
         { hostGraceMs: parseDurationMs(config.hostGracePeriod) },
       ),
     ),

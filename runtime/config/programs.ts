@@ -118,6 +118,13 @@ export const controllerConfig = {
       default: [],
       description: "Networks that the CAs of tenants' Issuers may be in, beside public addresses.",
     },
+    dnsResolver: {
+      type: 'string',
+      default: '',
+      pattern: '^[0-9a-f.:[\\]]*$',
+      description:
+        'Address, or address and port, of whom the DNS is asked through before a CA is; the resolvers of this machine when empty.',
+    },
     streamListen: {
       type: 'string',
       default: '',

@@ -41,7 +41,15 @@ const solverField = {
     http01: {
       type: 'object',
       description: 'The web front of the tenant’s host answers on a reserved path. Not for wildcards.',
-      properties: {},
+      properties: {
+        addresses: {
+          type: 'string',
+          description:
+            'Check: a name has to lead to a public address of the host before the CA is asked. Ignore: for names behind a proxy or content delivery network.',
+          enum: ['Check', 'Ignore'],
+          default: 'Check',
+        },
+      },
     },
     dns01: {
       type: 'object',

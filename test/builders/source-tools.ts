@@ -1,3 +1,4 @@
+import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import type { SourceTools } from '#controllers/source/tools.ts';
 
 const unwanted = (): never => {
@@ -23,5 +24,10 @@ export const noSources: SourceTools = {
 /** For tests in which a leader runs, but gets nothing from elsewhere. */
 export const noTools = {
   sources: noSources,
-  certificates: { clock: noSources.clock, networks: [], signal: new AbortController().signal },
+  certificates: {
+    clock: noSources.clock,
+    networks: [],
+    resolver: createNameResolver('127.0.0.1:1'),
+    signal: new AbortController().signal,
+  },
 };

@@ -6,6 +6,7 @@ import {
   challengeKind,
   clusterIssuerKind,
   domainKind,
+  hostKind,
   packageKind,
   tenantKind,
 } from '#schemas/index.ts';
@@ -13,8 +14,13 @@ import { secretKind } from '#schemas/meta/builtin.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
+import { createNameResolver } from '#runtime/dns/name-resolver.ts';
+import { namesInVain } from '#controllers/certificate/pre-checks.ts';
+import { reach } from '#test/contracts/driver.ts';
 import { freePort } from '#test/lab/free-port.ts';
-import { shownFor, startHosting, type Hosting } from '#test/lab/hosting.ts';
+import { shownFor, startHosting, type Hosting, type HostingOptions } from '#test/lab/hosting.ts';
+import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
 import { startPebble, type Pebble, type PebbleOptions } from '#test/lab/pebble.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
@@ -45,8 +51,8 @@ async function openFront(test: Test, hosting: Hosting): Promise<number> {
   return port;
 }
 
-async function setUp(test: Test, options: Partial<PebbleOptions> = {}): Promise<Lab> {
-  const hosting = await startHosting();
+async function setUp(test: Test, options: Partial<PebbleOptions> = {}, dns: HostingOptions = {}): Promise<Lab> {
+  const hosting = await startHosting(dns);
   const running = [await hosting.start('leader'), await hosting.start('agent')];
   const pebble = await startPebble({ httpPort: await openFront(test, hosting), ...options });
   test.teardown(async () => {
@@ -121,3 +127,58 @@ void t.test('a Domain has a certificate from its issuer without another word', a
     'the Challenges to be gone',
   );
 });
+
+/** A name server with a zone acme.example of these records. */
+async function openZone(test: Test, records: Readonly<Record<string, readonly string[]>>) {
+  const server = await openNameServer(test);
+  const declare = async (declared: typeof records): Promise<void> => {
+    const owner = { kind: 'Zone', namespace: 'acme', name: 'acme', uid: 'u1' };
+    await reach(powerdnsDriver, server.world, owner, aZoneTable('acme.example.', declared));
+  };
+  await declare(records);
+  return { address: `127.0.0.1:${server.settings.port}`, declare };
+}
+
+void t.test('a CA is asked for a name only once that leads to the host', async (test) => {
+  const zone = await openZone(test, { 'shop A': ['192.0.2.7'] });
+  const lab = await setUp(test, {}, { dnsResolver: zone.address });
+  await lab.apply(hostKind, 'web1', { addresses: [{ type: 'Public', address: '127.0.0.1' }] });
+  await lab.apply(domainKind, 'shop', { hostname: 'shop.acme.example' }, 'acme');
+  const elsewhere = await lab.settled(certificateKind, 'shop', 'NameElsewhere');
+  test.match(conditionOf(elsewhere, 'Ready'), {
+    status: 'False',
+    message: 'shop.acme.example leads to 192.0.2.7: point it to 127.0.0.1.',
+  });
+  const { issuance } = elsewhere['status'] as { readonly issuance?: Readonly<Record<string, unknown>> };
+  test.equal(issuance?.['orderIntendedAt'], undefined, 'no order was begun');
+  await zone.declare({ 'shop A': ['127.0.0.1'] });
+  await lab.settled(certificateKind, 'shop', 'Issued');
+});
+
+void t.test(
+  'whether a CA may issue for a name is what CAA records say, of the nearest name that has any',
+  async (test) => {
+    const zone = await openZone(test, {
+      '@ CAA': ['0 issue "ca.example; accounturi=https://ca.example/1"', '0 issuewild ";"'],
+      'shop CAA': ['0 issue "other.example"'],
+      'free CAA': ['0 iodef "mailto:root@acme.example"'],
+    });
+    const asked = ['acme.example', '*.acme.example', 'a.b.acme.example', 'shop.acme.example', 'free.acme.example'];
+    const checking = {
+      resolver: createNameResolver(zone.address),
+      solvers: [{ dns01: {} }],
+      hostAddresses: [],
+      caNames: ['ca.example'],
+    };
+    const inVain = await namesInVain([...asked, 'unknown.example'], checking);
+    test.same(
+      inVain.map(({ dnsName, reason }) => [dnsName, reason]),
+      [
+        ['*.acme.example', 'CaaForbids'],
+        ['shop.acme.example', 'CaaForbids'],
+      ],
+      'what nobody can tell is for the CA to find out',
+    );
+    test.same(await namesInVain(asked, { ...checking, caNames: [] }), [], 'nor is a CA held up that tells no names');
+  },
+);

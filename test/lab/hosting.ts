@@ -15,6 +15,7 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
+import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
 import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
@@ -88,11 +89,18 @@ export interface Running {
 const hostName = 'web1';
 const never = new AbortController().signal;
 
+export interface HostingOptions {
+  /** `127.0.0.1:53`: what the leader asks before it asks a CA; unless given nobody answers, and the CA is asked at once. */
+  readonly dnsResolver?: string;
+}
+
+const nobody = '127.0.0.1:1';
+
 /** An empty world with a registered host; `close` ends it. */
-export async function startHosting(): Promise<Hosting> {
+export async function startHosting(options: HostingOptions = {}): Promise<Hosting> {
   const server = await startLabServer();
   const machine = { present: await emptyMachine() };
-  const hosting = await openHosting(server, machine);
+  const hosting = await openHosting(server, machine, options);
   return {
     ...hosting,
     server,
@@ -125,7 +133,11 @@ export async function startHostingOn(api: LabApi): Promise<LiveHosting> {
   return await openHosting(api, { present: await emptyMachine() });
 }
 
-async function openHosting(api: LabApi, machine: { readonly present: MemoryHost }): Promise<LiveHosting> {
+async function openHosting(
+  api: LabApi,
+  machine: { readonly present: MemoryHost },
+  { dnsResolver = nobody }: HostingOptions = {},
+): Promise<LiveHosting> {
   const [person, leader, agent] = await Promise.all([labClient(api), labClient(api), labClient(api)]);
   const { client } = person;
   for (const kind of kinds) await installKind(client, kind);
@@ -139,7 +151,7 @@ async function openHosting(api: LabApi, machine: { readonly present: MemoryHost 
     alarms,
     machine: machine.present,
     start: async (program, faults = {}) =>
-      await startProgram({ program, client: clients[program], machine: machine.present, faults, alarms }),
+      await startProgram({ program, client: clients[program], machine: machine.present, faults, alarms, dnsResolver }),
     apply: async (kind, name, spec, namespace) => {
       const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
       const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, spec };
@@ -159,6 +171,7 @@ interface Starting {
   readonly machine: MemoryHost;
   readonly faults: Partial<Faults>;
   readonly alarms: string[];
+  readonly dnsResolver: string;
 }
 
 async function startProgram(starting: Starting): Promise<Running> {
@@ -173,8 +186,13 @@ async function startProgram(starting: Starting): Promise<Running> {
           ...common,
           controllers: createClusterControllers(
             createClusterParts<ClusterWorld>({
-              sources: noTools.sources,
-              certificates: { clock: systemClock, networks: [], signal: stop.signal },
+              sources: { ...noTools.sources, clock: systemClock },
+              certificates: {
+                clock: systemClock,
+                networks: [],
+                resolver: createNameResolver(starting.dnsResolver),
+                signal: stop.signal,
+              },
             }),
           ),
           world: (cache) => ({ client, cache }),

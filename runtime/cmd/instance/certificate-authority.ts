@@ -13,7 +13,7 @@ import { placeFile } from '#runtime/config/files.ts';
 import { createServerPair } from '#runtime/config/pki.ts';
 import type { UpConfig } from '#runtime/config/instance.ts';
 import type { ServiceUnit, Services } from '#runtime/host/host.ts';
-import { layoutOf, mountPoint, programUid, type Layout } from './layout.ts';
+import { layoutOf, mountPoint, programUid, resolverAddress, type Layout } from './layout.ts';
 
 /** What stands in for a public CA in a private instance: pebble, and a resolver for it that knows every name. */
 
@@ -62,9 +62,10 @@ export async function startAuthority(
   });
 }
 
-function authorityUnits({ resolverPort, dnsPort }: UpConfig): readonly ServiceUnit[] {
+function authorityUnits(config: UpConfig): readonly ServiceUnit[] {
+  const { resolverPort, dnsPort } = config;
   const resolver = [inside.node, join(inside.programs, 'resolver.mjs'), String(resolverPort)];
-  const settings = ['-config', join(inside.config, 'pebble.json'), '-dnsserver', `127.0.0.1:${resolverPort}`];
+  const settings = ['-config', join(inside.config, 'pebble.json'), '-dnsserver', resolverAddress(config)];
   return [
     unitOf('resolver', dnsPort === 0 ? resolver : [...resolver, String(dnsPort)]),
     unitOf('acme', [pebble, ...settings, '-strict']),

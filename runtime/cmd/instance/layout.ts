@@ -61,6 +61,11 @@ export function dnsAddress(config: UpConfig): string {
   return `127.0.0.1:${config.dnsPort}`;
 }
 
+/** Where the resolver is asked that knows every name. */
+export function resolverAddress(config: UpConfig): string {
+  return `127.0.0.1:${config.resolverPort}`;
+}
+
 /** The same over TLS. */
 export function secureFrontUrl(config: UpConfig): string {
   return `https://localhost:${config.httpsPort}`;

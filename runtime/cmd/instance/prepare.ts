@@ -20,6 +20,7 @@ import {
   mountPoint,
   ownerOf,
   programUid,
+  resolverAddress,
   tokenFileOf,
   type Layout,
 } from './layout.ts';
@@ -134,12 +135,13 @@ function serverSettings(config: UpConfig): unknown {
 }
 
 function controllerSettings(config: UpConfig): unknown {
-  const { etcdServers, hostName, logLevel, sourceNetworks, streamPort } = config;
+  const { acmePort, etcdServers, hostName, logLevel, sourceNetworks, streamPort } = config;
   const isOnlyOne = hasOwnServer(config) && etcdServers.length === 0;
   return {
     kubeconfig: kubeconfigOf(inside, 'controller'),
     workDirectory: inside.work,
     sourceNetworks,
+    dnsResolver: acmePort === 0 ? '' : resolverAddress(config),
     streamListen: `127.0.0.1:${streamPort}`,
     streamServicePort: streamPort,
     // On an etcd of its own an instance has one controller, and its supervisor never runs two.

@@ -1,0 +1,71 @@
+import { Resolver } from 'node:dns/promises';
+
+/** What the DNS says of a name, as a resolver that asks others for us sees it. `undefined`: nobody can say at the moment. */
+export interface NameResolver {
+  /** IPv4 and IPv6 addresses; empty when it has none. */
+  addresses(name: string): Promise<readonly string[] | undefined>;
+  /** The CAA records that hold for it: its own, or those of the nearest name above that has any (RFC 8659 §3); empty when there are none. */
+  authorizations(name: string): Promise<readonly CertificateAuthorization[] | undefined>;
+}
+
+/** One CAA record: which CA may issue. */
+export interface CertificateAuthorization {
+  /** `issue`, `issuewild`, `iodef`, … */
+  readonly tag: string;
+  /** `letsencrypt.org; accounturi=…`; `;` for nobody. */
+  readonly value: string;
+}
+
+const timeoutMs = 2_000;
+const tries = 2;
+
+/** `server` is `ADDRESS` or `ADDRESS:PORT`; the machine's own resolvers when it is empty. */
+export function createNameResolver(server: string): NameResolver {
+  // Each remembers its answers; what people have just mended is to be seen.
+  const open = (): Resolver => {
+    const resolver = new Resolver({ timeout: timeoutMs, tries });
+    if (server !== '') resolver.setServers([server]);
+    return resolver;
+  };
+  return {
+    addresses: async (name) => {
+      const resolver = open();
+      const found = await Promise.all([
+        answered(async () => await resolver.resolve4(name)),
+        answered(async () => await resolver.resolve6(name)),
+      ]);
+      const known = found.flatMap((addresses) => addresses ?? []);
+      return known.length === 0 && found.includes(undefined) ? undefined : known;
+    },
+    authorizations: async (name) => {
+      const resolver = open();
+      for (let at = name; at !== ''; at = parentOf(at)) {
+        const records = await answered(async () => await resolver.resolveCaa(at));
+        if (records === undefined || records.length > 0) return records?.flatMap(authorizationsOf);
+      }
+      return [];
+    },
+  };
+}
+
+function parentOf(name: string): string {
+  const dot = name.indexOf('.');
+  return dot < 0 ? '' : name.slice(dot + 1);
+}
+
+/** Node names the property of a record, and its value, in one field. */
+function authorizationsOf(record: object): readonly CertificateAuthorization[] {
+  return Object.entries(record)
+    .filter(([tag]) => tag !== 'critical' && tag !== 'type')
+    .map(([tag, value]) => ({ tag, value: String(value) }));
+}
+
+/** Empty: surely nothing. `undefined`: no answer, or none that says so. */
+async function answered<T>(ask: () => Promise<readonly T[]>): Promise<readonly T[] | undefined> {
+  try {
+    return await ask();
+  } catch (err) {
+    const { code } = err as NodeJS.ErrnoException;
+    return code === 'ENOTFOUND' || code === 'ENODATA' ? [] : undefined;
+  }
+}
