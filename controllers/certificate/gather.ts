@@ -11,6 +11,7 @@ import { challengesOf } from './challenges.ts';
 import type { CertificateOrder } from './model.ts';
 import { isSettled } from './need.ts';
 import type { CertificateReason } from './reasons.ts';
+import { revocationIn } from './revocation.ts';
 
 /** What the leader knows about a Certificate; plain data. */
 export interface CertificateInputs {
@@ -46,6 +47,7 @@ function orderOf({ metadata, spec }: Certificate, issuer: IssuerUse, cache: Cach
   const { namespace = '', name, annotations = {} } = metadata;
   const { algorithm, size = usualSizes[algorithm], rotationPolicy } = spec.privateKey;
   const [request, renewal] = [annotations[ANNOTATIONS.requestedAt], annotations[ANNOTATIONS.renew]];
+  const revocation = revocationIn(annotations[ANNOTATIONS.revoke]);
   const presented = challengesOf({ namespace, name }, cache).filter(({ status }) =>
     isTrue(status?.conditions, 'Ready'),
   );
@@ -63,6 +65,7 @@ function orderOf({ metadata, spec }: Certificate, issuer: IssuerUse, cache: Cach
     secretVersion: secret?.metadata.resourceVersion ?? '',
     ...(request === undefined ? {} : { request }),
     ...(renewal === undefined ? {} : { renewal }),
+    ...(revocation === undefined ? {} : { revocation }),
   };
 }
 

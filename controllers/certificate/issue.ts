@@ -11,7 +11,7 @@ import type { Look } from './looking.ts';
 import { markOf, type Need } from './need.ts';
 import type { Issuance, Notes } from './notes.ts';
 import { namesInVain, publicAddressesOf } from './pre-checks.ts';
-import { nextKey, putServing } from './secrets.ts';
+import { forgetNextKey, nextKey, putServing } from './secrets.ts';
 
 /** Getting the next certificate. */
 export interface Issuing extends Look {
@@ -30,11 +30,12 @@ const usualLifetimeMs = 90 * dayMs;
 
 /** Takes the certificate that is on its way as far as it goes now. A chain that would not serve is never put in service. AcmeProblem, RefusedError. */
 export async function issue(issuing: Issuing): Promise<Issued> {
-  const { order, owner, clock, present } = issuing;
+  const { order, owner, clock, present, need } = issuing;
   // Before the CA is asked for what could not be put anywhere.
   if (present !== undefined && present.madeFor !== ownerId(owner)) throw notOurs(order.secretName);
   const issuance = await begin(issuing);
-  const key = await nextKey(issuing, order);
+  const isKept = order.key.isKept && need !== 'Revoked';
+  const key = await nextKey(issuing, { ...order, key: { ...order.key, isKept } });
   const ordered = await chainFor(issuing, issuance, key);
   if ('step' in ordered) return ordered;
   const pair = { certificate: ordered.chain, key };
@@ -47,10 +48,14 @@ export async function issue(issuing: Issuing): Promise<Issued> {
 }
 
 /** The note of what is on its way; a new one when there is none, or it was for another spec. */
-async function begin({ order, notes, need, clock }: Issuing): Promise<Issuance> {
+async function begin(issuing: Issuing): Promise<Issuance> {
+  const { order, notes, need, clock } = issuing;
   const { issuance } = notes;
   const mark = markOf(order);
-  if (issuance?.id?.endsWith(`.${mark}`) === true) return issuance;
+  // The key of one that was begun before may be the very one that is in wrong hands.
+  const isTrusted = need !== 'Revoked' || issuance?.reason === 'Revoked';
+  if (isTrusted && issuance?.id?.endsWith(`.${mark}`) === true) return issuance;
+  if (!isTrusted) await forgetNextKey(issuing);
   const begun = {
     // A mark of the spec, so that what was begun for another one is not carried on.
     id: `${randomBytes(4).toString('hex')}.${mark}`,

@@ -3,7 +3,7 @@ import { AcmeProblem, RefusedError } from '#runtime/base/errors.ts';
 import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
 import type { SecretContent } from '#controllers/secret-store.ts';
 import { putChallenges } from './challenges.ts';
-import { issue, type Issuing } from './issue.ts';
+import { issue } from './issue.ts';
 import type { Look } from './looking.ts';
 import {
   failuresOf,
@@ -17,6 +17,7 @@ import { isWaiting, needOf, type Need } from './need.ts';
 import { openNotes, type Notes } from './notes.ts';
 import { CERTIFICATE_REASONS, type CertificateReason } from './reasons.ts';
 import { pauseMsAfter } from './renewal.ts';
+import { revokePresent } from './revoke.ts';
 import { withRenewal } from './renewal-check.ts';
 import { forgetNextKey, readServing, standingIn, type Serving } from './secrets.ts';
 
@@ -45,7 +46,8 @@ export async function lookAt(look: Look): Promise<CertificateWork> {
   const need = needOf(order, { standing, fault: serving.fault, nowMs: clock.now() });
   if (need === undefined) return await settled(look, known);
   const failures = failuresOf(opened.certificate.status);
-  const isAsked = order.request !== opened.certificate.status?.lastHandledRequestAt;
+  const isUrgent = need === 'Revoked' && !isRevoked(standing);
+  const isAsked = isUrgent || order.request !== opened.certificate.status?.lastHandledRequestAt;
   if (isWaiting(failures, clock.now()) && !isAsked) return waiting(look, known, { need, failures });
   return await getNext(look, known, need);
 }
@@ -117,22 +119,38 @@ function withoutPause({ failedIssuanceAttempts, lastFailureTime, failedNames }: 
 }
 
 async function getNext(look: Look, known: Known, need: Need): Promise<CertificateWork> {
-  const { order, clock } = look;
-  const issuing: Issuing = { ...look, need, notes: known.notes, present: known.present };
   try {
-    const issued = await issue(issuing);
-    if ('step' in issued) {
-      const said = { reason: issued.step, message: issued.message };
-      const failures = withoutPause(failuresOf(known.certificate.status));
-      const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said) };
-      return { order, isSettled: false, atMs: clock.now() + issued.afterMs, report };
-    }
-    const fresh = standingIn(issued.secret, issued.facts, {});
-    const standing = await withRenewal(fresh, { ...look, facts: issued.facts });
-    return await settled(look, { ...known, standing });
+    return await takeFurther(look, await withRevocation(look, known, need), need);
   } catch (err) {
     return await failed(look, known, { need, err });
   }
+}
+
+async function withRevocation(look: Look, known: Known, need: Need): Promise<Known> {
+  const { standing, present } = known;
+  const { revocation } = look.order;
+  if (need !== 'Revoked' || revocation === undefined || isRevoked(standing)) return known;
+  const revoked = await revokePresent(look, revocation, present);
+  return { ...known, standing: { ...standing, revoked } };
+}
+
+/** Whether the one that serves was revoked already. */
+function isRevoked({ revoked, serialNumber }: Standing): boolean {
+  return revoked !== undefined && revoked.serialNumber === serialNumber;
+}
+
+async function takeFurther(look: Look, known: Known, need: Need): Promise<CertificateWork> {
+  const { order, clock } = look;
+  const issued = await issue({ ...look, need, notes: known.notes, present: known.present });
+  if ('step' in issued) {
+    const said = { reason: issued.step, message: issued.message };
+    const failures = withoutPause(failuresOf(known.certificate.status));
+    const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said) };
+    return { order, isSettled: false, atMs: clock.now() + issued.afterMs, report };
+  }
+  const fresh = standingIn(issued.secret, issued.facts, known.standing);
+  const standing = await withRenewal(fresh, { ...look, facts: issued.facts });
+  return await settled(look, { ...known, standing });
 }
 
 /** What the CA, or our own rules, said no to; everything else is for the loop. */

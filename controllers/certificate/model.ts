@@ -1,6 +1,7 @@
 import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
 import type { IssuerUse } from '#controllers/issuer-use.ts';
 import type { CertificateReason } from './reasons.ts';
+import type { Revocation } from './revocation.ts';
 
 type Status = NonNullable<Certificate['status']>;
 
@@ -23,6 +24,8 @@ export interface CertificateOrder {
   readonly request?: string;
   /** Somebody asked for a new one. */
   readonly renewal?: string;
+  /** Somebody said that one must not be trusted any longer. */
+  readonly revocation?: Revocation;
 }
 
 /** What is told of the certificate that there is. */
@@ -37,6 +40,7 @@ export type Standing = Pick<
   | 'issuedFor'
   | 'renewedFor'
   | 'secretVersion'
+  | 'revoked'
 >;
 
 /** What is told of attempts that failed. */
@@ -70,7 +74,7 @@ export type CertificateState = CertificateWork | undefined;
 export function standingOf(status: Status = {}): Standing {
   const { dnsNames, serialNumber, notBefore, notAfter, renewalTime, renewalCheckTime, issuedFor, renewedFor } = status;
   const fields = { dnsNames, serialNumber, notBefore, notAfter, renewalTime, renewalCheckTime, issuedFor, renewedFor };
-  return onlyDefined<Standing>({ ...fields, secretVersion: status.secretVersion });
+  return onlyDefined<Standing>({ ...fields, secretVersion: status.secretVersion, revoked: status.revoked });
 }
 
 /** What the status says of failed attempts. */

@@ -3,7 +3,7 @@ import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
 import type { CertificateOrder, Failures, Standing } from './model.ts';
 
 /** Why there has to be a new certificate. */
-export type Need = 'Missing' | 'Unusable' | 'SpecChanged' | 'Renewal' | 'Requested';
+export type Need = 'Missing' | 'Unusable' | 'SpecChanged' | 'Renewal' | 'Requested' | 'Revoked';
 
 /** Tells specs apart for which one certificate does not do. */
 export function markOf({ dnsNames, key, issuer, lifetimeMs }: CertificateOrder): string {
@@ -22,6 +22,7 @@ export function needOf(
   }: { readonly standing: Standing; readonly fault: string | undefined; readonly nowMs: number },
 ): Need | undefined {
   if (standing.serialNumber === undefined) return 'Missing';
+  if (order.revocation?.serialNumber === standing.serialNumber) return 'Revoked';
   if (fault !== undefined) return 'Unusable';
   if (standing.issuedFor !== markOf(order)) return 'SpecChanged';
   if (order.renewal !== standing.renewedFor) return 'Requested';

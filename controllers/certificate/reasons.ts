@@ -5,6 +5,7 @@ export const CERTIFICATE_REASONS = {
   SpecChanged: 'Other names, another key or another issuer are wanted than the certificate was got for.',
   Renewal: 'It is time for the next one; the present one serves until that is there.',
   Requested: 'Somebody asked for a new one.',
+  Revoked: 'Somebody said that it must not be trusted any longer; another one takes its place.',
   Unusable: 'What is in the Secret cannot serve.',
   Issuing: 'It is on its way.',
   Presenting: 'The CA waits to see that the names are ours.',

@@ -53,6 +53,7 @@ export function standingIn(
   facts: CertificateFacts,
   before: Standing,
 ): Standing {
+  const { revoked } = before;
   const { [ANNOTATIONS.issuedFor]: issuedFor, [ANNOTATIONS.renew]: renewedFor } = notes;
   const { renewalTime, renewalCheckTime } = before.serialNumber === facts.serialNumber ? before : {};
   return {
@@ -63,6 +64,7 @@ export function standingIn(
     secretVersion: resourceVersion,
     ...(issuedFor === undefined ? {} : { issuedFor }),
     ...(renewedFor === undefined ? {} : { renewedFor }),
+    ...(revoked === undefined ? {} : { revoked }),
     ...(renewalTime === undefined ? {} : { renewalTime }),
     ...(renewalCheckTime === undefined ? {} : { renewalCheckTime }),
   };

@@ -22,6 +22,8 @@ export const ANNOTATIONS = {
   dnskey: 'hosting.wcp360.io/dnskey',
   /** On a Certificate: any new value asks for a new certificate. On its Secret: the value that led to this one. */
   renew: 'hosting.wcp360.io/renew',
+  /** On a Certificate: the serial number of one that must not be trusted any longer, and why: `<serial number>/keyCompromise`. */
+  revoke: 'hosting.wcp360.io/revoke',
   /** On the Secret of a Certificate: a mark of the spec that it was got for. */
   issuedFor: 'hosting.wcp360.io/issued-for',
   /** On a Host: the word that an alarm names, written by a person who has looked. */

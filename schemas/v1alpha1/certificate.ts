@@ -123,6 +123,16 @@ export const certificateKind = defineKind({
       renewalTime: timeField('When it is renewed.'),
       renewalCheckTime: timeField('When the CA is asked again whether it is to be renewed earlier.'),
       renewedFor: textField('The last value of the annotation `hosting.wcp360.io/renew` that led to a new one.'),
+      revoked: {
+        type: 'object',
+        description: 'The last one that was revoked because somebody asked for it.',
+        required: ['serialNumber', 'time'],
+        properties: {
+          serialNumber: textField('Its serial number, in hexadecimal.'),
+          time: timeField('When the CA was told.'),
+          problem: textField('Why it was only replaced; absent when the CA has revoked it.'),
+        },
+      },
       issuedFor: textField('What it was got for: a mark of the spec.'),
       secretVersion: textField('The resourceVersion of the Secret that was looked at.'),
       issuance: issuanceField,

@@ -116,6 +116,34 @@ void t.test('a new certificate is shown from the next handshake on, and nginx go
   );
 });
 
+void t.test(
+  'one command has the next certificate got, another has one revoked and replaced with another key',
+  async (test) => {
+    const wcpctl = async (verb: string, ...words: readonly string[]): Promise<string> => {
+      const ended = await instance.wcpctl(['certificate', verb, 'shop', '-n', namespace, ...words]);
+      test.equal(ended.exitCode, 0, ended.stderr);
+      return ended.stdout;
+    };
+    const serial = async (): Promise<string> => (await shownFor('shop.localhost')).serialNumber;
+    const told = async (): Promise<{ readonly serialNumber?: string; readonly revoked?: object }> =>
+      (await client.get(type(certificateKind), { namespace, name: 'shop' }))?.['status'] ?? {};
+    const first = await serial();
+    test.match(await wcpctl('renew'), /is good until/);
+    const { serialNumber: second } = await told();
+    test.not(second, first);
+    const key = async () =>
+      (await client.get(type(secretKind), { namespace, name: 'shop-tls' }))?.['data'] as { readonly 'tls.key': string };
+    const before = await key();
+    test.match(await wcpctl('revoke', '--reason', 'keyCompromise'), /is good until/);
+    const after = await told();
+    test.match(after.revoked, { serialNumber: second });
+    test.notHas(after.revoked, { problem: String }, 'the CA has revoked it');
+    test.not(after.serialNumber, second);
+    test.not((await key())['tls.key'], before['tls.key']);
+    await eventually(async () => (await serial()) === after.serialNumber, 'the next one to be shown', patienceMs);
+  },
+);
+
 void t.test('a name that is added is in the next certificate, and the one before serves until then', async (test) => {
   await apply(domainKind, 'shop', { hostname: 'shop.localhost', aliases: ['more.localhost'] });
   await settled(domainKind, 'shop');

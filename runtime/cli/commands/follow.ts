@@ -1,15 +1,16 @@
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
-import { ApiError } from '#runtime/base/errors.ts';
 import { conditionsOf } from '#runtime/cli/api/conditions.ts';
 import type { ResourceType } from '#runtime/client/client.ts';
 import { parseDurationFlag } from '#runtime/cli/duration-flag.ts';
 import { ExitCode } from '#runtime/cli/io.ts';
 import type { Session } from '#runtime/cli/session.ts';
+import { notFound } from './get.ts';
 
 /** Long work that the platform does by itself, as one object tells of it. */
 export interface Followed {
   readonly type: ResourceType;
   readonly name: string;
+  readonly namespace?: string | undefined;
   /** The type of the condition that tells how far it is. */
   readonly condition: string;
   readonly isDone: (object: KubeObject, condition: Condition | undefined) => boolean;
@@ -36,10 +37,10 @@ export async function follow(session: Session, followed: Followed): Promise<void
   }
 }
 
-async function look(session: Session, { type, name, condition: wanted }: Followed) {
+async function look(session: Session, { type, name, namespace, condition: wanted }: Followed) {
   const client = await session.client();
-  const object = await client.get(type, { name }, session.io.signal);
-  if (object === undefined) throw new ApiError(404, 'NotFound', `${type.resource}.${type.group} "${name}" not found`);
+  const object = await client.get(type, { name, namespace }, session.io.signal);
+  if (object === undefined) throw notFound(type, name);
   return { object, condition: conditionsOf(object).find((each) => each.type === wanted) };
 }
 

@@ -1,6 +1,6 @@
 import type { KubeList, KubeObject } from '#schemas/meta/object.ts';
 import { ApiError } from '#runtime/base/errors.ts';
-import type { Client, ListOptions } from '#runtime/client/client.ts';
+import type { Client, ListOptions, ResourceType } from '#runtime/client/client.ts';
 import type { DiscoveredResource } from '#runtime/client/discovery.ts';
 import { apiVersionOfType } from '#runtime/client/resource-type.ts';
 import { objectName } from '#runtime/cli/api/rest-mapper.ts';
@@ -100,7 +100,7 @@ async function readObjects(
 }
 
 /** kubectl's words for an object that is not there. */
-export function notFound(type: DiscoveredResource, name: string): ApiError {
+export function notFound(type: ResourceType, name: string): ApiError {
   const resource = type.group === '' ? type.resource : `${type.resource}.${type.group}`;
   return new ApiError(404, 'NotFound', `${resource} "${name}" not found`);
 }

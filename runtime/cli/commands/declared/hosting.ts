@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { shared, type Declare } from './declare.ts';
 import { hostCommand } from './host.ts';
 import { streamCommands } from './streams.ts';
@@ -43,9 +43,37 @@ export function hostingCommands(declare: Declare): readonly Command[] {
           .option('--service-account <name>', 'account in the namespace of the tenant', 'default'),
       ),
     sourceCommand(declare),
+    certificateCommand(declare),
     hostCommand(declare),
     ...streamCommands(declare),
   ];
+}
+
+function certificateCommand(declare: Declare): Command {
+  const timeout = (): Option => new Option('--timeout <duration>', 'wait no longer than this').default('2m');
+  return new Command('certificate')
+    .summary('get the next certificate now, or revoke one')
+    .addCommand(
+      declare('renew <NAME>', async (session, [name = ''], options) =>
+        (await import('../certificate.ts')).renewCertificate(session, name, options),
+      )
+        .summary('get the next one now; the one before serves until that is there')
+        .option('--no-wait', 'return at once; it goes on by itself')
+        .addOption(timeout()),
+    )
+    .addCommand(
+      declare('revoke <NAME>', async (session, [name = ''], options) =>
+        (await import('../certificate.ts')).revokeCertificate(session, name, options),
+      )
+        .summary('have everybody told not to trust it, and get another one with another key')
+        .addOption(
+          new Option('--reason <reason>', 'what the CA is told')
+            .choices(['keyCompromise', 'superseded', 'affiliationChanged', 'cessationOfOperation', 'unspecified'])
+            .default('unspecified'),
+        )
+        .option('--no-wait', 'return at once; it goes on by itself')
+        .addOption(timeout()),
+    );
 }
 
 function sourceCommand(declare: Declare): Command {
