@@ -14,7 +14,7 @@ import type { Manager } from './managers.ts';
 import { mergeMaps } from './merge.ts';
 import { pruneValue } from './prune.ts';
 import type { PruneSets } from './prune.ts';
-import { isInScope, scopeOf } from './scope.ts';
+import { scopeOf } from './scope.ts';
 import type { Scope } from './scope.ts';
 import { withManagedFields } from './track-update.ts';
 import { rootSchemaOf } from './typed.ts';
@@ -48,7 +48,8 @@ interface Work extends Application {
 
 /**
  * Merges a configuration into the live object and records what its manager owns (Kubernetes docs, "Server-Side Apply"). What the manager owned and no longer
- * sends is taken out, unless somebody else owns it; the same value as another manager's is shared. The result still wants defaulting, validation and admission.
+ * sends is taken out, unless somebody else owns it; the same value as another manager's is shared. The result still wants defaulting, validation and admission,
+ * and what this endpoint resets to be reset: it is merged, too, because Kubernetes reads all of an object before it resets a part.
  * When nothing changes, the very live object is returned. `metadata.uid` and `resourceVersion` of the configuration are carried over for the caller to check.
  *
  * Errors: ApiError 400 for `metadata.managedFields` or a wrong apiVersion; 409 with one cause `FieldManagerConflict` for each field that another manager owns
@@ -56,12 +57,10 @@ interface Work extends Application {
  */
 export function applyConfiguration(application: Application): KubeObject {
   checkConfig(application);
-  const { live, schema } = application;
+  const { live, config, schema } = application;
   const root = rootSchemaOf(schema);
   const work: Work = { ...application, root, scope: scopeOf(application.subresource, application.ignored) };
   const managers = managersBefore(work);
-  // What is made by an apply is made of all of it, though nobody owns what is reset.
-  const config = live === undefined ? application.config : inScope(application.config, work.scope);
   const own: Manager = {
     name: work.manager,
     operation: 'Apply',
@@ -76,7 +75,7 @@ export function applyConfiguration(application: Application): KubeObject {
   const owned = others.reduce((set, manager) => union(set, manager.set), own.set);
   const merged = pruneObject(mergeObject(live, config, root), root, { last: last?.set, owned });
   const after = moveOwnership(others, merged, work);
-  const result = withLastApplied(merged, application.config, work.manager);
+  const result = withLastApplied(merged, config, work.manager);
   // Who merely comes to share what is there has done nothing at any time.
   const next = result === live ? { ...own, time: last?.time } : own;
   const isUnchanged = result === live && isSameSet(last?.set, own.set) && last?.apiVersion === own.apiVersion;
@@ -129,18 +128,6 @@ function managersBefore(work: Work): readonly Manager[] {
     entry: undefined,
   };
   return touched === undefined ? [] : [unmanaged];
-}
-
-/** The configuration without the top-level fields that this endpoint does not write. */
-function inScope(config: KubeObject, scope: Scope): KubeObject {
-  const isKept = (field: string): boolean =>
-    field === 'apiVersion' || field === 'kind' || field === 'metadata' || isInScope(scope, field);
-  const kept = Object.keys(config).every(isKept)
-    ? config
-    : Object.fromEntries(Object.entries(config).filter(([field]) => isKept(field)));
-  if (isInScope(scope, 'metadata')) return kept as KubeObject;
-  const { name, namespace, uid, resourceVersion } = config.metadata;
-  return { ...kept, metadata: { name, namespace, uid, resourceVersion } } as KubeObject;
 }
 
 function mergeObject(live: KubeObject | undefined, config: KubeObject, root: Schema): KubeObject {

@@ -2,7 +2,6 @@ import { bodyOf, messageOf, ownCauses, type Explanation } from '../explanation.t
 import { definitions } from '../definitions.ts';
 import {
   applied,
-  certificateRequest,
   configMap,
   created,
   dry,
@@ -51,18 +50,6 @@ export const refusedOtherwise: readonly Explanation[] = [
       // Whatever is wrong besides may be told first.
       [400, 409].includes(ours.status) &&
       /failed to convert new object|declared merge key|list element types are not identical/u.test(messageOf(theirs)),
-  },
-  {
-    reason: 'A status that is not taken over is not read at all; kube-apiserver fails to read it: 500.',
-    example: [
-      created(certificateRequest),
-      applied(certificateRequest, { status: { conditions: [{ lastUpdateTime: 'x' }] } }),
-    ],
-    matches: ({ request, theirs, ours }) =>
-      theirs.status === 500 &&
-      ours.status < 500 &&
-      bodyOf(request).includes('"status"') &&
-      /failed to (?:convert new object|create typed patch object)/u.test(messageOf(theirs)),
   },
   {
     reason:
