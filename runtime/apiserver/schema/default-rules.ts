@@ -23,7 +23,6 @@ export function validateDefaults(schema: Schema, path: string): readonly FieldFa
 
 /** The value is looked at as a property of an object, so that scalars go the same way as objects. */
 function validateDefault(schema: Schema, path: string): readonly FieldFault[] {
-  if (schema.default === null && schema.nullable !== true) return [invalid(path, null, 'must not be null')];
   const holder: Schema = { type: 'object', properties: { default: schema } };
   const given = { default: schema.default };
   const pruned = compilePruner(holder)(given);

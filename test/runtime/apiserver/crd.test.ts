@@ -1,5 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { definitionStrategy } from '#runtime/apiserver/builtin/custom-resource-definition.ts';
+import { specOf } from '#runtime/apiserver/registry/definition.ts';
+import { draftOf, finished } from '#runtime/apiserver/registry/draft.ts';
 import { validateCrd } from '#runtime/apiserver/schema/crd.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 
@@ -308,6 +311,33 @@ const texts = (bounds: object, items: object = {}): object => ({
   type: 'array',
   items: { type: 'string', ...items },
   ...bounds,
+});
+
+t.test('null in a schema is nothing given, but for a value', (t) => {
+  const schemaWith = (more: object, rule: object): unknown => ({
+    ...more,
+    type: 'object',
+    properties: {
+      list: {
+        ...more,
+        type: 'array',
+        items: { ...more, type: 'string', enum: ['a', null] },
+        default: [null],
+        'x-kubernetes-validations': [{ rule: 'self.size() > 0', ...rule }],
+      },
+      map: { type: 'object', additionalProperties: { ...more, type: 'string' }, not: { ...more, required: ['a'] } },
+    },
+    anyOf: [{ ...more, required: ['map'] }],
+  });
+  const nulls = { nullable: null, default: null, maxLength: null, properties: null, 'x-kubernetes-validations': null };
+  const written = aDefinition(schemaWith(nulls, { message: null }));
+  for (const prepare of ['prepareCreate', 'prepareUpdate'] as const) {
+    const draft = draftOf(written);
+    definitionStrategy[prepare]?.(draft, written);
+    const { versions } = specOf(finished(draft)) ?? {};
+    t.same(versions?.[0]?.schema?.openAPIV3Schema, schemaWith({}, {}), prepare);
+  }
+  t.end();
 });
 
 t.test('rules that may cost too much are refused by their worst case', async (t) => {
