@@ -194,6 +194,27 @@ const cases: readonly Case[] = [
     'Invalid value: \\{"b":1\\}: must not have unknown fields: b',
   ),
   structural(
+    'a default that breaks a rule',
+    withA({
+      type: 'object',
+      properties: { b: { type: 'integer', default: 1 } },
+      default: {},
+      'x-kubernetes-validations': [{ rule: 'self.b > 1', message: 'b is too small', fieldPath: '.b' }],
+    }),
+    '.properties[a].default.b',
+    'Invalid value: b is too small',
+  ),
+  structural(
+    'a default with a part that breaks a rule of its own',
+    withA({
+      type: 'array',
+      items: { type: 'integer', 'x-kubernetes-validations': [{ rule: 'self > 5' }] },
+      default: [7, 1],
+    }),
+    '.properties[a].default[1]',
+    'Invalid value: 1: failed rule: self > 5',
+  ),
+  structural(
     'a default that breaks a bound',
     withA({ type: 'integer', maximum: 1, default: 2 }),
     '.properties[a].default',
