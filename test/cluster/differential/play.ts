@@ -73,6 +73,7 @@ class Player {
     const path = this.#pathOf(request);
     if (isWatch(request))
       return { watch: await this.#api.watch(path, this.#optionsOf(request)), kind: request.kind, path };
+    await this.#untilFresh(request);
     const answer = await this.#api.request(request.method, path, this.#optionsOf(request));
     this.#note(request, answer);
     if (request.kind.isControlled) await this.#untilQuiet(request);
@@ -209,6 +210,15 @@ class Player {
     const key = keyOf(request.kind, metadata['name']);
     const versions = this.#seen.get(key)?.versions ?? [];
     this.#seen.set(key, { object: body, versions: [...versions, metadata['resourceVersion']] });
+  }
+
+  /**
+   * Who names a version does with any state since then: a cache answers that may lag behind what the stream has written. One that has told the newest state
+   * has caught up, so that both servers have one state to answer with.
+   */
+  async #untilFresh({ method, kind, query }: StreamRequest): Promise<void> {
+    if (method !== 'GET' || query['resourceVersion'] === undefined) return;
+    await this.#api.request('GET', `${collectionPath(kind, this.#namespace)}?fieldSelector=metadata.name%3Dnobody`);
   }
 
   /** What follows is asked when controllers have done what they do; a quota counts what was refused, too, until somebody looks. */

@@ -132,6 +132,18 @@ export const refusedOtherwise: readonly Explanation[] = [
       /was undeterminable/u.test(messageOf(theirs)),
   },
   {
+    reason:
+      'A map that is applied empty stays, empty, when all goes that was applied in it before; kube-apiserver makes null of it, and then refuses that.',
+    example: [applied(gadget, { spec: { labels: { a: '1' } } }), applied(gadget, { spec: { labels: {} } })],
+    matches: ({ request, theirs, ours }) =>
+      /apply/u.test(request.headers['content-type'] ?? '') &&
+      bodyOf(request).includes(':{}') &&
+      theirs.status === 422 &&
+      [200, 422].includes(ours.status) &&
+      ownCauses(theirs, ours).some((cause) => emptiedMap.test(cause)) &&
+      ownCauses(theirs, ours).every((cause) => emptiedMap.test(cause) || /rules were not checked/u.test(cause)),
+  },
+  {
     reason: 'An empty map is nothing given; kube-apiserver finds that it changes what is immutable.',
     example: [created(configMap, { immutable: true }), patched(configMap, mergePatch, { binaryData: {} })],
     matches: ({ request, theirs, ours }) =>
@@ -143,4 +155,5 @@ export const refusedOtherwise: readonly Explanation[] = [
   },
 ];
 
+const emptiedMap = /must be of type object: \\"null\\"/u;
 const quotaRefusal = /unsupported scope|not a valid selector operator|must be a standard resource|must not be empty/u;
