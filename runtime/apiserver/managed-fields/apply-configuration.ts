@@ -1,8 +1,8 @@
 import { rfc3339 } from '#runtime/base/clock.ts';
 import { ApiError } from '#runtime/base/errors.ts';
-import type { KubeObject, ObjectMeta } from '#schemas/meta/object.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
-import { objectFields, ownedMetadata } from './collect.ts';
+import { objectFields } from './collect.ts';
 import { compareObjects } from './compare.ts';
 import { conflictError, findConflicts } from './conflicts.ts';
 import { emptyObject } from './empty-object.ts';
@@ -49,8 +49,8 @@ interface Work extends Application {
 /**
  * Merges a configuration into the live object and records what its manager owns (Kubernetes docs, "Server-Side Apply"). What the manager owned and no longer
  * sends is taken out, unless somebody else owns it; the same value as another manager's is shared. The result still wants defaulting, validation and admission,
- * and what this endpoint resets to be reset: it is merged, too, because Kubernetes reads all of an object before it resets a part.
- * When nothing changes, the very live object is returned. `metadata.uid` and `resourceVersion` of the configuration are carried over for the caller to check.
+ * and what is not the client's to be checked or reset: all of the configuration is merged, as Kubernetes does, which reads an object whole before it resets
+ * a part. When nothing changes, the very live object is returned.
  *
  * Errors: ApiError 400 for `metadata.managedFields` or a wrong apiVersion; 409 with one cause `FieldManagerConflict` for each field that another manager owns
  * with another value; 500 with an empty reason when the configuration does not fit the schema.
@@ -132,15 +132,8 @@ function managersBefore(work: Work): readonly Manager[] {
 
 function mergeObject(live: KubeObject | undefined, config: KubeObject, root: Schema): KubeObject {
   if (live === undefined) return config;
-  const { creationTimestamp: _time, ...wanted } = {
-    ...ownedMetadata(config.metadata),
-    ...preconditionsOf(config.metadata),
-  } as Partial<ObjectMeta>;
+  const { creationTimestamp: _, ...wanted } = config.metadata;
   return mergeMaps(live, { ...config, metadata: wanted }, root) as KubeObject;
-}
-
-function preconditionsOf({ uid, resourceVersion }: ObjectMeta): Partial<ObjectMeta> {
-  return { ...(uid ? { uid } : {}), ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}) };
 }
 
 /** The name is applied each time, so that nobody who owned only labels takes the metadata away with them. */
