@@ -3,6 +3,7 @@ import type { Draft } from '#runtime/apiserver/registry/draft.ts';
 import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
 import { instanceFinalizer } from '#runtime/apiserver/registry/definition.ts';
 import { validateCrd } from '#runtime/apiserver/schema/crd.ts';
+import { formatWarnings } from '#runtime/apiserver/schema/format-warnings.ts';
 import { withoutNulls } from '#runtime/apiserver/schema/without-nulls.ts';
 import type { Condition } from '#schemas/meta/object.ts';
 import { recordAt } from './fields.ts';
@@ -35,6 +36,7 @@ export const definitionStrategy: Strategy = {
       draft['status'] = { ...status, storedVersions: [...versions, storage] };
   },
   validate: validateCrd,
+  warnings: formatWarnings,
   markDeleted: (draft, live) => {
     // What becomes of dependents is asked when its own objects are gone.
     const finalizers = (live.metadata.finalizers ?? []).filter((each) => each !== instanceFinalizer);

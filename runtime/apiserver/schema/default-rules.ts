@@ -28,7 +28,10 @@ function validateDefault(schema: Schema, path: string): readonly FieldFault[] {
     const unknown = pruned.unknown.map((field) => field.replace(/^default\.?/, ''));
     return [invalid(path, schema.default, `must not have unknown fields: ${unknown.join(', ')}`)];
   }
-  return validate(applyDefaults(given)).map((fault) => ({ ...fault, field: fault.field.replace(/^default/, () => path) }));
+  return validate(applyDefaults(given)).map((fault) => ({
+    ...fault,
+    field: fault.field.replace(/^default/, () => path),
+  }));
 }
 
 /** `metadata` is the server's, so that nothing in it can have a default. */

@@ -1,3 +1,4 @@
+import { isFormatOf } from '#runtime/validation/formats.ts';
 import type { JsonSchema } from '#runtime/validation/json-schema.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 
@@ -12,7 +13,6 @@ const SAME = [
   'minProperties',
   'maxProperties',
   'enum',
-  'format',
 ] as const;
 
 const plain = new WeakMap<Schema, JsonSchema>();
@@ -46,7 +46,11 @@ function typeOf(schema: Schema): JsonSchema {
 }
 
 function sameIn(schema: Schema): JsonSchema {
-  return Object.fromEntries(SAME.filter((key) => schema[key] !== undefined).map((key) => [key, schema[key]]));
+  const { type, format } = schema;
+  return {
+    ...Object.fromEntries(SAME.filter((key) => schema[key] !== undefined).map((key) => [key, schema[key]])),
+    ...(format !== undefined && isFormatOf(type, format) ? { format } : {}),
+  };
 }
 
 function rangeOf(schema: Schema): JsonSchema {

@@ -361,6 +361,32 @@ t.test('null in a schema is nothing given, but for a value', (t) => {
   t.end();
 });
 
+t.test('a format that nobody checks is told once, and not again', (t) => {
+  const fields = (formats: object): object => withA({ type: 'object', properties: formats });
+  const known = {
+    b: { type: 'string', format: 'k8s-short-name' },
+    c: { type: 'integer', format: 'int64' },
+    d: { type: 'number', format: 'float' },
+    e: { type: 'string', format: '' },
+  };
+  const unknown = {
+    f: { type: 'string', format: 'strange' },
+    g: { type: 'array', items: { type: 'integer', format: 'strange' } },
+    h: { type: 'number', format: 'int32' },
+    i: { type: 'object', additionalProperties: { type: 'string', format: 'IPv4' } },
+    j: { type: 'string', anyOf: [{ format: 'odd' }] },
+  };
+  const told = (definition: KubeObject, old?: KubeObject): unknown => definitionStrategy.warnings?.(definition, old);
+  const words = ['strange', 'int32', 'IPv4', 'odd'].map((format) => `unrecognized format "${format}"`);
+  const written = aDefinition(fields({ ...known, ...unknown }));
+  t.same(said(written), []);
+  t.same(told(written), words);
+  t.same(told(written, written), []);
+  t.same(told(written, aDefinition(fields({ f: unknown.f }))), words.slice(1));
+  t.same(told(aDefinition(fields(known))), []);
+  t.end();
+});
+
 t.test('rules that may cost too much are refused by their worst case', async (t) => {
   const perItem = (message: number, part: number): object =>
     withA({

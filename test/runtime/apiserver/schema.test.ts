@@ -183,6 +183,20 @@ t.test('numbers that keep their text pass through and are seen as numbers', asyn
   );
 });
 
+t.test('a format binds values of the type that it belongs to', async (t) => {
+  const { validate } = compileSchema(
+    withSpec({
+      small: { type: 'integer', format: 'int32' },
+      ratio: { type: 'number', format: 'int32' },
+      address: { type: 'string', format: 'ipv4' },
+      spelled: { type: 'string', format: 'IPv4' },
+    }),
+  );
+  t.equal(validate({ spec: { small: 2 ** 31 } }).length, 1);
+  t.equal(validate({ spec: { address: 'x' } }).length, 1);
+  t.same(validate({ spec: { ratio: 2 ** 31, spelled: 'x' } }), []);
+});
+
 t.test('lists of type set and map have no duplicates', async (t) => {
   const { validate } = compileSchema(wide);
   t.same(said(validate({ spec: { name: 'x', tags: ['a', 'b', 'a'] } })), ['spec.tags[2]: Duplicate value: "a"']);

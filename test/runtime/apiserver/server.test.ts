@@ -172,6 +172,32 @@ t.test('unknown and duplicate fields are refused, told or dropped, as the reques
   );
 });
 
+t.test('what a definition says to no effect is told when it is written', async (t) => {
+  const { spec, ...definition } = websiteDefinition([
+    websiteVersion({ spec: { odd: { type: 'string', format: 'odd' } } }),
+  ]);
+  const body = {
+    ...definition,
+    metadata: { name: 'websites.odd.example' },
+    spec: { ...(spec as object), group: 'odd.example' },
+  };
+  const words = '299 - "unrecognized format \\"odd\\""';
+  t.match(await lab.request('POST', `${definitions}?dryRun=All`, { body }), {
+    status: 201,
+    headers: { warning: words },
+  });
+  const url = `${definitions}/websites.wcp.example`;
+  const odd = { type: 'string', format: 'odd' };
+  const patch = [
+    { op: 'add', path: '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/odd', value: odd },
+  ];
+  const headers = { 'content-type': 'application/json-patch+json' };
+  t.match(await lab.request('PATCH', `${url}?dryRun=All`, { body: patch, headers }), {
+    status: 200,
+    headers: { warning: words },
+  });
+});
+
 t.test('a dry run stores nothing and has no resourceVersion of its own', async (t) => {
   const dry = await lab.request('POST', `${sites}?dryRun=All`, { body: aWebsite('dry') });
   t.equal(dry.status, 201);
