@@ -140,7 +140,7 @@ class Player {
     return {
       status,
       contentType,
-      warnings: warnings.map((each) => String(normalise(each))),
+      warnings: inOneOrder(warnings.map((each) => String(normalise(each)))),
       body: normalise(isRecord(body) ? this.#ownPart(kind, body) : body),
     };
   }
@@ -239,6 +239,12 @@ class Player {
       if (now.status === 404 || !isCollected(now.body?.metadata?.finalizers)) return;
     }
   }
+}
+
+/** Kubernetes tells of unknown formats in the random order of a set. */
+function inOneOrder(warnings: readonly string[]): readonly string[] {
+  const isOfFormat = (warning: string): boolean => warning.includes('unrecognized format');
+  return [...warnings.filter((each) => !isOfFormat(each)), ...warnings.filter(isOfFormat).toSorted()];
 }
 
 /** A bookmark that comes whenever the server thinks that it may help. */
