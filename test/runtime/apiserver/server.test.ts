@@ -198,6 +198,14 @@ t.test('what a definition says to no effect is told when it is written', async (
   });
 });
 
+t.test('unknown fields of a strategic merge patch come in the order of their names', async (t) => {
+  await make(maps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'unordered' } });
+  const headers = { 'content-type': 'application/strategic-merge-patch+json' };
+  const body = { b: 1, metadata: { x: 1 }, a: 1 };
+  const { headers: told } = await lab.request('PATCH', `${maps}/unordered`, { body, headers });
+  t.match(told['warning'], /"a\\"".*"b\\"".*"metadata.x\\""/u);
+});
+
 t.test('a dry run stores nothing and has no resourceVersion of its own', async (t) => {
   const dry = await lab.request('POST', `${sites}?dryRun=All`, { body: aWebsite('dry') });
   t.equal(dry.status, 201);
@@ -448,6 +456,7 @@ t.test('the scale of an object is a part of it', async (t) => {
   t.match(await lab.request('PUT', path, { body: { ...scale.body, spec: { replicas: 5 } } }), { status: 409 });
   t.match(await lab.request('PATCH', path, { body: { spec: { replicas: -1 } }, headers: merge }), { status: 422 });
   t.equal((await lab.request('GET', `${sites}/scaled`)).body.spec.replicas, 4);
+  t.match(await lab.request('PATCH', path, { body: 'null', headers: merge }), { status: 400 }, 'no patch of a map');
   const nought = await lab.request('PATCH', path, { body: { spec: { replicas: null } }, headers: merge });
   t.same(nought.body.spec, {}, 'nought is not written');
   t.match(await lab.request('PUT', `${sites}/nobody/scale`, { body: scale.body }), { status: 400 }, 'of another one');
@@ -531,6 +540,8 @@ t.test('of another kind or version is told when there is such an object, and of 
   const version = { body: { apiVersion: 'v9' }, headers: merge };
   t.match(await lab.request('PATCH', `${sites}/typed`, version), { status: 422 });
   t.match(await lab.request('PATCH', `${sites}/typed/status`, version), { status: 200 });
+  const nameless = { body: { ...version.body, metadata: null }, headers: merge };
+  t.match(await lab.request('PATCH', `${sites}/typed`, nameless), { status: 400 }, 'after what object it is');
   const unseen = { body: { metadata: { resourceVersion: '' } }, headers: merge };
   t.match(await lab.request('PATCH', `${sites}/typed`, unseen), { status: 422 }, 'the version is not to be left out');
 });
