@@ -201,7 +201,7 @@ class Player {
     if (status >= 300 || !isRecord(body) || !isRecord(body['metadata'])) return;
     const { metadata } = body as { metadata: Record<string, string | undefined> };
     // A list that need not be the newest may be of an older version on one server than on the other.
-    if (Array.isArray(body['items']) && request.method === 'GET' && request.query['resourceVersion'] === undefined) {
+    if ('items' in body && request.method === 'GET' && request.query['resourceVersion'] === undefined) {
       this.#list.version = metadata['resourceVersion'] ?? '1';
       this.#list.next = metadata['continue'] ?? 'none';
     }
