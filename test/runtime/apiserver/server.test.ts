@@ -453,6 +453,10 @@ t.test('the scale of an object is a part of it', async (t) => {
     headers: { 'content-type': '' },
   });
   t.match(put, { status: 200, body: { spec: { replicas: 4 } } });
+  const { body: scaled } = await lab.request('GET', `${sites}/scaled`);
+  const managers: readonly { subresource?: string; time?: string }[] = scaled.metadata.managedFields;
+  const [manager, ...others] = managers.filter(({ subresource }) => subresource === 'scale');
+  t.same([manager?.time, others], [undefined, []], 'and has one manager, of no time');
   t.match(await lab.request('PUT', path, { body: { ...scale.body, spec: { replicas: 5 } } }), { status: 409 });
   t.match(await lab.request('PATCH', path, { body: { spec: { replicas: -1 } }, headers: merge }), { status: 422 });
   t.equal((await lab.request('GET', `${sites}/scaled`)).body.spec.replicas, 4);
