@@ -41,7 +41,7 @@ export async function patch(context: VerbContext, request: ApiRequest, resource:
   const parsed = onDemand(() => parsePatch(text, type, write.fieldValidation !== 'Ignore'));
   const written = await updateObject(context, write, name, (live) => {
     const { value, duplicates } = parsed();
-    return { object: acceptPatched(write, changeOf(type, value, resource)(live), { type, live, duplicates }) };
+    return { object: acceptPatched(write, changeOf(type, value, resource)(live), { live, duplicates }) };
   });
   await settleWrite(context, write, written);
   return objectAnswer(resource, written, how, { status: 200, nowMs: context.clock.now() });
@@ -92,7 +92,7 @@ function changeOf(
 function acceptPatched(
   write: WriteRequest,
   patched: unknown,
-  of: { readonly type: PatchType; readonly live: KubeObject; readonly duplicates: readonly string[] },
+  of: { readonly live: KubeObject; readonly duplicates: readonly string[] },
 ): KubeObject {
   const { resource } = write;
   const { name } = of.live.metadata;
@@ -104,7 +104,7 @@ function acceptPatched(
     const object = acceptObject(write, typed(write, patched), {
       duplicates: of.duplicates,
       target,
-      isUnordered: of.type === 'strategic',
+      isUnordered: true,
     });
     requireVersion(resource, object);
     return object;

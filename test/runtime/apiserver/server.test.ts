@@ -198,12 +198,14 @@ t.test('what a definition says to no effect is told when it is written', async (
   });
 });
 
-t.test('unknown fields of a strategic merge patch come in the order of their names', async (t) => {
+t.test('unknown fields of what is patched come in the order of their names', async (t) => {
   await make(maps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'unordered' } });
-  const headers = { 'content-type': 'application/strategic-merge-patch+json' };
   const body = { b: 1, metadata: { x: 1 }, a: 1 };
-  const { headers: told } = await lab.request('PATCH', `${maps}/unordered`, { body, headers });
-  t.match(told['warning'], /"a\\"".*"b\\"".*"metadata.x\\""/u);
+  for (const type of ['strategic-merge-patch+json', 'merge-patch+json']) {
+    const headers = { 'content-type': `application/${type}` };
+    const { headers: told } = await lab.request('PATCH', `${maps}/unordered`, { body, headers });
+    t.match(told['warning'], /"a\\"".*"b\\"".*"metadata.x\\""/u, type);
+  }
 });
 
 t.test('a dry run stores nothing and has no resourceVersion of its own', async (t) => {
