@@ -13,8 +13,8 @@ const RFC3339 = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?([Z
 const MAX_CHARS = 4_096;
 
 /**
- * The formats that Kubernetes enforces on custom resources (kube-openapi, validation/strfmt; CRD docs, "Validation"). Names are looked up
- * without dashes and case, as Kubernetes does. A format that is not here is not checked.
+ * The formats of texts that Kubernetes enforces on custom resources (kube-openapi, validation/strfmt; CRD docs, "Validation"). Names are looked up
+ * without dashes, as Kubernetes does. A format that is not here is not checked.
  */
 const CHECKS: Readonly<Record<string, FormatCheck>> = {
   bsonobjectid: matches(/^[0-9a-fA-F]{24}$/),
@@ -50,8 +50,16 @@ const CHECKS: Readonly<Record<string, FormatCheck>> = {
 
 /** The check of a format; undefined when the format is not enforced. */
 export function formatCheck(name: string): FormatCheck | undefined {
-  const key = name.replaceAll('-', '').toLowerCase();
+  const key = name.replaceAll('-', '');
   return Object.hasOwn(CHECKS, key) ? CHECKS[key] : undefined;
+}
+
+const NUMBER_FORMATS = { integer: ['int32', 'int64'], number: ['float', 'double'] } as const;
+
+/** Whether Kubernetes knows a format for values of a type, which are texts where there is none; it passes over any other. */
+export function isFormatOf(type: string | undefined, format: string): boolean {
+  if (type === 'integer' || type === 'number') return NUMBER_FORMATS[type].some((known) => known === format);
+  return (type === undefined || type === 'string') && formatCheck(format) !== undefined;
 }
 
 function matches(pattern: RegExp): FormatCheck {

@@ -3,10 +3,12 @@ import type { Draft } from '#runtime/apiserver/registry/draft.ts';
 import { plainStrategy, type Strategy } from '#runtime/apiserver/registry/strategy.ts';
 import { instanceFinalizer } from '#runtime/apiserver/registry/definition.ts';
 import { validateCrd } from '#runtime/apiserver/schema/crd.ts';
+import { formatWarnings } from '#runtime/apiserver/schema/format-warnings.ts';
+import { withoutNulls } from '#runtime/apiserver/schema/without-nulls.ts';
 import type { Condition } from '#schemas/meta/object.ts';
 import { recordAt } from './fields.ts';
 
-/** CustomResourceDefinitions: names are completed, the versions that ever stored objects are remembered. */
+/** CustomResourceDefinitions: names are completed, schemas are read as structs, the versions that ever stored objects are remembered. */
 export const definitionStrategy: Strategy = {
   ...plainStrategy,
   status: true,
@@ -15,6 +17,7 @@ export const definitionStrategy: Strategy = {
   qualifiedFinalizers: false,
   prepareCreate: (draft) => {
     completeNames(draft);
+    readSchemas(draft);
     const storage = storageVersionOf(draft);
     draft['status'] = {
       conditions: null,
@@ -24,6 +27,7 @@ export const definitionStrategy: Strategy = {
   },
   prepareUpdate: (draft) => {
     completeNames(draft);
+    readSchemas(draft);
     const storage = storageVersionOf(draft);
     const status = recordAt(draft, 'status');
     const stored: unknown = status['storedVersions'];
@@ -32,6 +36,7 @@ export const definitionStrategy: Strategy = {
       draft['status'] = { ...status, storedVersions: [...versions, storage] };
   },
   validate: validateCrd,
+  warnings: formatWarnings,
   markDeleted: (draft, live) => {
     // What becomes of dependents is asked when its own objects are gone.
     const finalizers = (live.metadata.finalizers ?? []).filter((each) => each !== instanceFinalizer);
@@ -63,6 +68,19 @@ function completeNames(draft: Draft): void {
     ...(typeof names['listKind'] === 'string' && names['listKind'] !== '' ? {} : { listKind: `${kind}List` }),
   };
   draft['spec'] = { ...spec, names: complete, conversion: spec['conversion'] ?? { strategy: 'None' } };
+}
+
+function readSchemas(draft: Draft): void {
+  const spec = recordAt(draft, 'spec');
+  const { versions } = spec;
+  if (Array.isArray(versions)) draft['spec'] = { ...spec, versions: versions.map(withReadSchema) };
+}
+
+function withReadSchema(version: unknown): unknown {
+  if (!isRecord(version) || !isRecord(version['schema']) || version['schema']['openAPIV3Schema'] === undefined)
+    return version;
+  const { schema } = version;
+  return { ...version, schema: { ...schema, openAPIV3Schema: withoutNulls(schema['openAPIV3Schema']) } };
 }
 
 function storageVersionOf(draft: Draft): string | undefined {

@@ -1,8 +1,8 @@
 import { rfc3339 } from '#runtime/base/clock.ts';
 import { ApiError } from '#runtime/base/errors.ts';
-import type { KubeObject, ObjectMeta } from '#schemas/meta/object.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
-import { objectFields, ownedMetadata } from './collect.ts';
+import { objectFields } from './collect.ts';
 import { compareObjects } from './compare.ts';
 import { conflictError, findConflicts } from './conflicts.ts';
 import { emptyObject } from './empty-object.ts';
@@ -14,7 +14,7 @@ import type { Manager } from './managers.ts';
 import { mergeMaps } from './merge.ts';
 import { pruneValue } from './prune.ts';
 import type { PruneSets } from './prune.ts';
-import { isInScope, scopeOf } from './scope.ts';
+import { scopeOf } from './scope.ts';
 import type { Scope } from './scope.ts';
 import { withManagedFields } from './track-update.ts';
 import { rootSchemaOf } from './typed.ts';
@@ -48,20 +48,19 @@ interface Work extends Application {
 
 /**
  * Merges a configuration into the live object and records what its manager owns (Kubernetes docs, "Server-Side Apply"). What the manager owned and no longer
- * sends is taken out, unless somebody else owns it; the same value as another manager's is shared. The result still wants defaulting, validation and admission.
- * When nothing changes, the very live object is returned. `metadata.uid` and `resourceVersion` of the configuration are carried over for the caller to check.
+ * sends is taken out, unless somebody else owns it; the same value as another manager's is shared. The result still wants defaulting, validation and admission,
+ * and what is not the client's to be checked or reset: all of the configuration is merged, as Kubernetes does, which reads an object whole before it resets
+ * a part. When nothing changes, the very live object is returned.
  *
  * Errors: ApiError 400 for `metadata.managedFields` or a wrong apiVersion; 409 with one cause `FieldManagerConflict` for each field that another manager owns
  * with another value; 500 with an empty reason when the configuration does not fit the schema.
  */
 export function applyConfiguration(application: Application): KubeObject {
   checkConfig(application);
-  const { live, schema } = application;
+  const { live, config, schema } = application;
   const root = rootSchemaOf(schema);
   const work: Work = { ...application, root, scope: scopeOf(application.subresource, application.ignored) };
   const managers = managersBefore(work);
-  // What is made by an apply is made of all of it, though nobody owns what is reset.
-  const config = live === undefined ? application.config : inScope(application.config, work.scope);
   const own: Manager = {
     name: work.manager,
     operation: 'Apply',
@@ -76,7 +75,7 @@ export function applyConfiguration(application: Application): KubeObject {
   const owned = others.reduce((set, manager) => union(set, manager.set), own.set);
   const merged = pruneObject(mergeObject(live, config, root), root, { last: last?.set, owned });
   const after = moveOwnership(others, merged, work);
-  const result = withLastApplied(merged, application.config, work.manager);
+  const result = withLastApplied(merged, config, work.manager);
   // Who merely comes to share what is there has done nothing at any time.
   const next = result === live ? { ...own, time: last?.time } : own;
   const isUnchanged = result === live && isSameSet(last?.set, own.set) && last?.apiVersion === own.apiVersion;
@@ -131,29 +130,10 @@ function managersBefore(work: Work): readonly Manager[] {
   return touched === undefined ? [] : [unmanaged];
 }
 
-/** The configuration without the top-level fields that this endpoint does not write. */
-function inScope(config: KubeObject, scope: Scope): KubeObject {
-  const isKept = (field: string): boolean =>
-    field === 'apiVersion' || field === 'kind' || field === 'metadata' || isInScope(scope, field);
-  const kept = Object.keys(config).every(isKept)
-    ? config
-    : Object.fromEntries(Object.entries(config).filter(([field]) => isKept(field)));
-  if (isInScope(scope, 'metadata')) return kept as KubeObject;
-  const { name, namespace, uid, resourceVersion } = config.metadata;
-  return { ...kept, metadata: { name, namespace, uid, resourceVersion } } as KubeObject;
-}
-
 function mergeObject(live: KubeObject | undefined, config: KubeObject, root: Schema): KubeObject {
   if (live === undefined) return config;
-  const { creationTimestamp: _time, ...wanted } = {
-    ...ownedMetadata(config.metadata),
-    ...preconditionsOf(config.metadata),
-  } as Partial<ObjectMeta>;
+  const { creationTimestamp: _, ...wanted } = config.metadata;
   return mergeMaps(live, { ...config, metadata: wanted }, root) as KubeObject;
-}
-
-function preconditionsOf({ uid, resourceVersion }: ObjectMeta): Partial<ObjectMeta> {
-  return { ...(uid ? { uid } : {}), ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}) };
 }
 
 /** The name is applied each time, so that nobody who owned only labels takes the metadata away with them. */

@@ -80,7 +80,8 @@ function moveOwnership(before: readonly Manager[], changes: Changes, update: Tra
     operation: 'Update',
     apiVersion: update.apiVersion,
     subresource: update.subresource,
-    time: rfc3339(update.now),
+    // Kubernetes makes the manager of a scale from one of another kind, which says nothing of when.
+    time: update.subresource === 'scale' ? undefined : rfc3339(update.now),
     set: touched,
     entry: undefined,
   };

@@ -134,7 +134,7 @@ export function metadataUpdateFaults(object: KubeObject, old: KubeObject): reado
   return faults;
 }
 
-const texts = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'deletionTimestamp'] as const;
+const texts = ['name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion', 'deletionTimestamp'] as const;
 
 const numbers = ['generation', 'deletionGracePeriodSeconds'] as const;
 

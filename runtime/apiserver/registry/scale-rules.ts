@@ -26,6 +26,9 @@ function replicaFaults(path: readonly string[], object: KubeObject): readonly Fi
   return replicas > maxReplicas ? [invalidValue(field, value, `should be less than or equal to ${maxReplicas}`)] : [];
 }
 
+/** As Kubernetes spells it where it wants one; Go itself has a space in it. */
+const mapType = 'map[string]interface{}';
+
 /** What cannot be read is told in the words of Kubernetes, which name the types of Go. */
 function accessFaults(
   path: readonly string[],
@@ -33,7 +36,7 @@ function accessFaults(
   wanted: { readonly type: string; readonly zero: unknown },
 ): readonly FieldFault[] {
   const depth = path.findIndex((_, index) => !isMap(valueAt(path.slice(0, index), object)));
-  const [reached, type] = depth === -1 ? [path, wanted.type] : [path.slice(0, depth), goTypeOf({})];
+  const [reached, type] = depth === -1 ? [path, wanted.type] : [path.slice(0, depth), mapType];
   const value = valueAt(reached, object);
   if (value === undefined || value === null || goTypeOf(value) === type) return [];
   const shown = textOf(path.slice(0, reached.length + (depth === -1 ? 0 : 1)));

@@ -37,6 +37,8 @@ export interface Strategy {
   readonly completeUpdate?: (draft: Draft) => void;
   /** `subresource` is where it was written; empty for the object itself. */
   readonly validate?: (object: KubeObject, old: KubeObject | undefined, subresource: string) => readonly FieldFault[];
+  /** What is worth telling of a valid object. */
+  readonly warnings?: (object: KubeObject, old: KubeObject | undefined) => readonly string[];
   /** What is wrong with this of a new object is told when nothing else is. */
   readonly toldLast?: 'metadata' | 'name';
   /** Of which kind faults tell, when it is not the one that was asked for. */

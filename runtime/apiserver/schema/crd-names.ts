@@ -3,12 +3,12 @@ import { forbidden, invalid, notSupported, requiredValue } from '#runtime/valida
 import type { DefinitionNames, DefinitionSpec } from '#runtime/apiserver/registry/definition.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 
-const LABEL = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
+export const LABEL = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN_PART = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const APPROVAL = 'api-approved.kubernetes.io';
 
-const LABEL_WORDS =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
+export const LABEL_WORDS =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const SUBDOMAIN_WORDS =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
 

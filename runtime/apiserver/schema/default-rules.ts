@@ -1,13 +1,10 @@
 import type { FieldFault } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { forbidden, invalid } from '#runtime/validation/faults.ts';
-import { compileLocatingValidator } from '#runtime/validation/json-schema.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
-import { compileDefaulter } from './defaults.ts';
-import { plainSchemaOf } from './plain-schema.ts';
-import { compilePruner } from './prune.ts';
+import { compileSchema } from './structural.ts';
 
-/** Defaults must be what they would be made to: free of unknown fields, and valid (C5). */
+/** Defaults must be what they would be made to: free of unknown fields, and valid by the schema and its rules (C5). */
 export function validateDefaults(schema: Schema, path: string): readonly FieldFault[] {
   return [
     ...(schema.default === undefined ? [] : validateDefault(schema, `${path}.default`)),
@@ -23,16 +20,18 @@ export function validateDefaults(schema: Schema, path: string): readonly FieldFa
 
 /** The value is looked at as a property of an object, so that scalars go the same way as objects. */
 function validateDefault(schema: Schema, path: string): readonly FieldFault[] {
-  if (schema.default === null && schema.nullable !== true) return [invalid(path, null, 'must not be null')];
   const holder: Schema = { type: 'object', properties: { default: schema } };
   const given = { default: schema.default };
-  const pruned = compilePruner(holder)(given);
+  const { prune, applyDefaults, validate } = compileSchema(holder);
+  const pruned = prune(given);
   if (!isEqual(pruned.object, given)) {
     const unknown = pruned.unknown.map((field) => field.replace(/^default\.?/, ''));
     return [invalid(path, schema.default, `must not have unknown fields: ${unknown.join(', ')}`)];
   }
-  const faults = compileLocatingValidator(plainSchemaOf(holder))(compileDefaulter(holder)(given));
-  return faults.map(({ fault }) => ({ ...fault, field: fault.field.replace(/^default/, () => path) }));
+  return validate(applyDefaults(given)).map((fault) => ({
+    ...fault,
+    field: fault.field.replace(/^default/, () => path),
+  }));
 }
 
 /** `metadata` is the server's, so that nothing in it can have a default. */

@@ -3,15 +3,9 @@ import { duplicate, invalid } from '#runtime/validation/faults.ts';
 import type { LocatedFault } from '#runtime/validation/fault-words.ts';
 import { fieldPath, partOf, type FieldSegments } from '#runtime/validation/field-path.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import { compileChecks, MAX_FAULTS, type Check } from './node-checks.ts';
 
-interface ListNode {
-  readonly properties: readonly (readonly [string, ListNode])[];
-  readonly others: ListNode | undefined;
-  readonly items: ListNode | undefined;
-  /** What must be unique among the items; undefined for lists where nothing must. */
-  readonly identity: Identity | undefined;
-}
-
+/** What must be unique among the items of a list. */
 interface Identity {
   textOf(item: unknown): string;
   /** As it stands in the fault. */
@@ -20,20 +14,12 @@ interface Identity {
   readonly isMap: boolean;
 }
 
-const MAX_FAULTS = 50;
-
 /**
  * Uniqueness in lists of type `set` (whole items) and `map` (their keys, a missing one counting as null). One fault for each further
  * occurrence, at its index. Undefined when the schema has no such list.
  */
 export function compileListTypes(schema: Schema): ((object: unknown) => readonly LocatedFault[]) | undefined {
-  const root = nodeOf(schema);
-  if (root === undefined) return undefined;
-  return (object) => {
-    const faults: LocatedFault[] = [];
-    visit(object, root, [], faults);
-    return faults;
-  };
+  return compileChecks(schema, uniquenessOf);
 }
 
 /** The keys by which items of a list of type `map` are told apart, as text; undefined for other lists. */
@@ -50,16 +36,12 @@ function textOfKeys(item: unknown, keys: readonly string[]): string {
   return typeof only === 'string' ? `"${only}` : canonicalJson(keys.map((key) => partOf(item, key) ?? null));
 }
 
-function nodeOf(schema: Schema): ListNode | undefined {
-  const properties = Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
-    const node = nodeOf(child);
-    return node === undefined ? [] : [[name, node] as const];
-  });
-  const others = typeof schema.additionalProperties === 'object' ? nodeOf(schema.additionalProperties) : undefined;
-  const items = schema.items === undefined ? undefined : nodeOf(schema.items);
+function uniquenessOf(schema: Schema): Check | undefined {
   const identity = identityOf(schema);
-  const isEmpty = properties.length === 0 && others === undefined && items === undefined && identity === undefined;
-  return isEmpty ? undefined : { properties, others, items, identity };
+  if (identity === undefined) return undefined;
+  return (list, segments, faults) => {
+    if (Array.isArray(list) && (list.length > 1 || identity.isMap)) findDuplicates(list, identity, segments, faults);
+  };
 }
 
 function identityOf(schema: Schema): Identity | undefined {
@@ -79,28 +61,6 @@ function identityOf(schema: Schema): Identity | undefined {
 function keysOf(item: unknown, keys: readonly string[]): Readonly<Record<string, unknown>> {
   const given = keys.map((key) => [key, partOf(item, key)] as const).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given);
-}
-
-function visit(value: unknown, node: ListNode, segments: FieldSegments, faults: LocatedFault[]): void {
-  if (Array.isArray(value)) {
-    visitList(value, node, segments, faults);
-    return;
-  }
-  if (!isRecord(value)) return;
-  for (const [name, child] of node.properties) {
-    if (Object.hasOwn(value, name)) visit(value[name], child, [...segments, name], faults);
-  }
-  if (node.others === undefined) return;
-  for (const [key, part] of Object.entries(value)) {
-    if (!node.properties.some(([name]) => name === key)) visit(part, node.others, [...segments, key], faults);
-  }
-}
-
-function visitList(list: readonly unknown[], node: ListNode, segments: FieldSegments, faults: LocatedFault[]): void {
-  const { identity, items } = node;
-  if (identity !== undefined && (list.length > 1 || identity.isMap)) findDuplicates(list, identity, segments, faults);
-  if (items === undefined) return;
-  for (const [index, item] of list.entries()) visit(item, items, [...segments, index], faults);
 }
 
 function findDuplicates(

@@ -1,3 +1,4 @@
+import { isFormatOf } from '#runtime/validation/formats.ts';
 import type { JsonSchema } from '#runtime/validation/json-schema.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 
@@ -12,13 +13,12 @@ const SAME = [
   'minProperties',
   'maxProperties',
   'enum',
-  'format',
 ] as const;
 
 const plain = new WeakMap<Schema, JsonSchema>();
 
 /**
- * A structural schema as plain JSON Schema for validation: `nullable`, int-or-string, embedded resources and the boolean `exclusiveMinimum`
+ * A structural schema as plain JSON Schema for validation: `nullable`, int-or-string and the boolean `exclusiveMinimum`
  * of OpenAPI are spelled out, `required` and the rest is taken over, descriptions and defaults are left out. The same schema gives the same value.
  */
 export function plainSchemaOf(schema: Schema): JsonSchema {
@@ -46,7 +46,11 @@ function typeOf(schema: Schema): JsonSchema {
 }
 
 function sameIn(schema: Schema): JsonSchema {
-  return Object.fromEntries(SAME.filter((key) => schema[key] !== undefined).map((key) => [key, schema[key]]));
+  const { type, format } = schema;
+  return {
+    ...Object.fromEntries(SAME.filter((key) => schema[key] !== undefined).map((key) => [key, schema[key]])),
+    ...(format !== undefined && isFormatOf(type, format) ? { format } : {}),
+  };
 }
 
 function rangeOf(schema: Schema): JsonSchema {
@@ -61,9 +65,8 @@ function rangeOf(schema: Schema): JsonSchema {
 }
 
 function childrenOf(schema: Schema): JsonSchema {
-  const embedded = schema['x-kubernetes-embedded-resource'] === true;
-  const required = embedded ? [...new Set([...(schema.required ?? []), 'apiVersion', 'kind'])] : schema.required;
-  const properties = Object.entries({ ...(embedded ? EMBEDDED : {}), ...schema.properties });
+  const { required } = schema;
+  const properties = Object.entries(schema.properties ?? {});
   return {
     ...(required === undefined || required.length === 0 ? {} : { required }),
     ...(properties.length === 0
@@ -75,12 +78,6 @@ function childrenOf(schema: Schema): JsonSchema {
     ...(schema.items === undefined ? {} : { items: translate(schema.items) }),
   };
 }
-
-const EMBEDDED: Readonly<Record<string, Schema>> = {
-  apiVersion: { type: 'string', minLength: 1 },
-  kind: { type: 'string', minLength: 1 },
-  metadata: { type: 'object' },
-};
 
 function junctorsOf(schema: Schema): JsonSchema {
   return {

@@ -5,6 +5,7 @@ import { compileLocatingValidator } from '#runtime/validation/json-schema.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { compileRules, type CompiledRules } from './cel/rules.ts';
 import { compileDefaulter } from './defaults.ts';
+import { compileEmbeddedResources } from './embedded-resources.ts';
 import { compileListTypes } from './list-types.ts';
 import { plainSchemaOf } from './plain-schema.ts';
 import { compilePruner, type Pruned } from './prune.ts';
@@ -30,7 +31,7 @@ export interface CompiledSchema {
 export interface KnownFaults {
   /** Some faults leave rules unchecked, whoever found them. They are not told again. */
   readonly found?: readonly FieldFault[];
-  /** Of another kind: only list types and rules are checked. */
+  /** Of another kind: only embedded resources, list types and rules are checked. */
   readonly isForeign?: boolean;
 }
 
@@ -66,6 +67,7 @@ function compile(schema: Schema): CompiledSchema {
   const parts: Parts = {
     schema,
     shape: lazy(() => compileLocatingValidator(plainSchemaOf(schema))),
+    embedded: lazy(() => compileEmbeddedResources(schema)),
     listTypes: lazy(() => compileListTypes(schema)),
     rules: lazy(() => compileRules(schema)),
   };
@@ -80,6 +82,7 @@ function compile(schema: Schema): CompiledSchema {
 interface Parts {
   readonly schema: Schema;
   readonly shape: () => (object: unknown) => readonly LocatedFault[];
+  readonly embedded: () => ((object: unknown) => readonly LocatedFault[]) | undefined;
   readonly listTypes: () => ((object: unknown) => readonly LocatedFault[]) | undefined;
   readonly rules: () => CompiledRules | undefined;
 }
@@ -103,8 +106,8 @@ function validate(
 }
 
 function shapeFaults(parts: Parts, { object, old }: Subject, isForeign: boolean): readonly FieldFault[] {
-  const listFaults = parts.listTypes()?.(object) ?? [];
-  const found = isForeign ? listFaults : [...parts.shape()(object), ...listFaults];
+  const ownFaults = [...(parts.embedded()?.(object) ?? []), ...(parts.listTypes()?.(object) ?? [])];
+  const found = isForeign ? ownFaults : [...parts.shape()(object), ...ownFaults];
   const kept =
     old === undefined || found.length === 0 ? found : withoutUnchanged(found, { schema: parts.schema, object, old });
   return kept.map(({ fault }) => fault);

@@ -35,15 +35,19 @@ export interface Target {
   readonly name: string;
 }
 
+/** How an object came. */
+interface Origin {
+  readonly duplicates: readonly string[];
+  readonly target: Target;
+  /** Its fields came in no order, so that unknown ones are told by name. */
+  readonly isUnordered?: boolean;
+}
+
 /**
  * Takes a decoded body as an object of the resource: group, version, name and namespace must be those of the URL; unknown and duplicate fields are refused,
  * told or dropped as the request says; nulls in metadata go; defaults are filled in. A custom object of another kind stays as it is: validation refuses it.
  */
-export function acceptObject(
-  write: WriteRequest,
-  value: Readonly<Record<string, unknown>>,
-  from: { readonly duplicates: readonly string[]; readonly target: Target },
-): KubeObject {
+export function acceptObject(write: WriteRequest, value: Readonly<Record<string, unknown>>, from: Origin): KubeObject {
   const { resource } = write;
   const metadata = value['metadata'] ?? {};
   requireKind(resource, value);
@@ -52,10 +56,11 @@ export function acceptObject(
   if (problem !== undefined || !isRecord(metadata)) throw unreadable(resource, problem ?? '');
   const { object, unknown } = withPlainMetadata(resource, value, metadata);
   const read = readAs(write, value, object);
-  reportFields(write, inOrder(resource, value, [...unknown, ...read.unknown]), from.duplicates);
+  const all = [...unknown, ...read.unknown];
+  reportFields(write, from.isUnordered === true ? all.toSorted() : inOrder(resource, value, all), from.duplicates);
   // A custom object is read before anybody looks at what it is.
   if (resource.custom) requireType(resource, value);
-  requirePlace(resource, object, from.target);
+  requirePlace(resource, object.metadata, from.target);
   return read.object;
 }
 
@@ -171,8 +176,13 @@ function isEmpty(value: unknown): boolean {
   return isRecord(value) && Object.keys(value).length === 0;
 }
 
-function requirePlace(resource: Resource, object: KubeObject, target: Target): void {
-  const { name = '', namespace = '' } = object.metadata as { readonly name?: string; readonly namespace?: string };
+/** An object belongs where the URL says. */
+export function requirePlace(
+  resource: Resource,
+  metadata: { readonly name?: unknown; readonly namespace?: unknown },
+  target: Target,
+): void {
+  const { name = '', namespace = '' } = metadata as { readonly name?: string; readonly namespace?: string };
   requireNamespace(resource, namespace, target);
   if (target.name !== '' && name === '') {
     throw badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
@@ -207,6 +217,12 @@ function strictFailure(resource: Resource, texts: readonly string[]): ApiError {
 export function unreadable(resource: Resource, why: string): ApiError {
   const { kind } = resource.info;
   return badRequest(`${kind} in version ${shown(resource.info.version)} cannot be handled as a ${kind}: ${why}`);
+}
+
+/** A patch that says what becomes of each field. */
+export function patchMapOf(patch: unknown): Readonly<Record<string, unknown>> {
+  if (isRecord(patch)) return patch;
+  throw badRequest('Invalid JSON Patch');
 }
 
 /** What makes a body no object of its kind makes the result of a patch a fault of the patch, which is 422 and names no object. */

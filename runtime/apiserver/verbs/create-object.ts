@@ -46,6 +46,7 @@ export async function createObject(
   for (let attempt = 0; attempt < tries; attempt += 1) {
     const object = await admitted(context, write, finished(prepareCreate(context, write, decoded)));
     tellOf(write, decoded);
+    tellOfKind(write, object, undefined);
     const tracked = managed ? object : trackChange(context, write, undefined, object);
     const written = await commitNew(context, write, completed(tracked, write.resource.strategy.completeCreate));
     if (written !== undefined) return written;
@@ -63,6 +64,11 @@ export function tellOfOwners(write: WriteRequest, { metadata }: KubeObject, mome
 function tellOf(write: WriteRequest, { metadata }: KubeObject): void {
   if (!write.dryRun) requireUnversioned(metadata);
   if (write.resource.custom) for (const warning of finalizerWarnings(metadata)) write.warn(warning);
+}
+
+/** Tells what the kind has to say of an object that is valid. */
+export function tellOfKind({ resource, warn }: WriteRequest, object: KubeObject, old: KubeObject | undefined): void {
+  for (const warning of resource.strategy.warnings?.(object, old) ?? []) warn(warning);
 }
 
 function taken(context: VerbContext, { resource: { info }, namespace }: WriteRequest, name: string): ApiError {

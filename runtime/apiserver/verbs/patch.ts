@@ -9,7 +9,7 @@ import { applyStrategicMergePatch } from '#runtime/apiserver/patch/strategic-mer
 import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { acceptObject, asPatchFault } from './accept-object.ts';
+import { acceptObject, asPatchFault, patchMapOf, requirePlace, type Target } from './accept-object.ts';
 import { apply } from './apply.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { writeRequestOf } from './create.ts';
@@ -77,20 +77,15 @@ function changeOf(
     case 'json':
       return (live) => applyJsonPatch(live, value);
     case 'merge':
-      return (live) => applyMergePatch(live, mapOf(value));
+      return (live) => applyMergePatch(live, patchMapOf(value));
     case 'strategic':
       return (live) => {
         const { apiVersion, kind } = live;
-        const patched = applyStrategicMergePatch(live, mapOf(value ?? {}), resource.info.schema);
+        const patched = applyStrategicMergePatch(live, patchMapOf(value ?? {}), resource.info.schema);
         // A struct has no field for what it is.
         return typeof patched['kind'] === 'string' ? { ...patched, apiVersion, kind } : patched;
       };
   }
-}
-
-function mapOf(value: unknown): Readonly<Record<string, unknown>> {
-  if (isRecord(value)) return value;
-  throw badRequest('Invalid JSON Patch');
 }
 
 /** The outcome of a patch as an object of the resource; what is wrong with it is a fault of the patch (422). */
@@ -103,10 +98,14 @@ function acceptPatched(
   const { name } = of.live.metadata;
   if (!isRecord(patched))
     throw invalid(resource.info, name, [invalidValue('patch', 'patch', 'the result is not an object')]);
-  requireOwnVersion(write, name, patched);
+  const target = { namespace: write.namespace, name };
+  requireOwnVersion(write, patched, target);
   try {
-    const target = { namespace: write.namespace, name };
-    const object = acceptObject(write, typed(write, patched), { duplicates: of.duplicates, target });
+    const object = acceptObject(write, typed(write, patched), {
+      duplicates: of.duplicates,
+      target,
+      isUnordered: true,
+    });
     requireVersion(resource, object);
     return object;
   } catch (err) {
@@ -114,12 +113,17 @@ function acceptPatched(
   }
 }
 
-function requireOwnVersion({ resource, subresource }: WriteRequest, name: string, { apiVersion }: Fields): void {
+function requireOwnVersion(
+  { resource, subresource }: WriteRequest,
+  { apiVersion, metadata }: Fields,
+  target: Target,
+): void {
   const isOwn = typeof apiVersion !== 'string' || apiVersion === resource.apiVersion;
   if (isOwn || !resource.custom || subresource === 'status') return;
+  requirePlace(resource, isRecord(metadata) ? metadata : {}, target);
   const { kind } = resource.info;
   const fault = invalidValue('apiVersion', apiVersion, `must be ${resource.apiVersion}`);
-  throw invalid({ group: '', resource: '', kind }, name, [fault]);
+  throw invalid({ group: '', resource: '', kind }, target.name, [fault]);
 }
 
 /** Nothing but the status is taken from a patch of it. */

@@ -10,7 +10,7 @@ import { applyMergePatch } from '#runtime/apiserver/patch/merge-patch.ts';
 import type { Resource, ScalePaths } from '#runtime/apiserver/registry/resource.ts';
 import { viewOf } from '#runtime/apiserver/registry/view.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { asPatchFault } from './accept-object.ts';
+import { asPatchFault, patchMapOf } from './accept-object.ts';
 import type { ApiRequest, VerbContext } from './context.ts';
 import { writeRequestOf } from './create.ts';
 import { decodeBody, unsupportedMediaType } from './decode-body.ts';
@@ -75,13 +75,17 @@ export async function patchScale(
   const { name } = request.attributes;
   const text = (await request.body()).toString('utf8');
   const patchOf = onDemand(() => (type === jsonPatchType ? parseJson(text) : parseYaml(text)).value);
-  const patch = type === jsonPatchType ? applyJsonPatch : applyMergePatch;
+  const patch = type === jsonPatchType ? applyJsonPatch : mergePatched;
   return writeScale(context, write, {
     name,
     paths,
     how,
     change: (scale) => readPatched(patch(scale, patchOf()), name),
   });
+}
+
+function mergePatched(scale: Scale, patch: unknown): unknown {
+  return applyMergePatch(scale, patchMapOf(patch));
 }
 
 const jsonPatchType = 'application/json-patch+json';

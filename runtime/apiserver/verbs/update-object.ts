@@ -11,7 +11,7 @@ import { objectKey } from '#runtime/storage/object-key.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { admitMutating, admitValidating } from './admit.ts';
 import type { VerbContext } from './context.ts';
-import { completed, requireValid, tellOfOwners, writtenAt } from './create-object.ts';
+import { completed, requireValid, tellOfKind, tellOfOwners, writtenAt } from './create-object.ts';
 import { isUnchanged, trackChange } from './field-managers.ts';
 import { parseRevision } from './list-options.ts';
 import { liveFromEntry, liveOf, type Live } from './live-object.ts';
@@ -142,6 +142,7 @@ async function prepared(
   const request = admissionOf(write, { operation: 'update', name, object, oldObject: live.object });
   const mutated = await admitMutating(context.admission, request);
   requireValid(resource, mutated, { old: live.object, subresource: write.subresource });
+  tellOfKind(write, mutated, live.object);
   if (resource.custom && write.subresource === '')
     for (const warning of finalizerWarnings(mutated.metadata, live.object.metadata)) write.warn(warning);
   await admitValidating(context.admission, mutated === object ? request : { ...request, object: mutated });

@@ -20,6 +20,7 @@ const fieldSchema: Schema = {
     enum: { type: 'array', items: {} },
     minimum: number,
     maxLength: number,
+    format: { type: 'string', enum: ['int32', 'date-time', 'strange'] },
     pattern: { type: 'string', enum: ['^[a-z]+$', '(', '(?=a)'] },
     required: { type: 'array', items: text },
     uniqueItems: flag,
@@ -35,7 +36,7 @@ const fieldSchema: Schema = {
       type: 'array',
       items: {
         type: 'object',
-        properties: { rule: { type: 'string', enum: ['true', 'self == oldSelf', 'self.'] }, message: text },
+        properties: { rule: { type: 'string', enum: ['true', 'false', 'self == oldSelf', 'self.'] }, message: text },
       },
     },
   },

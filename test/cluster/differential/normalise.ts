@@ -71,15 +71,26 @@ export function normaliser(isAnonymous = false): Normaliser {
   return normalise;
 }
 
+/** Who ends the deletion of a definition comes to own the time of its condition, but not in the second in which the deletion began: the time is the same then. */
+function withoutSecond(fields: unknown, isTerminating = false): unknown {
+  if (!isRecord(fields)) return fields;
+  const kept = Object.entries(fields).filter(([key]) => !(isTerminating && key === 'f:lastTransitionTime'));
+  return Object.fromEntries(kept.map(([key, below]) => [key, withoutSecond(below, key === terminating)]));
+}
+
+const terminating = 'k:{"type":"Terminating"}';
+
 /** Whichever of its programs wrote, the server did. */
 function asOneServer(entries: readonly unknown[]): unknown {
   const byIdentity = new Map<string, Readonly<Record<string, unknown>>>();
   for (const entry of entries.filter(isRecord)) {
     const { fieldsV1, ...rest } = entry;
-    const identity = { ...rest, ...(serverNames.includes(String(rest['manager'])) && { manager: '<server>' }) };
+    const isServer = serverNames.includes(String(rest['manager']));
+    const identity = { ...rest, ...(isServer && { manager: '<server>' }) };
     const key = JSON.stringify(identity);
     const before = byIdentity.get(key)?.['fieldsV1'] ?? {};
-    byIdentity.set(key, { ...identity, fieldsV1: applyMergePatch(before as never, fieldsV1 as never) });
+    const owned = applyMergePatch(before as never, fieldsV1 as never);
+    byIdentity.set(key, { ...identity, fieldsV1: isServer ? withoutSecond(owned) : owned });
   }
   return [...byIdentity].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
 }

@@ -73,6 +73,7 @@ class Player {
     const path = this.#pathOf(request);
     if (isWatch(request))
       return { watch: await this.#api.watch(path, this.#optionsOf(request)), kind: request.kind, path };
+    await this.#untilFresh(request);
     const answer = await this.#api.request(request.method, path, this.#optionsOf(request));
     this.#note(request, answer);
     if (request.kind.isControlled) await this.#untilQuiet(request);
@@ -139,7 +140,7 @@ class Player {
     return {
       status,
       contentType,
-      warnings: warnings.map((each) => String(normalise(each))),
+      warnings: inOneOrder(warnings.map((each) => String(normalise(each)))),
       body: normalise(isRecord(body) ? this.#ownPart(kind, body) : body),
     };
   }
@@ -200,7 +201,7 @@ class Player {
     if (status >= 300 || !isRecord(body) || !isRecord(body['metadata'])) return;
     const { metadata } = body as { metadata: Record<string, string | undefined> };
     // A list that need not be the newest may be of an older version on one server than on the other.
-    if (Array.isArray(body['items']) && request.method === 'GET' && request.query['resourceVersion'] === undefined) {
+    if ('items' in body && request.method === 'GET' && request.query['resourceVersion'] === undefined) {
       this.#list.version = metadata['resourceVersion'] ?? '1';
       this.#list.next = metadata['continue'] ?? 'none';
     }
@@ -209,6 +210,15 @@ class Player {
     const key = keyOf(request.kind, metadata['name']);
     const versions = this.#seen.get(key)?.versions ?? [];
     this.#seen.set(key, { object: body, versions: [...versions, metadata['resourceVersion']] });
+  }
+
+  /**
+   * Who names a version does with any state since then: a cache answers that may lag behind what the stream has written. One that has told the newest state
+   * has caught up, so that both servers have one state to answer with.
+   */
+  async #untilFresh({ method, kind, query }: StreamRequest): Promise<void> {
+    if (method !== 'GET' || query['resourceVersion'] === undefined) return;
+    await this.#api.request('GET', `${collectionPath(kind, this.#namespace)}?fieldSelector=metadata.name%3Dnobody`);
   }
 
   /** What follows is asked when controllers have done what they do; a quota counts what was refused, too, until somebody looks. */
@@ -229,6 +239,12 @@ class Player {
       if (now.status === 404 || !isCollected(now.body?.metadata?.finalizers)) return;
     }
   }
+}
+
+/** Kubernetes tells of unknown formats in the random order of a set. */
+function inOneOrder(warnings: readonly string[]): readonly string[] {
+  const isOfFormat = (warning: string): boolean => warning.includes('unrecognized format');
+  return [...warnings.filter((each) => !isOfFormat(each)), ...warnings.filter(isOfFormat).toSorted()];
 }
 
 /** A bookmark that comes whenever the server thinks that it may help. */

@@ -166,6 +166,12 @@ t.test('a request for a certificate can be applied, and says who asked with what
   t.same(await fieldsOf(spec), ['metadata.name']);
   const strange = ['spec.usages[0]', 'spec.usages[1]', 'spec.usages[1]'];
   t.same(await fieldsOf({ ...spec, usages: ['a', 'a'] }), strange, 'one that nobody knows, and that is there twice');
+  const nobodys = { status: 201, body: { spec: { extra: made.body.spec.extra } } };
+  const other = { ...identity, metadata: { name: 'other' }, spec: { ...spec, extra: { key: null } } };
+  t.match(await lab.request('POST', requests, { body: other }), nobodys, 'null is no values');
+  for (const broken of [{ spec: { request: 'eA=' } }, { status: { conditions: [{ type: 'A', lastUpdateTime: 'x' }] } }])
+    t.match(await applyTo(url, broken), { status: 400 }, 'what is not taken over must be readable all the same');
+  t.match((await applyTo(url, { spec: { ...spec, usages: ['any'] } })).body, { spec }, 'and changes nothing');
   const approval = await applyTo(`${url}/approval`, { spec });
   t.equal(approval.body.metadata.resourceVersion, made.body.metadata.resourceVersion, 'not by its approval either');
   const { causes } = (await applyTo(`${url}/approval`, { status: { conditions: [{ type: 'A' }] } })).body.details;

@@ -1,5 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { definitionStrategy } from '#runtime/apiserver/builtin/custom-resource-definition.ts';
+import { specOf } from '#runtime/apiserver/registry/definition.ts';
+import { draftOf, finished } from '#runtime/apiserver/registry/draft.ts';
 import { validateCrd } from '#runtime/apiserver/schema/crd.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 
@@ -191,6 +194,27 @@ const cases: readonly Case[] = [
     'Invalid value: \\{"b":1\\}: must not have unknown fields: b',
   ),
   structural(
+    'a default that breaks a rule',
+    withA({
+      type: 'object',
+      properties: { b: { type: 'integer', default: 1 } },
+      default: {},
+      'x-kubernetes-validations': [{ rule: 'self.b > 1', message: 'b is too small', fieldPath: '.b' }],
+    }),
+    '.properties[a].default.b',
+    'Invalid value: b is too small',
+  ),
+  structural(
+    'a default with a part that breaks a rule of its own',
+    withA({
+      type: 'array',
+      items: { type: 'integer', 'x-kubernetes-validations': [{ rule: 'self > 5' }] },
+      default: [7, 1],
+    }),
+    '.properties[a].default[1]',
+    'Invalid value: 1: failed rule: self > 5',
+  ),
+  structural(
     'a default that breaks a bound',
     withA({ type: 'integer', maximum: 1, default: 2 }),
     '.properties[a].default',
@@ -308,6 +332,59 @@ const texts = (bounds: object, items: object = {}): object => ({
   type: 'array',
   items: { type: 'string', ...items },
   ...bounds,
+});
+
+t.test('null in a schema is nothing given, but for a value', (t) => {
+  const schemaWith = (more: object, rule: object): unknown => ({
+    ...more,
+    type: 'object',
+    properties: {
+      list: {
+        ...more,
+        type: 'array',
+        items: { ...more, type: 'string', enum: ['a', null] },
+        default: [null],
+        'x-kubernetes-validations': [{ rule: 'self.size() > 0', ...rule }],
+      },
+      map: { type: 'object', additionalProperties: { ...more, type: 'string' }, not: { ...more, required: ['a'] } },
+    },
+    anyOf: [{ ...more, required: ['map'] }],
+  });
+  const nulls = { nullable: null, default: null, maxLength: null, properties: null, 'x-kubernetes-validations': null };
+  const written = aDefinition(schemaWith(nulls, { message: null }));
+  for (const prepare of ['prepareCreate', 'prepareUpdate'] as const) {
+    const draft = draftOf(written);
+    definitionStrategy[prepare]?.(draft, written);
+    const { versions } = specOf(finished(draft)) ?? {};
+    t.same(versions?.[0]?.schema?.openAPIV3Schema, schemaWith({}, {}), prepare);
+  }
+  t.end();
+});
+
+t.test('a format that nobody checks is told once, and not again', (t) => {
+  const fields = (formats: object): object => withA({ type: 'object', properties: formats });
+  const known = {
+    b: { type: 'string', format: 'k8s-short-name' },
+    c: { type: 'integer', format: 'int64' },
+    d: { type: 'number', format: 'float' },
+    e: { type: 'string', format: '' },
+  };
+  const unknown = {
+    f: { type: 'string', format: 'strange' },
+    g: { type: 'array', items: { type: 'integer', format: 'strange' } },
+    h: { type: 'number', format: 'int32' },
+    i: { type: 'object', additionalProperties: { type: 'string', format: 'IPv4' } },
+    j: { type: 'string', anyOf: [{ format: 'odd' }] },
+  };
+  const told = (definition: KubeObject, old?: KubeObject): unknown => definitionStrategy.warnings?.(definition, old);
+  const words = ['strange', 'int32', 'IPv4', 'odd'].map((format) => `unrecognized format "${format}"`);
+  const written = aDefinition(fields({ ...known, ...unknown }));
+  t.same(said(written), []);
+  t.same(told(written), words);
+  t.same(told(written, written), []);
+  t.same(told(written, aDefinition(fields({ f: unknown.f }))), words.slice(1));
+  t.same(told(aDefinition(fields(known))), []);
+  t.end();
 });
 
 t.test('rules that may cost too much are refused by their worst case', async (t) => {

@@ -30,6 +30,18 @@ t.test('of fifty creates at once exactly as many pass as the quota has room for'
   }),
 );
 
+t.test('a refusal names every limit that is reached', (t) =>
+  withLifecycle(async (world) => {
+    await world.create(quota('q', { secrets: '0', 'count/secrets': '0', configmaps: '9' }));
+    await world.cache.sync();
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', namespace: 'a' } };
+    await t.rejects(world.create(secret), {
+      message:
+        /: q, requested: count\/secrets=1,secrets=1, used: count\/secrets=0,secrets=0, limited: count\/secrets=0,secrets=0$/u,
+    });
+  }),
+);
+
 t.test('two servers on one store do not let more through than one', async (t) => {
   const store = openMemoryStore();
   const one = await open({ store });

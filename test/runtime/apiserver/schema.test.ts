@@ -183,6 +183,20 @@ t.test('numbers that keep their text pass through and are seen as numbers', asyn
   );
 });
 
+t.test('a format binds values of the type that it belongs to', async (t) => {
+  const { validate } = compileSchema(
+    withSpec({
+      small: { type: 'integer', format: 'int32' },
+      ratio: { type: 'number', format: 'int32' },
+      address: { type: 'string', format: 'ipv4' },
+      spelled: { type: 'string', format: 'IPv4' },
+    }),
+  );
+  t.equal(validate({ spec: { small: 2 ** 31 } }).length, 1);
+  t.equal(validate({ spec: { address: 'x' } }).length, 1);
+  t.same(validate({ spec: { ratio: 2 ** 31, spelled: 'x' } }), []);
+});
+
 t.test('lists of type set and map have no duplicates', async (t) => {
   const { validate } = compileSchema(wide);
   t.same(said(validate({ spec: { name: 'x', tags: ['a', 'b', 'a'] } })), ['spec.tags[2]: Duplicate value: "a"']);
@@ -194,6 +208,35 @@ t.test('lists of type set and map have no duplicates', async (t) => {
   t.same(said(validate({ spec: { name: 'x', ports } })), [
     'spec.ports[2]: Duplicate value: {"port":1,"protocol":"TCP"}',
   ]);
+});
+
+t.test('a resource in an object says what it is, and has metadata such as any object', async (t) => {
+  const { validate } = compileSchema(wide);
+  const templated = (template: object): object => ({ spec: { name: 'x', template } });
+  const typed = { apiVersion: 'a.b/v1', kind: 'Web' };
+  const nulls = { name: null, labels: null, ownerReferences: null };
+  for (const metadata of [undefined, null, nulls, { name: '' }, { name: 'Web:1', labels: { a: 'b' } }])
+    t.same(validate(templated({ ...typed, metadata })), [], JSON.stringify(metadata));
+  const lacks = ['spec.template.apiVersion: Required value', 'spec.template.kind: Required value'];
+  t.same(said(validate(templated({}))), lacks);
+  t.same(said(validate(templated({}), undefined, { isForeign: true })), lacks, 'whatever the object is itself');
+  t.same(validate(templated({}), templated({})), [], 'an update may leave it');
+  const says: readonly (readonly [object, RegExp])[] = [
+    [{ apiVersion: '' }, /^spec.template.apiVersion: Invalid value: "": must not be empty$/u],
+    [{ apiVersion: 'a/b/c' }, /^spec.template.apiVersion: .* unexpected GroupVersion string: a\/b\/c$/u],
+    [{ kind: 7 }, /^spec.template.kind: Invalid value: 7: must be a string$/u],
+    [{ kind: 'A Web' }, /^spec.template.kind: .* should otherwise match: a DNS-1035 label/u],
+    [{ metadata: { name: 'a/b' } }, /^spec.template.metadata.name: .* may not contain '\/'$/u],
+    [{ metadata: { labels: { 'a b': '' } } }, /^spec.template.metadata.labels: Invalid value: "a b"/u],
+    [{ metadata: { finalizers: [7] } }, /^spec.template.metadata.finalizers: Invalid value: 7/u],
+    [{ metadata: { labels: { a: 7 } } }, /^spec.template.metadata: .*labels.a: must be a string$/u],
+    [{ metadata: 7 }, /^spec.template.metadata: .* must be an object$/u],
+  ];
+  for (const [change, words] of says) {
+    const faults = said(validate(templated({ ...typed, ...change })));
+    t.equal(faults.length, 1, faults.join());
+    t.match(faults[0], words);
+  }
 });
 
 t.test('an update is not blamed for what it leaves as it is', async (t) => {

@@ -154,24 +154,6 @@ t.test('bodies that do not fit the URL are refused in the words of Kubernetes', 
   });
 });
 
-t.test('unknown and duplicate fields are refused, told or dropped, as the request says', async (t) => {
-  const body =
-    '{"apiVersion":"wcp.example/v1","kind":"Website","metadata":{"name":"strict"},"spec":{"host":"a","host":"b","foo":1}}';
-  const strict = await lab.request('POST', `${sites}?fieldValidation=Strict`, { body });
-  t.match(strict, {
-    status: 400,
-    body: { message: /strict decoding error: unknown field "spec.foo", duplicate field "spec.host"$/ },
-  });
-  const warned = await lab.request('POST', `${sites}?dryRun=All`, { body });
-  t.equal(warned.status, 201);
-  t.match(warned.headers['warning'], /299 - "unknown field \\"spec.foo\\"", 299 - "duplicate field \\"spec.host\\""/);
-  t.notOk('foo' in warned.body.spec);
-  t.equal(
-    (await lab.request('POST', `${sites}?dryRun=All&fieldValidation=Ignore`, { body })).headers['warning'],
-    undefined,
-  );
-});
-
 t.test('a dry run stores nothing and has no resourceVersion of its own', async (t) => {
   const dry = await lab.request('POST', `${sites}?dryRun=All`, { body: aWebsite('dry') });
   t.equal(dry.status, 201);
@@ -419,9 +401,14 @@ t.test('the scale of an object is a part of it', async (t) => {
     headers: { 'content-type': '' },
   });
   t.match(put, { status: 200, body: { spec: { replicas: 4 } } });
+  const { body: scaled } = await lab.request('GET', `${sites}/scaled`);
+  const managers: readonly { subresource?: string; time?: string }[] = scaled.metadata.managedFields;
+  const [manager, ...others] = managers.filter(({ subresource }) => subresource === 'scale');
+  t.same([manager?.time, others], [undefined, []], 'and has one manager, of no time');
   t.match(await lab.request('PUT', path, { body: { ...scale.body, spec: { replicas: 5 } } }), { status: 409 });
   t.match(await lab.request('PATCH', path, { body: { spec: { replicas: -1 } }, headers: merge }), { status: 422 });
   t.equal((await lab.request('GET', `${sites}/scaled`)).body.spec.replicas, 4);
+  t.match(await lab.request('PATCH', path, { body: 'null', headers: merge }), { status: 400 }, 'no patch of a map');
   const nought = await lab.request('PATCH', path, { body: { spec: { replicas: null } }, headers: merge });
   t.same(nought.body.spec, {}, 'nought is not written');
   t.match(await lab.request('PUT', `${sites}/nobody/scale`, { body: scale.body }), { status: 400 }, 'of another one');
@@ -429,36 +416,6 @@ t.test('the scale of an object is a part of it', async (t) => {
     status: 422,
     body: { details: { causes: [{ field: 'patch' }] } },
   });
-});
-
-t.test('a finalizer without a domain is told of when it is new', async (t) => {
-  const path = `${sites}/warned`;
-  await make(sites, aWebsite('warned'));
-  const answers = [];
-  for (const finalizers of [['b', 'a.b', 'x.io/c'], ['b', 'a.b', 'x.io/c'], ['b', 'd'], []])
-    answers.push(await lab.request('PATCH', path, { body: { metadata: { finalizers } }, headers: merge }));
-  t.same(
-    answers.map(({ headers: { warning = '' } }) => String(warning).match(/(?<=finalizers: ..)[a-z.]+/gu) ?? []),
-    [['a.b', 'b'], [], ['d'], []],
-  );
-});
-
-t.test('owners are named once each, and who names one twice is told', async (t) => {
-  const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'x', uid: 'u' };
-  const twice = { ownerReferences: [owner, owner] };
-  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'owned', ...twice } };
-  const dry = `${maps}?dryRun=All`;
-  const made = await lab.request('POST', dry, { body });
-  t.same(made.body.metadata.ownerReferences, [owner]);
-  t.match(made.headers, { warning: /duplicate entries; .* observed: u"/ });
-  const blocking = { ...owner, blockOwnerDeletion: true };
-  const differing = { ...body, metadata: { ...body.metadata, ownerReferences: [owner, blocking] } };
-  const kept = await lab.request('POST', dry, { body: differing });
-  t.same(kept.body.metadata.ownerReferences, [owner, blocking], 'but for those that differ');
-  t.notOk(kept.headers.warning);
-  await make(maps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'owned' } });
-  const patched = await lab.request('PATCH', `${maps}/owned?dryRun=All`, { body: { metadata: twice }, headers: merge });
-  t.match(patched.headers, { warning: /duplicate entries after mutating admission happens; / });
 });
 
 t.test('no managers is a wish to kinds that Go has a type for, and nothing to others', async (t) => {
@@ -505,6 +462,8 @@ t.test('of another kind or version is told when there is such an object, and of 
   const version = { body: { apiVersion: 'v9' }, headers: merge };
   t.match(await lab.request('PATCH', `${sites}/typed`, version), { status: 422 });
   t.match(await lab.request('PATCH', `${sites}/typed/status`, version), { status: 200 });
+  const nameless = { body: { ...version.body, metadata: null }, headers: merge };
+  t.match(await lab.request('PATCH', `${sites}/typed`, nameless), { status: 400 }, 'after what object it is');
   const unseen = { body: { metadata: { resourceVersion: '' } }, headers: merge };
   t.match(await lab.request('PATCH', `${sites}/typed`, unseen), { status: 422 }, 'the version is not to be left out');
 });

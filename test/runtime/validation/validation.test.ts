@@ -233,7 +233,7 @@ t.test('formats accept what they mean and nothing else', async (t) => {
     for (const text of good) t.equal(formatCheck(name)?.(text), true, `${name} takes ${text}`);
     for (const text of bad) t.equal(formatCheck(name)?.(text), false, `${name} refuses ${text.slice(0, 40)}`);
   }
-  t.equal(formatCheck('constructor'), undefined);
+  for (const unknown of ['constructor', 'IPv4', 'int32']) t.equal(formatCheck(unknown), undefined, unknown);
 });
 
 t.test('an address is written back as it was meant', async (t) => {

@@ -49,25 +49,28 @@ export function withUsed(live: KubeObject, counts: Readonly<Record<string, numbe
   return isEqual(live['status'], status) ? undefined : { ...live, status };
 }
 
-/** A limit that leaves no room for one more. */
+/** A quota that has no room for one more, and its limits that are reached. */
 export interface Full {
   readonly quota: string;
+  readonly limits: readonly Limit[];
+}
+
+interface Limit {
   readonly name: string;
   readonly used: number;
   readonly limit: unknown;
 }
 
-/** The first of `names` that a quota limits and that has no room. */
-export function firstFull(
+/** Of `names` those that a quota limits and that have no room; undefined when there is room. */
+export function fullOf(
   quota: KubeObject,
   names: readonly string[],
   usedBy: (name: string) => number,
 ): Full | undefined {
   const hard = hardOf(quota);
-  for (const name of names) {
-    if (!Object.hasOwn(hard, name)) continue;
-    const used = usedBy(name);
-    if (used + 1 > (countOf(hard[name]) ?? 0)) return { quota: quota.metadata.name, name, used, limit: hard[name] };
-  }
-  return undefined;
+  const limits = names
+    .filter((name) => Object.hasOwn(hard, name))
+    .map((name) => ({ name, used: usedBy(name), limit: hard[name] }))
+    .filter(({ used, limit }) => used + 1 > (countOf(limit) ?? 0));
+  return limits.length === 0 ? undefined : { quota: quota.metadata.name, limits };
 }

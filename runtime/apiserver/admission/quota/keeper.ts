@@ -4,7 +4,7 @@ import type { Clock } from '#runtime/base/clock.ts';
 import { required } from '#runtime/base/errors.ts';
 import type { CachedObject, CacheEvent, WatchCache } from '#runtime/storage/cache.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { addOne, countNow, countsOf, firstFull, withUsed, type Counting, type Full } from './counting.ts';
+import { addOne, countNow, countsOf, fullOf, withUsed, type Counting, type Full } from './counting.ts';
 import { countedCollection, countNamesOf, countOf, hardOf, quotaCollection, usedOf } from './model.ts';
 import { createReservations, type Reservation } from './reservations.ts';
 import { createSerial } from './serial.ts';
@@ -110,7 +110,7 @@ function quotasOver(cache: WatchCache, namespace: string, names: readonly string
 function requireRoom(quotas: readonly CachedObject[], request: AdmissionRequest, names: readonly string[]): void {
   for (const { object } of quotas) {
     const used = usedOf(object);
-    const full = firstFull(object, names, (name) => countOf(used[name]) ?? 0);
+    const full = fullOf(object, names, (name) => countOf(used[name]) ?? 0);
     if (full !== undefined) throw exceeded(request, full);
   }
 }
@@ -155,7 +155,7 @@ async function chargeQuota(
         const { name, collection } = entry.reservation;
         const key = `${collection}|${name}`;
         if (charges.refusals.has(entry) || charged.has(key)) continue;
-        const full = firstFull(live, entry.names, (counted) => counts[counted] ?? 0);
+        const full = fullOf(live, entry.names, (counted) => counts[counted] ?? 0);
         if (full !== undefined) {
           refused.set(entry, exceeded(entry.request, full));
           continue;
@@ -192,8 +192,13 @@ async function recount(keeping: Keeping, namespace: string, name: string): Promi
 }
 
 function exceeded(request: AdmissionRequest, full: Full): Error {
-  const { quota, name, used, limit } = full;
-  const why = `exceeded quota: ${quota}, requested: ${name}=1, used: ${name}=${used}, limited: ${name}=${String(limit)}`;
+  const limits = full.limits.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const all = (valueOf: (limit: Full['limits'][number]) => unknown): string =>
+    limits.map((limit) => `${limit.name}=${String(valueOf(limit))}`).join(',');
+  const requested = all(() => 1);
+  const used = all((limit) => limit.used);
+  const limited = all((limit) => limit.limit);
+  const why = `exceeded quota: ${full.quota}, requested: ${requested}, used: ${used}, limited: ${limited}`;
   return forbidden(request.resource, request.name, why);
 }
 

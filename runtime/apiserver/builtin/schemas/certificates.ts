@@ -1,6 +1,6 @@
 import type { Schema } from '#schemas/meta/schema.ts';
 import { held } from './held.ts';
-import { group, integer, kindSchema, list, listBy, text, time } from './shapes.ts';
+import { group, integer, kindSchema, list, listBy, lists, text, time } from './shapes.ts';
 
 const bytes = (description: string): Schema => ({ type: 'string', format: 'byte', description });
 
@@ -17,11 +17,7 @@ const spec = group(
     username: text('Who made the request; the server notes it.'),
     uid: text('Uid of who made the request.'),
     groups: list('Groups of who made the request.'),
-    extra: {
-      type: 'object',
-      description: 'Further facts that authentication found of who made the request.',
-      additionalProperties: list('Values.'),
-    },
+    extra: lists('Further facts that authentication found of who made the request.'),
   },
   ['request', 'signerName'],
 );

@@ -1,11 +1,7 @@
 import type { Schema } from '#schemas/meta/schema.ts';
-import { flag, group, kindSchema, list, text, time, whole } from './shapes.ts';
+import { flag, group, kindSchema, list, lists, text, time, whole } from './shapes.ts';
 
-const extra: Schema = {
-  type: 'object',
-  description: 'Further facts that authentication found.',
-  additionalProperties: list('Values.'),
-};
+const extra = lists('Further facts that authentication found.');
 
 const userInfo = group('A user.', {
   username: text('Name of the user.'),

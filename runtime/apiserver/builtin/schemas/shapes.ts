@@ -65,6 +65,11 @@ export function strings(description: string): Schema {
   return { type: 'object', description, additionalProperties: { type: 'string' } };
 }
 
+/** A map from words to lists of strings, of which null is one without any. */
+export function lists(description: string): Schema {
+  return { type: 'object', description, additionalProperties: { ...list('Values.'), nullable: true } };
+}
+
 /** A list that is owned and replaced as one value. */
 export function list(description: string, items: Schema = { type: 'string' }): Schema {
   return { type: 'array', description, items, 'x-kubernetes-list-type': 'atomic' };

@@ -1,8 +1,7 @@
-import { bodyOf, messageOf, ownCauses, type Explanation } from '../explanation.ts';
+import { bodyOf, causesOf, messageOf, ownCauses, type Explanation } from '../explanation.ts';
 import { definitions } from '../definitions.ts';
 import {
   applied,
-  certificateRequest,
   configMap,
   created,
   dry,
@@ -18,18 +17,10 @@ import {
   serviceAccount,
 } from '../example.ts';
 
-const badSchema = {
-  spec: {
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', properties: { key: 'x' } } },
-      },
-    ],
-  },
-};
+/** A definition of one version with this schema. */
+function withSchema(openAPIV3Schema: object) {
+  return { spec: { versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema } }] } };
+}
 
 /** What only one of the two refuses, or each with another code. */
 export const refusedOtherwise: readonly Explanation[] = [
@@ -51,18 +42,6 @@ export const refusedOtherwise: readonly Explanation[] = [
       // Whatever is wrong besides may be told first.
       [400, 409].includes(ours.status) &&
       /failed to convert new object|declared merge key|list element types are not identical/u.test(messageOf(theirs)),
-  },
-  {
-    reason: 'A status that is not taken over is not read at all; kube-apiserver fails to read it: 500.',
-    example: [
-      created(certificateRequest),
-      applied(certificateRequest, { status: { conditions: [{ lastUpdateTime: 'x' }] } }),
-    ],
-    matches: ({ request, theirs, ours }) =>
-      theirs.status === 500 &&
-      ours.status < 500 &&
-      bodyOf(request).includes('"status"') &&
-      /failed to (?:convert new object|create typed patch object)/u.test(messageOf(theirs)),
   },
   {
     reason:
@@ -105,13 +84,37 @@ export const refusedOtherwise: readonly Explanation[] = [
   {
     reason:
       'A schema that is none is a fault of its definition like any other: 422. Go cannot read it: 400, or 500 when it is applied.',
-    example: [created(definitions, badSchema)],
+    example: [created(definitions, withSchema({ type: 'object', properties: { key: 'x' } }))],
     matches: ({ request, theirs, ours }) =>
       request.kind === definitions &&
       [400, 500].includes(theirs.status) &&
       [400, 404, 409, 422].includes(ours.status) &&
       /cannot unmarshal|JSONSchemaProps|openAPIV3Schema|JSON schema expected/u.test(messageOf(theirs)) &&
       bodyOf(request).includes('"openAPIV3Schema"'),
+  },
+  {
+    reason: 'A limit below nought is a mistake in a schema; kube-apiserver takes it.',
+    example: [created(definitions, withSchema({ type: 'object', maxLength: -1 }))],
+    matches: ({ request, theirs, ours }) =>
+      request.kind === definitions &&
+      (theirs.status < 300 || theirs.status === 409) &&
+      ours.status === 422 &&
+      causesOf(ours).every((cause) =>
+        /(?:min|max)[A-Z][a-z]+ in body should be greater than or equal to 0/u.test(cause),
+      ),
+  },
+  {
+    reason:
+      'The schema of a definition is stored as it was written, and somebody who applies it without what is false or empty in it changes it; Go has left that out before.',
+    example: [
+      created(definitions, withSchema({ type: 'object', uniqueItems: false })),
+      applied(definitions, withSchema({ type: 'object' }), { query: { fieldManager: 'two' } }),
+    ],
+    matches: ({ request, theirs, ours }) =>
+      request.kind === definitions &&
+      theirs.status === 200 &&
+      ours.status === 409 &&
+      causesOf(ours).every((cause) => cause.includes('"field":".spec.versions"')),
   },
   {
     reason: 'A list of numbers is no text; Go takes it for bytes.',
@@ -145,6 +148,18 @@ export const refusedOtherwise: readonly Explanation[] = [
       /was undeterminable/u.test(messageOf(theirs)),
   },
   {
+    reason:
+      'A map that is applied empty stays, empty, when all goes that was applied in it before; kube-apiserver makes null of it, and then refuses that.',
+    example: [applied(gadget, { spec: { labels: { a: '1' } } }), applied(gadget, { spec: { labels: {} } })],
+    matches: ({ request, theirs, ours }) =>
+      /apply/u.test(request.headers['content-type'] ?? '') &&
+      bodyOf(request).includes(':{}') &&
+      theirs.status === 422 &&
+      [200, 422].includes(ours.status) &&
+      ownCauses(theirs, ours).some((cause) => emptiedMap.test(cause)) &&
+      ownCauses(theirs, ours).every((cause) => emptiedMap.test(cause) || /rules were not checked/u.test(cause)),
+  },
+  {
     reason: 'An empty map is nothing given; kube-apiserver finds that it changes what is immutable.',
     example: [created(configMap, { immutable: true }), patched(configMap, mergePatch, { binaryData: {} })],
     matches: ({ request, theirs, ours }) =>
@@ -156,4 +171,5 @@ export const refusedOtherwise: readonly Explanation[] = [
   },
 ];
 
+const emptiedMap = /must be of type object: \\"null\\"/u;
 const quotaRefusal = /unsupported scope|not a valid selector operator|must be a standard resource|must not be empty/u;

@@ -71,13 +71,6 @@ export const keptOtherwise: readonly Explanation[] = [
       /managedFields|metadata\.resourceVersion$/u.test(path) && bodyOf(request).includes('"managedFields":[{"manager"'),
   },
   {
-    reason:
-      'An apply that changes nothing but who owns what has a time when it changes what its own manager owned before.',
-    example: [created(tenant), applied(tenant, { ...tenant.example, status: { effective: { suspended: true } } })],
-    matches: ({ difference: { path, theirs, ours } }) =>
-      /managedFields\[\d+\]\.time$/u.test(path) && (theirs === undefined || ours === undefined),
-  },
-  {
     reason: 'A dry run of a create never comes to the store of kube-apiserver, which would refuse a resourceVersion.',
     example: [created(configMap, { metadata: { resourceVersion: '1' } }, dry)],
     matches: ({ request, difference: { path, ours }, theirs }) =>

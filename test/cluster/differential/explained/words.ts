@@ -1,6 +1,6 @@
 import { definitions } from '../definitions.ts';
 import type { Difference } from '../differences.ts';
-import { causesOf, isMessage, messageOf, ownCauses, type Explanation } from '../explanation.ts';
+import { bodyOf, causesOf, isMessage, messageOf, ownCauses, type Explanation } from '../explanation.ts';
 import {
   accepting,
   applied,
@@ -122,6 +122,25 @@ export const inOtherWords: readonly Explanation[] = [
       request.subresource === 'status' &&
       /^body\.(?:details\.causes|message)/u.test(path) &&
       isSame(comparable(causesOf(theirs)), comparable(causesOf(ours).map(fromStatus))),
+  },
+  {
+    reason: 'A patch of a status is one of this version, and told as such, whatever else it says of itself.',
+    example: [
+      created(tenant),
+      patched(
+        tenant,
+        mergePatch,
+        { apiVersion: 'v9', status: { conditions: [{ type: 'A' }] } },
+        { subresource: 'status' },
+      ),
+    ],
+    matches: ({ request, difference: { path }, theirs, ours }) =>
+      request.method === 'PATCH' &&
+      request.subresource === 'status' &&
+      /"(?:apiVersion|kind)":"/u.test(bodyOf(request)) &&
+      theirs.status === 422 &&
+      ours.status === 422 &&
+      /^body\.(?:message|details\.(?:group|kind))$/u.test(path),
   },
   {
     reason: 'Of several times that cannot be read, Go tells the first that was sent, and we begin with the metadata.',
