@@ -1,0 +1,150 @@
+import { X509Certificate } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { certificateKind, clusterIssuerKind, domainKind, issuerKind } from '#schemas/index.ts';
+import { secretKind } from '#schemas/meta/builtin.ts';
+import { ANNOTATIONS, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { reach } from '#test/contracts/driver.ts';
+import { openCertificateLab, type CertificateLab } from '#test/lab/certificates.ts';
+import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
+import { createLabAuthority } from '#test/lab/pki.ts';
+import { conditionOf, eventually } from '#test/lab/widgets.ts';
+
+// What an issuer can be, and what CAs do: accounts from elsewhere, own CAs, kinds of keys, refused names, outages.
+
+const pebbleIssuer = { kind: 'ClusterIssuer', name: 'pebble' } as const;
+
+/** The names are the tenant's, and no certificate comes by itself. */
+async function claim(lab: CertificateLab, hostname: string, aliases: readonly string[] = []): Promise<void> {
+  await lab.apply(domainKind, 'shop', { hostname, aliases, tls: { mode: 'Off' } }, 'acme');
+}
+
+async function certificate(lab: CertificateLab, name: string, spec: object): Promise<void> {
+  const usual = { dnsNames: ['shop.acme.example'], secretName: `${name}-tls`, issuerRef: pebbleIssuer };
+  await lab.apply(certificateKind, name, { ...usual, ...spec }, 'acme');
+}
+
+async function secret(lab: CertificateLab, name: string, stringData: Readonly<Record<string, string>>): Promise<void> {
+  const metadata = { namespace: SYSTEM_NAMESPACE, name };
+  await lab.client.create(resourceTypeOf(secretKind), {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata,
+    stringData,
+  } as never);
+}
+
+async function askAgain(lab: CertificateLab, name: string): Promise<void> {
+  const body = { metadata: { annotations: { [ANNOTATIONS.requestedAt]: new Date().toISOString() } } };
+  await lab.client.patch(resourceTypeOf(certificateKind), { namespace: 'acme', name }, { type: 'merge', body });
+}
+
+await t.test('a certificate has the kind of key that is asked for, whatever nonces the CA refuses', async (test) => {
+  const lab = await openCertificateLab(test, { environment: { PEBBLE_WFE_NONCEREJECT: '30' } });
+  await claim(lab, 'shop.acme.example');
+  const kinds = [
+    ['rsa', { algorithm: 'RSA', size: 3072 }, { modulusLength: 3072 }],
+    ['ecdsa', { algorithm: 'ECDSA', size: 384 }, { namedCurve: 'secp384r1' }],
+  ] as const;
+  for (const [name, privateKey, details] of kinds) {
+    await certificate(lab, name, { privateKey });
+    await lab.settled(certificateKind, name, 'Issued');
+    test.match((await lab.served(`${name}-tls`)).publicKey.asymmetricKeyDetails, details);
+  }
+  await certificate(lab, 'rsa', { privateKey: { algorithm: 'RSA', size: 3072, rotationPolicy: 'Never' } });
+  const before = await lab.served('rsa-tls');
+  const body = { metadata: { annotations: { [ANNOTATIONS.renew]: 'now' } } };
+  await lab.client.patch(resourceTypeOf(certificateKind), { namespace: 'acme', name: 'rsa' }, { type: 'merge', body });
+  const next = async (): Promise<X509Certificate | undefined> => {
+    const served = await lab.served('rsa-tls');
+    return served.serialNumber === before.serialNumber ? undefined : served;
+  };
+  const after = await eventually(next, 'the next certificate', 20_000);
+  test.ok(after.publicKey.equals(before.publicKey), 'a key that is pinned stays');
+});
+
+await t.test('an own CA signs, and without any CA a certificate signs itself', async (test) => {
+  const lab = await openCertificateLab(test);
+  await claim(lab, 'shop.acme.example');
+  const authority = await createLabAuthority('own');
+  await secret(lab, 'own-ca', { 'tls.crt': authority.ca.toString(), 'tls.key': authority.key.toString() });
+  await lab.apply(clusterIssuerKind, 'own', { ca: { secretRef: { name: 'own-ca' } } });
+  await lab.apply(clusterIssuerKind, 'self', { selfSigned: {} });
+  for (const name of ['own', 'self']) {
+    await certificate(lab, name, { issuerRef: { kind: 'ClusterIssuer', name }, duration: '12h' });
+    await lab.settled(certificateKind, name, 'Issued');
+  }
+  const own = await lab.served('own-tls');
+  test.ok(own.verify(new X509Certificate(authority.ca).publicKey), 'the CA has signed it');
+  test.ok(own.checkHost('shop.acme.example'));
+  const leftMs = Date.parse(own.validTo) - Date.now();
+  test.ok(leftMs > 11.9 * 3_600_000 && leftMs <= 12 * 3_600_000, 'it is good for as long as was asked');
+  const self = await lab.served('self-tls');
+  test.ok(self.verify(self.publicKey));
+});
+
+await t.test('a CA that wants an account from elsewhere opens none without, and one with it', async (test) => {
+  const macKey = Buffer.from('0123456789abcdef0123456789abcdef').toString('base64url');
+  const lab = await openCertificateLab(test, { externalAccounts: { 'kid-1': macKey } });
+  await claim(lab, 'shop.acme.example');
+  await lab.settled(clusterIssuerKind, 'pebble', 'AccountRefused');
+  await secret(lab, 'external-account', { key: macKey });
+  const externalAccountBinding = { keyID: 'kid-1', keySecretRef: { name: 'external-account' } };
+  await lab.issuer('pebble', { externalAccountBinding });
+  await certificate(lab, 'shop', {});
+  await lab.settled(certificateKind, 'shop', 'Issued');
+});
+
+await t.test('an issuer of a tenant reaches no CA at a private address, one of the platform does', async (test) => {
+  const lab = await openCertificateLab(test);
+  const { spec } = await lab.settled(clusterIssuerKind, 'pebble', 'Available');
+  const own = { ...(spec as object), isDefault: undefined };
+  await lab.apply(issuerKind, 'inside', own, 'acme');
+  const refused = await lab.settled(issuerKind, 'inside', 'AccountRefused');
+  test.match(conditionOf(refused, 'Ready'), { status: 'False', message: /not a public one/ });
+});
+
+/** Of the two names only one is in the DNS that the CA asks; the leader asks nobody before it. */
+async function halfKnown(test: Test): Promise<CertificateLab> {
+  const server = await openNameServer(test);
+  const owner = { kind: 'Zone', namespace: 'acme', name: 'acme', uid: 'u1' };
+  await reach(powerdnsDriver, server.world, owner, aZoneTable('acme.example.', { 'shop A': ['127.0.0.1'] }));
+  const lab = await openCertificateLab(test, { nameServer: { address: '127.0.0.1', port: server.settings.port } });
+  await claim(lab, 'shop.acme.example', ['gone.acme.example']);
+  return lab;
+}
+
+await t.test('a name that the CA refuses is named, and left out only where that is allowed', async (test) => {
+  const lab = await halfKnown(test);
+  const dnsNames = ['shop.acme.example', 'gone.acme.example'];
+  await certificate(lab, 'whole', { dnsNames });
+  const refused = await lab.settled(certificateKind, 'whole', 'NamesRefused');
+  test.match(refused['status'], { failedNames: [{ dnsName: 'gone.acme.example' }], failedIssuanceAttempts: 1 });
+  await certificate(lab, 'part', { dnsNames, reducedCoverage: 'Allow' });
+  const reduced = await lab.settled(certificateKind, 'part', 'ReducedCoverage');
+  test.match(conditionOf(reduced, 'Ready'), { status: 'True', message: /gone\.acme\.example/ });
+  test.equal((await lab.served('part-tls')).subjectAltName, 'DNS:shop.acme.example');
+});
+
+await t.test('a CA that is away, and has forgotten the account when it is back, is asked again', async (test) => {
+  const lab = await openCertificateLab(test);
+  await claim(lab, 'shop.acme.example');
+  await lab.settled(clusterIssuerKind, 'pebble', 'Available');
+  await lab.pebble.kill();
+  await certificate(lab, 'shop', {});
+  const failed = await lab.settled(certificateKind, 'shop', 'IssuanceFailed');
+  test.match(failed['status'], { failedIssuanceAttempts: 1, nextTryAt: String });
+  await lab.pebble.start();
+  // The account is opened anew at the first attempt, and serves at the next.
+  const issued = async (): Promise<boolean> => {
+    await askAgain(lab, 'shop');
+    const found = await lab.get(certificateKind, 'shop', 'acme');
+    return conditionOf(found, 'Ready')?.['reason'] === 'Issued';
+  };
+  await eventually(issued, 'the certificate', 30_000);
+  const { failedIssuanceAttempts } = (await lab.get(certificateKind, 'shop', 'acme'))?.['status'] as {
+    readonly failedIssuanceAttempts?: number;
+  };
+  test.equal(failedIssuanceAttempts, undefined, 'what went well is told of no failures');
+});
