@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect, type PeerCertificate } from 'node:tls';
@@ -10,6 +11,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { startInstance } from '#test/lab/instance.ts';
+import { createLabAuthority } from '#test/lab/pki.ts';
 import { visit } from '#test/lab/visit.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
@@ -40,9 +42,9 @@ async function settled(kind: KindDefinition, name: string, status: 'True' | 'Fal
   });
 }
 
-/** What a visitor is shown who believes the roots of the instance's CA. Rejects when the handshake is refused. */
-async function shownFor(hostname: string): Promise<PeerCertificate> {
-  const ca = await readFile(join(instance.directory, 'acme-roots.pem'), 'utf8');
+/** What a visitor is shown who believes the roots of the instance's CA, or another one. Rejects when the handshake is refused. */
+async function shownFor(hostname: string, own?: Buffer): Promise<PeerCertificate> {
+  const ca = own ?? (await readFile(join(instance.directory, 'acme-roots.pem')));
   return await new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port: instance.ports.https, servername: hostname, ca }, () => {
       resolve(socket.getPeerCertificate());
@@ -172,6 +174,46 @@ void t.test('a wildcard is shown to be ours by a record in the Zone of the tenan
     'nothing is left of what the CA wanted to see',
   );
 });
+
+void t.test(
+  'a certificate of one’s own is served when it is good, and a bad one says why and changes nothing',
+  async (test) => {
+    const authority = await createLabAuthority('own');
+    const [good, other] = [await authority.server(['own.localhost']), await authority.server(['other.localhost'])];
+    const upload = async (name: string, cert: Buffer, key: Buffer): Promise<void> => {
+      const stringData = { 'tls.crt': cert.toString(), 'tls.key': key.toString() };
+      const secret = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name, namespace },
+        type: 'kubernetes.io/tls',
+        stringData,
+      };
+      await client.create(type(secretKind), secret);
+    };
+    await upload('own', good.cert, good.key);
+    await upload('mixed', good.cert, other.key);
+    await upload('foreign', other.cert, other.key);
+    const serveWith = async (name: string): Promise<void> =>
+      await apply(domainKind, 'own', { hostname: 'own.localhost', tls: { secretRef: { name } } });
+    await serveWith('own');
+    await settled(domainKind, 'own');
+    const { serialNumber } = new X509Certificate(good.cert);
+    test.equal((await shownFor('own.localhost', authority.ca)).serialNumber, serialNumber);
+    for (const [name, message] of [
+      ['mixed', /key is not the one of the certificate/],
+      ['foreign', /does not cover own\.localhost/],
+    ] as const) {
+      await serveWith(name);
+      const isTold = async (): Promise<boolean> => {
+        const ready = conditionOf(await client.get(type(domainKind), { namespace, name: 'own' }), 'Ready');
+        return ready?.['reason'] === 'CertificateInvalid' && message.test(String(ready['message']));
+      };
+      await eventually(isTold, `what is wrong with ${name} to be told`, patienceMs);
+      test.equal((await shownFor('own.localhost', authority.ca)).serialNumber, serialNumber, 'the good one serves on');
+    }
+  },
+);
 
 void t.test('an order goes on wherever its controller was killed', async (test) => {
   const names = Array.from({ length: 6 }, (_, index) => `crash-${index}`);
