@@ -15,6 +15,11 @@ import { createUidsDriver } from './uid-claim/uids-driver.ts';
 /** Four heartbeats of an agent, as Kubernetes waits for a node. */
 const defaultHostGraceMs = 40_000;
 
+/** The name that somebody registered, of which a hostname is one, or the hostname where that is none. */
+function registrable(hostname: string): string {
+  return ancestorsOf(hostname).at(-1) ?? hostname;
+}
+
 /** What cluster controllers need of each other. One value for all of them: drivers that are shared keep one snapshot. */
 export function createClusterParts<W extends ClusterWorld>(
   { sources: tools, certificates }: { readonly sources: SourceTools; readonly certificates: CertificateTools },
@@ -28,7 +33,7 @@ export function createClusterParts<W extends ClusterWorld>(
     claims: createClaimsDriver<W>(),
     verdicts: createVerdictsDriver<W>(),
     issuers: createIssuersDriver<W>(accounts, certificates),
-    certificates: createCertificatesDriver<W>(accounts, certificates),
+    certificates: createCertificatesDriver<W>({ accounts, registrable }, certificates),
     judgeHostname,
     ancestorsOf,
     sources: createSourcesDriver<W>(tools, turns),

@@ -33,7 +33,7 @@ export interface Ordering {
 export type Ordered =
   { readonly chain: string } | { readonly step: WaitingStep; readonly message: string; readonly afterMs: number };
 
-export type WaitingStep = 'Presenting' | 'Ordering' | NameInVain['reason'];
+export type WaitingStep = 'Presenting' | 'Ordering' | 'Paced' | NameInVain['reason'];
 
 /** Answers of a CA come quickly or not: so long is waited in one look before others have their turn. */
 const patienceMs = 3_000;

@@ -7,6 +7,7 @@ import type { Action } from '#runtime/plan/plan.ts';
 import type { AcmeAccounts, CertificateTools } from '#controllers/acme-accounts.ts';
 import { lookAt } from './look.ts';
 import type { CertificateOrder, CertificateState, CertificateWork } from './model.ts';
+import { createOrderPace } from './pace.ts';
 
 interface LookInput {
   readonly owner: Owner;
@@ -28,12 +29,19 @@ type Memory = Map<string, CertificateWork>;
 /** A timer is for what is on its way; what is due in days the object itself says. */
 const longestTimerMs = 10 * 60_000;
 
+export interface CertificatesDriverParts {
+  readonly accounts: AcmeAccounts;
+  /** The domain that somebody registered above a hostname. */
+  readonly registrable: (hostname: string) => string;
+}
+
 /** Looks at Certificates when they, or what they hang on, change, and when the last look said that the next is due. */
 export function createCertificatesDriver<W extends World>(
-  accounts: AcmeAccounts,
+  { accounts, registrable }: CertificatesDriverParts,
   { clock, resolver, signal: lifetime }: CertificateTools,
 ): Driver<'certificates', Memory, CertificateState, CertificatesAction, W> {
   const memory: Memory = new Map();
+  const pace = createOrderPace(registrable);
   let tell = (_owners: readonly string[]): void => undefined;
   const wake = async (id: string, work: CertificateWork): Promise<void> => {
     const ms = work.atMs - clock.now();
@@ -59,7 +67,7 @@ export function createCertificatesDriver<W extends World>(
       const id = ownerId(owner);
       if (action.op === 'forget-certificate') return void memory.delete(id);
       const { order } = action.input;
-      const work = await lookAt({ owner, order, accounts, resolver, client, cache, clock, signal });
+      const work = await lookAt({ owner, order, accounts, resolver, pace, client, cache, clock, signal });
       memory.set(id, work);
       wake(id, work).catch(() => undefined);
     },

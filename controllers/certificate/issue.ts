@@ -40,7 +40,9 @@ export async function issue(issuing: Issuing): Promise<Issued> {
   if ('step' in ordered) return ordered;
   const pair = { certificate: ordered.chain, key };
   const facts = factsOf(pair.certificate);
-  const fault = faultOf(pair, { dnsNames: namesOf(issuance, issuing), nowMs: clock.now() });
+  // As noted last: names that the CA refused may have been left out since.
+  const dnsNames = namesOf(issuing.notes.issuance ?? issuance, issuing);
+  const fault = faultOf(pair, { dnsNames, nowMs: clock.now() });
   if (facts === undefined || fault !== undefined)
     throw new AcmeProblem('malformedAnswer', `what the CA has issued cannot serve: ${fault ?? 'it is no certificate'}`);
   const secret = await putServing(issuing, { order, pair });
@@ -127,10 +129,21 @@ async function heldBack(
     caNames: await account.caaNames(),
   });
   const [first] = inVain;
-  if (first === undefined) return undefined;
+  if (first === undefined) return pacedBy(issuing, issuance);
   const others = inVain.length === 1 ? '' : ` So it is with ${inVain.length - 1} other names.`;
   const waitedMs = clock.now() - Date.parse(issuance.startedAt ?? '');
   return { step: first.reason, message: `${first.message}${others}`, afterMs: nextCheckMs(waitedMs) };
+}
+
+function pacedBy(
+  { pace, owner, order, need, clock, cache }: Issuing,
+  { startedAt = '' }: Issuance,
+): Extract<Ordered, { readonly step: string }> | undefined {
+  const nowMs = clock.now();
+  const paced = pace.ask({ owner, order, need, startedAt, nowMs }, cache);
+  if (paced === undefined) return undefined;
+  const message = `${paced.message} This one is to be made at ${rfc3339(paced.atMs)}.`;
+  return { step: 'Paced', message, afterMs: paced.atMs - nowMs };
 }
 
 const soonestCheckMs = 500;

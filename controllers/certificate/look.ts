@@ -144,9 +144,14 @@ async function takeFurther(look: Look, known: Known, need: Need): Promise<Certif
   const issued = await issue({ ...look, need, notes: known.notes, present: known.present });
   if ('step' in issued) {
     const said = { reason: issued.step, message: issued.message };
-    const failures = withoutPause(failuresOf(known.certificate.status));
+    const atMs = clock.now() + issued.afterMs;
+    const failures = {
+      ...withoutPause(failuresOf(known.certificate.status)),
+      // In the status, since it may be hours away, and is to be kept by whoever leads then.
+      ...(issued.step === 'Paced' ? { nextTryAt: rfc3339(atMs) } : {}),
+    };
     const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said) };
-    return { order, isSettled: false, atMs: clock.now() + issued.afterMs, report };
+    return { order, isSettled: false, atMs, report };
   }
   const fresh = standingIn(issued.secret, issued.facts, known.standing);
   const standing = await withRenewal(fresh, { ...look, facts: issued.facts });

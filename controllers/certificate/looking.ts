@@ -5,6 +5,7 @@ import type { Owner } from '#runtime/drivers/driver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { AcmeAccounts } from '#controllers/acme-accounts.ts';
 import type { CertificateOrder } from './model.ts';
+import type { OrderPace } from './pace.ts';
 
 /** One look at a Certificate. */
 export interface Look {
@@ -12,6 +13,7 @@ export interface Look {
   readonly order: CertificateOrder;
   readonly accounts: AcmeAccounts;
   readonly resolver: NameResolver;
+  readonly pace: OrderPace;
   readonly client: Client;
   readonly cache: Cache;
   readonly clock: Clock;

@@ -27,20 +27,25 @@ export async function openNotes(
   const { namespace, name, uid } = owner;
   const certificate = await client.get<Certificate>(certificateType, { namespace, name }, signal);
   if (certificate === undefined || certificate.metadata.uid !== uid) return undefined;
-  let noted = certificate.status?.issuance;
+  let { issuance: noted, lastOrderAt } = certificate.status ?? {};
   const notes: Notes = {
     get issuance() {
       return noted;
     },
     write: async (issuance) => {
+      const orderedAt = issuance?.orderIntendedAt ?? lastOrderAt;
       const object = {
         apiVersion: apiVersionOf(certificateKind),
         kind: certificateKind.kind,
         metadata: { namespace, name, uid },
-        status: issuance === undefined ? {} : { issuance },
+        status: {
+          ...(issuance === undefined ? {} : { issuance }),
+          ...(orderedAt === undefined ? {} : { lastOrderAt: orderedAt }),
+        },
       };
       await client.apply(certificateType, object, { fieldManager, force: true, subresource: 'status', signal });
       noted = issuance;
+      lastOrderAt = orderedAt;
     },
   };
   return { certificate, notes };

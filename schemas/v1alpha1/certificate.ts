@@ -136,6 +136,7 @@ export const certificateKind = defineKind({
       issuedFor: textField('What it was got for: a mark of the spec.'),
       secretVersion: textField('The resourceVersion of the Secret that was looked at.'),
       issuance: issuanceField,
+      lastOrderAt: timeField('When the CA was asked last.'),
       failedIssuanceAttempts: {
         type: 'integer',
         description: 'Failed attempts in a row; absent when the last one went well.',

@@ -1,4 +1,5 @@
 import {
+  durationField,
   conditionsField,
   LENGTHS,
   objectReference,
@@ -67,6 +68,15 @@ const solverField = {
   ],
 } as const satisfies Schema;
 
+const limitField = {
+  type: 'object',
+  required: ['count', 'period'],
+  properties: {
+    count: { type: 'integer', description: 'How many.', format: 'int32', minimum: 1, maximum: 1_000_000 },
+    period: durationField('In how long, such as `3h`.'),
+  },
+} as const satisfies Schema;
+
 const acmeField = {
   type: 'object',
   description: 'A CA that speaks ACME (RFC 8555), such as Let’s Encrypt.',
@@ -114,6 +124,24 @@ const acmeField = {
       description: 'The kind of certificate that is asked for, of those that the CA offers, such as `shortlived`.',
       maxLength: 64,
       pattern: PATTERNS.kindOfCertificate,
+    },
+    limits: {
+      type: 'object',
+      description:
+        'As many orders are made, and no more, so that the CA has to refuse none. The defaults are what Let’s Encrypt allows.',
+      default: {},
+      properties: {
+        orders: {
+          ...limitField,
+          description: 'Of the account, whatever they are for.',
+          default: { count: 300, period: '3h' },
+        },
+        ordersPerDomain: {
+          ...limitField,
+          description: 'For new names below one registered domain; renewals do not count.',
+          default: { count: 50, period: '168h' },
+        },
+      },
     },
     solvers: {
       type: 'array',

@@ -143,8 +143,30 @@ await t.test('a CA that is away, and has forgotten the account when it is back, 
     return conditionOf(found, 'Ready')?.['reason'] === 'Issued';
   };
   await eventually(issued, 'the certificate', 30_000);
-  const { failedIssuanceAttempts } = (await lab.get(certificateKind, 'shop', 'acme'))?.['status'] as {
-    readonly failedIssuanceAttempts?: number;
+  const { status } = await lab.settled(certificateKind, 'shop', 'Issued');
+  test.notHas(status, { failedIssuanceAttempts: Number }, 'what went well is told of no failures');
+});
+
+await t.test('no more orders are made than the CA allows, whoever leads', async (test) => {
+  const lab = await openCertificateLab(test);
+  await claim(lab, 'shop.acme.example');
+  const never = { count: 1_000, period: '1h' };
+  await lab.issuer('pebble', { limits: { orders: { count: 2, period: '10s' }, ordersPerDomain: never } });
+  await lab.settled(clusterIssuerKind, 'pebble', 'Available');
+  for (const name of ['one', 'two']) {
+    await certificate(lab, name, {});
+    await lab.settled(certificateKind, name, 'Issued');
+  }
+  await certificate(lab, 'three', {});
+  const waits = await lab.settled(certificateKind, 'three', 'Paced');
+  test.match(waits['status'], { nextTryAt: String, failedIssuanceAttempts: undefined });
+  test.match(conditionOf(waits, 'Ready'), { message: /2 orders in 10s/ });
+  await lab.restartLeader();
+  await lab.settled(certificateKind, 'three', 'Issued');
+  const orderedAt = async (name: string): Promise<number> => {
+    const { status } = await lab.settled(certificateKind, name, 'Issued');
+    return Date.parse((status as { readonly lastOrderAt: string }).lastOrderAt);
   };
-  test.equal(failedIssuanceAttempts, undefined, 'what went well is told of no failures');
+  // Times are told in whole seconds.
+  test.ok((await orderedAt('three')) - (await orderedAt('one')) >= 9_000);
 });

@@ -17,6 +17,8 @@ const tenant = 'acme';
 /** Leader and agent on a real API server, with a real CA that looks at the web front of a model machine; there is a tenant `acme`. */
 export interface CertificateLab extends Hosting {
   readonly pebble: Pebble;
+  /** Ends the leader, and starts one that knows nothing. */
+  restartLeader(): Promise<void>;
   /** Makes, or changes, a default ClusterIssuer of that CA. */
   issuer(name: string, acme?: object): Promise<void>;
   /** The object once its Ready condition gives this reason for its present generation. */
@@ -30,16 +32,20 @@ export interface CertificateLabOptions extends Partial<PebbleOptions>, HostingOp
 /** With an issuer `pebble`. Everything ends with the test. */
 export async function openCertificateLab(test: Test, options: CertificateLabOptions = {}): Promise<CertificateLab> {
   const hosting = await startHosting(options);
-  const running = [await hosting.start('leader'), await hosting.start('agent')];
+  const running = { leader: await hosting.start('leader'), agent: await hosting.start('agent') };
   const pebble = await startPebble({ httpPort: await openFront(test, hosting), ...options });
   test.teardown(async () => {
-    await Promise.all(running.map(async (each) => await each.stop()));
+    await Promise.all(Object.values(running).map(async (each) => await each.stop()));
     await pebble.stop();
     await hosting.close();
   });
   const lab: CertificateLab = {
     ...hosting,
     pebble,
+    restartLeader: async () => {
+      await running.leader.stop();
+      running.leader = await hosting.start('leader');
+    },
     issuer: async (name, acme = {}) => {
       const caBundle = Buffer.from(pebble.ca).toString('base64');
       const usual = { server: pebble.directory, caBundle, privateKeySecretRef: { name: `${name}-account` } };

@@ -110,6 +110,9 @@ async function fetchRoot(url: string, signal: AbortSignal): Promise<string> {
   }
 }
 
+/** It refuses nothing for being asked too often. */
+const unlimited = { count: 1_000_000, period: '1s' };
+
 async function issuerFor({ acmePort }: UpConfig): Promise<KubeObject> {
   const bundle = await readFile(join(inside.pki, 'acme/ca.crt'));
   return {
@@ -122,6 +125,7 @@ async function issuerFor({ acmePort }: UpConfig): Promise<KubeObject> {
         server: `https://127.0.0.1:${acmePort}/dir`,
         caBundle: bundle.toString('base64'),
         privateKeySecretRef: { name: 'local-issuer-account' },
+        limits: { orders: unlimited, ordersPerDomain: unlimited },
         solvers: [{ http01: {} }, { dns01: {}, selector: { wildcards: true } }],
       },
     },
