@@ -131,6 +131,44 @@ await t.test('what people declare counts for more than what follows from another
   t.pass();
 });
 
+await t.test('wcpctl lists what is answered with where it comes from, and what is declared in vain', async (t) => {
+  const mine = aRecord('mine', { name: 'shop', type: 'A', ttl: '1m', values: ['192.0.2.8'] });
+  await declare(client, recordType, mine);
+  await told(recordType, aRecord('derived', {}), 'Overridden');
+  await told(recordType, mine, 'Answered');
+  const server = ['--server', `127.0.0.1:${instance.ports.dns}`];
+  for (const zone of ['acme-example', 'acme.example']) {
+    const { stdout, exitCode, stderr } = await instance.wcpctl(['dns', 'records', zone, '-n', 'acme', ...server]);
+    t.equal(exitCode, 0, stderr);
+    const lines = stdout.split('\n').map((line) => line.replaceAll(/ +/g, ' '));
+    t.ok(lines.includes('acme.example. NS 3600 every zone Answered ns1.acme.example.'), stdout);
+    t.ok(lines.includes('shop.acme.example. A 60 DNSRecord mine Answered 192.0.2.8'), stdout);
+    t.ok(lines.includes('shop.acme.example. A 3600 Domain/acme/shop Overridden 192.0.2.7'), stdout);
+    t.ok(lines.includes('_acme-challenge.acme.example. TXT 3600 DNSRecord two Answered "token-two"'), stdout);
+  }
+  const json = await instance.wcpctl(['dns', 'records', 'acme-example', '-n', 'acme', ...server, '-o', 'json']);
+  const rows = JSON.parse(json.stdout) as readonly { readonly state: string; readonly message: string }[];
+  t.match(
+    rows.find(({ state }) => state === 'Overridden'),
+    { content: '192.0.2.7', message: /mine/ },
+  );
+  await client.delete(recordType, { namespace: 'acme', name: 'mine' });
+  await told(recordType, aRecord('derived', {}), 'Answered');
+});
+
+await t.test('wcpctl checks a zone against the world, and says what is wrong', async (t) => {
+  await told(zoneType, zone, 'Answered');
+  const check = async (word: string, address: string) =>
+    await instance.wcpctl(['dns', 'check', word, '-n', 'acme', '--server', address]);
+  const right = await check('acme.example', `127.0.0.1:${instance.ports.dns}`);
+  t.equal(right.exitCode, 0, right.stdout + right.stderr);
+  t.match(right.stdout, /Delegation +Unknown/);
+  t.match(right.stdout, /NameServers +Right .* answers all [0-9]+ declared sets/);
+  const silent = await check('acme.example', '127.0.0.1:9');
+  t.match(silent, { exitCode: 1, stderr: /does not answer/ });
+  t.match(await check('nothing.example', '127.0.0.1:9'), { exitCode: 1, stderr: /not found/ });
+});
+
 await t.test('the name of another tenant, a name below and one above are refused', async () => {
   await told(zoneType, zone, 'Answered');
   for (const [name, reason] of [
@@ -191,6 +229,10 @@ await t.test('a Domain points its names at its host, in a Zone of its registrabl
   await declare(client, domainType, site);
   await until(async () => (await ask('www.shop.other.example', 'A')).join() === '192.0.2.10', 'its names');
   t.same(await ask('ns1.other.example', 'A'), ['192.0.2.10']);
+  const check = async (word: string) =>
+    await instance.wcpctl(['dns', 'check', word, '-n', 'other', '--server', `127.0.0.1:${instance.ports.dns}`]);
+  const right = await check('shop');
+  t.match(right, { exitCode: 0, stdout: /Addresses +Right +www.shop.other.example points to 192.0.2.10/ });
   await declare(client, hostType, { ...host, spec: { addresses: [{ type: 'Public', address: '192.0.2.11' }] } });
   await until(async () => (await ask('shop.other.example', 'A')).join() === '192.0.2.11', 'the new address');
   const mine = aRecord(
@@ -200,6 +242,10 @@ await t.test('a Domain points its names at its host, in a Zone of its registrabl
   );
   await declare(client, recordType, mine);
   await until(async () => (await ask('shop.other.example', 'A')).join() === '192.0.2.99', 'what was declared');
+  t.match(await check('shop.other.example'), {
+    exitCode: 1,
+    stdout: /Wrong +shop.other.example points to 192.0.2.99[^]*To do:\n- .* has to point it to 192.0.2.11/,
+  });
   const { namespace, name } = site.metadata;
   await client.delete(domainType, { namespace, name });
   await until(async () => (await ask('www.shop.other.example', 'A')).length === 0, 'its names to go');
