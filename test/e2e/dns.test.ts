@@ -169,6 +169,76 @@ await t.test('wcpctl checks a zone against the world, and says what is wrong', a
   t.match(await check('nothing.example', '127.0.0.1:9'), { exitCode: 1, stderr: /not found/ });
 });
 
+const otherPanels = `; exported
+$TTL 14400
+@ 86400 IN SOA ns1.old.example. admin.acme.example. ( 2024010101 3600 1800
+    1209600 86400 ) ; of the former server
+@ IN NS ns1.old.example.
+imported 300 IN A 192.0.2.20
+         300 IN A 192.0.2.21
+mail IN MX 10 imported
+default._domainkey IN TXT ( "v=DKIM1; k=rsa; p=MIIB"
+   "ijANBgkq" )
+host 3600 IN A 192.0.2.5
+`;
+
+await t.test('a zone file of another panel is declared, the same twice, and comes out again', async (t) => {
+  const wcpctl = async (...words: readonly string[]) =>
+    await instance.wcpctl(['dns', ...words, '-n', 'acme'], { input: otherPanels });
+  const dry = await wcpctl('import', 'acme-example', '-f', '-', '--dry-run', '--force-conflicts');
+  t.equal(dry.exitCode, 0, dry.stderr);
+  t.match(dry.stderr, /^-:3: SOA of acme.example. is left out[^]*^-:5: NS of acme.example. is left out/m);
+  t.match(dry.stdout, /created [(]server dry run[)]/);
+  t.same(await ask('imported.acme.example', 'A'), []);
+  const first = await wcpctl('import', 'acme-example', '-f', '-', '--force-conflicts');
+  t.equal(first.exitCode, 0, first.stderr);
+  // What somebody declared by hand is that very object.
+  t.match(first.stdout, /^dnsrecord.hosting.wcp360.io\/first (configured|unchanged)$/m);
+  const second = await wcpctl('import', 'acme-example', '-f', '-', '--force-conflicts');
+  t.equal(second.stdout.match(/ unchanged$/gm)?.length, 4, second.stdout);
+  await until(
+    async () => (await ask('imported.acme.example', 'A')).join() === '192.0.2.20,192.0.2.21',
+    'the addresses',
+  );
+  await until(async () => (await ask('mail.acme.example', 'MX')).join() === '10 imported.acme.example.', 'the server');
+  t.same(await ask('default._domainkey.acme.example', 'TXT'), ['"v=DKIM1; k=rsa; p=MIIBijANBgkq"']);
+  const { stdout, exitCode, stderr } = await wcpctl(
+    'export',
+    'acme.example',
+    '--server',
+    `127.0.0.1:${instance.ports.dns}`,
+  );
+  t.equal(exitCode, 0, stderr);
+  t.match(stdout, /^[$]ORIGIN acme.example.\n@ 3600 IN SOA ns1.acme.example. /);
+  t.match(
+    stdout,
+    /^imported 300 IN A 192.0.2.20\nimported 300 IN A 192.0.2.21\nmail 14400 IN MX 10 imported.acme.example.$/m,
+  );
+  const again = await instance.wcpctl(
+    ['dns', 'import', 'acme-example', '-f', '-', '-n', 'acme', '--dry-run', '--force-conflicts'],
+    {
+      input: stdout,
+    },
+  );
+  t.equal(again.exitCode, 0, again.stderr);
+  t.match(again.stdout, /acme-example-imported-a-[0-9a-f]{8} unchanged/);
+});
+
+await t.test('a zone file with a line that cannot be declared declares nothing, and the line is told', async (t) => {
+  const input = 'hostile A 192.0.2.30\n$INCLUDE /etc/passwd\nwww.other.example. A 192.0.2.1\n';
+  const { stdout, stderr, exitCode } = await instance.wcpctl(
+    ['dns', 'import', 'acme-example', '-f', '-', '-n', 'acme'],
+    {
+      input,
+    },
+  );
+  t.equal(exitCode, 1);
+  t.equal(stdout, '');
+  t.match(stderr, /^error: -:2: [$]INCLUDE is not followed[^]*^error: -:3: www.other.example. is not a name/m);
+  const records = await client.list<DNSRecord>(recordType, { namespace: 'acme' });
+  t.notOk(records.items.some(({ spec }) => spec.name === 'hostile'));
+});
+
 await t.test('the name of another tenant, a name below and one above are refused', async () => {
   await told(zoneType, zone, 'Answered');
   for (const [name, reason] of [

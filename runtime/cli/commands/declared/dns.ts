@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
-import type { Declare } from './declare.ts';
+import { shared, type Declare } from './declare.ts';
 
 /** One subcommand of `wcpctl dns` a line. */
-const subcommands: readonly ((declare: Declare) => Command)[] = [records, check];
+const subcommands: readonly ((declare: Declare) => Command)[] = [records, check, exportZone, importZone];
 
 /** Commands about zones and what is in them. */
 export function dnsCommand(declare: Declare): Command {
@@ -31,6 +31,28 @@ function check(declare: Declare): Command {
     .addOption(server())
     .option('--ca <name>', 'by which name CAA records know the CA, such as letsencrypt.org')
     .addOption(json());
+}
+
+function exportZone(declare: Declare): Command {
+  return declare('export <ZONE>', async (session, [zone = ''], options) =>
+    (await import('../dns/export.ts')).exportZone(session, zone, options),
+  )
+    .summary("print what the name server answers as a zone file in BIND's format")
+    .addOption(server());
+}
+
+function importZone(declare: Declare): Command {
+  return declare('import <ZONE>', async (session, [zone = ''], options) =>
+    (await import('../dns/import.ts')).importZone(session, zone, options),
+  )
+    .summary("declare what a zone file in BIND's format holds, as other panels export it")
+    .description(
+      'Declares the records of a zone file as DNSRecords of a Zone. The server makes SOA, DNSSEC and the NS of the zone itself: they are left out. Nothing is written when a line says what cannot be declared. Records that are not in the file stay.',
+    )
+    .requiredOption('-f, --filename <file>', 'the file, or - for standard input')
+    .addOption(shared.dryRun())
+    .addOption(shared.fieldManager())
+    .option('--force-conflicts', 'take over fields of other managers');
 }
 
 function server(): Option {

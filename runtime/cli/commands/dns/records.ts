@@ -9,7 +9,7 @@ import { mapSome } from './map-some.ts';
 import { lookupFor, type DnsOptions } from './server-flag.ts';
 
 /** One record that is answered, or was to be. */
-interface Row {
+export interface Row {
   readonly name: string;
   readonly type: string;
   readonly ttlSeconds: number;
@@ -23,7 +23,22 @@ interface Row {
 
 /** `wcpctl dns records ZONE`: what the name server answers, by name, and whatever is declared but not answered. */
 export async function showRecords(session: Session, word: string, options: DnsOptions): Promise<void> {
-  const zone = await zoneNamed(session, word);
+  const rows = await recordsOf(session, await zoneNamed(session, word), options);
+  const { out } = session.io;
+  if (options.output === 'json') return out(`${JSON.stringify(rows, undefined, 4)}\n`);
+  const cells = rows.map(({ name, type, ttlSeconds, content, origin, state }) => [
+    name,
+    type,
+    String(ttlSeconds),
+    origin,
+    state,
+    content,
+  ]);
+  out(formatColumns([['NAME', 'TYPE', 'TTL', 'ORIGIN', 'STATE', 'VALUE'], ...cells]));
+}
+
+/** The zone itself first. HostError when no name server answers. */
+export async function recordsOf(session: Session, zone: Zone, options: DnsOptions): Promise<readonly Row[]> {
   const declared = await declaredIn(session, zone);
   const lookup = await lookupFor(session, options, zone.spec.name);
   const servers = await lookup.serversNamed(zone.status?.nameservers ?? []);
@@ -32,19 +47,7 @@ export async function showRecords(session: Session, word: string, options: DnsOp
     if (question.type === 'ALIAS') return rowsOf(question, []);
     return rowsOf(question, answeredUnder(await askFirst(lookup, servers, question), question));
   });
-  const { out } = session.io;
-  if (options.output === 'json') return out(`${JSON.stringify(rows.flat(), undefined, 4)}\n`);
-  const cells = rows
-    .flat()
-    .map(({ name, type, ttlSeconds, content, origin, state }) => [
-      name,
-      type,
-      String(ttlSeconds),
-      origin,
-      state,
-      content,
-    ]);
-  out(formatColumns([['NAME', 'TYPE', 'TTL', 'ORIGIN', 'STATE', 'VALUE'], ...cells]));
+  return rows.flat();
 }
 
 /** One name and type, and the objects that have something to say there. */
@@ -110,7 +113,8 @@ function rowsOf({ name, type, declared }: Question, answered: readonly AnsweredR
         return { name, type, ttlSeconds, content, origin: originOf(set), state: stateOf(set), message };
       }),
   );
-  return [...rows, ...untold];
+  // Servers tell the records of a set in any order.
+  return [...rows.toSorted((a, b) => compare(a.content, b.content)), ...untold];
 }
 
 function originOf({ object, owner }: DeclaredSet): string {
