@@ -29,7 +29,8 @@ export async function applyZone(action: PowerdnsAction, world: PowerdnsWorld, si
       return await putSettings(zone, action.input, reach);
     case 'put-records':
     case 'delete-records':
-      return await patchRecords(zone, action.input.records, reach);
+      await patchRecords(zone, action.input.records, reach);
+      return action.input.hasSecondaries ? await tellSecondaries(zone, reach) : undefined;
     case 'delete-zone':
       return await deleteZone(zone, owner, reach);
   }
@@ -82,6 +83,12 @@ async function putSettings(
     account: renderMark({ owner, settings }),
   };
   await api.send('PUT', `/zones/${zone}`, body, signal);
+  if (to.length > 0) await tellSecondaries(zone, reach);
+}
+
+/** At once: by itself the server looks for changes once a minute. */
+async function tellSecondaries(zone: string, { api, signal }: Reach): Promise<void> {
+  await api.send('PUT', `/zones/${zone}/notify`, undefined, signal);
 }
 
 function withPort(address: string): string {

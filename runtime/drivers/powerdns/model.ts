@@ -52,6 +52,12 @@ interface OfZone {
   readonly owner: string;
 }
 
+interface RecordsOfZone extends OfZone {
+  readonly records: readonly RecordChange[];
+  /** Others have a copy of the zone, and are told. */
+  readonly hasSecondaries: boolean;
+}
+
 export type PowerdnsAction =
   /** Makes the zone with all of its records. */
   | Action<
@@ -61,8 +67,8 @@ export type PowerdnsAction =
     >
   | Action<'powerdns', 'put-settings', OfZone & { readonly settings: ZoneSettings }>
   /** Puts record sets, and takes away what stands in their way under the same name. */
-  | Action<'powerdns', 'put-records', OfZone & { readonly records: readonly RecordChange[] }>
-  | Action<'powerdns', 'delete-records', OfZone & { readonly records: readonly RecordChange[] }>
+  | Action<'powerdns', 'put-records', RecordsOfZone>
+  | Action<'powerdns', 'delete-records', RecordsOfZone>
   | Action<'powerdns', 'delete-zone', OfZone>;
 
 /** How a record set is found: `www.acme.example. A`. */

@@ -54,8 +54,16 @@ function planZone(
             input: { ...subject, settings },
           } as const,
         ]),
-    ...planRecords(subject, desired.records, observed.records).map((action) => ({ ...common, ...action })),
+    ...planRecords(
+      { ...subject, hasSecondaries: settings.transfer.to.length > 0 },
+      desired.records,
+      observed.records,
+    ).map((action) => ({ ...common, ...action })),
   ];
+}
+
+interface RecordsSubject extends Subject {
+  readonly hasSecondaries: boolean;
 }
 
 type RecordAction = Pick<
@@ -64,7 +72,7 @@ type RecordAction = Pick<
 >;
 
 /** One request for all that is put, and one for what only goes: who holds removals back holds those. */
-function planRecords(subject: Subject, desired: RecordSets, observed: RecordSets): readonly RecordAction[] {
+function planRecords(subject: RecordsSubject, desired: RecordSets, observed: RecordSets): readonly RecordAction[] {
   const put = [...desired]
     .filter(([key, set]) => !isEqual(set, observed.get(key)))
     .map(([key, set]): RecordChange => ({ ...recordOf(key), set }));
