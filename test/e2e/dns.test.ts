@@ -253,6 +253,25 @@ await t.test('the name of another tenant, a name below and one above are refused
   }
 });
 
+await t.test('reverse zones of both kinds answer with names', async (t) => {
+  for (const [name, host, target] of [
+    ['2.0.192.in-addr.arpa', '10', 'www.acme.example'],
+    ['8.b.d.0.1.0.0.2.ip6.arpa', '7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0', 'mail.acme.example'],
+  ] as const) {
+    const reverse = aZone('acme', name, { nameservers: ['ns1.acme.example'] });
+    const pointer = { zoneRef: { name: reverse.metadata.name }, name: host, type: 'PTR', values: [target] };
+    const record = aRecord(`ptr-${host.length}`, pointer);
+    await declare(client, zoneType, reverse);
+    await declare(client, recordType, record);
+    await told(zoneType, reverse, 'Answered');
+    await told(recordType, record, 'Answered');
+    t.same(await ask(`${host}.${name}`, 'PTR'), [`${target}.`]);
+    t.same(await ask(name, 'NS'), ['ns1.acme.example.']);
+  }
+  t.same(await dig(instance.ports.dns, ['-x', '192.0.2.10']), ['www.acme.example.']);
+  t.same(await dig(instance.ports.dns, ['-x', '2001:db8::7']), ['mail.acme.example.']);
+});
+
 await t.test('a second Zone of the same name waits for the first', async (t) => {
   const twin = { ...zone, metadata: { ...zone.metadata, name: 'twin' } };
   await declare(client, zoneType, twin);
