@@ -311,6 +311,33 @@ await t.test('a key is rolled by naming the next one beside it, and then that on
   await until(async () => (await keysOf()).join() === first, 'the first, which was kept');
 });
 
+await t.test('DNSSEC is not turned off while the zone above has a DS, and the zone says what to do', async (t) => {
+  const signed = aZone('acme', 'signed.acme.example');
+  const record = (values: readonly string[]) =>
+    aRecord('in-signed', { zoneRef: { name: signed.metadata.name }, name: 'www', type: 'A', values });
+  await declare(client, zoneType, signed);
+  await declare(client, recordType, record(['192.0.2.30']));
+  const [key] = (await told<Zone>(zoneType, signed, 'Answered')).status?.dnssec?.keys ?? [];
+  const ds = aRecord('ds-above', { name: 'signed', type: 'DS', values: [key?.ds ?? ''] });
+  await declare(client, recordType, ds);
+  await declare(
+    client,
+    recordType,
+    aRecord('ns-above', { name: 'signed', type: 'NS', values: ['ns1.signed.acme.example'] }),
+  );
+  await told(recordType, ds, 'Answered');
+  const unsigned = { ...signed, spec: { ...(signed['spec'] as Part), dnssec: { enabled: false } } };
+  await declare(client, zoneType, unsigned);
+  const refused = await told<Zone>(zoneType, unsigned, 'ParentHasDs');
+  t.match(conditionOf(refused, 'Ready')?.['message'], /take it away at the registrar/);
+  t.equal((await ask('signed.acme.example', 'DNSKEY', '+tcp')).length, 1);
+  await declare(client, recordType, record(['192.0.2.31']));
+  await until(async () => (await ask('www.signed.acme.example', 'A')).join() === '192.0.2.31', 'a change meanwhile');
+  await client.delete(recordType, { namespace: 'acme', name: 'ds-above' });
+  await until(async () => (await ask('signed.acme.example', 'DNSKEY', '+tcp')).length === 0, 'its end', 60_000);
+  await told(zoneType, unsigned, 'Answered');
+});
+
 await t.test('a Domain points its names at its host, in a Zone of its registrable name that stays', async (t) => {
   const host = { apiVersion, kind: 'Host', metadata: { name: 'local' } };
   await declare(client, hostType, { ...host, spec: { addresses: [{ type: 'Public', address: '192.0.2.10' }] } });

@@ -1,4 +1,4 @@
-import { RefusedError } from '#runtime/base/errors.ts';
+import { PostponedError, RefusedError } from '#runtime/base/errors.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { openApi, type Api } from './api.ts';
@@ -9,23 +9,30 @@ import type { PowerdnsAction, RecordChange, ZoneKey, ZoneSettings } from './mode
 export interface PowerdnsWorld {
   readonly host: Host;
   readonly secrets?: SecretReader;
+  /**
+   * DS of a zone as those who validate find them at the zone above: `12345 13 2 5f78…`. HostError when nobody can tell. Asked before keys go; without it they
+   * just go.
+   */
+  readonly parentDs?: (zone: string, signal: AbortSignal) => Promise<readonly string[]>;
 }
 
 interface Reach {
   readonly api: Api;
   readonly secrets: SecretReader | undefined;
+  readonly parentDs: PowerdnsWorld['parentDs'];
   readonly signal: AbortSignal;
 }
 
 /** Carries out one action. All of it can be repeated. */
 export async function applyZone(action: PowerdnsAction, world: PowerdnsWorld, signal: AbortSignal): Promise<void> {
-  const reach = { api: await openApi(world.host, signal), secrets: world.secrets, signal };
+  const reach = { api: await openApi(world.host, signal), secrets: world.secrets, parentDs: world.parentDs, signal };
   const { zone, owner } = action.input;
   switch (action.op) {
     case 'create-zone':
       await createZone(zone, action.input, reach);
       return await putSettings(zone, action.input, reach);
     case 'put-settings':
+    case 'delete-keys':
       return await putSettings(zone, action.input, reach);
     case 'put-records':
     case 'delete-records':
@@ -99,6 +106,8 @@ interface HeldKey {
   readonly id: number;
   readonly dnskey: string;
   readonly active: boolean;
+  /** What the zone above may have of it, by several digests. */
+  readonly ds?: readonly string[];
 }
 
 /** New keys first: a zone that is signed stays signed. A key that is not wanted any more is only put away: perhaps nobody else has it. */
@@ -106,14 +115,25 @@ async function putKeys(zone: string, keys: readonly ZoneKey[], reach: Reach): Pr
   const { api, signal } = reach;
   const path = `/zones/${zone}/cryptokeys`;
   const held = (await api.get(path, signal)) as readonly HeldKey[];
+  const isWanted = ({ dnskey }: HeldKey): boolean => keys.some((key) => key.dnskey === dnskey);
+  const staying = held.filter(isWanted);
+  if (held.some((key) => key.active && !isWanted(key))) await mayLeave(zone, staying, reach);
   for (const key of keys) {
     if (!held.some(({ dnskey }) => dnskey === key.dnskey)) await addKey(path, key, reach);
   }
-  for (const { id, dnskey, active } of held) {
-    const isWanted = keys.some((key) => key.dnskey === dnskey);
-    if (isWanted === active) continue;
-    await api.send('PUT', `${path}/${id}`, { active: isWanted, published: isWanted }, signal);
+  for (const key of held) {
+    const body = { active: isWanted(key), published: isWanted(key) };
+    if (body.active !== key.active) await api.send('PUT', `${path}/${key.id}`, body, signal);
   }
+}
+
+/** Whoever validates goes by the DS at the zone above: where there is one, it has to be that of a key that is there already and stays. */
+async function mayLeave(zone: string, staying: readonly HeldKey[], { parentDs, signal }: Reach): Promise<void> {
+  const known = (await parentDs?.(zone, signal)) ?? [];
+  if (known.length === 0 || staying.some(({ ds = [] }) => ds.some((each) => known.includes(each)))) return;
+  const instead = staying.length === 0 ? '' : ', enter that of a key that stays';
+  const message = `The zone above has the DS ${known.join('; ')} of a key that is to go: take it away at the registrar${instead}, and wait for a day. Until then the zone stays signed as it is`;
+  throw new PostponedError('ParentHasDs', message);
 }
 
 async function addKey(path: string, { dnskey, secret }: ZoneKey, { api, secrets, signal }: Reach): Promise<void> {

@@ -66,6 +66,8 @@ export type PowerdnsAction =
       OfZone & { readonly settings: ZoneSettings; readonly records: readonly RecordChange[] }
     >
   | Action<'powerdns', 'put-settings', OfZone & { readonly settings: ZoneSettings }>
+  /** The same where keys go that the zone is signed with. PostponedError `ParentHasDs` while nobody could look the zone up afterwards. */
+  | Action<'powerdns', 'delete-keys', OfZone & { readonly settings: ZoneSettings }>
   /** Puts record sets, and takes away what stands in their way under the same name. */
   | Action<'powerdns', 'put-records', RecordsOfZone>
   | Action<'powerdns', 'delete-records', RecordsOfZone>

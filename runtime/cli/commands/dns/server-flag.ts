@@ -1,6 +1,6 @@
 import { getServers } from 'node:dns';
-import { isIP } from 'node:net';
 import { askDns, type DnsServer } from '#runtime/dns/ask.ts';
+import { parseServerAddress } from '#runtime/dns/server-address.ts';
 import { openLookup, type Lookup } from '#runtime/dns/lookup.ts';
 import { UsageError } from '#runtime/cli/io.ts';
 import type { Session } from '#runtime/cli/session.ts';
@@ -21,11 +21,9 @@ export async function lookupFor({ io }: Session, { server }: DnsOptions, known: 
   );
 }
 
-/** `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]:5353`. */
+/** UsageError when it is no address, with a port or without. */
 export function parseServer(text: string): DnsServer {
-  const [, bracketed, plain, port = '53'] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
-  const address = bracketed ?? plain ?? text;
-  if (isIP(address) === 0 || Number(port) < 1 || Number(port) > 65_535)
-    throw new UsageError(`--server wants an address, with a port or without, not "${text}"`);
-  return { address, port: Number(port) };
+  const server = parseServerAddress(text);
+  if (server === undefined) throw new UsageError(`--server wants an address, with a port or without, not "${text}"`);
+  return server;
 }
