@@ -6,6 +6,7 @@ import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { dig } from '#test/lab/name-server.ts';
+import { startSecondary } from '#test/lab/secondary.ts';
 import { aDomain, declare, declareTenant, domainType, hostType, secretType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
@@ -252,6 +253,57 @@ await t.test('the name of another tenant, a name below and one above are refused
     await client.delete(zoneType, theirs.metadata);
   }
 });
+
+await t.test(
+  'a secondary that has a catalog takes new zones by itself, with their changes, and drops those that go',
+  async (t) => {
+    const secondary = await startSecondary(t);
+    const catalog = aZone('acme', 'catalog.acme.example', {
+      catalog: true,
+      dnssec: { enabled: false },
+      transfer: { to: [secondary.address] },
+    });
+    const listed = aZone('acme', 'listed.acme.example', { transfer: { catalogRef: { name: catalog.metadata.name } } });
+    await declare(client, zoneType, listed);
+    await told(zoneType, listed, 'CatalogNotReady');
+    await declare(client, zoneType, catalog);
+    await told(zoneType, listed, 'Answered');
+    await secondary.configure('create-secondary-zone', 'catalog.acme.example', `127.0.0.1:${instance.ports.dns}`);
+    await secondary.configure('set-kind', 'catalog.acme.example', 'consumer');
+    const late = aZone('acme', 'late.acme.example', { transfer: { catalogRef: { name: catalog.metadata.name } } });
+    const record = aRecord('in-late', {
+      zoneRef: { name: late.metadata.name },
+      name: 'www',
+      type: 'A',
+      values: ['192.0.2.40'],
+    });
+    await declare(client, recordType, record);
+    await declare(client, zoneType, late);
+    const has = async (name: string, type: string): Promise<string> => (await secondary.dig(name, type)).join();
+    await until(async () => (await has('www.late.acme.example', 'A')) === '192.0.2.40', 'the new zone');
+    await until(async () => (await has('listed.acme.example', 'SOA')) !== '', 'the one that was there before');
+    await declare(client, recordType, { ...record, spec: { ...(record['spec'] as Part), values: ['192.0.2.41'] } });
+    await until(async () => (await has('www.late.acme.example', 'A')) === '192.0.2.41', 'its change');
+    await client.delete(zoneType, late.metadata);
+    await until(async () => (await has('late.acme.example', 'SOA')) === '', 'its end');
+    t.not(await has('listed.acme.example', 'SOA'), '');
+    for (const { metadata } of [listed, catalog]) await client.delete(zoneType, metadata);
+  },
+);
+
+await t.test(
+  'a catalog that is signed or in another is refused, and a zone that says beside its catalog where it goes',
+  async (t) => {
+    const catalogRef = { name: 'catalog' };
+    for (const [spec, message] of [
+      [{ catalog: true }, /a catalog is not signed/],
+      [{ catalog: true, dnssec: { enabled: false }, transfer: { catalogRef } }, /a catalog is in no other/],
+      [{ transfer: { catalogRef, to: ['192.0.2.53'] } }, /leave them away/],
+      [{ transfer: { catalogRef, tsigSecretRef: { name: 'key' } } }, /leave them away/],
+    ] as const)
+      await t.rejects(declare(client, zoneType, aZone('acme', 'refused.acme.example', spec)), { message });
+  },
+);
 
 await t.test('reverse zones of both kinds answer with names', async (t) => {
   for (const [name, host, target] of [

@@ -1,9 +1,16 @@
 import { PostponedError, RefusedError } from '#runtime/base/errors.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
-import { openApi, type Api } from './api.ts';
+import { openApi } from './api.ts';
 import { parseMark, renderMark } from './mark.ts';
 import type { PowerdnsAction, RecordChange, ZoneKey, ZoneSettings } from './model.ts';
+import {
+  changeCatalogs,
+  putTransferKey,
+  tellSecondaries,
+  type ListedZone,
+  type Reach as TransferReach,
+} from './transfer.ts';
 
 /** What the driver acts on. `secrets` is needed for zones that are signed, or transferred with a key. */
 export interface PowerdnsWorld {
@@ -16,11 +23,8 @@ export interface PowerdnsWorld {
   readonly parentDs?: (zone: string, signal: AbortSignal) => Promise<readonly string[]>;
 }
 
-interface Reach {
-  readonly api: Api;
-  readonly secrets: SecretReader | undefined;
+interface Reach extends TransferReach {
   readonly parentDs: PowerdnsWorld['parentDs'];
-  readonly signal: AbortSignal;
 }
 
 /** Carries out one action. All of it can be repeated. */
@@ -81,8 +85,14 @@ async function putSettings(
   for (const [kind, values] of Object.entries(metadata)) {
     await api.send('PUT', `/zones/${zone}/metadata/${kind}`, { kind, metadata: values }, signal);
   }
+  const { catalog: before = '' } = (await api.get(`/zones/${zone}?rrsets=false`, signal)) as Pick<
+    ListedZone,
+    'catalog'
+  >;
+  const catalog = settings.transfer.catalog ?? '';
   const body = {
-    kind: to.length > 0 ? 'Master' : 'Native',
+    kind: kindOf(settings),
+    catalog,
     ...serials,
     api_rectify: true,
     master_tsig_key_ids: tsigKeys,
@@ -91,11 +101,12 @@ async function putSettings(
   };
   await api.send('PUT', `/zones/${zone}`, body, signal);
   if (to.length > 0) await tellSecondaries(zone, reach);
+  if (catalog !== before) await changeCatalogs([before, catalog], reach);
 }
 
-/** At once: by itself the server looks for changes once a minute. */
-async function tellSecondaries(zone: string, { api, signal }: Reach): Promise<void> {
-  await api.send('PUT', `/zones/${zone}/notify`, undefined, signal);
+function kindOf({ isCatalog, transfer }: ZoneSettings): 'Producer' | 'Master' | 'Native' {
+  if (isCatalog === true) return 'Producer';
+  return transfer.to.length > 0 ? 'Master' : 'Native';
 }
 
 function withPort(address: string): string {
@@ -154,29 +165,6 @@ function privateKey(secret: Readonly<Record<string, string>> | undefined, name: 
   return text;
 }
 
-/** The key that transfers are signed with. It is named like its zone: keys are the server's, and no tenant may change another's. */
-async function putTransferKey(
-  zone: string,
-  { transfer: { tsig } }: ZoneSettings,
-  { api, secrets, signal }: Reach,
-): Promise<readonly string[]> {
-  const isThere = ((await api.get('/tsigkeys', signal)) as readonly { readonly id: string }[]).some(
-    ({ id }) => id === zone,
-  );
-  if (tsig === undefined) {
-    if (isThere) await api.send('DELETE', `/tsigkeys/${zone}`, undefined, signal);
-    return [];
-  }
-  const secret = await secrets?.read(tsig.namespace, tsig.name, signal);
-  const { algorithm = 'hmac-sha256', key = '' } = secret ?? {};
-  if (!/^hmac-sha(256|384|512)$/.test(algorithm) || !/^[A-Za-z0-9+/]{16,172}={0,2}$/.test(key)) {
-    throw new RefusedError('SecretNotFound', `Secret ${tsig.name} has no algorithm and key for transfers.`);
-  }
-  const body = { name: zone, algorithm, key };
-  await (isThere ? api.send('PUT', `/tsigkeys/${zone}`, body, signal) : api.send('POST', '/tsigkeys', body, signal));
-  return [zone];
-}
-
 async function patchRecords(zone: string, records: readonly RecordChange[], { api, signal }: Reach): Promise<void> {
   const rrsets = records.map(rrsetOf);
   const soa = records.findIndex(({ type }) => type === 'SOA');
@@ -205,9 +193,11 @@ function rrsetOf({ name, type, set }: RecordChange): unknown {
   return { name, type, changetype: 'REPLACE', ttl: set.ttlSeconds, records };
 }
 
-async function deleteZone(zone: string, owner: string, { api, signal }: Reach): Promise<void> {
-  const listed = (await api.get(`/zones?zone=${zone}`, signal)) as readonly { readonly account: string }[];
+async function deleteZone(zone: string, owner: string, reach: Reach): Promise<void> {
+  const { api, signal } = reach;
+  const listed = (await api.get(`/zones?zone=${zone}`, signal)) as readonly ListedZone[];
   // Another owner may have taken the name over since the plan was made.
   if (listed.length === 0 || parseMark(listed[0]?.account ?? '')?.owner !== owner) return;
   await api.send('DELETE', `/zones/${zone}`, undefined, signal);
+  await changeCatalogs([listed[0]?.catalog ?? ''], reach);
 }

@@ -24,6 +24,8 @@ export interface ZoneSettings {
   readonly keys: readonly ZoneKey[];
   /** Who may fetch the zone, and is told of changes. */
   readonly transfer: ZoneTransfer;
+  /** It lists the zones whose `transfer.catalog` it is. */
+  readonly isCatalog?: true;
 }
 
 /** A key by its public part. The private one is read from the Secret when an action is carried out, and never part of a plan. */
@@ -35,6 +37,8 @@ export interface ZoneKey {
 
 export interface ZoneTransfer {
   readonly to: readonly string[];
+  /** The zone that lists this one; the key for transfers is that one's. */
+  readonly catalog?: string;
   /** The Secret with the key that a transfer is signed with; its resourceVersion makes a change visible. */
   readonly tsig?: { readonly namespace: string; readonly name: string; readonly resourceVersion: string };
 }

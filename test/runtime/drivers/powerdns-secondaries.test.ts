@@ -19,8 +19,12 @@ const withTransfer = (address: string, transfer: object = { tsig }): ZoneTable =
 
 /** What dig gets when it asks for the whole zone, from the address of a server. */
 async function fetched(from: string, ...flags: readonly string[]): Promise<string> {
+  return await fetchedZone(zone, from, ...flags);
+}
+
+async function fetchedZone(name: string, from: string, ...flags: readonly string[]): Promise<string> {
   const argv = ['/usr/bin/dig', '@127.0.0.1', '-b', from, '-p', String(primary.settings.port), '+tries=1', '+time=3'];
-  return (await run([...argv, ...flags, zone, 'AXFR'])).stdout;
+  return (await run([...argv, ...flags, name, 'AXFR'])).stdout;
 }
 const signed = ['-y', `hmac-sha256:${zone}:${key}`];
 
@@ -51,4 +55,22 @@ await t.test('without a key the addresses that are named get the zone, and no ot
   await go(aZoneTable(zone, { 'www A': ['192.0.2.6'] }));
   t.notMatch(await fetched(secondary.address), /192[.]0[.]2[.]6/);
   t.notMatch(await fetched('127.0.0.1', ...signed), /192[.]0[.]2[.]6/);
+});
+
+await t.test('a catalog lists its zones to whoever signs, and they are signed for by the same key', async (t) => {
+  const catalog = 'catalog.acme.example.';
+  const listing = aZoneTable(catalog, {}, { isCatalog: true, transfer: { to: [secondary.address], tsig } });
+  const member = aZoneTable(zone, { 'www A': ['192.0.2.7'] }, { transfer: { to: [secondary.address], tsig, catalog } });
+  await go(new Map([...listing, ...member]));
+  const withKey = ['-y', `hmac-sha256:${catalog}:${key}`];
+  t.match(await fetched('127.0.0.1', ...withKey), /192[.]0[.]2[.]7/);
+  t.match(await fetchedZone(catalog, '127.0.0.1', ...withKey), /\sPTR\sacme[.]example[.]/);
+  for (const each of [zone, catalog])
+    t.notMatch(await fetchedZone(each, secondary.address), /192[.]0[.]2[.]7|\sPTR\s/, each);
+  const [before = ''] = await primary.dig('catalog.acme.example', 'SOA');
+  await go(listing);
+  t.notMatch(await fetchedZone(catalog, '127.0.0.1', ...withKey), /\sPTR\s/);
+  const [after = ''] = await primary.dig('catalog.acme.example', 'SOA');
+  t.ok(Number(after.split(' ')[2]) > Number(before.split(' ')[2]), 'the serial number tells that a zone went');
+  await go(powerdnsDriver.nothing);
 });
