@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import type { ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
@@ -401,6 +403,18 @@ await t.test('a Domain points its names at its host, in a Zone of its registrabl
     await instance.wcpctl(['dns', 'check', word, '-n', 'other', '--server', `127.0.0.1:${instance.ports.dns}`]);
   const right = await check('shop');
   t.match(right, { exitCode: 0, stdout: /Addresses +Right +www.shop.other.example points to 192.0.2.10/ });
+  const kubeconfig = join(instance.directory, 'owner.kubeconfig');
+  await writeFile(kubeconfig, (await instance.wcpctl(['tenant', 'kubeconfig', 'other'])).stdout);
+  const server = ['--server', `127.0.0.1:${instance.ports.dns}`];
+  for (const words of [
+    ['check', 'shop'],
+    ['records', 'other.example'],
+    ['export', 'other.example'],
+  ]) {
+    const { exitCode, stdout, stderr } = await instance.wcpctl(['dns', ...words, ...server], { kubeconfig });
+    t.equal(exitCode, 0, `the owner may: ${stdout}${stderr}`);
+    t.match(stdout, '192.0.2.10');
+  }
   await declare(client, hostType, { ...host, spec: { addresses: [{ type: 'Public', address: '192.0.2.11' }] } });
   await until(async () => (await ask('shop.other.example', 'A')).join() === '192.0.2.11', 'the new address');
   const mine = aRecord(
