@@ -1,10 +1,9 @@
 import { secretKind } from '#schemas/meta/builtin.ts';
-import { LABELS, MANAGED_BY } from '#schemas/meta/names.ts';
+import { ANNOTATIONS, LABELS, MANAGED_BY } from '#schemas/meta/names.ts';
 import type { KubeObject, OwnerReference } from '#schemas/meta/object.ts';
 import { ApiError, RefusedError } from '#runtime/base/errors.ts';
 import type { Client, ObjectKey } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { ownerAnnotation } from '#runtime/manager/objects/children.ts';
 
 const secretType = resourceTypeOf(secretKind);
 const fieldManager = 'wcp360-certificates';
@@ -55,7 +54,7 @@ export async function writeSecret(client: Client, order: SecretOrder, signal: Ab
     metadata: {
       ...key,
       labels: { [LABELS.managedBy]: MANAGED_BY },
-      annotations: { ...notes, [ownerAnnotation]: madeFor },
+      annotations: { ...notes, [ANNOTATIONS.owner]: madeFor },
       ...(owner === undefined ? {} : { ownerReferences: [owner] }),
       // Nobody made one of the name since it was looked at.
       ...(there === undefined ? {} : { resourceVersion: there.resourceVersion }),
@@ -103,7 +102,7 @@ function contentOf({ metadata, data = {} }: SecretObject): SecretContent {
   return {
     resourceVersion: metadata.resourceVersion ?? '',
     notes: metadata.annotations ?? {},
-    madeFor: metadata.annotations?.[ownerAnnotation],
+    madeFor: metadata.annotations?.[ANNOTATIONS.owner],
     values: Object.fromEntries(
       Object.entries(data).map(([name, value]) => [name, Buffer.from(value, 'base64').toString('utf8')]),
     ),

@@ -1,11 +1,11 @@
 import { parseDurationSeconds } from '#schemas/meta/duration.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { contentOf, rootedName } from '#schemas/meta/record-content.ts';
+import { contentOf, wholeName } from '#schemas/meta/record-content.ts';
 import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import type { Zone } from '#schemas/v1alpha1/zone.ts';
 import { recordKey, type RecordSet } from '#runtime/drivers/powerdns/model.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { ownerAnnotation } from '#runtime/manager/objects/children.ts';
 
 /** Whether what an object declares is answered, and why not. */
 export interface Verdict {
@@ -85,30 +85,25 @@ export function settleRecords(zone: Zone, records: readonly DNSRecord[], platfor
   return { sets, verdicts };
 }
 
-/** The whole name of a record, with the dot at its end. */
-export function wholeNameOf(zone: Zone, { name }: DNSRecord['spec']): string {
-  return rootedName(name === '@' ? zone.spec.name : `${name}.${zone.spec.name}`);
-}
-
-function wholeName(zone: Zone, spec: DNSRecord['spec']): string | Verdict {
+function allowedName(zone: Zone, spec: DNSRecord['spec']): string | Verdict {
   const { name: zoneName } = zone.spec;
   if (spec.name === zoneName || spec.name.endsWith(`.${zoneName}`)) {
     const message = `The name is one within ${zoneName}: leave ${zoneName} away, or write @ for the zone itself.`;
     return refused('NameNotRelative', message);
   }
-  const name = wholeNameOf(zone, spec);
+  const name = wholeName(spec.name, zoneName);
   return name.length > 254 ? refused('NameTooLong', `${name} is longer than a name may be.`) : name;
 }
 
 function candidateOf(zone: Zone, { metadata, spec }: DNSRecord): Candidate | Verdict {
-  const name = wholeName(zone, spec);
+  const name = allowedName(zone, spec);
   if (typeof name !== 'string') return name;
   const contents = spec.values.map((value) => contentOf(spec.type, value));
   const wrong = contents.indexOf(undefined);
   if (wrong >= 0)
     return refused('InvalidValue', `${spec.values[wrong] ?? ''} cannot be the value of a record of type ${spec.type}.`);
   return {
-    source: metadata.annotations?.[ownerAnnotation] === undefined ? 'Declared' : 'Derived',
+    source: metadata.annotations?.[ANNOTATIONS.owner] === undefined ? 'Declared' : 'Derived',
     object: metadata.name,
     createdAt: metadata.creationTimestamp ?? '',
     name,

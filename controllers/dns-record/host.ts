@@ -1,8 +1,9 @@
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { answersWith } from '#schemas/meta/record-answer.ts';
+import { wholeName } from '#schemas/meta/record-content.ts';
 import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import { zoneKind } from '#schemas/v1alpha1/zone.ts';
 import { HostError } from '#runtime/base/errors.ts';
-import type { DnsAnswer } from '#runtime/dns/ask.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import {
@@ -13,14 +14,7 @@ import {
   type StatusPatch,
 } from '#runtime/manager/controller.ts';
 import type { HostParts, HostWorld } from '#controllers/parts.ts';
-import {
-  namesakesOf,
-  recordIndexes,
-  recordsIn,
-  settleRecords,
-  wholeNameOf,
-  type Verdict,
-} from '#controllers/zone-records.ts';
+import { namesakesOf, recordIndexes, recordsIn, settleRecords, type Verdict } from '#controllers/zone-records.ts';
 
 /** What becomes of a record here. */
 export interface DnsRecordHostInputs {
@@ -68,7 +62,7 @@ function gatherRecord(record: DNSRecord, cache: Cache): DnsRecordHostInputs | Pe
     };
   }
   const { sets, verdicts } = settleRecords(zone, namesakesOf(record, cache), []);
-  const name = wholeNameOf(zone, spec);
+  const name = wholeName(spec.name, zone.spec.name);
   const verdict = verdicts.get(metadata.name);
   if (verdict === undefined) return { pending: { reason: 'ZoneNotReady', message: 'The record is being removed.' } };
   const contents = sets.get(`${name} ${spec.type}`)?.contents ?? [];
@@ -91,7 +85,7 @@ async function probeRecord<W>(
   if (!verdict.isAnswered || type === 'ALIAS') return ok;
   try {
     const answer = await parts.askNameServer(world, { name, type }, signal);
-    if (isAnswered(answer, { name, type, contents })) return ok;
+    if (answersWith(answer, { name, type, contents })) return ok;
     return {
       ok: false,
       reason: 'AnswerDiffers',
@@ -101,21 +95,6 @@ async function probeRecord<W>(
     if (!(err instanceof HostError)) throw err;
     return { ok: false, reason: 'AnswerDiffers', message: 'The name server does not answer.' };
   }
-}
-
-/** The very values; of types that nobody looks into as many of them. A delegation is told beside the answer. */
-function isAnswered(
-  { records, authorities, additionals }: DnsAnswer,
-  wanted: { readonly name: string; readonly type: string; readonly contents: readonly string[] },
-): boolean {
-  const found = [...records, ...authorities, ...additionals].filter(
-    ({ name, type }) => name === wanted.name && type === wanted.type,
-  );
-  const contents = new Set(found.map(({ content }, index) => content ?? `#${index}`));
-  return (
-    contents.size === wanted.contents.length &&
-    found.every(({ content }) => content === undefined || wanted.contents.includes(content))
-  );
 }
 
 function recordStatus(

@@ -7,6 +7,7 @@ import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import type { ZoneTable } from '#runtime/drivers/powerdns/index.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, type ProbeResult, type Watch } from '#runtime/manager/controller.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 import { recordIndexes } from '#controllers/zone-records.ts';
@@ -44,8 +45,15 @@ const zoneHostWatches: readonly Watch[] = [
     ],
   },
   { kind: tenantKind, keysOf: (tenant, cache) => cache.list(zoneKind, tenant.metadata.name).map(keyOf) },
+  { kind: zoneKind, keysOf: (zone, cache) => listedIn(zone as Zone, cache).map(keyOf) },
   { kind: hostKind, keysOf: (_host, cache) => cache.list(zoneKind).map(keyOf) },
 ];
+
+/** Zones that a catalog lists. */
+function listedIn({ metadata: { namespace, name }, spec }: Zone, cache: Cache): readonly Zone[] {
+  if (spec.catalog !== true) return [];
+  return cache.list(zoneKind, namespace).filter((zone) => zone.spec.transfer?.catalogRef?.name === name);
+}
 
 function keyOf({ metadata }: KubeObject): ObjectKey {
   return { namespace: metadata.namespace, name: metadata.name };

@@ -15,6 +15,9 @@ export const ZONE_REASONS = {
   KeyMissing: 'The key that the zone is signed with is being made.',
   KeyLost: 'The Secret with the key that the registrar knows is gone.',
   KeyMismatch: 'The Secret with the key was changed.',
+  CatalogNotReady: 'The Zone that lists this one is not there, not answered yet, or no catalog.',
+  ParentHasDs:
+    'The zone above has the DS of a key that is to go, and of none that stays: take it away at the registrar first.',
   SecretNotFound: 'A Secret that is referred to is not there, or not whole.',
   RecordRefused: 'The name server refuses a record.',
   ApplyFailed: 'The name server could not be brought into the wanted state; it is tried again.',

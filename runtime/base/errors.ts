@@ -78,6 +78,18 @@ export class RefusedError extends Wcp360Error {
   }
 }
 
+/** Somebody else has to do something first, which no event tells: it is tried again now and then, and stays as it is until then. */
+export class PostponedError extends Wcp360Error {
+  readonly code = 'WCP_POSTPONED';
+  readonly retry = 'backoff';
+  readonly reason: string;
+  /** `reason` is the CamelCase word for the object's condition. */
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
 /** Input that breaks its schema; names every faulty field. */
 export class InvalidError extends Wcp360Error {
   readonly code = 'WCP_INVALID';

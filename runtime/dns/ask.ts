@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import packet, { type Answer, type DecodedPacket, type Packet, type Question, type RecordType } from 'dns-packet';
 import { HostError } from '#runtime/base/errors.ts';
+import type { AnsweredRecord, NameServerAnswer } from '#schemas/meta/record-answer.ts';
 import { answeredContent } from './answered-content.ts';
 
 /** Who is asked. */
@@ -18,23 +19,11 @@ export interface DnsQuestion {
   readonly isRecursive?: boolean;
 }
 
-export interface DnsAnswer {
+export interface DnsAnswer extends NameServerAnswer {
   /** `NOERROR`, `NXDOMAIN`, `REFUSED`, … */
   readonly status: string;
-  readonly isAuthoritative: boolean;
-  readonly records: readonly DnsAnswerRecord[];
-  /** Whom to ask instead, or what speaks for a name that is not there. */
-  readonly authorities: readonly DnsAnswerRecord[];
-  readonly additionals: readonly DnsAnswerRecord[];
-}
-
-export interface DnsAnswerRecord {
-  /** In lower case, with the dot at its end. */
-  readonly name: string;
-  readonly type: string;
-  readonly ttlSeconds: number;
-  /** As `contentOf` spells it; `undefined` for types that are not looked into. */
-  readonly content: string | undefined;
+  /** The server asks others for those who ask it. */
+  readonly isResolver: boolean;
 }
 
 const timeoutMs = 2_000;
@@ -135,13 +124,14 @@ function told(answer: DnsReply): DnsAnswer {
   return {
     status: answer.rcode,
     isAuthoritative: answer.flag_aa,
+    isResolver: answer.flag_ra,
     records: recordsOf(answer.answers),
     authorities: recordsOf(answer.authorities),
     additionals: recordsOf(answer.additionals),
   };
 }
 
-function recordsOf(answers: readonly Answer[] = []): readonly DnsAnswerRecord[] {
+function recordsOf(answers: readonly Answer[] = []): readonly AnsweredRecord[] {
   return answers.flatMap((answer) => {
     if (answer.type === 'OPT') return [];
     const type = Object.keys(numbers).find((name) => numbers[name] === answer.type) ?? answer.type;

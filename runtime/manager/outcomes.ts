@@ -1,5 +1,5 @@
 import { rfc3339 } from '#runtime/base/clock.ts';
-import { InvalidError, RefusedError, Wcp360Error } from '#runtime/base/errors.ts';
+import { InvalidError, PostponedError, RefusedError, Wcp360Error } from '#runtime/base/errors.ts';
 import type { Outcome } from './controller.ts';
 
 /** The outcome of a round that threw; `refused` when trying the same again is of no use. */
@@ -16,7 +16,7 @@ export function failureOf(
 ): Extract<Outcome, { phase: 'failed' }> {
   return {
     phase: 'failed',
-    reason: 'ApplyFailed',
+    reason: err instanceof PostponedError ? err.reason : 'ApplyFailed',
     message: err instanceof Wcp360Error && err.code !== 'WCP_BUG' ? err.message : 'An internal error occurred.',
     attempts: next.attempts,
     nextTryAt: rfc3339(next.atMs),

@@ -17,6 +17,8 @@ export const MANAGED_BY = 'wcp360';
 
 export const ANNOTATIONS = {
   paused: 'hosting.wcp360.io/paused',
+  /** For whom an object was made, as Kind/namespace/name. Set by us on every child; a rebuild from Git finds its children by it, though uids differ. */
+  owner: 'hosting.wcp360.io/owner',
   requestedAt: 'hosting.wcp360.io/requested-at',
   /** On a Secret with the key of a zone: what is published of it, as in a DNSKEY record. */
   dnskey: 'hosting.wcp360.io/dnskey',

@@ -38,6 +38,11 @@ export function rootedName(name: string): string {
   return name.endsWith('.') ? name.toLowerCase() : `${name.toLowerCase()}.`;
 }
 
+/** The whole name of what a zone calls `name`, with the dot at its end. */
+export function wholeName(name: string, zone: string): string {
+  return rootedName(name === '@' ? zone : `${name}.${zone}`);
+}
+
 const stringBytes = 255;
 
 /** Strings of at most 255 bytes each, which readers put together again (RFC 7208 §3.3); what is not plain ASCII is escaped by its number. */

@@ -57,10 +57,24 @@ const specField = {
         },
       },
     },
+    catalog: {
+      type: 'boolean',
+      description:
+        'The zone is a list of others, those whose `transfer.catalogRef` names it, from which secondaries take them by themselves (RFC 9432). It is not signed.',
+    },
     transfer: {
       type: 'object',
       description: 'Other servers that have a copy (secondaries).',
+      'x-kubernetes-validations': [
+        {
+          rule: '!has(self.catalogRef) || (self.to.size() == 0 && !has(self.tsigSecretRef))',
+          message: 'what the catalog says of to and tsigSecretRef counts: leave them away',
+        },
+      ],
       properties: {
+        catalogRef: objectReference(
+          'A Zone of the same namespace that is a catalog: whoever has it gets this zone, too, by the addresses and the key that it names.',
+        ),
         to: {
           type: 'array',
           description: 'Their addresses: they may fetch the zone, and are told of changes.',
@@ -148,6 +162,16 @@ export const zoneKind = defineKind({
   spec: specField,
   status: statusField,
   validations: [
+    {
+      rule: '!has(self.spec.catalog) || !self.spec.catalog || !self.spec.dnssec.enabled',
+      message: 'a catalog is not signed: set dnssec.enabled to false',
+      fieldPath: '.spec.catalog',
+    },
+    {
+      rule: '!has(self.spec.catalog) || !self.spec.catalog || !has(self.spec.transfer) || !has(self.spec.transfer.catalogRef)',
+      message: 'a catalog is in no other',
+      fieldPath: '.spec.catalog',
+    },
     {
       rule: 'self.metadata.name.size() <= 200',
       message: 'the name of a Zone has at most 200 characters',

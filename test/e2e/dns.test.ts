@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import type { ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
@@ -6,6 +8,7 @@ import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { dig } from '#test/lab/name-server.ts';
+import { startSecondary } from '#test/lab/secondary.ts';
 import { aDomain, declare, declareTenant, domainType, hostType, secretType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
@@ -131,6 +134,114 @@ await t.test('what people declare counts for more than what follows from another
   t.pass();
 });
 
+await t.test('wcpctl lists what is answered with where it comes from, and what is declared in vain', async (t) => {
+  const mine = aRecord('mine', { name: 'shop', type: 'A', ttl: '1m', values: ['192.0.2.8'] });
+  await declare(client, recordType, mine);
+  await told(recordType, aRecord('derived', {}), 'Overridden');
+  await told(recordType, mine, 'Answered');
+  const server = ['--server', `127.0.0.1:${instance.ports.dns}`];
+  for (const zone of ['acme-example', 'acme.example']) {
+    const { stdout, exitCode, stderr } = await instance.wcpctl(['dns', 'records', zone, '-n', 'acme', ...server]);
+    t.equal(exitCode, 0, stderr);
+    const lines = stdout.split('\n').map((line) => line.replaceAll(/ +/g, ' '));
+    t.ok(lines.includes('acme.example. NS 3600 every zone Answered ns1.acme.example.'), stdout);
+    t.ok(lines.includes('shop.acme.example. A 60 DNSRecord mine Answered 192.0.2.8'), stdout);
+    t.ok(lines.includes('shop.acme.example. A 3600 Domain/acme/shop Overridden 192.0.2.7'), stdout);
+    t.ok(lines.includes('_acme-challenge.acme.example. TXT 3600 DNSRecord two Answered "token-two"'), stdout);
+  }
+  const json = await instance.wcpctl(['dns', 'records', 'acme-example', '-n', 'acme', ...server, '-o', 'json']);
+  const rows = JSON.parse(json.stdout) as readonly { readonly state: string; readonly message: string }[];
+  t.match(
+    rows.find(({ state }) => state === 'Overridden'),
+    { content: '192.0.2.7', message: /mine/ },
+  );
+  await client.delete(recordType, { namespace: 'acme', name: 'mine' });
+  await told(recordType, aRecord('derived', {}), 'Answered');
+});
+
+await t.test('wcpctl checks a zone against the world, and says what is wrong', async (t) => {
+  await told(zoneType, zone, 'Answered');
+  const check = async (word: string, address: string) =>
+    await instance.wcpctl(['dns', 'check', word, '-n', 'acme', '--server', address]);
+  const right = await check('acme.example', `127.0.0.1:${instance.ports.dns}`);
+  t.equal(right.exitCode, 0, right.stdout + right.stderr);
+  t.match(right.stdout, /Delegation +Unknown/);
+  t.match(right.stdout, /NameServers +Right .* answers all [0-9]+ declared sets/);
+  const silent = await check('acme.example', '127.0.0.1:9');
+  t.match(silent, { exitCode: 1, stderr: /does not answer/ });
+  t.match(await check('nothing.example', '127.0.0.1:9'), { exitCode: 1, stderr: /not found/ });
+});
+
+const otherPanels = `; exported
+$TTL 14400
+@ 86400 IN SOA ns1.old.example. admin.acme.example. ( 2024010101 3600 1800
+    1209600 86400 ) ; of the former server
+@ IN NS ns1.old.example.
+imported 300 IN A 192.0.2.20
+         300 IN A 192.0.2.21
+mail IN MX 10 imported
+default._domainkey IN TXT ( "v=DKIM1; k=rsa; p=MIIB"
+   "ijANBgkq" )
+host 3600 IN A 192.0.2.5
+`;
+
+await t.test('a zone file of another panel is declared, the same twice, and comes out again', async (t) => {
+  const wcpctl = async (...words: readonly string[]) =>
+    await instance.wcpctl(['dns', ...words, '-n', 'acme'], { input: otherPanels });
+  const dry = await wcpctl('import', 'acme-example', '-f', '-', '--dry-run', '--force-conflicts');
+  t.equal(dry.exitCode, 0, dry.stderr);
+  t.match(dry.stderr, /^-:3: SOA of acme.example. is left out[^]*^-:5: NS of acme.example. is left out/m);
+  t.match(dry.stdout, /created [(]server dry run[)]/);
+  t.same(await ask('imported.acme.example', 'A'), []);
+  const first = await wcpctl('import', 'acme-example', '-f', '-', '--force-conflicts');
+  t.equal(first.exitCode, 0, first.stderr);
+  // What somebody declared by hand is that very object.
+  t.match(first.stdout, /^dnsrecord.hosting.wcp360.io\/first (configured|unchanged)$/m);
+  const second = await wcpctl('import', 'acme-example', '-f', '-', '--force-conflicts');
+  t.equal(second.stdout.match(/ unchanged$/gm)?.length, 4, second.stdout);
+  await until(
+    async () => (await ask('imported.acme.example', 'A')).join() === '192.0.2.20,192.0.2.21',
+    'the addresses',
+  );
+  await until(async () => (await ask('mail.acme.example', 'MX')).join() === '10 imported.acme.example.', 'the server');
+  t.same(await ask('default._domainkey.acme.example', 'TXT'), ['"v=DKIM1; k=rsa; p=MIIBijANBgkq"']);
+  const { stdout, exitCode, stderr } = await wcpctl(
+    'export',
+    'acme.example',
+    '--server',
+    `127.0.0.1:${instance.ports.dns}`,
+  );
+  t.equal(exitCode, 0, stderr);
+  t.match(stdout, /^[$]ORIGIN acme.example.\n@ 3600 IN SOA ns1.acme.example. /);
+  t.match(
+    stdout,
+    /^imported 300 IN A 192.0.2.20\nimported 300 IN A 192.0.2.21\nmail 14400 IN MX 10 imported.acme.example.$/m,
+  );
+  const again = await instance.wcpctl(
+    ['dns', 'import', 'acme-example', '-f', '-', '-n', 'acme', '--dry-run', '--force-conflicts'],
+    {
+      input: stdout,
+    },
+  );
+  t.equal(again.exitCode, 0, again.stderr);
+  t.match(again.stdout, /acme-example-imported-a-[0-9a-f]{8} unchanged/);
+});
+
+await t.test('a zone file with a line that cannot be declared declares nothing, and the line is told', async (t) => {
+  const input = 'hostile A 192.0.2.30\n$INCLUDE /etc/passwd\nwww.other.example. A 192.0.2.1\n';
+  const { stdout, stderr, exitCode } = await instance.wcpctl(
+    ['dns', 'import', 'acme-example', '-f', '-', '-n', 'acme'],
+    {
+      input,
+    },
+  );
+  t.equal(exitCode, 1);
+  t.equal(stdout, '');
+  t.match(stderr, /^error: -:2: [$]INCLUDE is not followed[^]*^error: -:3: www.other.example. is not a name/m);
+  const records = await client.list<DNSRecord>(recordType, { namespace: 'acme' });
+  t.notOk(records.items.some(({ spec }) => spec.name === 'hostile'));
+});
+
 await t.test('the name of another tenant, a name below and one above are refused', async () => {
   await told(zoneType, zone, 'Answered');
   for (const [name, reason] of [
@@ -143,6 +254,76 @@ await t.test('the name of another tenant, a name below and one above are refused
     await told(zoneType, theirs, reason);
     await client.delete(zoneType, theirs.metadata);
   }
+});
+
+await t.test(
+  'a secondary that has a catalog takes new zones by itself, with their changes, and drops those that go',
+  async (t) => {
+    const secondary = await startSecondary(t);
+    const catalog = aZone('acme', 'catalog.acme.example', {
+      catalog: true,
+      dnssec: { enabled: false },
+      transfer: { to: [secondary.address] },
+    });
+    const listed = aZone('acme', 'listed.acme.example', { transfer: { catalogRef: { name: catalog.metadata.name } } });
+    await declare(client, zoneType, listed);
+    await told(zoneType, listed, 'CatalogNotReady');
+    await declare(client, zoneType, catalog);
+    await told(zoneType, listed, 'Answered');
+    await secondary.configure('create-secondary-zone', 'catalog.acme.example', `127.0.0.1:${instance.ports.dns}`);
+    await secondary.configure('set-kind', 'catalog.acme.example', 'consumer');
+    const late = aZone('acme', 'late.acme.example', { transfer: { catalogRef: { name: catalog.metadata.name } } });
+    const record = aRecord('in-late', {
+      zoneRef: { name: late.metadata.name },
+      name: 'www',
+      type: 'A',
+      values: ['192.0.2.40'],
+    });
+    await declare(client, recordType, record);
+    await declare(client, zoneType, late);
+    const has = async (name: string, type: string): Promise<string> => (await secondary.dig(name, type)).join();
+    await until(async () => (await has('www.late.acme.example', 'A')) === '192.0.2.40', 'the new zone');
+    await until(async () => (await has('listed.acme.example', 'SOA')) !== '', 'the one that was there before');
+    await declare(client, recordType, { ...record, spec: { ...(record['spec'] as Part), values: ['192.0.2.41'] } });
+    await until(async () => (await has('www.late.acme.example', 'A')) === '192.0.2.41', 'its change');
+    await client.delete(zoneType, late.metadata);
+    await until(async () => (await has('late.acme.example', 'SOA')) === '', 'its end');
+    t.not(await has('listed.acme.example', 'SOA'), '');
+    for (const { metadata } of [listed, catalog]) await client.delete(zoneType, metadata);
+  },
+);
+
+await t.test(
+  'a catalog that is signed or in another is refused, and a zone that says beside its catalog where it goes',
+  async (t) => {
+    const catalogRef = { name: 'catalog' };
+    for (const [spec, message] of [
+      [{ catalog: true }, /a catalog is not signed/],
+      [{ catalog: true, dnssec: { enabled: false }, transfer: { catalogRef } }, /a catalog is in no other/],
+      [{ transfer: { catalogRef, to: ['192.0.2.53'] } }, /leave them away/],
+      [{ transfer: { catalogRef, tsigSecretRef: { name: 'key' } } }, /leave them away/],
+    ] as const)
+      await t.rejects(declare(client, zoneType, aZone('acme', 'refused.acme.example', spec)), { message });
+  },
+);
+
+await t.test('reverse zones of both kinds answer with names', async (t) => {
+  for (const [name, host, target] of [
+    ['2.0.192.in-addr.arpa', '10', 'www.acme.example'],
+    ['8.b.d.0.1.0.0.2.ip6.arpa', '7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0', 'mail.acme.example'],
+  ] as const) {
+    const reverse = aZone('acme', name, { nameservers: ['ns1.acme.example'] });
+    const pointer = { zoneRef: { name: reverse.metadata.name }, name: host, type: 'PTR', values: [target] };
+    const record = aRecord(`ptr-${host.length}`, pointer);
+    await declare(client, zoneType, reverse);
+    await declare(client, recordType, record);
+    await told(zoneType, reverse, 'Answered');
+    await told(recordType, record, 'Answered');
+    t.same(await ask(`${host}.${name}`, 'PTR'), [`${target}.`]);
+    t.same(await ask(name, 'NS'), ['ns1.acme.example.']);
+  }
+  t.same(await dig(instance.ports.dns, ['-x', '192.0.2.10']), ['www.acme.example.']);
+  t.same(await dig(instance.ports.dns, ['-x', '2001:db8::7']), ['mail.acme.example.']);
 });
 
 await t.test('a second Zone of the same name waits for the first', async (t) => {
@@ -184,6 +365,33 @@ await t.test('a key is rolled by naming the next one beside it, and then that on
   await until(async () => (await keysOf()).join() === first, 'the first, which was kept');
 });
 
+await t.test('DNSSEC is not turned off while the zone above has a DS, and the zone says what to do', async (t) => {
+  const signed = aZone('acme', 'signed.acme.example');
+  const record = (values: readonly string[]) =>
+    aRecord('in-signed', { zoneRef: { name: signed.metadata.name }, name: 'www', type: 'A', values });
+  await declare(client, zoneType, signed);
+  await declare(client, recordType, record(['192.0.2.30']));
+  const [key] = (await told<Zone>(zoneType, signed, 'Answered')).status?.dnssec?.keys ?? [];
+  const ds = aRecord('ds-above', { name: 'signed', type: 'DS', values: [key?.ds ?? ''] });
+  await declare(client, recordType, ds);
+  await declare(
+    client,
+    recordType,
+    aRecord('ns-above', { name: 'signed', type: 'NS', values: ['ns1.signed.acme.example'] }),
+  );
+  await told(recordType, ds, 'Answered');
+  const unsigned = { ...signed, spec: { ...(signed['spec'] as Part), dnssec: { enabled: false } } };
+  await declare(client, zoneType, unsigned);
+  const refused = await told<Zone>(zoneType, unsigned, 'ParentHasDs');
+  t.match(conditionOf(refused, 'Ready')?.['message'], /take it away at the registrar/);
+  t.equal((await ask('signed.acme.example', 'DNSKEY', '+tcp')).length, 1);
+  await declare(client, recordType, record(['192.0.2.31']));
+  await until(async () => (await ask('www.signed.acme.example', 'A')).join() === '192.0.2.31', 'a change meanwhile');
+  await client.delete(recordType, { namespace: 'acme', name: 'ds-above' });
+  await until(async () => (await ask('signed.acme.example', 'DNSKEY', '+tcp')).length === 0, 'its end', 60_000);
+  await told(zoneType, unsigned, 'Answered');
+});
+
 await t.test('a Domain points its names at its host, in a Zone of its registrable name that stays', async (t) => {
   const host = { apiVersion, kind: 'Host', metadata: { name: 'local' } };
   await declare(client, hostType, { ...host, spec: { addresses: [{ type: 'Public', address: '192.0.2.10' }] } });
@@ -191,6 +399,22 @@ await t.test('a Domain points its names at its host, in a Zone of its registrabl
   await declare(client, domainType, site);
   await until(async () => (await ask('www.shop.other.example', 'A')).join() === '192.0.2.10', 'its names');
   t.same(await ask('ns1.other.example', 'A'), ['192.0.2.10']);
+  const check = async (word: string) =>
+    await instance.wcpctl(['dns', 'check', word, '-n', 'other', '--server', `127.0.0.1:${instance.ports.dns}`]);
+  const right = await check('shop');
+  t.match(right, { exitCode: 0, stdout: /Addresses +Right +www.shop.other.example points to 192.0.2.10/ });
+  const kubeconfig = join(instance.directory, 'owner.kubeconfig');
+  await writeFile(kubeconfig, (await instance.wcpctl(['tenant', 'kubeconfig', 'other'])).stdout);
+  const server = ['--server', `127.0.0.1:${instance.ports.dns}`];
+  for (const words of [
+    ['check', 'shop'],
+    ['records', 'other.example'],
+    ['export', 'other.example'],
+  ]) {
+    const { exitCode, stdout, stderr } = await instance.wcpctl(['dns', ...words, ...server], { kubeconfig });
+    t.equal(exitCode, 0, `the owner may: ${stdout}${stderr}`);
+    t.match(stdout, '192.0.2.10');
+  }
   await declare(client, hostType, { ...host, spec: { addresses: [{ type: 'Public', address: '192.0.2.11' }] } });
   await until(async () => (await ask('shop.other.example', 'A')).join() === '192.0.2.11', 'the new address');
   const mine = aRecord(
@@ -200,6 +424,10 @@ await t.test('a Domain points its names at its host, in a Zone of its registrabl
   );
   await declare(client, recordType, mine);
   await until(async () => (await ask('shop.other.example', 'A')).join() === '192.0.2.99', 'what was declared');
+  t.match(await check('shop.other.example'), {
+    exitCode: 1,
+    stdout: /Wrong +shop.other.example points to 192.0.2.99[^]*To do:\n- .* has to point it to 192.0.2.11/,
+  });
   const { namespace, name } = site.metadata;
   await client.delete(domainType, { namespace, name });
   await until(async () => (await ask('www.shop.other.example', 'A')).length === 0, 'its names to go');

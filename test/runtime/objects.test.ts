@@ -3,7 +3,7 @@ import type { Client } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController } from '#runtime/manager/controller.ts';
 import { startManager, type Manager } from '#runtime/manager/manager.ts';
-import { childrenOf, ownerAnnotation } from '#runtime/manager/objects/children.ts';
+import { childrenOf } from '#runtime/manager/objects/children.ts';
 import { createOverlay } from '#runtime/manager/objects/overlay.ts';
 import { createObjectsDriver, type ObjectsDriver, type ObjectsWorld } from '#runtime/manager/objects/objects-driver.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
@@ -11,6 +11,7 @@ import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { roleKind, secretKind } from '#schemas/meta/builtin.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import {
@@ -60,7 +61,7 @@ function objectsController() {
       {
         kind: configMapKind,
         keysOf: (changed) => {
-          const owner = changed.metadata.annotations?.[ownerAnnotation]?.split('/');
+          const owner = changed.metadata.annotations?.[ANNOTATIONS.owner]?.split('/');
           return owner?.[0] === 'Widget' ? [{ namespace: owner[1], name: owner[2] ?? '' }] : [];
         },
       },
@@ -137,7 +138,7 @@ t.test(
     await settled('one', 'Made');
     t.match(await child('a'), {
       data: { value: '1' },
-      metadata: { annotations: { [ownerAnnotation]: 'Widget/default/one' } },
+      metadata: { annotations: { [ANNOTATIONS.owner]: 'Widget/default/one' } },
     });
     await client.patch(widgetType, inDefault('one'), json({ spec: { parts: ['a=3'] } }));
     await settled('one', 'Made');

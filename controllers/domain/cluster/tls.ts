@@ -1,3 +1,4 @@
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import { findCondition, type ConditionStatement } from '#schemas/meta/conditions.ts';
 import { secretKind } from '#schemas/meta/builtin.ts';
 import { shortName } from '#schemas/meta/name-hash.ts';
@@ -5,7 +6,6 @@ import { certificateKind, type Certificate } from '#schemas/v1alpha1/certificate
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { ownerAnnotation } from '#runtime/manager/objects/children.ts';
 import { defaultIssuer, issuerOf, type IssuerReference } from '#controllers/issuer-use.ts';
 import type { ClusterParts } from '#controllers/parts.ts';
 import { challengeTypeFor } from '#controllers/solvers.ts';
@@ -82,7 +82,7 @@ function ownSecret(
 
 /** A Certificate that a person has written under the Domain's name is taken as it is. */
 function isMadeFor({ metadata }: Domain, certificate: Certificate): boolean {
-  const owner = certificate.metadata.annotations?.[ownerAnnotation];
+  const owner = certificate.metadata.annotations?.[ANNOTATIONS.owner];
   return owner === `Domain/${metadata.namespace ?? ''}/${metadata.name}`;
 }
 

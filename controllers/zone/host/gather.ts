@@ -1,7 +1,7 @@
 import { rootedName } from '#schemas/meta/record-content.ts';
 import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
-import type { Zone } from '#schemas/v1alpha1/zone.ts';
+import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import type { ZoneSettings } from '#runtime/drivers/powerdns/index.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending } from '#runtime/manager/controller.ts';
@@ -17,7 +17,7 @@ export function gatherZone(hostName: string, zone: Zone, cache: Cache): ZoneHost
   if (host.status.capabilities?.dns === undefined) {
     return { pending: { reason: 'DnsMissing', message: `Host ${hostName} has no name server.` } };
   }
-  const settings = settingsOf(zone);
+  const settings = settingsOf(zone, cache);
   if (isPending(settings)) return settings;
   const nameservers = nameserversOf(zone, cache);
   const { sets, verdicts } = settleRecords(zone, recordsIn(zone, cache), everyZone(zone, nameservers, host));
@@ -33,13 +33,14 @@ function nameserversOf({ metadata, spec }: Zone, cache: Cache): readonly string[
   return ofPackage.length > 0 ? ofPackage : [`ns1.${spec.name}`];
 }
 
-function settingsOf(zone: Zone): ZoneSettings | Pending {
+function settingsOf(zone: Zone, cache: Cache): ZoneSettings | Pending {
   const keys = keysOf(zone);
   if (keys === undefined) {
     return { pending: { reason: 'KeyMissing', message: 'The key that the zone is signed with is being made.' } };
   }
-  const transfer = transferOf(zone);
-  return isPending(transfer) ? transfer : { keys, transfer };
+  const transfer = transferOf(zone, cache);
+  if (isPending(transfer)) return transfer;
+  return { keys, transfer, ...(zone.spec.catalog === true ? { isCatalog: true } : {}) };
 }
 
 function keysOf({ metadata: { namespace = '' }, spec, status }: Zone): ZoneSettings['keys'] | undefined {
@@ -49,7 +50,20 @@ function keysOf({ metadata: { namespace = '' }, spec, status }: Zone): ZoneSetti
   return keys.map(({ secretName, dnskey }) => ({ secret: { namespace, name: secretName }, dnskey }));
 }
 
-function transferOf({ metadata: { namespace = '' }, spec, status }: Zone): ZoneSettings['transfer'] | Pending {
+function transferOf(zone: Zone, cache: Cache): ZoneSettings['transfer'] | Pending {
+  const { name } = zone.spec.transfer?.catalogRef ?? {};
+  const { namespace } = zone.metadata;
+  if (name === undefined) return ownTransferOf(zone);
+  const catalog = cache.get(zoneKind, { namespace, name });
+  if (catalog?.spec.catalog !== true || catalog.status?.servedBy === undefined) {
+    const message = `Zone ${name} is not there, not answered yet, or no catalog.`;
+    return { pending: { reason: 'CatalogNotReady', message } };
+  }
+  const transfer = ownTransferOf(catalog);
+  return isPending(transfer) ? transfer : { ...transfer, catalog: rootedName(catalog.spec.name) };
+}
+
+function ownTransferOf({ metadata: { namespace = '' }, spec, status }: Zone): ZoneSettings['transfer'] | Pending {
   const { to = [], tsigSecretRef } = spec.transfer ?? {};
   const addresses = to.toSorted();
   if (tsigSecretRef === undefined) return { to: addresses };

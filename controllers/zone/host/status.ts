@@ -45,7 +45,7 @@ function readyOf(zone: Zone, { outcome, probes }: ZoneStatusInput): Statement {
       return notReady(outcome.reason, outcome.message);
     case 'failed': {
       const attempt = `This was attempt ${String(outcome.attempts)}; the next one is at ${outcome.nextTryAt}.`;
-      return notReady('ApplyFailed', `${outcome.message}. ${attempt}`);
+      return notReady(outcome.reason, `${outcome.message}. ${attempt}`);
     }
     case 'drifted':
     case 'synced': {

@@ -28,12 +28,11 @@ export async function apply(session: Session, options: ApplyOptions): Promise<vo
   const manifests = await loadManifests(session.io, options.filename, { recursive: options.recursive ?? false });
   const targets = await sessionTargets(session, manifests);
   const writer = writerOf(options);
-  await checkAll(await session.client(), targets, writer);
-  const isDryRun = options.dryRun === 'server' || options.dryRun === 'client';
+  const isDryRun = isDryRunAsked(options);
   const onApplied = (line: string): void => {
     if (format.type === 'table') session.io.out(line);
   };
-  const names = await applyAll(session, targets, { writer, isDryRun, onApplied });
+  const names = await applyChecked(session, targets, { writer, isDryRun, onApplied });
   if (format.type === 'objects') session.io.out(format.print(printable(names)));
   if (options.prune === true) await pruneByInventory(session, targets, { ...options, ...writer, isDryRun });
   if (options.wait === true && !isDryRun) await waitUntilReady(session, targets, options.timeout ?? '5m');
@@ -45,13 +44,18 @@ interface Applying {
   readonly onApplied: (line: string) => void;
 }
 
-/** What is stored now, each object with its name in messages. */
-async function applyAll(
+export function isDryRunAsked({ dryRun }: Pick<ApplyOptions, 'dryRun'>): boolean {
+  return dryRun === 'server' || dryRun === 'client';
+}
+
+/** Has the server check all before the first is written. What is stored then, each object with its name in messages. */
+export async function applyChecked(
   session: Session,
   targets: readonly Target[],
   { writer, isDryRun, onApplied }: Applying,
 ): Promise<ReadonlyMap<KubeObject, string>> {
   const client = await session.client();
+  await checkAll(client, targets, writer);
   const names = new Map<KubeObject, string>();
   for (const target of targets) {
     const { object, result } = await (isDryRun ? previewOne : applyOne)(client, target, writer);

@@ -59,6 +59,8 @@ const typeArguments = /^TYPE/;
 const namedArguments: Readonly<Record<string, string>> = {
   NAME: 'tenants.hosting.wcp360.io',
   HOST: 'hosts.hosting.wcp360.io',
+  DOMAIN: 'domains.hosting.wcp360.io',
+  ZONE: 'zones.hosting.wcp360.io',
 };
 
 async function argumentsOf(session: Session, command: Command, before: readonly string[]): Promise<readonly string[]> {

@@ -117,7 +117,7 @@ function listOptions(type: DiscoveredResource, namespace: string | undefined, op
 /** Every page of a list; items carry apiVersion and kind even where the list leaves them out. */
 export async function listAll(
   client: Client,
-  type: DiscoveredResource,
+  type: ResourceType,
   options: ListOptions,
 ): Promise<readonly KubeObject[]> {
   const items: KubeObject[] = [];

@@ -1,3 +1,4 @@
+import { getServers } from 'node:dns';
 import { createHostControllers } from '#controllers/index.ts';
 import { placedPreview } from '#controllers/domain/placed-preview.ts';
 import type { FrontProbes, HostWorld } from '#controllers/parts.ts';
@@ -17,8 +18,10 @@ import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { createCopies, createCopiesDriver } from '#runtime/drivers/copies/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
+import { parentDs } from '#runtime/dns/parent-ds.ts';
+import { parseServerAddress } from '#runtime/dns/server-address.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
-import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
+import { powerdnsDriver, type PowerdnsWorld } from '#runtime/drivers/powerdns/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
@@ -45,10 +48,11 @@ const copiesAtOnce = 4;
 /** What the drivers of an agent act on. */
 interface AgentWorld extends HostWorld {
   readonly secrets: SecretReader;
+  readonly parentDs: NonNullable<PowerdnsWorld['parentDs']>;
 }
 
 export interface AgentOptions {
-  readonly config: Pick<AgentConfig, 'hostName' | 'root'>;
+  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'dnsResolver'>;
   /** As the host's account. */
   readonly client: Client;
   readonly host: Host;
@@ -97,7 +101,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       front: options.front,
       now: () => Date.now(),
     }),
-    world: (cache) => ({ client, cache, host, secrets }),
+    world: (cache) => ({ client, cache, host, secrets, parentDs: askParent(options) }),
     log,
     metrics,
     signal,
@@ -113,6 +117,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     resync: () => manager.resync(),
     ended: Promise.race([manager.ended, heartbeat.ended.then(async () => await manager.ended)]),
   };
+}
+
+/** By the resolver that is set, else those of the machine. */
+function askParent({ dns, config: { dnsResolver } }: AgentOptions): AgentWorld['parentDs'] {
+  const named = dnsResolver === '' ? getServers() : [dnsResolver];
+  const resolvers = named.flatMap((text) => parseServerAddress(text) ?? []);
+  return async (zone, signal) => await parentDs(zone, { own: required(dns, 'a name server'), resolvers }, signal);
 }
 
 /** What is told and served once it is known what is here. */

@@ -1,35 +1,47 @@
-import { RefusedError } from '#runtime/base/errors.ts';
+import { PostponedError, RefusedError } from '#runtime/base/errors.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
-import { openApi, type Api } from './api.ts';
+import { openApi } from './api.ts';
 import { parseMark, renderMark } from './mark.ts';
 import type { PowerdnsAction, RecordChange, ZoneKey, ZoneSettings } from './model.ts';
+import {
+  changeCatalogs,
+  putTransferKey,
+  tellSecondaries,
+  type ListedZone,
+  type Reach as TransferReach,
+} from './transfer.ts';
 
 /** What the driver acts on. `secrets` is needed for zones that are signed, or transferred with a key. */
 export interface PowerdnsWorld {
   readonly host: Host;
   readonly secrets?: SecretReader;
+  /**
+   * DS of a zone as those who validate find them at the zone above: `12345 13 2 5f78…`. HostError when nobody can tell. Asked before keys go; without it they
+   * just go.
+   */
+  readonly parentDs?: (zone: string, signal: AbortSignal) => Promise<readonly string[]>;
 }
 
-interface Reach {
-  readonly api: Api;
-  readonly secrets: SecretReader | undefined;
-  readonly signal: AbortSignal;
+interface Reach extends TransferReach {
+  readonly parentDs: PowerdnsWorld['parentDs'];
 }
 
 /** Carries out one action. All of it can be repeated. */
 export async function applyZone(action: PowerdnsAction, world: PowerdnsWorld, signal: AbortSignal): Promise<void> {
-  const reach = { api: await openApi(world.host, signal), secrets: world.secrets, signal };
+  const reach = { api: await openApi(world.host, signal), secrets: world.secrets, parentDs: world.parentDs, signal };
   const { zone, owner } = action.input;
   switch (action.op) {
     case 'create-zone':
       await createZone(zone, action.input, reach);
       return await putSettings(zone, action.input, reach);
     case 'put-settings':
+    case 'delete-keys':
       return await putSettings(zone, action.input, reach);
     case 'put-records':
     case 'delete-records':
-      return await patchRecords(zone, action.input.records, reach);
+      await patchRecords(zone, action.input.records, reach);
+      return action.input.hasSecondaries ? await tellSecondaries(zone, reach) : undefined;
     case 'delete-zone':
       return await deleteZone(zone, owner, reach);
   }
@@ -73,8 +85,14 @@ async function putSettings(
   for (const [kind, values] of Object.entries(metadata)) {
     await api.send('PUT', `/zones/${zone}/metadata/${kind}`, { kind, metadata: values }, signal);
   }
+  const { catalog: before = '' } = (await api.get(`/zones/${zone}?rrsets=false`, signal)) as Pick<
+    ListedZone,
+    'catalog'
+  >;
+  const catalog = settings.transfer.catalog ?? '';
   const body = {
-    kind: to.length > 0 ? 'Master' : 'Native',
+    kind: kindOf(settings),
+    catalog,
     ...serials,
     api_rectify: true,
     master_tsig_key_ids: tsigKeys,
@@ -82,6 +100,13 @@ async function putSettings(
     account: renderMark({ owner, settings }),
   };
   await api.send('PUT', `/zones/${zone}`, body, signal);
+  if (to.length > 0) await tellSecondaries(zone, reach);
+  if (catalog !== before) await changeCatalogs([before, catalog], reach);
+}
+
+function kindOf({ isCatalog, transfer }: ZoneSettings): 'Producer' | 'Master' | 'Native' {
+  if (isCatalog === true) return 'Producer';
+  return transfer.to.length > 0 ? 'Master' : 'Native';
 }
 
 function withPort(address: string): string {
@@ -92,6 +117,8 @@ interface HeldKey {
   readonly id: number;
   readonly dnskey: string;
   readonly active: boolean;
+  /** What the zone above may have of it, by several digests. */
+  readonly ds?: readonly string[];
 }
 
 /** New keys first: a zone that is signed stays signed. A key that is not wanted any more is only put away: perhaps nobody else has it. */
@@ -99,14 +126,25 @@ async function putKeys(zone: string, keys: readonly ZoneKey[], reach: Reach): Pr
   const { api, signal } = reach;
   const path = `/zones/${zone}/cryptokeys`;
   const held = (await api.get(path, signal)) as readonly HeldKey[];
+  const isWanted = ({ dnskey }: HeldKey): boolean => keys.some((key) => key.dnskey === dnskey);
+  const staying = held.filter(isWanted);
+  if (held.some((key) => key.active && !isWanted(key))) await mayLeave(zone, staying, reach);
   for (const key of keys) {
     if (!held.some(({ dnskey }) => dnskey === key.dnskey)) await addKey(path, key, reach);
   }
-  for (const { id, dnskey, active } of held) {
-    const isWanted = keys.some((key) => key.dnskey === dnskey);
-    if (isWanted === active) continue;
-    await api.send('PUT', `${path}/${id}`, { active: isWanted, published: isWanted }, signal);
+  for (const key of held) {
+    const body = { active: isWanted(key), published: isWanted(key) };
+    if (body.active !== key.active) await api.send('PUT', `${path}/${key.id}`, body, signal);
   }
+}
+
+/** Whoever validates goes by the DS at the zone above: where there is one, it has to be that of a key that is there already and stays. */
+async function mayLeave(zone: string, staying: readonly HeldKey[], { parentDs, signal }: Reach): Promise<void> {
+  const known = (await parentDs?.(zone, signal)) ?? [];
+  if (known.length === 0 || staying.some(({ ds = [] }) => ds.some((each) => known.includes(each)))) return;
+  const instead = staying.length === 0 ? '' : ', enter that of a key that stays';
+  const message = `The zone above has the DS ${known.join('; ')} of a key that is to go: take it away at the registrar${instead}, and wait for a day. Until then the zone stays signed as it is`;
+  throw new PostponedError('ParentHasDs', message);
 }
 
 async function addKey(path: string, { dnskey, secret }: ZoneKey, { api, secrets, signal }: Reach): Promise<void> {
@@ -125,29 +163,6 @@ function privateKey(secret: Readonly<Record<string, string>> | undefined, name: 
   const text = secret?.['private'] ?? '';
   if (!keyFile.test(text)) throw new RefusedError('SecretNotFound', `Secret ${name} has no private key for the zone.`);
   return text;
-}
-
-/** The key that transfers are signed with. It is named like its zone: keys are the server's, and no tenant may change another's. */
-async function putTransferKey(
-  zone: string,
-  { transfer: { tsig } }: ZoneSettings,
-  { api, secrets, signal }: Reach,
-): Promise<readonly string[]> {
-  const isThere = ((await api.get('/tsigkeys', signal)) as readonly { readonly id: string }[]).some(
-    ({ id }) => id === zone,
-  );
-  if (tsig === undefined) {
-    if (isThere) await api.send('DELETE', `/tsigkeys/${zone}`, undefined, signal);
-    return [];
-  }
-  const secret = await secrets?.read(tsig.namespace, tsig.name, signal);
-  const { algorithm = 'hmac-sha256', key = '' } = secret ?? {};
-  if (!/^hmac-sha(256|384|512)$/.test(algorithm) || !/^[A-Za-z0-9+/]{16,172}={0,2}$/.test(key)) {
-    throw new RefusedError('SecretNotFound', `Secret ${tsig.name} has no algorithm and key for transfers.`);
-  }
-  const body = { name: zone, algorithm, key };
-  await (isThere ? api.send('PUT', `/tsigkeys/${zone}`, body, signal) : api.send('POST', '/tsigkeys', body, signal));
-  return [zone];
 }
 
 async function patchRecords(zone: string, records: readonly RecordChange[], { api, signal }: Reach): Promise<void> {
@@ -178,9 +193,11 @@ function rrsetOf({ name, type, set }: RecordChange): unknown {
   return { name, type, changetype: 'REPLACE', ttl: set.ttlSeconds, records };
 }
 
-async function deleteZone(zone: string, owner: string, { api, signal }: Reach): Promise<void> {
-  const listed = (await api.get(`/zones?zone=${zone}`, signal)) as readonly { readonly account: string }[];
+async function deleteZone(zone: string, owner: string, reach: Reach): Promise<void> {
+  const { api, signal } = reach;
+  const listed = (await api.get(`/zones?zone=${zone}`, signal)) as readonly ListedZone[];
   // Another owner may have taken the name over since the plan was made.
   if (listed.length === 0 || parseMark(listed[0]?.account ?? '')?.owner !== owner) return;
   await api.send('DELETE', `/zones/${zone}`, undefined, signal);
+  await changeCatalogs([listed[0]?.catalog ?? ''], reach);
 }

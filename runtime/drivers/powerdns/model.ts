@@ -24,6 +24,8 @@ export interface ZoneSettings {
   readonly keys: readonly ZoneKey[];
   /** Who may fetch the zone, and is told of changes. */
   readonly transfer: ZoneTransfer;
+  /** It lists the zones whose `transfer.catalog` it is. */
+  readonly isCatalog?: true;
 }
 
 /** A key by its public part. The private one is read from the Secret when an action is carried out, and never part of a plan. */
@@ -35,6 +37,8 @@ export interface ZoneKey {
 
 export interface ZoneTransfer {
   readonly to: readonly string[];
+  /** The zone that lists this one; the key for transfers is that one's. */
+  readonly catalog?: string;
   /** The Secret with the key that a transfer is signed with; its resourceVersion makes a change visible. */
   readonly tsig?: { readonly namespace: string; readonly name: string; readonly resourceVersion: string };
 }
@@ -52,6 +56,12 @@ interface OfZone {
   readonly owner: string;
 }
 
+interface RecordsOfZone extends OfZone {
+  readonly records: readonly RecordChange[];
+  /** Others have a copy of the zone, and are told. */
+  readonly hasSecondaries: boolean;
+}
+
 export type PowerdnsAction =
   /** Makes the zone with all of its records. */
   | Action<
@@ -60,9 +70,11 @@ export type PowerdnsAction =
       OfZone & { readonly settings: ZoneSettings; readonly records: readonly RecordChange[] }
     >
   | Action<'powerdns', 'put-settings', OfZone & { readonly settings: ZoneSettings }>
+  /** The same where keys go that the zone is signed with. PostponedError `ParentHasDs` while nobody could look the zone up afterwards. */
+  | Action<'powerdns', 'delete-keys', OfZone & { readonly settings: ZoneSettings }>
   /** Puts record sets, and takes away what stands in their way under the same name. */
-  | Action<'powerdns', 'put-records', OfZone & { readonly records: readonly RecordChange[] }>
-  | Action<'powerdns', 'delete-records', OfZone & { readonly records: readonly RecordChange[] }>
+  | Action<'powerdns', 'put-records', RecordsOfZone>
+  | Action<'powerdns', 'delete-records', RecordsOfZone>
   | Action<'powerdns', 'delete-zone', OfZone>;
 
 /** How a record set is found: `www.acme.example. A`. */

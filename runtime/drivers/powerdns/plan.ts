@@ -6,6 +6,7 @@ import {
   type PowerdnsAction,
   type RecordChange,
   type RecordSets,
+  type ZoneSettings,
   type ZoneState,
   type ZoneTable,
 } from './model.ts';
@@ -26,36 +27,49 @@ function planZone(
   desired: ZoneState | undefined,
   observed: ZoneState | undefined,
 ): readonly PowerdnsAction[] {
-  const common = {
-    driver: 'powerdns',
-    subject: `powerdns/${subject.owner}/${subject.zone}`,
-    disruption: 'none',
-  } as const;
+  const common = commonOf(subject);
   if (desired?.settings === undefined) {
     if (observed === undefined) return [];
     return [{ ...common, op: 'delete-zone', reason: 'no longer wanted', changes: [], input: subject }];
   }
-  const { settings } = desired;
-  if (observed === undefined) {
-    const records = [...desired.records].map(([key, set]) => ({ ...recordOf(key), set }));
-    const changes = [...fieldChanges(undefined, settings), ...changesOf(desired.records, new Map())];
-    return [{ ...common, op: 'create-zone', reason: 'missing', changes, input: { ...subject, settings, records } }];
-  }
-  const isSet = isEqual(settings, observed.settings);
-  return [
-    ...(isSet
-      ? []
-      : [
-          {
-            ...common,
-            op: 'put-settings',
-            reason: 'differs',
-            changes: fieldChanges(observed.settings, settings),
-            input: { ...subject, settings },
-          } as const,
-        ]),
-    ...planRecords(subject, desired.records, observed.records).map((action) => ({ ...common, ...action })),
-  ];
+  const { settings, records } = desired;
+  if (observed !== undefined) return planChanges(subject, { settings, records }, observed);
+  const put = [...records].map(([key, set]) => ({ ...recordOf(key), set }));
+  const changes = [...fieldChanges(undefined, settings), ...changesOf(records, new Map())];
+  return [{ ...common, op: 'create-zone', reason: 'missing', changes, input: { ...subject, settings, records: put } }];
+}
+
+function commonOf({ zone, owner }: Subject) {
+  return { driver: 'powerdns', subject: `powerdns/${owner}/${zone}`, disruption: 'none' } as const;
+}
+
+function planChanges(
+  subject: Subject,
+  { settings, records }: { readonly settings: ZoneSettings; readonly records: RecordSets },
+  observed: ZoneState,
+): readonly PowerdnsAction[] {
+  const common = commonOf(subject);
+  const changed = isEqual(settings, observed.settings)
+    ? []
+    : [{ ...common, changes: fieldChanges(observed.settings, settings), input: { ...subject, settings } }];
+  const left =
+    observed.settings !== undefined && losesKeys(observed.settings, settings) ? observed.settings : undefined;
+  // Whom the server tells of changes hangs on the settings that stand by then.
+  const hasSecondaries = (left ?? settings).transfer.to.length > 0;
+  const put = changed.map((action) => ({ ...action, op: 'put-settings', reason: 'differs' }) as const);
+  const deletion = changed.map((action) => ({ ...action, op: 'delete-keys', reason: 'no longer wanted' }) as const);
+  const ofRecords = planRecords({ ...subject, hasSecondaries }, records, observed.records);
+  const inBetween = ofRecords.map((action) => ({ ...common, ...action }));
+  // Keys go after everything else: what keeps them keeps nothing but them.
+  return left === undefined ? [...put, ...inBetween] : [...inBetween, ...deletion];
+}
+
+function losesKeys(observed: ZoneSettings, { keys }: ZoneSettings): boolean {
+  return observed.keys.some(({ dnskey }) => !keys.some((key) => key.dnskey === dnskey));
+}
+
+interface RecordsSubject extends Subject {
+  readonly hasSecondaries: boolean;
 }
 
 type RecordAction = Pick<
@@ -64,7 +78,7 @@ type RecordAction = Pick<
 >;
 
 /** One request for all that is put, and one for what only goes: who holds removals back holds those. */
-function planRecords(subject: Subject, desired: RecordSets, observed: RecordSets): readonly RecordAction[] {
+function planRecords(subject: RecordsSubject, desired: RecordSets, observed: RecordSets): readonly RecordAction[] {
   const put = [...desired]
     .filter(([key, set]) => !isEqual(set, observed.get(key)))
     .map(([key, set]): RecordChange => ({ ...recordOf(key), set }));

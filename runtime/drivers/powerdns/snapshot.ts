@@ -65,6 +65,7 @@ export function advanceZones(snapshot: ZonesSnapshot, done: readonly PowerdnsAct
         break;
       }
       case 'put-settings':
+      case 'delete-keys':
         if (zone !== undefined) zone.settings = input.settings;
         break;
       case 'put-records':

@@ -2,6 +2,7 @@ import type { Action } from '#runtime/plan/plan.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 
 /** Child objects of one owner: `<group>/<kind>/<namespace>/<name>` → manifest (wanted) or live object (found). */
@@ -20,9 +21,6 @@ export type ObjectsAction<Name extends string = string> =
         readonly uid: string;
       }
     >;
-
-/** For whom an object was made, as `ownerId` writes it. Set by us on every child; a rebuild from Git finds its children by it, though uids differ. */
-export const ownerAnnotation = 'hosting.wcp360.io/owner';
 
 /** The wanted state that consists of these manifests. */
 export function childrenOf(manifests: readonly KubeObject[]): Children {
@@ -46,13 +44,13 @@ export function marked(owner: Owner, manifest: KubeObject): KubeObject {
   const { metadata } = manifest;
   return {
     ...manifest,
-    metadata: { ...metadata, annotations: { ...metadata.annotations, [ownerAnnotation]: ownerId(owner) } },
+    metadata: { ...metadata, annotations: { ...metadata.annotations, [ANNOTATIONS.owner]: ownerId(owner) } },
   };
 }
 
 /** The owner for whom `manager` made the object; `undefined` when it did not: both the mark and an entry in managedFields are needed. */
 export function markedOwner(object: KubeObject, manager: string): string | undefined {
-  const owner = object.metadata.annotations?.[ownerAnnotation];
+  const owner = object.metadata.annotations?.[ANNOTATIONS.owner];
   if (owner === undefined) return undefined;
   return object.metadata.managedFields?.some((entry) => entry.manager === manager) === true ? owner : undefined;
 }

@@ -1,9 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import t from 'tap';
 import fc from 'fast-check';
-import { RefusedError } from '#runtime/base/errors.ts';
+import { HostError, PostponedError, RefusedError } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
+import { parentDs } from '#runtime/dns/parent-ds.ts';
 import { powerdnsDriver, startDns, type ZoneSettings, type ZoneTable } from '#runtime/drivers/powerdns/index.ts';
 import { contentOf } from '#schemas/meta/record-content.ts';
 import { reach } from '#test/contracts/driver.ts';
@@ -73,6 +74,57 @@ await t.test('a look at what stands writes nothing', async (t) => {
   const from = writes().length;
   await go(state);
   t.same(writes().slice(from), []);
+});
+
+await t.test('no key goes while the zone above has its DS and that of no key that stays', async (t) => {
+  const [first, second] = [keyIn('parted-1'), keyIn('parted-2')];
+  const own = { address: '127.0.0.1', port: server.settings.port };
+  const asking = { ...world, parentDs: async (name: string) => await parentDs(name, { own, resolvers: [] }, signal) };
+  const child = 'child.acme.example.';
+  const settle = async (keys: readonly ZoneKey[], address = '192.0.2.1') =>
+    await reach(driver, asking, other, aZoneTable(child, { 'www A': [address] }, { keys }));
+  const above = async (...ds: readonly string[]) =>
+    await go(aZoneTable(zone, { 'child NS': [`ns1.${child}`], ...(ds.length === 0 ? {} : { 'child DS': ds }) }));
+  const dsOf = async (): Promise<readonly string[]> =>
+    (await dig(child, 'CDS')).map((line) => line.toLowerCase().replaceAll(/([0-9a-f]{32,}) ([0-9a-f]+)/g, '$1$2'));
+  const keys = async (): Promise<number> => (await dig(child, 'DNSKEY', '+tcp')).length;
+  await settle([first]);
+  const ds = await dsOf();
+  t.equal(ds.length, 1);
+  await above(...ds);
+  const refusal: unknown = await settle([], '192.0.2.2').catch((err: unknown) => err);
+  t.match(refusal, { reason: 'ParentHasDs', message: ds[0] });
+  t.equal(await keys(), 1);
+  t.same(await dig(`www.${child}`, 'A'), ['192.0.2.2'], 'records change all the same');
+  await t.rejects(settle([second]), PostponedError);
+  t.equal(await keys(), 1);
+  await settle([first, second]);
+  t.equal(await keys(), 2);
+  await settle([first]);
+  t.equal(await keys(), 1, 'the one goes whose DS is nowhere');
+  await above();
+  await settle([]);
+  t.equal(await keys(), 0);
+  for (const [table, owner] of [
+    [driver.nothing, other],
+    [driver.nothing, one],
+  ] as const)
+    await go(table, owner);
+});
+
+await t.test('a DS that nobody can tell of keeps the keys', async (t) => {
+  const key = keyIn('untold');
+  const own = { address: '127.0.0.1', port: server.settings.port };
+  const silent = { address: '127.0.0.1', port: 9 };
+  const asking = {
+    ...world,
+    parentDs: async (name: string) => await parentDs(name, { own, resolvers: [silent] }, signal),
+  };
+  const signed = (keys: readonly ZoneKey[]): ZoneTable => aZoneTable('acme.dk.', {}, { keys });
+  await reach(driver, asking, one, signed([key]));
+  await t.rejects(reach(driver, asking, one, signed([])), HostError);
+  t.equal((await dig('acme.dk', 'DNSKEY', '+tcp')).length, 1);
+  await go(driver.nothing);
 });
 
 await t.test('zones of others are not seen, named or touched', async (t) => {

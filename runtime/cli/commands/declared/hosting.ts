@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { shared, type Declare } from './declare.ts';
+import { dnsCommand } from './dns.ts';
 import { hostCommand } from './host.ts';
 import { streamCommands } from './streams.ts';
 
@@ -45,6 +46,7 @@ export function hostingCommands(declare: Declare): readonly Command[] {
     sourceCommand(declare),
     certificateCommand(declare),
     hostCommand(declare),
+    dnsCommand(declare),
     ...streamCommands(declare),
   ];
 }

@@ -1,0 +1,41 @@
+import { HostError } from '#runtime/base/errors.ts';
+import { rootedName } from '#schemas/meta/record-content.ts';
+import { askDns, type DnsAnswer, type DnsServer } from './ask.ts';
+
+/** Nobody but us has names there (RFC 6761, RFC 2606). */
+const reserved = /(^|[.])(test|example|invalid|localhost)[.]$/;
+
+/**
+ * DS of a zone as those who validate find them. Our own server knows when it has the zone above, too; else resolvers are asked, one after the other. HostError when
+ * none of them knows.
+ */
+export async function parentDs(
+  name: string,
+  { own, resolvers }: { readonly own: DnsServer; readonly resolvers: readonly DnsServer[] },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const zone = rootedName(name);
+  const ours = await askDns(own, { name: zone, type: 'DS' }, signal);
+  if (isOfParent(ours, zone) || reserved.test(zone)) return dsIn(ours, zone);
+  for (const resolver of resolvers) {
+    const answer = await askDns(resolver, { name: zone, type: 'DS', isRecursive: true }, signal).catch(
+      (err: unknown) => {
+        if (err instanceof HostError) return undefined;
+        throw err;
+      },
+    );
+    if (answer !== undefined && ['NOERROR', 'NXDOMAIN'].includes(answer.status)) return dsIn(answer, zone);
+  }
+  throw new HostError(`no resolver tells whether the zone above ${name} has a DS of it`);
+}
+
+function isOfParent({ isAuthoritative, authorities, records }: DnsAnswer, zone: string): boolean {
+  return (
+    isAuthoritative &&
+    [...records, ...authorities].some(({ type, name }) => type === 'DS' || (type === 'SOA' && name !== zone))
+  );
+}
+
+function dsIn({ records }: DnsAnswer, zone: string): readonly string[] {
+  return records.filter(({ type, name }) => type === 'DS' && name === zone).flatMap(({ content }) => content ?? []);
+}
