@@ -115,3 +115,19 @@ t.test('every quota of a namespace has its say, and a new one counts what is the
     });
   }),
 );
+
+t.test('what one quota refuses is charged to none', (t) =>
+  withLifecycle(async (world) => {
+    await world.create(quota('a', { 'count/websites.wcp.example': '5', secrets: '5' }));
+    await world.create(quota('b', { 'count/websites.wcp.example': '1' }));
+    await world.create(site('one'));
+    const usage = async () => [await usedOf(world, 'a'), await usedOf(world, 'b')];
+    const one = { 'count/websites.wcp.example': '1' };
+    t.same(await usage(), [{ ...one, secrets: '0' }, one]);
+    const { made } = await outcomes(['two', 'three'].map((name) => world.create(site(name))));
+    t.equal(made, 0);
+    t.same(await usage(), [{ ...one, secrets: '0' }, one], 'the other one, asked first, had room');
+    await world.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', namespace: 'a' } });
+    t.same(await usage(), [{ ...one, secrets: '1' }, one]);
+  }),
+);

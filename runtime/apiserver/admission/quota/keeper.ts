@@ -115,13 +115,16 @@ function requireRoom(quotas: readonly CachedObject[], request: AdmissionRequest,
   }
 }
 
+/**
+ * Charges what every quota has room for: all are asked before the first is charged, so that what one refuses costs the others nothing. Only what another
+ * server charged in between is refused after that, and a recount gives the places back.
+ */
 async function chargeBatch(keeping: Keeping, namespace: string, batch: readonly Waiting[]): Promise<void> {
   try {
-    const refusals = new Map<Waiting, Error>();
-    const names = [...new Set(batch.flatMap((entry) => entry.names))];
-    for (const quota of quotasOver(keeping.cache, namespace, names)) {
-      await chargeQuota(keeping, quota, { batch, refusals });
-    }
+    const quotas = await quotasToCharge(keeping.cache, namespace, batch);
+    const lives = quotas.map(({ object }) => object);
+    const { refusals } = share(keeping, lives, { batch, refusals: new Map() });
+    for (const quota of quotas) await chargeQuota(keeping, quota, { batch, refusals });
     for (const entry of batch) {
       const refusal = refusals.get(entry);
       if (refusal === undefined) keeping.reservations.add(entry.reservation, keeping.clock.now());
@@ -132,42 +135,71 @@ async function chargeBatch(keeping: Keeping, namespace: string, batch: readonly 
   }
 }
 
-async function chargeQuota(
-  keeping: Keeping,
-  quota: CachedObject,
-  charges: { readonly batch: readonly Waiting[]; readonly refusals: Map<Waiting, Error> },
-): Promise<void> {
-  const used = usedOf(quota.object);
-  const isNew = Object.keys(hardOf(quota.object)).some(
-    (name) => used[name] === undefined && countedCollection(name) !== undefined,
-  );
-  // A quota that was never counted is counted now, not refused until somebody has: that needs a cache no older than the store.
-  if (isNew) await keeping.cache.sync();
-  let refused = new Map<Waiting, Error>();
+/** From a cache no older than the store where it matters: for one quota alone its charge looks at the store. */
+async function quotasToCharge(
+  cache: WatchCache,
+  namespace: string,
+  batch: readonly Waiting[],
+): Promise<readonly CachedObject[]> {
+  const names = [...new Set(batch.flatMap((entry) => entry.names))];
+  const known = quotasOver(cache, namespace, names);
+  // One that was never counted is counted now, not refused until somebody has.
+  if (known.length < 2 && known.every(({ object }) => isCounted(object))) return known;
+  await cache.sync();
+  return quotasOver(cache, namespace, names);
+}
+
+function isCounted(quota: KubeObject): boolean {
+  const used = usedOf(quota);
+  return Object.keys(hardOf(quota)).every((name) => used[name] !== undefined || countedCollection(name) === undefined);
+}
+
+interface Charges {
+  readonly batch: readonly Waiting[];
+  readonly refusals: Map<Waiting, Error>;
+}
+
+interface Shares {
+  /** What each of the quotas counts then. */
+  readonly counts: readonly Readonly<Record<string, number>>[];
+  readonly refusals: Map<Waiting, Error>;
+}
+
+/** Gives places in all of the quotas, first come, first served, to those that are not refused yet. */
+function share(keeping: Keeping, quotas: readonly KubeObject[], charges: Charges): Shares {
+  const refusals = new Map(charges.refusals);
+  const charged = new Set<string>();
+  const counted = quotas.map((quota) => ({ quota, counts: countsOf(keeping, quota) }));
+  for (const entry of charges.batch) {
+    const { name, collection } = entry.reservation;
+    const key = `${collection}|${name}`;
+    if (refusals.has(entry) || charged.has(key)) continue;
+    const full = counted
+      .map(({ quota, counts }) => fullOf(quota, entry.names, (each) => counts[each] ?? 0))
+      .find((each) => each !== undefined);
+    if (full !== undefined) {
+      refusals.set(entry, exceeded(entry.request, full));
+      continue;
+    }
+    charged.add(key);
+    for (const { counts } of counted) addOne(counts, entry.names);
+  }
+  return { counts: counted.map(({ counts }) => counts), refusals };
+}
+
+async function chargeQuota(keeping: Keeping, { namespace, name }: CachedObject, charges: Charges): Promise<void> {
+  let refusals = new Map<Waiting, Error>();
   await keeping.operations.mutate(
     quotaResource(keeping.operations),
-    { namespace: quota.namespace, name: quota.name },
+    { namespace, name },
     (live) => {
-      refused = new Map();
-      const counts = countsOf(keeping, live);
-      const charged = new Set<string>();
-      for (const entry of charges.batch) {
-        const { name, collection } = entry.reservation;
-        const key = `${collection}|${name}`;
-        if (charges.refusals.has(entry) || charged.has(key)) continue;
-        const full = fullOf(live, entry.names, (counted) => counts[counted] ?? 0);
-        if (full !== undefined) {
-          refused.set(entry, exceeded(entry.request, full));
-          continue;
-        }
-        charged.add(key);
-        addOne(counts, entry.names);
-      }
-      return withUsed(live, counts);
+      const shares = share(keeping, [live], charges);
+      refusals = shares.refusals;
+      return withUsed(live, shares.counts[0] ?? {});
     },
     { subresource: 'status' },
   );
-  for (const [entry, refusal] of refused) charges.refusals.set(entry, refusal);
+  for (const [entry, refusal] of refusals) charges.refusals.set(entry, refusal);
 }
 
 async function recount(keeping: Keeping, namespace: string, name: string): Promise<number | undefined> {
