@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { isRecord } from '#runtime/base/json.ts';
 import { applyMergePatch } from '#runtime/apiserver/patch/merge-patch.ts';
 import type { LabAnswer, LabApi, LabWatch } from '#test/lab/lab-api.ts';
+import { tellingAllFull } from './full-quotas.ts';
 import { collectionPath, isOwnName, keyOf, type ComparedKind } from './kinds.ts';
 import { normaliser, type Normaliser } from './normalise.ts';
 import { untilQuiet, untilServed } from './quiet.ts';
@@ -74,7 +75,8 @@ class Player {
     if (isWatch(request))
       return { watch: await this.#api.watch(path, this.#optionsOf(request)), kind: request.kind, path };
     await this.#untilFresh(request);
-    const answer = await this.#api.request(request.method, path, this.#optionsOf(request));
+    const said = await this.#api.request(request.method, path, this.#optionsOf(request));
+    const answer = await tellingAllFull(this.#api, this.#placeOf(request), said);
     this.#note(request, answer);
     if (request.kind.isControlled) await this.#untilQuiet(request);
     else await this.#settled(request, answer);
@@ -163,6 +165,10 @@ class Player {
     const search = new URLSearchParams(Object.fromEntries(filled) as Record<string, string>);
     const path = this.#filledText(parts.join('/'), '');
     return search.size === 0 ? path : `${path}?${search.toString()}`;
+  }
+
+  #placeOf({ kind, namespace }: StreamRequest) {
+    return { kind, namespace: this.#filledText(namespace ?? '{namespace}', '') };
   }
 
   #optionsOf(request: StreamRequest) {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { required } from '#runtime/base/errors.ts';
 import { instanceFinalizer } from '#runtime/apiserver/registry/definition.ts';
@@ -12,6 +13,7 @@ interface Kept {
     readonly name: string;
     readonly namespace?: string;
     readonly uid: string;
+    readonly resourceVersion: string;
     readonly deletionTimestamp?: string;
     readonly finalizers?: readonly string[];
     readonly ownerReferences?: readonly Reference[];
@@ -32,8 +34,9 @@ interface Reference {
   readonly blockOwnerDeletion?: boolean;
 }
 
-/** Namespaces are looked at ten seconds after something in them changed. */
-const patienceMs = 60_000;
+/** For so long nothing happens at most: Kubernetes looks again at a namespace after a minute when it could not empty it, and it may be busy elsewhere. */
+const patienceMs = 120_000;
+const pollMs = 10;
 const namespacedKinds = comparedKinds.filter(
   ({ kind, custom, namespaced }) => namespaced && !custom && kind !== 'Event',
 );
@@ -109,17 +112,18 @@ function isSharing(some: Names, others: Names): boolean {
 
 /** Resolves when controllers have nothing left to do with what a stream made in its namespace, and in those that it made. */
 export async function untilQuiet(api: LabApi, namespace: string): Promise<void> {
-  let last: readonly Kept[] = [];
-  const look = async (): Promise<boolean> => {
-    last = await keptIn(api, namespace);
-    return unsettledOf(last).length === 0;
-  };
-  try {
-    await eventually(look, 'controllers to come to an end', patienceMs);
-  } catch (err) {
-    const names = unsettledOf(last).map(({ kind, metadata }) => `${kind.kind} ${JSON.stringify(metadata)}`);
-    throw new Error(`${namespace}: ${names.join('\n')}`, { cause: err });
+  let unsettled: readonly Kept[] = [];
+  let before: readonly string[] = [];
+  for (let end = performance.now() + patienceMs; performance.now() < end; await delay(pollMs)) {
+    const all = await keptIn(api, namespace);
+    unsettled = unsettledOf(all);
+    if (unsettled.length === 0) return;
+    const now = all.map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`);
+    if (!isDeepStrictEqual(now, before)) end = performance.now() + patienceMs;
+    before = now;
   }
+  const names = unsettled.map(({ kind, metadata }) => `${kind.kind} ${JSON.stringify(metadata)}`);
+  throw new Error(`waited in vain for controllers in ${namespace}: ${names.join('\n')}`);
 }
 
 async function keptIn(api: LabApi, namespace: string): Promise<readonly Kept[]> {

@@ -83,14 +83,15 @@ export const refusedOtherwise: readonly Explanation[] = [
   },
   {
     reason:
-      'A schema that is none is a fault of its definition like any other: 422. Go cannot read it: 400, or 500 when it is applied.',
+      'A schema that is none is a fault of its definition like any other: 422. Go cannot read it: 400, or 500 when it is applied; patched, it is a fault of the patch, and nothing else is told.',
     example: [created(definitions, withSchema({ type: 'object', properties: { key: 'x' } }))],
-    matches: ({ request, theirs, ours }) =>
+    matches: ({ request, difference: { path }, theirs, ours }) =>
       request.kind === definitions &&
-      [400, 500].includes(theirs.status) &&
+      bodyOf(request).includes('"openAPIV3Schema"') &&
       [400, 404, 409, 422].includes(ours.status) &&
-      /cannot unmarshal|JSONSchemaProps|openAPIV3Schema|JSON schema expected/u.test(messageOf(theirs)) &&
-      bodyOf(request).includes('"openAPIV3Schema"'),
+      ([400, 500].includes(theirs.status)
+        ? unreadSchema.test(messageOf(theirs))
+        : path === 'warnings' && causesOf(theirs).some((cause) => unreadPatch.test(cause))),
   },
   {
     reason: 'A limit below nought is a mistake in a schema; kube-apiserver takes it.',
@@ -171,5 +172,7 @@ export const refusedOtherwise: readonly Explanation[] = [
   },
 ];
 
+const unreadSchema = /cannot unmarshal|JSONSchemaProps|openAPIV3Schema|JSON schema expected/u;
+const unreadPatch = /^\{"field":"patch",.*cannot unmarshal/u;
 const emptiedMap = /must be of type object: \\"null\\"/u;
 const quotaRefusal = /unsupported scope|not a valid selector operator|must be a standard resource|must not be empty/u;
