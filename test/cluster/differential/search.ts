@@ -21,6 +21,8 @@ export interface Unexplained {
   count: number;
 }
 
+type Shown = Pick<Unexplained, 'stream' | 'text'>;
+
 export interface SearchOptions {
   readonly seed: number;
   /** How many requests at least. */
@@ -77,17 +79,30 @@ export class Search {
         return { unexplained: [] };
       });
       wanted ??= this.#firstNew(unexplained);
-      const found = unexplained.filter((finding) => signatureOf(finding) === wanted);
-      if (found.length === 0) return;
+      const text = textOf(unexplained, wanted);
+      if (text === undefined) return;
       deadline = Math.min(deadline, performance.now() + shrinkMs);
-      throw new Error(found.slice(0, maxTold).map(told).join('\n'));
+      throw new Error(text);
     });
     const { failed, counterexample, errorInstance } = await fc.check(property, { seed, numRuns: 1, unbiased: true });
     if (broken !== undefined) throw broken;
     if (!failed || wanted === undefined) return;
-    const [stream = []] = counterexample ?? [];
-    const text = [...stream.map(asked), String(errorInstance)].join('\n');
+    const [shrunk = []] = counterexample ?? [];
+    const { stream, text: differences } = await this.#withoutEnd(
+      { stream: shrunk, text: String(errorInstance) },
+      wanted,
+    );
+    const text = [...stream.map(asked), differences].join('\n');
     this.unexplained.set(wanted, { seed, stream, text, count: this.unexplained.get(wanted)?.count ?? 1 });
+  }
+
+  /** An array shrinks by any of its items but the last one. */
+  async #withoutEnd(shown: Shown, wanted: string): Promise<Shown> {
+    const stream = shown.stream.slice(0, -1);
+    if (stream.length === 0) return shown;
+    const { unexplained } = await this.#playBoth(stream);
+    const text = textOf(unexplained, wanted);
+    return text === undefined ? shown : await this.#withoutEnd({ stream, text }, wanted);
   }
 
   /** Counts what is known already; the signature of the first that is not, which is known from now on. */
@@ -123,6 +138,12 @@ export class Search {
     const [their, our] = await Promise.all([play(theirs, stream, namespace), play(ours, stream, namespace)]);
     return compare(stream, their, our);
   }
+}
+
+/** What of a difference is told; undefined when it is not there. */
+function textOf(findings: readonly Finding[], signature: string | undefined): string | undefined {
+  const found = findings.filter((finding) => signatureOf(finding) === signature);
+  return found.length === 0 ? undefined : found.slice(0, maxTold).map(told).join('\n');
 }
 
 /** The seed itself and then any number of others that follow from it. */
