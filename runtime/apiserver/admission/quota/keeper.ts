@@ -122,8 +122,8 @@ function requireRoom(quotas: readonly CachedObject[], request: AdmissionRequest,
 async function chargeBatch(keeping: Keeping, namespace: string, batch: readonly Waiting[]): Promise<void> {
   try {
     const quotas = await quotasToCharge(keeping.cache, namespace, batch);
-    const lives = quotas.map(({ object }) => object);
-    const { refusals } = share(keeping, lives, { batch, refusals: new Map() });
+    const asked = quotas.length > 1 ? quotas.map(({ object }) => object) : [];
+    const { refusals } = share(keeping, asked, { batch, refusals: new Map() });
     for (const quota of quotas) await chargeQuota(keeping, quota, { batch, refusals });
     for (const entry of batch) {
       const refusal = refusals.get(entry);
@@ -135,7 +135,7 @@ async function chargeBatch(keeping: Keeping, namespace: string, batch: readonly 
   }
 }
 
-/** From a cache no older than the store where it matters: for one quota alone its charge looks at the store. */
+/** Where there are several, from a cache no older than the store; one alone is asked by its charge, which looks at the store. */
 async function quotasToCharge(
   cache: WatchCache,
   namespace: string,
