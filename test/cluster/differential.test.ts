@@ -11,8 +11,10 @@ import { eventually } from '#test/lab/widgets.ts';
 import { told } from './differential/compare.ts';
 import { controlledStreams } from './differential/controlled.ts';
 import { definitionStreams } from './differential/definitions.ts';
+import { configMap } from './differential/example.ts';
 import { explanations } from './differential/explained.ts';
 import type { Explanation, Finding } from './differential/explanation.ts';
+import { tellingAllFull } from './differential/full-quotas.ts';
 import { gadgetDefinition } from './differential/gadget.ts';
 import { collectionPath, comparedKinds } from './differential/kinds.ts';
 import { streams } from './differential/requests.ts';
@@ -117,4 +119,28 @@ void t.test('two servers of ours never differ, and one lie is found and told in 
     test.match(text, /labels.*lie/su, 'and told');
     test.ok(stream.length <= 3, `in ${stream.length} requests: one makes an object, one asks for it`);
   }
+});
+
+void t.test('a quota that refuses stands for all that are full, but not one that has room', async (test) => {
+  const api = await startLabServer();
+  test.teardown(async () => await api.stop());
+  const at = '/api/v1/namespaces/default';
+  const limits = { a: { configmaps: 0, 'count/configmaps': 0 }, b: { 'count/configmaps': 0 }, c: { configmaps: 99 } };
+  for (const [name, hard] of Object.entries(limits)) {
+    const body = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name }, spec: { hard } };
+    await api.request('POST', `${at}/resourcequotas`, { body });
+  }
+  const counted = async () => (await api.request('GET', `${at}/resourcequotas/c`)).body.status?.used?.configmaps;
+  await eventually(counted, 'the usage', patienceMs);
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'more' } };
+  const refused = await api.request('POST', `${at}/configmaps`, { body });
+  const toldFor = async (quota: string) => {
+    const message = refused.body.message.replace(/exceeded quota: ./u, `exceeded quota: ${quota}`);
+    const place = { kind: configMap, namespace: 'default' };
+    const told = (await tellingAllFull(api, place, { ...refused, body: { ...refused.body, message } })).body.message;
+    return told === message ? 'as it is' : told;
+  };
+  test.match(await toldFor('a'), /exceeded quota: a, .*; exceeded quota: b, /u);
+  test.equal(await toldFor('b'), 'as it is', 'with the amounts of another one');
+  test.equal(await toldFor('c'), 'as it is');
 });
