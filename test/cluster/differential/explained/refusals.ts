@@ -54,7 +54,7 @@ export const refusedOtherwise: readonly Explanation[] = [
     matches: ({ request, theirs, ours }) =>
       request.kind.kind === 'ServiceAccount' &&
       theirs.status === 500 &&
-      (ours.status < 300 || ours.status === 500) &&
+      (ours.status < 300 || [422, 500].includes(ours.status)) &&
       /failed to create (?:typed live object|manager for existing fields).* omits all key fields|map\[\] does not contain declared merge key/u.test(
         messageOf(theirs),
       ),
@@ -173,6 +173,6 @@ export const refusedOtherwise: readonly Explanation[] = [
 ];
 
 const unreadSchema = /cannot unmarshal|JSONSchemaProps|openAPIV3Schema|JSON schema expected/u;
-const unreadPatch = /^\{"field":"patch",.*cannot unmarshal/u;
+const unreadPatch = /^\{"field":"patch",.*cannot (?:unmarshal|restore struct)/u;
 const emptiedMap = /must be of type object: \\"null\\"/u;
 const quotaRefusal = /unsupported scope|not a valid selector operator|must be a standard resource|must not be empty/u;

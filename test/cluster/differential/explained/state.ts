@@ -48,7 +48,7 @@ export const keptOtherwise: readonly Explanation[] = [
       ours.status === theirs.status &&
       (request.kind.custom
         ? request.subresource === 'status' || /"status"|"namespace"/u.test(bodyOf(request))
-        : request.kind.kind === 'ServiceAccount' && /"secrets"/u.test(bodyOf(request))),
+        : request.kind.kind === 'ServiceAccount' && /"(?:secrets|\/secrets\/\d+)"/u.test(bodyOf(request))),
   },
   {
     reason: 'kube-apiserver keeps events out of its cache, and pages them even when anything goes (resourceVersion 0).',

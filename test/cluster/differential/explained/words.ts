@@ -124,7 +124,8 @@ export const inOtherWords: readonly Explanation[] = [
       isSame(comparable(causesOf(theirs)), comparable(causesOf(ours).map(fromStatus))),
   },
   {
-    reason: 'A patch of a status is one of this version, and told as such, whatever else it says of itself.',
+    reason:
+      'A patch of a status is one of this version, and checked and told as such, whatever else it says of itself.',
     example: [
       created(tenant),
       patched(
@@ -138,9 +139,9 @@ export const inOtherWords: readonly Explanation[] = [
       request.method === 'PATCH' &&
       request.subresource === 'status' &&
       /"(?:apiVersion|kind)":"/u.test(bodyOf(request)) &&
-      theirs.status === 422 &&
-      ours.status === 422 &&
-      /^body\.(?:message|details\.(?:group|kind))$/u.test(path),
+      (theirs.status === 422 && ours.status === 422
+        ? /^body\.(?:message|details\.(?:group|kind))$/u.test(path)
+        : path === 'warnings' && theirs.status === ours.status && theirs.warnings.length === 0),
   },
   {
     reason: 'Of several times that cannot be read, Go tells the first that was sent, and we begin with the metadata.',
