@@ -112,8 +112,11 @@ void t.test('two servers of ours never differ, and one lie is found and told in 
   test.same([...honest.unexplained.keys()], [], 'what a server chooses itself makes no difference');
   test.same([...honest.explained.keys()], [], 'and nothing had to be explained');
   const search = new Search({ ...pair, ours: lying(pair.ours) }, 'lie');
-  await search.run({ seed, requests: 300, lanes: 1, streams });
-  const lies = [...search.unexplained].filter(([signature]) => signature.startsWith('GET'));
+  const liesIn = () => [...search.unexplained].filter(([signature]) => signature.startsWith('GET'));
+  // A few streams may ask for nothing that is there.
+  for (let round = 0; round < 10 && liesIn().length === 0; round += 1)
+    await search.run({ seed: seed + round * 1_000, requests: 300, lanes: 1, streams });
+  const lies = liesIn();
   test.ok(lies.length > 0, 'the lie is found');
   for (const [, { text, stream }] of lies) {
     test.match(text, /labels.*lie/su, 'and told');
