@@ -197,10 +197,17 @@ class Player {
     return own
       .replaceAll('{now}', seen?.versions.at(-1) ?? '1')
       .replaceAll('{before}', seen?.versions[0] ?? '1')
-      .replaceAll('{uid}', uidOf(seen))
-      .replaceAll(/\{uid:([^}]*)\}/gu, (_, of: string) => uidOf(this.#seen.get(of)))
+      .replaceAll('{uid}', this.#uidOf(key))
+      .replaceAll(/\{uid:([^}]*)\}/gu, (_, of: string) => this.#uidOf(of))
       .replaceAll('{list}', this.#list.version)
       .replaceAll('{next}', this.#list.next);
+  }
+
+  /** No uuid where there is none, which would count as one that was seen; another one for each object, since a garbage collector tells objects apart by it. */
+  #uidOf(key: string): string {
+    const whole = key.replaceAll('{namespace}', this.#namespace);
+    const { uid } = (this.#seen.get(whole)?.object['metadata'] ?? {}) as { readonly uid?: string };
+    return uid ?? `none-yet-${whole.replaceAll('/', '-')}`;
   }
 
   #note(request: StreamRequest, { status, body }: LabAnswer): void {
@@ -271,11 +278,6 @@ interface WatchEvent {
   readonly object?: {
     readonly metadata?: { readonly name?: string; readonly resourceVersion?: string; readonly annotations?: unknown };
   };
-}
-
-/** No uuid where there is none, which would count as one that was seen. */
-function uidOf(seen: Seen | undefined): string {
-  return (seen?.object['metadata'] as { readonly uid?: string } | undefined)?.uid ?? 'none-yet';
 }
 
 function isCollected(finalizers: unknown): boolean {
