@@ -2,7 +2,8 @@ import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { parseAddress } from '#runtime/base/networks.ts';
-import type { CertificateAuthorization, NameResolver } from '#runtime/dns/name-resolver.ts';
+import { issuersIn } from '#runtime/dns/caa.ts';
+import type { NameResolver } from '#runtime/dns/name-resolver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { solverFor, type Solver } from '#controllers/solvers.ts';
 
@@ -62,20 +63,9 @@ async function forbidden(dnsName: string, { resolver, caNames }: PreChecking): P
   if (caNames.length === 0) return undefined;
   const isWildcard = dnsName.startsWith('*.');
   const records = await resolver.authorizations(isWildcard ? dnsName.slice(2) : dnsName);
-  if (records === undefined || mayIssue(records, { isWildcard, caNames })) return undefined;
+  const allowed = records && issuersIn(records, isWildcard);
+  if (allowed === undefined || allowed.some((name) => caNames.includes(name))) return undefined;
   const wanted = `${isWildcard ? 'issuewild' : 'issue'} "${caNames[0] ?? ''}"`;
   const message = `CAA records do not let the CA issue for ${dnsName}: add one with 0 ${wanted}, or choose another issuer.`;
   return { dnsName, reason: 'CaaForbids', message };
-}
-
-/** Without a record that speaks of issuing everybody may (RFC 8659 §4). */
-function mayIssue(
-  records: readonly CertificateAuthorization[],
-  { isWildcard, caNames }: { readonly isWildcard: boolean; readonly caNames: readonly string[] },
-): boolean {
-  const tagged = (wanted: string) => records.filter(({ tag }) => tag.toLowerCase() === wanted);
-  const wild = isWildcard ? tagged('issuewild') : [];
-  const relevant = wild.length > 0 ? wild : tagged('issue');
-  if (relevant.length === 0) return true;
-  return relevant.some(({ value }) => caNames.includes(value.split(';')[0]?.trim().toLowerCase() ?? ''));
 }

@@ -1,4 +1,5 @@
 import { Resolver } from 'node:dns/promises';
+import type { CertificateAuthorization } from './caa.ts';
 
 /** What the DNS says of a name, as a resolver that asks others for us sees it. `undefined`: nobody can say at the moment. */
 export interface NameResolver {
@@ -6,14 +7,6 @@ export interface NameResolver {
   addresses(name: string): Promise<readonly string[] | undefined>;
   /** The CAA records that hold for it: its own, or those of the nearest name above that has any (RFC 8659 §3); empty when there are none. */
   authorizations(name: string): Promise<readonly CertificateAuthorization[] | undefined>;
-}
-
-/** One CAA record: which CA may issue. */
-export interface CertificateAuthorization {
-  /** `issue`, `issuewild`, `iodef`, … */
-  readonly tag: string;
-  /** `letsencrypt.org; accounturi=…`; `;` for nobody. */
-  readonly value: string;
 }
 
 const timeoutMs = 2_000;

@@ -34,7 +34,8 @@ export async function runWithLeadership(
 ): Promise<void> {
   const timing = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000, ...present(options) };
   const candidate = createLeaseCandidate(options, timing);
-  while (!(await candidate.tryOnce())) await options.clock.sleep(timing.retryMs, options.signal);
+  while (!(await candidate.tryOnce()))
+    await options.clock.sleep(pauseMs(candidate, timing.retryMs, options.clock.now()), options.signal);
   options.log.info({ lease: options.name, identity: options.identity }, 'leading');
   const lost = new AbortController();
   const finished = new AbortController();
@@ -53,6 +54,12 @@ export async function runWithLeadership(
     if (!lost.signal.aborted) await candidate.release();
   }
   lost.signal.throwIfAborted();
+}
+
+/** Until the next look: no longer than the Lease is held. */
+function pauseMs(candidate: LeaseCandidate, retryMs: number, nowMs: number): number {
+  const leftMs = (candidate.heldUntilMs() ?? 0) - nowMs;
+  return leftMs > 0 ? Math.min(retryMs, leftMs + 1) : retryMs;
 }
 
 function present(options: LeaderElectionOptions): Partial<Timing> {

@@ -35,6 +35,8 @@ export interface LeaseCandidate {
   tryOnce(): Promise<boolean>;
   /** When we last knew that the Lease is ours: the time before the call that renewed it. */
   renewedMs(): number;
+  /** Until when it counts as held, by our own clock, as far as was seen; `undefined` when it is not there. */
+  heldUntilMs(): number | undefined;
   isTakenByOther(): boolean;
   /** Who held it when we last looked; empty: nobody. */
   holder(): string;
@@ -94,6 +96,7 @@ export function createLeaseCandidate(options: LeaseOptions, timing: LeaseTiming)
       }
     },
     renewedMs: () => renewedMs,
+    heldUntilMs: () => (seen === undefined ? undefined : seen.changedMs + timing.leaseMs),
     holder: () => holderOf(seen?.lease),
     isTakenByOther: () => seen !== undefined && !['', identity].includes(holderOf(seen.lease)),
     release: async () => await release(options, seen?.lease),

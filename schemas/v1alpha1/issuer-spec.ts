@@ -68,14 +68,24 @@ const solverField = {
   ],
 } as const satisfies Schema;
 
-const limitField = {
-  type: 'object',
-  required: ['count', 'period'],
-  properties: {
-    count: { type: 'integer', description: 'How many.', format: 'int32', minimum: 1, maximum: 1_000_000 },
-    period: durationField('In how long, such as `3h`.'),
-  },
-} as const satisfies Schema;
+function limitField<const D extends string>(description: D, count: number, period: string) {
+  return {
+    type: 'object',
+    description,
+    default: {},
+    properties: {
+      count: {
+        type: 'integer',
+        description: 'How many.',
+        format: 'int32',
+        minimum: 1,
+        maximum: 1_000_000,
+        default: count,
+      },
+      period: { ...durationField('In how long, such as `3h`.'), default: period },
+    },
+  } as const satisfies Schema;
+}
 
 const acmeField = {
   type: 'object',
@@ -131,16 +141,8 @@ const acmeField = {
         'As many orders are made, and no more, so that the CA has to refuse none. The defaults are what Let’s Encrypt allows.',
       default: {},
       properties: {
-        orders: {
-          ...limitField,
-          description: 'Of the account, whatever they are for.',
-          default: { count: 300, period: '3h' },
-        },
-        ordersPerDomain: {
-          ...limitField,
-          description: 'For new names below one registered domain; renewals do not count.',
-          default: { count: 50, period: '168h' },
-        },
+        orders: limitField('Of the account, whatever they are for.', 300, '3h'),
+        ordersPerDomain: limitField('For new names below one registered domain; renewals do not count.', 50, '168h'),
       },
     },
     solvers: {

@@ -1,5 +1,6 @@
 import { answersWith, type AnsweredRecord, type NameServerAnswer } from '#schemas/meta/record-answer.ts';
 import { rootedName } from '#schemas/meta/record-content.ts';
+import { issuersIn, parseAuthorization } from '#runtime/dns/caa.ts';
 import type { DeclaredSet } from './declared-zone.ts';
 
 /** What one look at the world showed. */
@@ -136,9 +137,10 @@ export function caaFinding(
   records: readonly AnsweredRecord[],
 ): Finding {
   const check = 'CAA';
-  const issuers = records.flatMap(({ content = '' }) => /^\d+ issue "([^";]*)/.exec(content)?.[1]?.trim() ?? []);
-  if (issuers.length === 0) return { check, state: 'Right', message: `CAA keeps no CA from issuing for ${name}.` };
-  const allowed = issuers.filter((issuer) => issuer !== '').join(', ') || 'nobody';
+  const declared = records.flatMap(({ content = '' }) => parseAuthorization(content) ?? []);
+  const issuers = issuersIn(declared, name.startsWith('*.'));
+  if (issuers === undefined) return { check, state: 'Right', message: `CAA keeps no CA from issuing for ${name}.` };
+  const allowed = issuers.join(', ') || 'nobody';
   const zone = records[0]?.name ?? rootedName(name);
   if (ca === undefined) {
     const message = `CAA of ${zone} allows ${allowed}; whether that is the CA of ${name} is not known. --ca tells its name.`;
