@@ -51,7 +51,7 @@ interface Seen {
 
 /** A candidate who has not looked yet. */
 export function createLeaseCandidate(options: LeaseOptions, timing: LeaseTiming): LeaseCandidate {
-  const { client, namespace, name, identity, clock, log } = options;
+  const { client, namespace, name, identity, clock, log, signal: ended } = options;
   let seen: Seen | undefined;
   let renewedMs = Number.NEGATIVE_INFINITY;
   const look = async (signal: AbortSignal): Promise<Seen | undefined> => {
@@ -76,7 +76,7 @@ export function createLeaseCandidate(options: LeaseOptions, timing: LeaseTiming)
     renewedMs = startedMs;
   };
   const attempt = async (): Promise<boolean> => {
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timing.renewDeadlineMs)]);
+    const signal = AbortSignal.any([ended, AbortSignal.timeout(timing.renewDeadlineMs)]);
     const startedMs = clock.now();
     // What we wrote last still stands unless somebody else wrote: the server refuses ours then, and only then we look (as in client-go).
     if (holderOf(seen?.lease) === identity && !(await isOutdated(write(seen, startedMs, signal)))) return true;
@@ -90,8 +90,7 @@ export function createLeaseCandidate(options: LeaseOptions, timing: LeaseTiming)
       try {
         return await attempt();
       } catch (err) {
-        const isRace = isStatus(err, 409);
-        if (!isRace && !options.signal.aborted) log.warn({ err, lease: name }, 'lease could not be renewed');
+        if (!isStatus(err, 409) && !ended.aborted) log.warn({ err, lease: name }, 'lease could not be renewed');
         return false;
       }
     },
