@@ -10,7 +10,7 @@ import { carryOn, type Ordered } from './acme-order.ts';
 import type { Look } from './looking.ts';
 import { markOf, type Need } from './need.ts';
 import type { Issuance, Notes } from './notes.ts';
-import { namesInVain, publicAddressesOf } from './pre-checks.ts';
+import { namesInVain, tenantAddresses } from './pre-checks.ts';
 import { forgetNextKey, nextKey, putServing } from './secrets.ts';
 
 /** Getting the next certificate. */
@@ -125,7 +125,7 @@ async function heldBack(
   const inVain = await namesInVain(namesOf(issuance, issuing), {
     resolver,
     solvers: order.issuer.spec.acme?.solvers ?? [],
-    hostAddresses: publicAddressesOf(owner.namespace, cache),
+    hostAddresses: tenantAddresses(owner.namespace, cache),
     caNames: await account.caaNames(),
   });
   const [first] = inVain;

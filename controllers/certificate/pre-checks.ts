@@ -1,4 +1,4 @@
-import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { hostKind, publicAddressesOf } from '#schemas/v1alpha1/host.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { parseAddress } from '#runtime/base/networks.ts';
@@ -24,11 +24,11 @@ export interface PreChecking {
   readonly caNames: readonly string[];
 }
 
-/** Addresses of the host of a tenant that visitors come to. */
-export function publicAddressesOf(tenant: string, cache: Cache): readonly string[] {
-  const { host } = cache.get(tenantKind, { name: tenant })?.status ?? {};
-  const { addresses = [] } = (host === undefined ? undefined : cache.get(hostKind, { name: host }))?.spec ?? {};
-  return addresses.filter(({ type }) => type === 'Public').map(({ address }) => address);
+/** Where visitors reach the host of a tenant. */
+export function tenantAddresses(tenant: string, cache: Cache): readonly string[] {
+  const { host: name } = cache.get(tenantKind, { name: tenant })?.status ?? {};
+  const host = name === undefined ? undefined : cache.get(hostKind, { name });
+  return host === undefined ? [] : publicAddressesOf(host);
 }
 
 /** A CA allows few failures: it is not asked for what the DNS already refuses. What nobody can tell is for the CA to find out. */

@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import type { CertificateAuthorization } from './caa.ts';
+import { namesAbove } from './lookup.ts';
 
 /** What the DNS says of a name, as a resolver that asks others for us sees it. `undefined`: nobody can say at the moment. */
 export interface NameResolver {
@@ -32,18 +33,13 @@ export function createNameResolver(server: string): NameResolver {
     },
     authorizations: async (name) => {
       const resolver = open();
-      for (let at = name; at !== ''; at = parentOf(at)) {
+      for (const at of [name, ...namesAbove(name)]) {
         const records = await answered(async () => await resolver.resolveCaa(at));
         if (records === undefined || records.length > 0) return records?.flatMap(authorizationsOf);
       }
       return [];
     },
   };
-}
-
-function parentOf(name: string): string {
-  const dot = name.indexOf('.');
-  return dot < 0 ? '' : name.slice(dot + 1);
 }
 
 /** Node names the property of a record, and its value, in one field. */

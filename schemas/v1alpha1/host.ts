@@ -189,3 +189,8 @@ export const hostKind = defineKind({
 });
 
 export type Host = ResourceOf<typeof hostKind>;
+
+/** Where visitors reach a host, as far as somebody has said so. */
+export function publicAddressesOf({ spec }: Pick<Host, 'spec'>): readonly string[] {
+  return spec.addresses.filter(({ type }) => type === 'Public').map(({ address }) => address);
+}

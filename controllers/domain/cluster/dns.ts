@@ -4,7 +4,7 @@ import { LABELS, MANAGED_BY } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { dnsRecordKind } from '#schemas/v1alpha1/dns-record.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
-import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { hostKind, publicAddressesOf } from '#schemas/v1alpha1/host.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { NameState } from '#controllers/claimed-name.ts';
@@ -51,7 +51,7 @@ export function dnsOf(domain: Domain, around: Surroundings): DomainDns {
 function addressesOf({ host, cache }: Surroundings): ReadonlyMap<DerivedRecord['type'], readonly string[]> {
   const found = host === undefined ? undefined : cache.get(hostKind, { name: host });
   if (found?.status?.capabilities?.dns === undefined) return new Map();
-  const addresses = found.spec.addresses.filter(({ type }) => type === 'Public').map(({ address }) => address);
+  const addresses = publicAddressesOf(found);
   return Map.groupBy(addresses, (address) => (address.includes(':') ? 'AAAA' : 'A'));
 }
 

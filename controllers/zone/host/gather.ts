@@ -1,5 +1,5 @@
 import { rootedName } from '#schemas/meta/record-content.ts';
-import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
+import { hostKind, publicAddressesOf, type Host } from '#schemas/v1alpha1/host.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import type { ZoneSettings } from '#runtime/drivers/powerdns/index.ts';
@@ -96,13 +96,11 @@ function everyZone({ spec }: Zone, nameservers: readonly string[], host: Host): 
     candidate(zone, 'SOA', [`${primary} hostmaster.${zone} 0 ${timers} ${negativeSeconds}`]),
     candidate(zone, 'NS', nameservers.map(rootedName)),
     ...inside.flatMap((name) =>
-      [...Map.groupBy(publicAddresses(host), addressType)].map(([type, addresses]) => candidate(name, type, addresses)),
+      [...Map.groupBy(publicAddressesOf(host), addressType)].map(([type, addresses]) =>
+        candidate(name, type, addresses),
+      ),
     ),
   ];
-}
-
-function publicAddresses({ spec }: Host): readonly string[] {
-  return spec.addresses.filter(({ type }) => type === 'Public').map(({ address }) => address);
 }
 
 function addressType(address: string): 'A' | 'AAAA' {

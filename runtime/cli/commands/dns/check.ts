@@ -1,6 +1,6 @@
 import { clusterIssuerKind, type ClusterIssuer } from '#schemas/v1alpha1/cluster-issuer.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
-import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
+import { hostKind, publicAddressesOf, type Host } from '#schemas/v1alpha1/host.ts';
 import { issuerKind, type Issuer } from '#schemas/v1alpha1/issuer.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import { ApiError } from '#runtime/base/errors.ts';
@@ -98,7 +98,7 @@ async function addressesOf(
   const host = await allowed(async () =>
     (await session.client()).get<Host>(resourceTypeOf(hostKind), { name: status?.host ?? '' }),
   );
-  const ofHost = host?.spec.addresses.filter(({ type }) => type === 'Public').map(({ address }) => address) ?? [];
+  const ofHost = host === undefined ? [] : publicAddressesOf(host);
   const owner = `Domain/${metadata.namespace ?? ''}/${metadata.name}`;
   const ofRecords = declared.filter((set) => set.owner === owner).flatMap(({ contents }) => contents);
   return ofHost.length > 0 ? ofHost : [...new Set(ofRecords)];
