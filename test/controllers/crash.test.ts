@@ -8,7 +8,7 @@ import { secretKind } from '#schemas/meta/builtin.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { createMortal, type Faults, type Mortal } from '#test/lab/faults.ts';
-import { startHosting, type Hosting, type Program, type Running, type World } from '#test/lab/hosting.ts';
+import { startHosting, type Hosting, type Program, type World } from '#test/lab/hosting.ts';
 import { randomFrom } from '#test/lab/random.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
@@ -214,29 +214,36 @@ async function withBoth(hosting: Hosting, work: () => Promise<void>): Promise<vo
 
 interface Told {
   readonly story: Story;
+  readonly stage: Stage;
   readonly start: World;
   /** The end without a fault. */
   readonly end: string;
 }
 
-let begun: { readonly hosting: Hosting; readonly empty: World } | undefined;
+/** A world of its own in which stories are told one after another. */
+interface Stage {
+  readonly hosting: Hosting;
+  readonly empty: World;
+}
 
-async function begin(): Promise<{ readonly hosting: Hosting; readonly empty: World }> {
-  if (begun !== undefined) return begun;
+/** Most of a story is waiting: two are told at once. */
+const stages = 2;
+const open: Promise<Stage>[] = [];
+
+async function openStage(): Promise<Stage> {
   const hosting = await startHosting();
   await hosting.apply(packageKind, 'starter', packages);
   await withBoth(hosting, async () => await settle(hosting));
-  begun = { hosting, empty: await hosting.save() };
-  return begun;
+  return { hosting, empty: await hosting.save() };
 }
 
-const worlds = new Map<Story, Told>();
+const known = new Map<Story, Told>();
 
 /** The story without a fault. */
-async function tell(story: Story): Promise<Told> {
-  const known = worlds.get(story);
-  if (known !== undefined) return known;
-  const { hosting, empty } = await begin();
+async function tell(story: Story, stage: Stage): Promise<Told> {
+  const before = known.get(story);
+  if (before !== undefined) return before;
+  const { hosting, empty } = stage;
   await hosting.load(empty);
   await withBoth(hosting, async () => {
     for (const step of story.before) {
@@ -249,9 +256,18 @@ async function tell(story: Story): Promise<Told> {
     await story.act(hosting);
     await settle(hosting, story.isOver);
   });
-  const once = { story, start, end: await hosting.state() };
-  worlds.set(story, once);
+  const once = { story, stage, start, end: await hosting.state() };
+  known.set(story, once);
   return once;
+}
+
+/** Each story on a stage, always the same. */
+async function onStages(work: (told: Told) => Promise<void>): Promise<void> {
+  const turns = Array.from({ length: stages }, async (_, turn) => {
+    const stage = await (open[turn] ??= openStage());
+    for (const story of told.filter((_story, index) => index % stages === turn)) await work(await tell(story, stage));
+  });
+  await Promise.all(turns);
 }
 
 /** Tells what is different: of each object the part from where it differs. */
@@ -271,12 +287,13 @@ function tellDifference(t: Test, found: string, wanted: string, message: string)
 }
 
 /** Tells the story once more, with these faults; the programs that run at its end are stopped. False when the end is another one. */
-async function retell(t: Test, { story, start, end }: Told, trial: Trial): Promise<void> {
-  const { hosting } = await begin();
+async function retell(t: Test, { story, stage: { hosting }, start, end }: Told, trial: Trial): Promise<void> {
   await hosting.load(start);
-  const running = new Map<Program, Running>();
-  for (const program of programs) running.set(program, await hosting.start(program, trial.faultsOf(program)));
-  const others = await Promise.all((trial.twins ?? []).map(async (program) => await hosting.start(program)));
+  const starting = programs.map(
+    async (program) => [program, await hosting.start(program, trial.faultsOf(program))] as const,
+  );
+  const twins = (trial.twins ?? []).map(async (program) => await hosting.start(program));
+  const [running, others] = [new Map(await Promise.all(starting)), await Promise.all(twins)];
   trial.onStarted?.();
   await story.act(hosting);
   const { mortal } = trial;
@@ -337,11 +354,11 @@ async function loseEverything(t: Test, told: Told, loss: 'losesAnswer' | 'losesR
 function overAll(name: string, unit: string, trial: (t: Test, told: Told) => Promise<number>): void {
   t.test(name, async (t) => {
     let points = 0;
-    for (const story of told) {
-      const covered = await trial(t, await tell(story));
+    await onStages(async (told) => {
+      const covered = await trial(t, told);
       points += covered;
-      t.comment(`${story.name}: ${covered}`);
-    }
+      t.comment(`${told.story.name}: ${covered}`);
+    });
     t.comment(`${points} ${unit} in ${told.length} stories`);
     t.ok(points > 0);
   });
@@ -382,9 +399,7 @@ overAll(
 );
 
 t.test('what is at rest stays at rest: a restart of all writes nothing and touches nothing', async (t) => {
-  const { hosting } = await begin();
-  for (const story of told) {
-    const { start } = await tell(story);
+  await onStages(async ({ story, stage: { hosting }, start }) => {
     await hosting.load(start);
     await withBoth(hosting, async () => await settle(hosting));
     const effects: string[] = [];
@@ -394,9 +409,9 @@ t.test('what is at rest stays at rest: a restart of all writes nothing and touch
     const count = running.reduce((sum, { mortal }) => sum + mortal.effects, 0);
     t.equal(count, 0, `${story.name}: ${effects.join(', ')}`);
     await Promise.all(running.map(async (each) => await each.stop()));
-  }
+  });
 });
 
 t.teardown(async () => {
-  await begun?.hosting.close();
+  for (const stage of await Promise.all(open)) await stage.hosting.close();
 });
