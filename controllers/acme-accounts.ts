@@ -1,6 +1,6 @@
 import { parseNetwork } from '#runtime/base/networks.ts';
 import { RefusedError } from '#runtime/base/errors.ts';
-import { openAccount, type AcmeAccount } from '#runtime/acme/account.ts';
+import { openAccount as openAcmeAccount, type AccountOptions, type AcmeAccount } from '#runtime/acme/account.ts';
 import { newKey } from '#runtime/pki/crypto-keys.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { NameResolver } from '#runtime/dns/name-resolver.ts';
@@ -17,6 +17,8 @@ export interface CertificateTools {
   readonly resolver: NameResolver;
   /** Ends everything. */
   readonly signal: AbortSignal;
+  /** How an account is opened; by ACME unless given. */
+  readonly openAccount?: (options: AccountOptions) => Promise<AcmeAccount>;
 }
 
 /** Accounts at CAs, opened once and kept. */
@@ -30,7 +32,11 @@ interface Kept {
   readonly account: AcmeAccount;
 }
 
-export function createAcmeAccounts({ networks, signal }: CertificateTools): AcmeAccounts {
+export function createAcmeAccounts({
+  networks,
+  signal,
+  openAccount = openAcmeAccount,
+}: CertificateTools): AcmeAccounts {
   const kept = new Map<string, Kept>();
   const open = networks.flatMap((text) => parseNetwork(text) ?? []);
   return {

@@ -5,7 +5,7 @@
  * The files are run by Node itself rather than by tap's runner, which puts a preload into every process that a test starts, however deep: programs of an
  * instance run as other users, who cannot read it, and with an environment that is theirs alone.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -60,12 +60,16 @@ async function runFile(run: Run): Promise<void> {
       TAP_TIMEOUT: String(testTimeoutSeconds),
       ...(server !== undefined && { [testServerVariable]: server }),
     },
-    timeout: fileTimeoutMs,
-    killSignal: 'SIGKILL',
+    // A group of its own: what goes astray in one file ends no other.
+    detached: true,
   });
+  running.add(child);
+  const timer = setTimeout(() => endGroup(child), fileTimeoutMs);
   const parts: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => parts.push(part));
   const exitCode = await new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+  clearTimeout(timer);
+  running.delete(child);
   const output = Buffer.concat(parts).toString('utf8');
   const found = count(output);
   if (exitCode !== 0 && found.failed === 0) found.failed = 1;
@@ -75,6 +79,23 @@ async function runFile(run: Run): Promise<void> {
   for (const [line] of output.matchAll(/^.*# SKIP.*$/gim)) console.log(line);
   const outcome = `${found.passed} passed, ${found.failed} failed`;
   console.log(`  ${found.failed > 0 ? 'red  ' : 'ok   '} ${seconds} s  ${nameOf(run)} (${outcome})`);
+}
+
+const running = new Set<ChildProcess>();
+
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    for (const child of running) endGroup(child);
+    process.exit(1);
+  });
 }
 
 function nameOf({ file, server }: Run): string {

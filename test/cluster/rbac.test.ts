@@ -23,6 +23,7 @@ import { STREAMS } from '#schemas/meta/streams.ts';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { startAuthorizer, type Asked, type LabAuthorizer } from '#test/lab/authorizer.ts';
 import { allows, grantsOf, textOf, withoutRight, type Grant, type Right } from '#test/lab/grants.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 import { startInstance, until, type LabInstance } from '#test/lab/instance.ts';
 import { joinCommand, openMachine } from '#test/lab/joining.ts';
@@ -223,7 +224,7 @@ async function useStreams({ client, instance }: Lab): Promise<void> {
   const name = `${STREAMS.version}.${STREAMS.group}`;
   const uid = async (): Promise<string | undefined> => (await client.get(apiServiceType, { name }))?.metadata.uid;
   const before = await uid();
-  process.kill((await instance.services()).get('controller')?.pid ?? 0, 'SIGTERM');
+  killProcess((await instance.services()).get('controller')?.pid, 'SIGTERM');
   await until(async () => ![undefined, before].includes(await uid()), 'the gateway to be announced anew', patienceMs);
 }
 

@@ -5,6 +5,7 @@ import type { Test } from 'tap';
 import { HostError } from '#runtime/base/errors.ts';
 import type { ServiceUnit, Services } from '#runtime/host/host.ts';
 import { isAlive, startTimeOf } from '#runtime/host/local/supervisor/process-table.ts';
+import { killProcess } from '#test/lab/kill.ts';
 
 /** Services with real processes. Whatever the test leaves running is stopped after it. */
 export interface ServicesUnderTest {
@@ -46,9 +47,9 @@ const laws: readonly Law[] = [
     async (t, { open }) => {
       const first = open();
       await first.services.start({ name: 'sleeper', command: ['/bin/sleep', '300'], restart: 'always' }, signal);
-      const pid = (await first.services.get('sleeper', signal))?.pid ?? 0;
+      const pid = (await first.services.get('sleeper', signal))?.pid;
       first.letGo();
-      process.kill(pid, 'SIGKILL');
+      killProcess(pid);
       const { services } = open();
       await until(async () => {
         const state = await services.get('sleeper', signal);
@@ -64,7 +65,7 @@ const laws: readonly Law[] = [
       await services.start({ name: 'always', command: ['/bin/sleep', '300'], restart: 'always' }, signal);
       await services.start({ name: 'never', command: ['/bin/sleep', '300'], restart: 'never' }, signal);
       const [always, never] = await services.list(signal);
-      for (const each of [always, never]) process.kill(each?.pid ?? 0, 'SIGKILL');
+      for (const each of [always, never]) killProcess(each?.pid);
       await until(async () => {
         const state = await services.get('always', signal);
         return state?.running === true && state.pid !== always?.pid;

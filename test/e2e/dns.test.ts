@@ -7,6 +7,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { dig } from '#test/lab/name-server.ts';
 import { startSecondary } from '#test/lab/secondary.ts';
 import { aDomain, declare, declareTenant, domainType, hostType, secretType } from '#test/lab/tenants.ts';
@@ -338,7 +339,7 @@ await t.test(
   'a name server that is killed comes back with all that it had, and takes what was declared meanwhile',
   async (t) => {
     const { pid } = (await instance.services()).get('pdns') ?? {};
-    process.kill(pid ?? 0, 'SIGKILL');
+    killProcess(pid);
     const late = aRecord('late', { name: 'late', type: 'AAAA', values: ['2001:db8::7'] });
     await declare(client, recordType, late);
     await until(async () => (await ask('late.acme.example', 'AAAA')).join() === '2001:db8::7', 'the record');

@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { startEtcd } from '#test/lab/etcd.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { startKubernetes } from '#test/lab/kubernetes.ts';
 import { testServer } from '#test/lab/test-servers.ts';
 import { leftOvers, startInstance, until, type LabInstance } from '#test/lab/instance.ts';
@@ -99,7 +100,7 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
       const name = kind === 'php' ? await masterOf(instance) : kind;
       const before = (await instance.services()).get(name);
       if (before === undefined) throw new Error(`${name} does not run`);
-      process.kill(before.pid, 'SIGKILL');
+      killProcess(before.pid);
       if (invisible.has(kind)) for (let count = 0; count < 5; count += 1) t.ok(await bothAnswer(instance), 'goes on');
       await until(() => bothAnswer(instance), 'the sites');
       await until(async () => {
@@ -112,7 +113,7 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
       t.ok(await bothAnswer(instance));
     });
   await t.test('all at once but the supervisor', async (t) => {
-    for (const [name, { pid }] of await instance.services()) if (name !== 'supervisor') process.kill(pid, 'SIGKILL');
+    for (const [name, { pid }] of await instance.services()) if (name !== 'supervisor') killProcess(pid);
     await until(() => bothAnswer(instance), 'the sites', 30_000);
     await converges(instance, 'after-all');
     t.ok(await bothAnswer(instance));
@@ -124,7 +125,7 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
     for (const name of names) await declareSite(client, aDomain('acme', name, { redirect }));
     const running = await instance.services();
     const signal = (word: NodeJS.Signals): void => {
-      for (const name of ['controller', 'agent']) process.kill(running.get(name)?.pid ?? 0, word);
+      for (const name of ['controller', 'agent']) killProcess(running.get(name)?.pid, word);
     };
     // Nobody is there to put finalizers back, nor to see one object go after the other.
     signal('SIGSTOP');
@@ -150,7 +151,7 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
   });
   await t.test('the supervisor: what it started goes on, and up takes it over', async (t) => {
     const before = await instance.services();
-    process.kill(before.get('supervisor')?.pid ?? 0, 'SIGKILL');
+    killProcess(before.get('supervisor')?.pid);
     await until(async () => !(await instance.services()).has('supervisor'), 'its end');
     t.ok(await bothAnswer(instance));
     await converges(instance, 'without-supervisor');
@@ -161,12 +162,12 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
     for (const name of [...ownServer, 'controller', 'agent', 'nginx'])
       t.equal(after.get(name)?.pid, before.get(name)?.pid, `${name} was taken over as it ran`);
     // It keeps what it took over: the proof is one more kill.
-    process.kill(after.get('agent')?.pid ?? 0, 'SIGKILL');
+    killProcess(after.get('agent')?.pid);
     await converges(instance, 'taken-over');
   });
   await t.test('supervisor and everything else: one up brings it all back', async (t) => {
     // nginx’s workers outlive their master and go on serving: the whole group, so that nobody is left.
-    for (const [name, { pid }] of await instance.services()) process.kill(name === 'nginx' ? -pid : pid, 'SIGKILL');
+    for (const [name, { pid }] of await instance.services()) killProcess(pid, 'SIGKILL', name === 'nginx');
     await until(async () => (await instance.services()).size === 0, 'the end of all');
     await t.rejects(instance.http('still.acme.test'), 'the control: now nothing answers');
     const up = await instance.up();

@@ -11,6 +11,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { startInstance } from '#test/lab/instance.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
 import { visit } from '#test/lab/visit.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
@@ -58,7 +59,7 @@ async function shownFor(hostname: string, own?: Buffer): Promise<PeerCertificate
 async function killController(): Promise<void> {
   const controller = (await instance.services()).get('controller');
   try {
-    if (controller !== undefined) process.kill(controller.pid, 'SIGKILL');
+    if (controller !== undefined) killProcess(controller.pid);
   } catch (err) {
     if ((err as NodeJS.ErrnoException).code !== 'ESRCH') throw err;
   }

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { killProcess } from '#test/lab/kill.ts';
 import { randomFrom } from '#test/lab/random.ts';
 import { startInstance, until, type LabInstance } from '#test/lab/instance.ts';
 import { aDomain, declare, declareTenant, domainType } from '#test/lab/tenants.ts';
@@ -24,7 +25,7 @@ async function killing(instance: LabInstance, random: () => number, work: () => 
       last = await until(another, 'another agent', patienceMs);
       const lifeMs = Math.round(20 + random() * 700);
       await delay(lifeMs);
-      process.kill(last, 'SIGKILL');
+      killProcess(last);
       lives.push(lifeMs);
     }
   };

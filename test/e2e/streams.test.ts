@@ -3,6 +3,7 @@ import { lstat, mkdtemp, readdir, readFile, rm, symlink, writeFile, mkdir } from
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { startInstance, until } from '#test/lab/instance.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { run } from '#test/lab/run.ts';
 import { memoryDirectory } from '#test/lab/memory-directory.ts';
 import { archiveOf, hostileArchives } from '#test/lab/archive.ts';
@@ -326,10 +327,10 @@ await t.test('a suspended site can be looked at, and runs nothing', async (each)
 
 await t.test('agent and gateway may be started anew at any time', async (each) => {
   for (const program of ['agent', 'controller'] as const) {
-    const { pid } = (await instance.services()).get(program) ?? { pid: 0 };
+    const pid = (await instance.services()).get(program)?.pid;
     const shell = begin(each, ['exec', 'shop', '--', 'sh', '-c', 'echo begun; sleep 600']);
     await until(() => shell.heard().includes('begun'), 'a shell');
-    process.kill(pid, 'SIGKILL');
+    killProcess(pid);
     each.not(await shell.ended, 0, `a shell ends with its ${program}`);
     await until(answering, `streams after the ${program}`, 120_000);
   }

@@ -12,19 +12,23 @@ import { systemClock } from '#runtime/base/clock.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { openAccount, type AcmeAccount } from '#runtime/acme/account.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
+import { accessFile } from '#runtime/drivers/powerdns/api.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
+import { askDns } from '#runtime/dns/ask.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
 import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
-import type { ServiceUnit } from '#runtime/host/host.ts';
+import type { LocalHttpRequest, ServiceUnit } from '#runtime/host/host.ts';
 import type { MemoryNode } from '#runtime/host/memory/memory-tree.ts';
 import type { EventText } from '#runtime/manager/event-recorder.ts';
+import { secretReader } from '#runtime/cmd/agent/secret-reader.ts';
 import { startHeartbeat } from '#runtime/manager/heartbeat.ts';
 import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
@@ -37,8 +41,11 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { startLabServer, type LabServer } from './api-server.ts';
 import type { LabApi } from './lab-api.ts';
 import { createMortal, faultyClient, type Faults, type Mortal } from './faults.ts';
+import type { NameServer } from './name-server.ts';
 import { noCopies } from './no-copies.ts';
 import { installKind, labClient } from './widgets.ts';
+import { worldText } from './world-text.ts';
+import { noZoneCopies, openZoneCopies, zoneLines, type ZoneCopy } from './zone-copies.ts';
 
 /** The two programs that work on what is declared. */
 export type Program = 'leader' | 'agent';
@@ -48,6 +55,7 @@ export interface World {
   readonly stored: ReadonlyMap<string, Buffer>;
   readonly nodes: ReadonlyMap<string, MemoryNode>;
   readonly services: readonly ServiceUnit[];
+  readonly zones: readonly ZoneCopy[];
 }
 
 /**
@@ -92,6 +100,8 @@ const never = new AbortController().signal;
 export interface HostingOptions {
   /** `127.0.0.1:53`: what the leader asks before it asks a CA; unless given nobody answers, and the CA is asked at once. */
   readonly dnsResolver?: string;
+  /** A real one, as that of the machine; it is this world's alone. */
+  readonly dns?: NameServer;
 }
 
 const nobody = '127.0.0.1:1';
@@ -99,8 +109,10 @@ const nobody = '127.0.0.1:1';
 /** An empty world with a registered host; `close` ends it. */
 export async function startHosting(options: HostingOptions = {}): Promise<Hosting> {
   const server = await startLabServer();
-  const machine = { present: await emptyMachine() };
+  const { dns: nameServer } = options;
+  const machine = { present: await emptyMachine(nameServer) };
   const hosting = await openHosting(server, machine, options);
+  const zones = nameServer === undefined ? noZoneCopies : await openZoneCopies(nameServer);
   return {
     ...hosting,
     server,
@@ -111,16 +123,18 @@ export async function startHosting(options: HostingOptions = {}): Promise<Hostin
       stored: await storedIn(server),
       nodes: new Map(machine.present.tree.nodes),
       services: [...machine.present.services.units.values()],
+      zones: await zones.copy(),
     }),
     load: async (world) => {
       await restore(server, world.stored);
       if (world.nodes === undefined) return;
-      machine.present = await emptyMachine();
+      machine.present = await emptyMachine(nameServer);
       machine.present.tree.nodes.clear();
       for (const [path, node] of world.nodes) machine.present.tree.nodes.set(path, node);
       for (const unit of world.services ?? []) await machine.present.services.start(unit, never);
+      await zones.load(world.zones ?? []);
     },
-    state: async () => stateText(await storedIn(server), machine.present),
+    state: async () => worldText(await storedIn(server), machine.present, zoneLines(await zones.copy())),
     close: async () => {
       await hosting.close();
       await server.stop();
@@ -136,12 +150,12 @@ export async function startHostingOn(api: LabApi): Promise<LiveHosting> {
 async function openHosting(
   api: LabApi,
   machine: { readonly present: MemoryHost },
-  { dnsResolver = nobody }: HostingOptions = {},
+  { dnsResolver = nobody, dns: nameServer }: HostingOptions = {},
 ): Promise<LiveHosting> {
   const [person, leader, agent] = await Promise.all([labClient(api), labClient(api), labClient(api)]);
   const { client } = person;
   for (const kind of kinds) await installKind(client, kind);
-  await registerHost(client, machine.present);
+  await registerHost(client, machine.present, nameServer);
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } };
   await client.create(resourceTypeOf(namespaceKind), namespace);
   const alarms: string[] = [];
@@ -151,7 +165,15 @@ async function openHosting(
     alarms,
     machine: machine.present,
     start: async (program, faults = {}) =>
-      await startProgram({ program, client: clients[program], machine: machine.present, faults, alarms, dnsResolver }),
+      await startProgram({
+        program,
+        client: clients[program],
+        machine: machine.present,
+        faults,
+        alarms,
+        dnsResolver,
+        nameServer,
+      }),
     apply: async (kind, name, spec, namespace) => {
       const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
       const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, spec };
@@ -172,6 +194,7 @@ interface Starting {
   readonly faults: Partial<Faults>;
   readonly alarms: string[];
   readonly dnsResolver: string;
+  readonly nameServer: NameServer | undefined;
 }
 
 async function startProgram(starting: Starting): Promise<Running> {
@@ -192,6 +215,7 @@ async function startProgram(starting: Starting): Promise<Running> {
                 networks: [],
                 resolver: createNameResolver(starting.dnsResolver),
                 signal: stop.signal,
+                openAccount: async (account) => mortalAccount(await openAccount(account), mortal),
               },
             }),
           ),
@@ -214,6 +238,24 @@ async function startProgram(starting: Starting): Promise<Running> {
   };
 }
 
+/** What a CA is asked to do counts as an effect, too. */
+function mortalAccount(account: AcmeAccount, mortal: Mortal): AcmeAccount {
+  const effect =
+    <A extends readonly unknown[], R>(ask: (...words: A) => Promise<R>) =>
+    async (...words: A): Promise<R> => {
+      mortal.beforeEffect();
+      return await ask(...words);
+    };
+  return {
+    ...account,
+    register: effect(account.register),
+    createOrder: effect(account.createOrder),
+    accept: effect(account.accept),
+    finalize: effect(account.finalize),
+    revoke: effect(account.revoke),
+  };
+}
+
 /** That the machine lives, which no fault keeps from its leader, and which user ids it holds. */
 async function agentTells(
   { client }: Starting,
@@ -226,7 +268,7 @@ async function agentTells(
 }
 
 async function agentOptions(
-  { machine, alarms }: Starting,
+  { machine, alarms, nameServer }: Starting,
   common: Pick<ManagerOptions<HostWorld>, 'client' | 'log' | 'metrics' | 'signal'> & { readonly mortal: Mortal },
 ): Promise<ManagerOptions<HostWorld>> {
   const { client, mortal } = common;
@@ -242,7 +284,10 @@ async function agentOptions(
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,
       powerdns: powerdnsDriver,
-      askNameServer: () => Promise.reject(new HostError('nobody answers')),
+      askNameServer: async (_world, question, signal) => {
+        if (nameServer === undefined) throw new HostError('nobody answers');
+        return await askDns({ address: '127.0.0.1', port: nameServer.settings.port }, question, signal);
+      },
       shells: createShellsDriver({ count: () => 0, end: () => undefined }),
       copies: noCopies,
       copyOf: () => undefined,
@@ -259,8 +304,7 @@ async function agentOptions(
       client,
       cache,
       host,
-
-      secrets: { read: async () => ({ auth: 'somebody:hash' }) },
+      secrets: secretReader(client),
     }),
     identity: `host/${hostName}`,
     hostSelector: { host: hostName },
@@ -282,8 +326,13 @@ export function shownFor(machine: MemoryHost, token: string): string | undefined
   return node === undefined ? undefined : (JSON.parse(node.content) as { keyAuthorization: string }).keyAuthorization;
 }
 
-async function emptyMachine(): Promise<MemoryHost> {
-  const machine: MemoryHost = createMemoryHost({ onStart: (unit) => listen(machine, unit) });
+async function emptyMachine(nameServer?: NameServer): Promise<MemoryHost> {
+  const machine: MemoryHost = createMemoryHost({
+    onStart: (unit) => listen(machine, unit),
+    ...(nameServer === undefined
+      ? {}
+      : { http: async (request: LocalHttpRequest) => await nameServer.host.httpRequest(request, never) }),
+  });
   const closed = { mode: 0o750, uid: 0, gid: 33 };
   for (const name of [
     'front',
@@ -296,8 +345,14 @@ async function emptyMachine(): Promise<MemoryHost> {
     'run/pools',
     'tenants',
     'kept',
+    'dns',
   ]) {
     await machine.makeDirectory(`${machine.root}/${name}`, closed, never);
+  }
+  if (nameServer !== undefined) {
+    const { root } = nameServer.host;
+    const content = (await nameServer.host.readText(accessFile(root), never)) ?? '';
+    machine.byHand(accessFile(machine.root), { type: 'file', content, mode: 0o600, uid: 0, gid: 0 });
   }
   return machine;
 }
@@ -308,14 +363,14 @@ function listen(machine: MemoryHost, { command, uid = 0 }: ServiceUnit): void {
   if (directory !== undefined) machine.byHand(`${directory}/fpm.sock`, { type: 'socket', mode: 0o660, uid, gid: 33 });
 }
 
-async function registerHost(client: Client, machine: MemoryHost): Promise<void> {
+async function registerHost(client: Client, machine: MemoryHost, nameServer?: NameServer): Promise<void> {
   const facts: HostFacts = {
     name: hostName,
     root: machine.root,
     agentVersion: 'test',
     capabilities: await machine.capabilities(never),
     services: { manager: 'systemd', limitsEnforced: true },
-    dns: undefined,
+    dns: nameServer === undefined ? undefined : { version: '4', port: nameServer.settings.port },
     hasAccounts: false,
     takenNames: ['www-data'],
   };
@@ -346,51 +401,4 @@ async function restore(server: LabServer, wanted: ReadonlyMap<string, Buffer>): 
     await delay(10);
   }
   throw new Error('the store does not come to rest');
-}
-
-function stateText(stored: ReadonlyMap<string, Buffer>, machine: MemoryHost): string {
-  const objects = [...stored].map(([key, value]) => [key, JSON.parse(value.toString()) as KubeObject] as const);
-  const names = new Map(objects.map(([key, object]) => [object.metadata.uid ?? '', `<uid of ${key}>`]));
-  const nodes = [...machine.tree.nodes]
-    .filter(([path]) => !/^\/(staging|trash)(\/|$)/.test(path.slice(machine.root.length)))
-    .map(([path, { type, mode, uid, gid, content }]) => `${path} ${type} ${mode.toString(8)} ${uid}:${gid} ${content}`);
-  const services = [...machine.services.units.keys()];
-  const lines = [...objects.map(([key, object]) => `${key} ${objectText(object)}`), ...nodes, ...services];
-  return lines
-    .map((line) =>
-      line
-        .replace(uuid, (uid) => names.get(uid) ?? '<uid>')
-        .replace(time, '<time>')
-        .replace(version, '$1<version>'),
-    )
-    .toSorted()
-    .join('\n');
-}
-
-const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
-const version = /(\\?"resourceVersion\\?":\\?")\d+/g;
-const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
-
-function objectText(object: KubeObject): string {
-  const { managedFields = [], ...metadata } = object.metadata;
-  const managers = managedFields.map((entry) => JSON.stringify(entry)).toSorted();
-  const status = object['status'] as { readonly conditions?: readonly { readonly type: string }[] } | undefined;
-  const conditions = status?.conditions?.toSorted((a, b) => (a.type < b.type ? -1 : 1));
-  return JSON.stringify(
-    sortedKeys({
-      ...object,
-      metadata: { ...metadata, managers },
-      ...(status === undefined ? {} : { status: { ...status, conditions } }),
-    }),
-  );
-}
-
-function sortedKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortedKeys);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, part]) => [key, sortedKeys(part)]),
-  );
 }

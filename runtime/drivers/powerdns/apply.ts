@@ -48,7 +48,7 @@ export async function applyZone(action: PowerdnsAction, world: PowerdnsWorld, si
 }
 
 /** Serial numbers go up by themselves with each change, and, as answers of a signed zone change with time, every week. */
-const serials = { soa_edit_api: 'DEFAULT', soa_edit: 'INCEPTION-INCREMENT' } as const;
+export const serials = { soa_edit_api: 'DEFAULT', soa_edit: 'INCEPTION-INCREMENT' } as const;
 
 async function createZone(
   zone: string,

@@ -40,7 +40,8 @@ export interface MemoryHostOptions extends ServiceHooks {
   readonly capabilities?: Partial<HostCapabilities>;
   /** Programs beside `/bin/mkdir -p`, which it has; a HostError without. */
   readonly run?: (argv: readonly string[], options: RunOptions) => RunResult;
-  readonly http?: (request: LocalHttpRequest) => LocalHttpAnswer;
+  /** What listens on it; a request that asks for more than an answer is an effect. */
+  readonly http?: (request: LocalHttpRequest) => LocalHttpAnswer | Promise<LocalHttpAnswer>;
   /** What a TLS server shows for a name; a HostError without. */
   readonly tls?: (port: number, serverName: string) => ShownCertificate | undefined;
   readonly addresses?: Readonly<Record<string, readonly string[]>>;
@@ -240,7 +241,8 @@ function network(machine: Machine) {
     },
     httpRequest: async (request) => {
       if (options.http === undefined) throw new HostError('nothing answers on the model machine');
-      return options.http(request);
+      if (request.method !== 'GET') faults.beforeEffect();
+      return await options.http(request);
     },
     tlsHandshake: async ({ port }, serverName, signal) => {
       signal.throwIfAborted();

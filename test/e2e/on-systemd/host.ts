@@ -9,6 +9,7 @@ import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { until } from '#test/lab/instance.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { run } from '#test/lab/run.ts';
 import { tenantFiles } from '#test/lab/tenant-files.ts';
 import { visit, type Visit } from '#test/lab/visit.ts';
@@ -327,7 +328,7 @@ await t.test('an agent that cannot work says why, and works as soon as it can; s
 await t.test('nginx is back whenever it is killed, however often', async (t) => {
   for (let times = 0; times < 7; times += 1) {
     const pid = await property('wcp360-nginx.service', 'MainPID');
-    process.kill(Number(pid), 'SIGKILL');
+    killProcess(pid);
     await until(async () => !['0', pid].includes(await property('wcp360-nginx.service', 'MainPID')), 'another nginx');
   }
   await served('static.acme.test', 'of static');
@@ -335,8 +336,13 @@ await t.test('nginx is back whenever it is killed, however often', async (t) => 
 });
 
 await t.test('PHP that was killed is started by the next visit', async (t) => {
-  const pid = await property(php, 'MainPID');
-  process.kill(Number(pid), 'SIGKILL');
+  // Where nobody has asked for a while it has ended by itself.
+  const pid = await until(async () => {
+    await served('php.acme.test', 'of php');
+    const found = await property(php, 'MainPID');
+    return found === '0' ? undefined : found;
+  }, 'a master');
+  killProcess(pid);
   await until(async () => {
     await served('php.acme.test', 'of php');
     return !['0', pid].includes(await property(php, 'MainPID'));

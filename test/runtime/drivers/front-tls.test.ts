@@ -14,6 +14,7 @@ import { openFront } from '#test/attacks/grounds.ts';
 import { keyAttacks } from '#test/attacks/keys.ts';
 import { proves } from '#test/attacks/attack.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { createLabAuthority, type TlsSecret } from '#test/lab/pki.ts';
 import { visit, type Visit, type VisitOptions } from '#test/lab/visit.ts';
 import { openFrontLab } from '#test/runtime/drivers/front-lab.ts';
@@ -245,7 +246,7 @@ await t.test('visitors who leave in the midst of a handshake take nobody’s ans
   const secret = await authority.site(['left.example']);
   const { pid = 0 } = (await host.services.get('keys', signal)) ?? {};
   await put('left.example', tls(secret));
-  process.kill(pid, 'SIGSTOP');
+  killProcess(pid, 'SIGSTOP');
   const sockets = Array.from({ length: 8 }, () => {
     const socket = connect({ host: '127.0.0.1', port: https.port, servername: 'left.example' });
     socket.on('error', () => undefined);
@@ -255,7 +256,7 @@ await t.test('visitors who leave in the midst of a handshake take nobody’s ans
   for (const socket of sockets) socket.destroy();
   const stays = Array.from({ length: 8 }, async () => shown('left.example'));
   await delay(200);
-  process.kill(pid, 'SIGCONT');
+  killProcess(pid, 'SIGCONT');
   each.strictSame([...new Set(await Promise.all(stays))], [serialOf(secret)]);
 });
 
@@ -264,7 +265,7 @@ await t.test('without the key channel what was served goes on; it is started aga
   await put('stays.example', tls(secret));
   for (let count = 0; count < 8; count += 1) await shown('stays.example');
   const { pid = 0 } = (await host.services.get('keys', signal)) ?? {};
-  process.kill(pid, 'SIGKILL');
+  killProcess(pid);
   while (statSync(`/proc/${pid}`, { throwIfNoEntry: false }) !== undefined) await delay(1);
   each.equal(await shown('stays.example'), serialOf(secret));
   const fresh = await authority.site(['fresh.example']);

@@ -7,6 +7,7 @@ import { phpFpmDriver, startWaker, type PhpPool } from '#runtime/drivers/php-fpm
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { aPool } from '#test/builders/sites.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
 import { visit } from '#test/lab/visit.ts';
 import { openFrontLab, tenants } from '#test/runtime/drivers/front-lab.ts';
@@ -247,7 +248,7 @@ await t.test('a change replaces the master; what runs is finished by the old one
 await t.test('a master that is killed is started again by the next request', async (each) => {
   await ask('acme.example', '/');
   const before = (await host.services.list(signal)).find(({ name }) => name.startsWith('php-acme.'));
-  process.kill(before?.pid ?? 0, 'SIGKILL');
+  killProcess(before?.pid);
   // A signal is not there at once: until then the old master answers.
   for (let tries = 0; (await running('acme')).length > 0 && tries < 300; tries += 1) await delay(10);
   each.equal((await ask('acme.example', '/')).status, 200);

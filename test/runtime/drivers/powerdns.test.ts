@@ -9,6 +9,7 @@ import { powerdnsDriver, startDns, type ZoneSettings, type ZoneTable } from '#ru
 import { contentOf } from '#schemas/meta/record-content.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { until } from '#test/lab/instance.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
 
 type ZoneKey = ZoneSettings['keys'][number];
@@ -266,7 +267,7 @@ await t.test('what runs is left alone, and what was killed comes back with its z
   const { pid } = (await server.host.services.get('pdns', signal)) ?? {};
   await startDns(server.host, server.settings, signal);
   t.equal((await server.host.services.get('pdns', signal))?.pid, pid);
-  process.kill(pid ?? 0, 'SIGKILL');
+  killProcess(pid);
   await until(async () => (await dig('www.acme.example', 'A'))[0] === '192.0.2.1', 'the server to come back');
   t.strictSame(await until(() => planned(state), 'its API'), []);
   await startDns(server.host, { ...server.settings, resolver: '127.0.0.1:1' }, signal);

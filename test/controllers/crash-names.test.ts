@@ -1,0 +1,119 @@
+import t from 'tap';
+import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import {
+  certificateKind,
+  clusterIssuerKind,
+  dnsRecordKind,
+  domainKind,
+  packageKind,
+  tenantKind,
+  zoneKind,
+} from '#schemas/index.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
+import { openFront } from '#test/lab/certificates.ts';
+import { tellStories } from '#test/lab/crash-stories.ts';
+import { startHosting, type Hosting } from '#test/lab/hosting.ts';
+import { openNameServer } from '#test/lab/name-server.ts';
+import { startPebble } from '#test/lab/pebble.ts';
+import { declare, isGone, isReady, remove, type Step, type Story } from '#test/lab/stories.ts';
+
+// Zones on a real name server and certificates of a real CA, whatever dies, and whenever: calls to both count as effects.
+
+const aTenant = declare(tenantKind, 'acme', {});
+const aZone = (dnssec: object): Step =>
+  declare(zoneKind, 'acme', { name: 'acme.example', nameservers: ['ns1.acme.example'], dnssec }, 'acme');
+const aRecord = (...values: readonly string[]): Step =>
+  declare(dnsRecordKind, 'www', { zoneRef: { name: 'acme' }, name: 'www', type: 'A', values }, 'acme');
+const isAnswered = async (hosting: Hosting): Promise<boolean> =>
+  (await isReady(zoneKind, 'acme', 'acme')(hosting)) && (await isReady(dnsRecordKind, 'www', 'acme')(hosting));
+
+const aSite = declare(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
+const isSecured = async (hosting: Hosting): Promise<boolean> =>
+  (await isReady(certificateKind, 'shop', 'acme')(hosting)) && (await isReady(domainKind, 'shop', 'acme')(hosting));
+
+interface Issued {
+  readonly serialNumber?: string;
+  readonly renewedFor?: string;
+  readonly revoked?: { readonly serialNumber?: string };
+}
+
+const statusOf = async (hosting: Hosting): Promise<Issued> =>
+  (await hosting.get(certificateKind, 'shop', 'acme'))?.['status'] as Issued;
+
+/** As `wcpctl certificate` does. */
+async function annotate(hosting: Hosting, annotations: Readonly<Record<string, string>>): Promise<void> {
+  const body = { metadata: { annotations } };
+  const key = { namespace: 'acme', name: 'shop' };
+  await hosting.client.patch(resourceTypeOf(certificateKind), key, { type: 'merge', body });
+}
+
+const stories: readonly Story[] = [
+  {
+    name: 'a zone is declared, and a record in it',
+    before: [aTenant],
+    act: async (hosting) => {
+      await aZone({})(hosting);
+      await aRecord('192.0.2.1')(hosting);
+    },
+    isOver: isAnswered,
+  },
+  {
+    name: 'a record gets other values',
+    before: [aTenant, aZone({}), aRecord('192.0.2.1')],
+    act: aRecord('192.0.2.2', '192.0.2.3'),
+    isOver: isAnswered,
+  },
+  {
+    name: 'a zone is signed with one more key',
+    before: [aTenant, aZone({}), aRecord('192.0.2.1')],
+    act: aZone({ keys: [1, 2] }),
+    isOver: isAnswered,
+  },
+  {
+    name: 'a zone is deleted',
+    before: [aTenant, aZone({}), aRecord('192.0.2.1')],
+    act: remove(zoneKind, 'acme', 'acme'),
+    isOver: isGone(zoneKind, 'acme', 'acme'),
+  },
+  { name: 'a site gets its certificate', before: [aTenant], act: aSite, isOver: isSecured },
+  {
+    name: 'a certificate is renewed',
+    before: [aTenant, aSite],
+    act: async (hosting) => await annotate(hosting, { [ANNOTATIONS.renew]: 'now' }),
+    isOver: async (hosting) => (await isSecured(hosting)) && (await statusOf(hosting)).renewedFor === 'now',
+  },
+  {
+    name: 'a certificate is revoked',
+    before: [aTenant, aSite],
+    act: async (hosting) => {
+      const { serialNumber = '' } = await statusOf(hosting);
+      await annotate(hosting, { [ANNOTATIONS.revoke]: `${serialNumber}/KeyCompromise` });
+    },
+    isOver: async (hosting) => {
+      const { serialNumber, revoked } = await statusOf(hosting);
+      return (await isSecured(hosting)) && revoked !== undefined && revoked.serialNumber !== serialNumber;
+    },
+  },
+  {
+    name: 'a site with a certificate is deleted',
+    before: [aTenant, aSite],
+    act: remove(domainKind, 'shop', 'acme'),
+    isOver: isGone(domainKind, 'shop', 'acme'),
+  },
+];
+
+tellStories(t, stories, async () => {
+  const hosting = await startHosting({ dns: await openNameServer(t) });
+  const pebble = await startPebble({ httpPort: await openFront(t, () => hosting) });
+  t.teardown(async () => await pebble.stop());
+  await hosting.apply(packageKind, 'starter', { isDefault: true, limits: { domains: 10 } });
+  await hosting.apply(clusterIssuerKind, 'pebble', {
+    isDefault: true,
+    acme: {
+      server: pebble.directory,
+      caBundle: Buffer.from(pebble.ca).toString('base64'),
+      privateKeySecretRef: { name: 'pebble-account' },
+    },
+  });
+  return hosting;
+});

@@ -1,0 +1,90 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { MemoryHost } from '#runtime/host/memory/memory-host.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+
+/**
+ * All that is true, in a spelling that does not tell two runs apart: what is random is called by where it comes from, times and revisions are left out.
+ * `more` are lines of what is neither an object nor on the machine.
+ */
+export function worldText(
+  stored: ReadonlyMap<string, Buffer>,
+  machine: MemoryHost,
+  more: readonly string[] = [],
+): string {
+  const objects = [...stored].map(([key, value]) => [key, JSON.parse(value.toString()) as KubeObject] as const);
+  const names = new Map(objects.map(([key, object]) => [object.metadata.uid ?? '', `<uid of ${key}>`]));
+  const chances = objects.flatMap(([key, object]) => chancesIn(key, object));
+  const nodes = [...machine.tree.nodes]
+    .filter(([path]) => !/^\/(staging|trash)(\/|$)/.test(path.slice(machine.root.length)))
+    .map(([path, { type, mode, uid, gid, content }]) => `${path} ${type} ${mode.toString(8)} ${uid}:${gid} ${content}`);
+  const services = [...machine.services.units.keys()];
+  const lines = [...objects.map(([key, object]) => `${key} ${objectText(object)}`), ...nodes, ...services, ...more];
+  return lines
+    .map((line) =>
+      chances
+        .reduce((text, [chance, name]) => text.replaceAll(chance, name), line)
+        .replace(uuid, (uid) => names.get(uid) ?? '<uid>')
+        .replace(time, '<time>')
+        .replace(version, '$1<version>')
+        .replace(serial, '$1<serial>')
+        .replace(ds, '<ds>')
+        .replace(tag, '$1<tag>'),
+    )
+    .toSorted()
+    .join('\n');
+}
+
+const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const version = /(\\?"(?:resource|secret|tsigSecret)Version\\?":\\?")\d+/g;
+const serial = /("serial":)\d+/g;
+const ds = /\b\d+ 13 2 [0-9a-f]{64}\b/g;
+const tag = /("tag":)\d+/g;
+const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
+
+/** What was made by chance and is kept in a Secret, as it is spelled there and elsewhere, with a name for it. A key that is not that of its certificate has none. */
+function chancesIn(key: string, object: KubeObject): readonly (readonly [string, string])[] {
+  const { data = {} } = object as KubeObject & { readonly data?: Readonly<Record<string, string>> };
+  const { 'tls.crt': chain, 'tls.key': own, private: secret } = data;
+  const dnskey = object.metadata.annotations?.[ANNOTATIONS.dnskey];
+  const found: (readonly [string, string])[] = [];
+  if (chain !== undefined && own !== undefined) {
+    const certificate = new X509Certificate(decoded(chain));
+    const name = `<certificate of ${key} for ${certificate.subjectAltName ?? ''}>`;
+    found.push([chain, name], [JSON.stringify(decoded(chain)), name]);
+    found.push([certificate.serialNumber, `<serial number of ${key}>`]);
+    if (certificate.checkPrivateKey(createPrivateKey(decoded(own))))
+      found.push([own, '<its key>'], [JSON.stringify(decoded(own)), '<its key>']);
+  } else if (own !== undefined) found.push([own, `<key of ${key}>`]);
+  if (secret !== undefined) found.push([secret, `<private key of ${key}>`]);
+  if (dnskey !== undefined) found.push([dnskey, `<dnskey of ${key}>`]);
+  return found;
+}
+
+function decoded(base64: string): string {
+  return Buffer.from(base64, 'base64').toString();
+}
+
+function objectText(object: KubeObject): string {
+  const { managedFields = [], ...metadata } = object.metadata;
+  const managers = managedFields.map((entry) => JSON.stringify(entry)).toSorted();
+  const status = object['status'] as { readonly conditions?: readonly { readonly type: string }[] } | undefined;
+  const conditions = status?.conditions?.toSorted((a, b) => (a.type < b.type ? -1 : 1));
+  return JSON.stringify(
+    sortedKeys({
+      ...object,
+      metadata: { ...metadata, managers },
+      ...(status === undefined ? {} : { status: { ...status, conditions } }),
+    }),
+  );
+}
+
+function sortedKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, part]) => [key, sortedKeys(part)]),
+  );
+}
