@@ -67,10 +67,7 @@ interface Exchange {
   readonly options: TransportOptions;
 }
 
-async function exchange(
-  url: string,
-  { agent, method, body, options }: Exchange,
-): Promise<{ readonly response: IncomingMessage; readonly text: string }> {
+async function exchange(url: string, { agent, method, body, options }: Exchange): Promise<Answered> {
   const target = targetOf(url);
   const payload = body === undefined ? undefined : JSON.stringify(body);
   const settings: RequestOptions = {
@@ -86,18 +83,34 @@ async function exchange(
     ...guardOf(target, options.networks),
   };
   try {
-    return await new Promise((resolve, reject) => {
-      const sent = request(target, settings, (response) => {
-        readAll(response).then((text) => resolve({ response, text }), reject);
-      });
-      sent.once('error', reject);
-      sent.end(payload);
-    });
+    return await send(target, settings, payload);
   } catch (err) {
     options.signal.throwIfAborted();
     if (err instanceof AcmeProblem) throw err;
     throw new AcmeProblem('connection', `${hostOf(url)} cannot be reached: ${reasonOf(err)}`, { cause: err });
   }
+}
+
+interface Answered {
+  readonly response: IncomingMessage;
+  readonly text: string;
+}
+
+/**
+ * A connection that the CA closed while nobody used it is found to be closed only now: the request goes once more, over another one. Should the CA have
+ * carried it out all the same, its nonce is used, and it is not carried out twice (RFC 8555 §6.5).
+ */
+async function send(target: URL, settings: RequestOptions, payload: string | undefined): Promise<Answered> {
+  return await new Promise((resolve, reject) => {
+    const sent = request(target, settings, (response) => {
+      readAll(response).then((text) => resolve({ response, text }), reject);
+    });
+    sent.once('error', (err: NodeJS.ErrnoException) => {
+      if (sent.reusedSocket && err.code === 'ECONNRESET') resolve(send(target, settings, payload));
+      else reject(err);
+    });
+    sent.end(payload);
+  });
 }
 
 function targetOf(url: string): URL {

@@ -1,8 +1,11 @@
 import { X509Certificate } from 'node:crypto';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { certificateKind, clusterIssuerKind, domainKind, issuerKind } from '#schemas/index.ts';
 import { secretKind } from '#schemas/meta/builtin.ts';
 import { ANNOTATIONS, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { createTransport } from '#runtime/acme/transport.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { reach } from '#test/contracts/driver.ts';
@@ -94,6 +97,29 @@ await t.test('a CA that wants an account from elsewhere opens none without, and 
   await lab.issuer('pebble', { externalAccountBinding });
   await certificate(lab, 'shop', {});
   await lab.settled(certificateKind, 'shop', 'Issued');
+});
+
+await t.test('a connection that the CA closed while nobody used it is no failure', async (test) => {
+  const authority = await createLabAuthority('ca');
+  const { cert, key } = await authority.server();
+  const perConnection = new WeakMap<object, number>();
+  const server = createServer({ cert, key }, (request, response) => {
+    const count = (perConnection.get(request.socket) ?? 0) + 1;
+    perConnection.set(request.socket, count);
+    if (count > 1) request.socket.destroy();
+    else response.end('answered');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const transport = createTransport({
+    authorities: authority.ca.toString(),
+    userAgent: 'test',
+    signal: new AbortController().signal,
+  });
+  test.teardown(() => (transport.close(), server.close()));
+  const { port } = server.address() as AddressInfo;
+  for (let times = 0; times < 3; times += 1) {
+    test.match(await transport.request(`https://127.0.0.1:${port}/`, 'post', { times }), { data: 'answered' });
+  }
 });
 
 await t.test('an issuer of a tenant reaches no CA at a private address, one of the platform does', async (test) => {

@@ -238,7 +238,7 @@ async function startProgram(starting: Starting): Promise<Running> {
   };
 }
 
-/** What a CA is asked to do counts as an effect, too. */
+/** What a CA is asked to do counts as an effect, too; that there be an account can be asked for again and again. */
 function mortalAccount(account: AcmeAccount, mortal: Mortal): AcmeAccount {
   const effect =
     <A extends readonly unknown[], R>(ask: (...words: A) => Promise<R>) =>
@@ -248,7 +248,6 @@ function mortalAccount(account: AcmeAccount, mortal: Mortal): AcmeAccount {
     };
   return {
     ...account,
-    register: effect(account.register),
     createOrder: effect(account.createOrder),
     accept: effect(account.accept),
     finalize: effect(account.finalize),
