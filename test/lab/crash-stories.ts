@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createMortal, type Faults, type Mortal } from './faults.ts';
-import type { Hosting, Program } from './hosting.ts';
+import type { Hosting, Program, Running } from './hosting.ts';
 import { randomFrom } from './random.ts';
 import { createStages, programs, reaches, restMs, settle, withBoth, type Story, type Told } from './stories.ts';
 
@@ -29,26 +29,36 @@ function tellDifference(t: Test, found: string, wanted: string, message: string)
   }
 }
 
-/** Tells the story once more, with these faults; the programs that run at its end are stopped. False when the end is another one. */
+/** Tells the story once more, with these faults; fails `t` when the end is another one. */
 async function retell(t: Test, { story, hosting, start, end }: Told, trial: Trial): Promise<void> {
   await hosting.load(start);
+  const twins = (trial.twins ?? []).map(async (program) => await hosting.start(program));
   const starting = programs.map(
     async (program) => [program, await hosting.start(program, trial.faultsOf(program))] as const,
   );
-  const twins = (trial.twins ?? []).map(async (program) => await hosting.start(program));
-  const [running, others] = [new Map(await Promise.all(starting)), await Promise.all(twins)];
-  trial.onStarted?.();
-  await story.act(hosting);
-  const { mortal } = trial;
-  let isThere = await reaches(hosting, end, () => mortal?.isDead === true);
-  if (mortal?.isDead === true) {
-    const dead = programs.filter((program) => running.get(program)?.mortal === mortal);
-    await Promise.all(dead.map(async (program) => await running.get(program)?.stop()));
-    for (const program of dead) running.set(program, await hosting.start(program));
-    isThere = await reaches(hosting, end);
+  const [others, running] = [await Promise.all(twins), new Map(await Promise.all(starting))];
+  try {
+    trial.onStarted?.();
+    await story.act(hosting);
+    if (!(await endsAs(end, hosting, { running, mortal: trial.mortal })))
+      tellDifference(t, await hosting.state(), end, `${story.name}: ${trial.what}`);
+  } finally {
+    await Promise.all([...running.values(), ...others].map(async (each) => await each.stop()));
   }
-  if (!isThere) tellDifference(t, await hosting.state(), end, `${story.name}: ${trial.what}`);
-  await Promise.all([...running.values(), ...others].map(async (each) => await each.stop()));
+}
+
+/** Whether that end is reached; who has died on the way is started again. */
+async function endsAs(
+  end: string,
+  hosting: Hosting,
+  { running, mortal }: { readonly running: Map<Program, Running>; readonly mortal: Mortal | undefined },
+): Promise<boolean> {
+  const isThere = await reaches(hosting, end, () => mortal?.isDead === true);
+  if (mortal?.isDead !== true) return isThere;
+  const dead = programs.filter((program) => running.get(program)?.mortal === mortal);
+  await Promise.all(dead.map(async (program) => await running.get(program)?.stop()));
+  for (const program of dead) running.set(program, await hosting.start(program));
+  return await reaches(hosting, end);
 }
 
 interface Trial {

@@ -50,8 +50,17 @@ export async function openZoneCopies({ host }: Pick<NameServer, 'host'>): Promis
   const get = async <T>(path: string): Promise<T> => (await api.get(path, never)) as T;
   const send = async (method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown) =>
     await api.send(method, path, body, never);
-  const copyOf = async (name: string): Promise<ZoneCopy> => {
+  const copyOf = async (name: string): Promise<ZoneCopy | undefined> => {
     const path = `${zones}/${name}`;
+    try {
+      return await whole(path);
+    } catch (err) {
+      if ((await names()).includes(name)) throw err;
+      // It went while it was looked at.
+      return undefined;
+    }
+  };
+  const whole = async (path: string): Promise<ZoneCopy> => {
     const keys = await get<readonly { readonly id: number }[]>(`${path}/cryptokeys`);
     return {
       zone: await get(path),
@@ -62,7 +71,7 @@ export async function openZoneCopies({ host }: Pick<NameServer, 'host'>): Promis
   const names = async (): Promise<readonly string[]> =>
     (await get<readonly { readonly name: string }[]>(zones)).map(({ name }) => name);
   return {
-    copy: async () => await Promise.all((await names()).map(copyOf)),
+    copy: async () => (await Promise.all((await names()).map(copyOf))).filter((copy) => copy !== undefined),
     load: async (copies) => {
       for (const name of await names()) await send('DELETE', `${zones}/${name}`);
       for (const { zone, keys, metadata } of copies) {
