@@ -13,6 +13,9 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { startInstance } from '#test/lab/instance.ts';
 import { killProcess } from '#test/lab/kill.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
+import { run } from '#test/lab/run.ts';
+import { testServer } from '#test/lab/test-servers.ts';
+import { testTls } from '#test/lab/testssl.ts';
 import { visit } from '#test/lab/visit.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
@@ -95,6 +98,31 @@ void t.test('a Domain is served over HTTPS without another word, and plain visit
   test.match(plain, { status: 301, headers: { location: `https://shop.localhost:${instance.ports.https}/a?b` } });
   const left = await client.list(type(challengeKind), { namespace });
   test.same(left.items, [], 'nothing is left of what the CA wanted to see');
+});
+
+/** Pages that are the same for everybody hide nothing that their length could tell, and the instance's CA says nowhere what it has revoked. */
+const bearable = ['BREACH', 'cert_revocation'];
+/** It names no site there, and is refused; the other two are about itself. */
+const unknowable = ['secure_renego', 'engine_problem', 'sessionresumption_ticket'];
+const onceIsEnough = testServer === 'kubernetes' ? { skip: 'the front is the same one' } : {};
+
+void t.test('testssl.sh finds nothing above LOW on a site', onceIsEnough, async (test) => {
+  const { https: port } = instance.ports;
+  const ca = join(instance.directory, 'acme-roots.pem');
+  const findings = await testTls({ hostname: 'shop.localhost', port, ca });
+  const above = findings.filter(({ severity }) => !['OK', 'INFO', 'LOW', 'WARN'].includes(severity));
+  test.same(
+    above.filter(({ id }) => !bearable.includes(id)),
+    [],
+  );
+  const unknown = findings.filter(({ id, severity }) => severity === 'WARN' && !unknowable.includes(id));
+  test.same(unknown, []);
+  for (const id of ['TLS1_3', 'cipher_order', 'cert_chain_of_trust', 'ROBOT', 'LUCKY13'])
+    test.equal(findings.find((each) => each.id === id)?.severity, 'OK', id);
+  const asked = ['-connect', `127.0.0.1:${port}`, '-servername', 'shop.localhost', '-tls1_2', '-CAfile', ca];
+  const { stdout } = await run(['openssl', 's_client', ...asked]);
+  test.match(stdout, /Secure Renegotiation IS supported/);
+  test.match(stdout, /Verify return code: 0 \(ok\)/);
 });
 
 void t.test('a new certificate is shown from the next handshake on, and nginx goes on', async (test) => {
