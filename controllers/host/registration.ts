@@ -31,7 +31,7 @@ export function hostReference(name: string): KubeObject {
 /** The status that the agent applies whenever its facts change; equal facts give an equal status. `now` is RFC 3339. */
 export function hostStatus(facts: HostFacts, present: Host | undefined, now: string): NonNullable<Host['status']> {
   const { capabilities, dns, services } = facts;
-  const { front, nginxVersion, phpVersions, size, takenUids } = capabilities;
+  const { front, http3, nginxVersion, phpVersions, size, takenUids } = capabilities;
   const stated = [servingOf(capabilities), limitsOf(services.limitsEnforced)].map((condition) => ({
     ...condition,
     observedGeneration: present?.metadata.generation ?? 1,
@@ -46,7 +46,7 @@ export function hostStatus(facts: HostFacts, present: Host | undefined, now: str
     },
     capabilities: {
       phpVersions: [...phpVersions],
-      ...(nginxVersion === undefined ? {} : { nginxVersion }),
+      ...(nginxVersion === undefined ? {} : { nginxVersion, http3 }),
       ...(dns === undefined ? {} : { dns: { version: dns.version, port: dns.port } }),
       services: services.manager,
       limitsEnforced: services.limitsEnforced,

@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { systemClock } from '#runtime/base/clock.ts';
+import { parseNetwork } from '#runtime/base/networks.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { agentConfig, type AgentConfig } from '#runtime/config/programs.ts';
 import {
+  createStapler,
   probeCertificate,
   probeChallenge,
   probeSite,
@@ -49,11 +51,13 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   const dns = await startNameServer(config, { host, log, signal });
   await holdCertificate(connection, { ...config, client, clock: systemClock, log, signal });
   const processes = openTenantProcesses(servicesOf(config));
-  const parts = { config, client, host, dns, secrets, processes, log, metrics, signal };
+  const networks = config.ocspNetworks.flatMap((text) => parseNetwork(text) ?? []);
+  const staples = createStapler({ host, networks, clock: systemClock, log });
+  const parts = { config, client, host, dns, secrets, staples, processes, log, metrics, signal };
   const agent = await startAgent({ ...parts, front: probesOf(front) });
   health.readyAfter(agent.synced);
   resyncOnSignal(() => agent.resync(), signal);
-  await keepHouse({ host, log, signal });
+  await keepHouse({ host, staples, log, signal });
   await agent.ended;
   await client.close();
   host.close();

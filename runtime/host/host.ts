@@ -249,6 +249,8 @@ export interface HostCapabilities {
   /** `['8.2']`: versions whose php-fpm is installed. */
   readonly phpVersions: readonly string[];
   readonly nginxVersion: string | undefined;
+  /** Whether that nginx was built to speak HTTP/3. */
+  readonly http3: boolean;
   /** PowerDNS with its SQLite backend, and as whom it runs; `undefined` when it is not installed. */
   readonly powerdns: { readonly version: string; readonly uid: number; readonly gid: number } | undefined;
   /** Uids and account names that the host has on its own (getent passwd). */

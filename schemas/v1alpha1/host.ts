@@ -103,6 +103,10 @@ export const hostKind = defineKind({
             items: phpVersionField,
           },
           nginxVersion: textField('Version of nginx; absent when it is not installed.'),
+          http3: {
+            type: 'boolean',
+            description: 'Whether that nginx was built to speak HTTP/3; Debian’s is from 13 on.',
+          },
           dns: {
             type: 'object',
             description: 'The name server; absent where there is none.',

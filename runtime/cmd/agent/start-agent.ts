@@ -16,7 +16,7 @@ import type { AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { createCopies, createCopiesDriver } from '#runtime/drivers/copies/index.ts';
-import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
+import { nginxDriver, type Stapler } from '#runtime/drivers/nginx/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
 import { parentDs } from '#runtime/dns/parent-ds.ts';
 import { parseServerAddress } from '#runtime/dns/server-address.ts';
@@ -48,6 +48,7 @@ const copiesAtOnce = 4;
 /** What the drivers of an agent act on. */
 interface AgentWorld extends HostWorld {
   readonly secrets: SecretReader;
+  readonly staples: Stapler;
   readonly parentDs: NonNullable<PowerdnsWorld['parentDs']>;
 }
 
@@ -59,6 +60,8 @@ export interface AgentOptions {
   /** Its name server; `undefined` where there is none. */
   readonly dns: NameServer | undefined;
   readonly secrets: SecretReader;
+  /** Asks CAs for their words on the certificates that are served. */
+  readonly staples: Stapler;
   /** Runs programs as tenants of this machine. */
   readonly processes: TenantProcesses;
   readonly front: FrontProbes<HostWorld>;
@@ -75,7 +78,7 @@ export interface Agent extends Pick<Manager, 'synced' | 'resync'> {
 
 /** Acts in the name of a host on a machine whose directories and front stand; resolves once the name is this machine's alone. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { client, host, secrets, log, metrics, signal } = options;
+  const { client, host, secrets, staples, log, metrics, signal } = options;
   const { hostName } = options.config;
   const heartbeat = await join(options);
   const writers = createWriters();
@@ -101,7 +104,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       front: options.front,
       now: () => Date.now(),
     }),
-    world: (cache) => ({ client, cache, host, secrets, parentDs: askParent(options) }),
+    world: (cache) => ({ client, cache, host, secrets, staples, parentDs: askParent(options) }),
     log,
     metrics,
     signal,

@@ -10,6 +10,7 @@ export type {
 } from './model.ts';
 export type { FrontAddress, FrontSettings } from './front-settings.ts';
 export type { NginxWorld } from './apply.ts';
+export { createStapler, type Stapler } from './stapling/stapler.ts';
 export type { SitesSnapshot } from './snapshot.ts';
 export type { SiteProbe } from './probe-site.ts';
 export { nginxDriver } from './nginx-driver.ts';

@@ -8,6 +8,7 @@ function M.load(root, front)
   M.tenants = root .. "/tenants/"
   M.auth = front .. "/auth/"
   M.pools = root .. "/run/php/"
+  M.staples = front .. "/staples/"
   M.challenges = front .. "/challenges/"
   M.wake_socket = "unix:" .. root .. "/run/wake.sock"
   M.key_socket = "unix:" .. root .. "/run/keys.sock"
