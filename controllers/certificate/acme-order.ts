@@ -135,7 +135,7 @@ async function showingFor(
 ): Promise<{ readonly showing: Showing; readonly challenge: AcmeChallenge }> {
   const { dnsName, challenges } = authorization;
   const type = challengeTypeFor(authorization, order.issuer.spec.acme?.solvers ?? []);
-  const challenge = challenges.find((each) => each.type === type);
+  const challenge = challenges.find((each) => each.type === type?.toLowerCase());
   if (type === undefined || challenge === undefined) {
     const name = authorization.isWildcard ? `*.${dnsName}` : dnsName;
     throw new RefusedError(
@@ -144,8 +144,7 @@ async function showingFor(
     );
   }
   const key = await account.answerTo(challenge);
-  const showing = { type: type === 'http-01' ? 'HTTP-01' : 'DNS-01', dnsName, token: challenge.token, key } as const;
-  return { showing, challenge };
+  return { showing: { type, dnsName, token: challenge.token, key }, challenge };
 }
 
 /** Which names the CA refused, and in which words. */

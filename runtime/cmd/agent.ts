@@ -8,6 +8,7 @@ import {
   createStapler,
   probeCertificate,
   probeChallenge,
+  probeHandshake,
   probeSite,
   startFront,
   type FrontSettings,
@@ -74,7 +75,10 @@ function probesOf({ listen: [plain = loopback], httpsListen: [secure] }: FrontSe
           certificate: async ({ host }, hostname, signal) =>
             (await probeCertificate(host, secure, hostname, signal))?.serialNumber,
         }),
-    challenge: async ({ host }, asked, signal) => await probeChallenge(host, plain, asked, signal),
+    challenge: async ({ host }, { token, answer }, signal) => {
+      if (answer.way === 'Path') return await probeChallenge(host, plain, { token, ...answer }, signal);
+      return secure !== undefined && (await probeHandshake(host, secure, answer, signal));
+    },
   };
 }
 

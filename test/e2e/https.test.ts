@@ -3,7 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect, type PeerCertificate } from 'node:tls';
 import t from 'tap';
-import { certificateKind, challengeKind, dnsRecordKind, domainKind, zoneKind } from '#schemas/index.ts';
+import {
+  certificateKind,
+  challengeKind,
+  clusterIssuerKind,
+  dnsRecordKind,
+  domainKind,
+  zoneKind,
+} from '#schemas/index.ts';
+import type { ClusterIssuer } from '#schemas/v1alpha1/cluster-issuer.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import { secretKind } from '#schemas/meta/builtin.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
@@ -202,6 +210,30 @@ void t.test('a wildcard is shown to be ours by a record in the Zone of the tenan
     ['wild'],
     'nothing is left of what the CA wanted to see',
   );
+});
+
+void t.test('a name is shown to be ours in a handshake, where the issuer has no other way', async (test) => {
+  const local = (await client.get(type(clusterIssuerKind), { name: 'local' })) as ClusterIssuer;
+  const acme = { ...local.spec.acme, privateKeySecretRef: { name: 'shaking-account' }, solvers: [{ tlsAlpn01: {} }] };
+  const shaking = { apiVersion: apiVersionOf(clusterIssuerKind), kind: 'ClusterIssuer', metadata: { name: 'shaking' } };
+  await client.apply(type(clusterIssuerKind), { ...shaking, spec: { acme } } as KubeObject, {
+    fieldManager: 'test',
+    force: true,
+  });
+  const tls = { issuerRef: { kind: 'ClusterIssuer', name: 'shaking' } };
+  await apply(domainKind, 'shaken', { hostname: 'shaken.localhost', www: 'Redirect', tls });
+  await settled(domainKind, 'shaken');
+  test.equal((await shownFor('shaken.localhost')).subjectaltname, 'DNS:shaken.localhost, DNS:www.shaken.localhost');
+  const { serialNumber } = await shownFor('shaken.localhost');
+  await apply(domainKind, 'shaken', { hostname: 'shaken.localhost', aliases: ['again.localhost'], tls });
+  await settled(domainKind, 'shaken');
+  test.not(
+    (await shownFor('again.localhost')).serialNumber,
+    serialNumber,
+    'while a site is served under the name, too',
+  );
+  const left = await client.list(type(challengeKind), { namespace });
+  test.same(left.items, [], 'nothing is left of what the CA wanted to see');
 });
 
 void t.test(

@@ -295,7 +295,8 @@ async function agentOptions(
       front: {
         ...noFront,
         site: async (world, hostname) => await Promise.resolve(siteOf(world.host as MemoryHost, hostname)),
-        challenge: async (world, { token }) => await Promise.resolve(shownFor(world.host as MemoryHost, token)),
+        challenge: async (world, { token, answer }) =>
+          await Promise.resolve(shownFor(world.host as MemoryHost, token) === answer.keyAuthorization),
       },
       now: () => Date.now(),
     }),
@@ -339,6 +340,7 @@ async function emptyMachine(nameServer?: NameServer): Promise<MemoryHost> {
     'front/auth',
     'front/tls',
     'front/challenges',
+    'front/handshakes',
     'run',
     'run/php',
     'run/pools',

@@ -113,7 +113,7 @@ function canBeShown(
   const isWildcard = hostname.startsWith('*.');
   const dnsName = isWildcard ? hostname.slice(2) : hostname;
   const type = challengeTypeFor({ dnsName, isWildcard }, acme.solvers);
-  if (type !== 'dns-01') return type !== undefined;
+  if (type !== 'DNS-01') return type !== undefined;
   const zones = new Set([newZone, ...stayingZones(namespace, cache).map(({ spec }) => spec.name)]);
   return zoneNamesFor(dnsName, ancestorsOf).some((name) => zones.has(name));
 }

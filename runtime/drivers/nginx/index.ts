@@ -15,7 +15,7 @@ export type { SitesSnapshot } from './snapshot.ts';
 export type { SiteProbe } from './probe-site.ts';
 export { nginxDriver } from './nginx-driver.ts';
 export { ownersOf } from './snapshot.ts';
-export { probeCertificate, probeChallenge, probeSite } from './probe-site.ts';
+export { probeCertificate, probeChallenge, probeHandshake, probeSite } from './probe-site.ts';
 export { frontService, probeAddress, startFront } from './start-front.ts';
 export { renderFront, templateNames } from './render.ts';
 export { rotateTicketKeys } from './ticket-keys.ts';

@@ -15,6 +15,7 @@ export const templateNames = [
     'pages',
     'channel',
     'agent',
+    'handshake',
     'staple',
     'tls',
     'password',

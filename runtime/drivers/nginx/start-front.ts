@@ -58,7 +58,7 @@ async function makeDirectories(host: Host, signal: AbortSignal): Promise<void> {
   await host.makeDirectory(directory, { mode: 0o711, uid: 0, gid: 0 }, signal);
   await host.makeDirectory(sitesDirectory(host.root), closed, signal);
   await host.makeDirectory(usersDirectory(host.root), closed, signal);
-  await host.makeDirectory(`${directory}/challenges`, closed, signal);
+  for (const name of ['challenges', 'handshakes']) await host.makeDirectory(`${directory}/${name}`, closed, signal);
   await host.makeDirectory(staplesDirectory(host.root), closed, signal);
   await host.makeDirectory(keysDirectory(host.root), { mode: 0o700, uid: 0, gid: 0 }, signal);
   for (const name of ['lua', 'lua/wcp', 'empty']) await host.makeDirectory(`${directory}/${name}`, open, signal);

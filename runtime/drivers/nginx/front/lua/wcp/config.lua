@@ -10,6 +10,7 @@ function M.load(root, front)
   M.pools = root .. "/run/php/"
   M.staples = front .. "/staples/"
   M.challenges = front .. "/challenges/"
+  M.handshakes = front .. "/handshakes/"
   M.wake_socket = "unix:" .. root .. "/run/wake.sock"
   M.key_socket = "unix:" .. root .. "/run/keys.sock"
   M.token_file = front .. "/probe-token"
