@@ -392,6 +392,7 @@ void t.test('equal facts of a host give an equal status', async (t) => {
     },
     services: { manager: 'supervisor', limitsEnforced: false },
     dns: undefined,
+    httpsPort: 0,
     hasAccounts: false,
     takenNames: ['www-data', 'root', 'root'],
   };

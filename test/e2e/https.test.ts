@@ -76,6 +76,12 @@ async function killController(): Promise<void> {
   }
 }
 
+/** What the status of a Certificate says about who shows which one. */
+interface Consumed {
+  readonly serialNumber?: string;
+  readonly consumers?: readonly { readonly domain: string; readonly serialNumber?: string }[];
+}
+
 async function nginxPid(): Promise<number | undefined> {
   return (await instance.services()).get('nginx')?.pid;
 }
@@ -324,6 +330,40 @@ void t.test(
     test.match(await client.get(type(secretKind), { namespace, name: 'precious' }), { data: { a: 'Yg==' } });
   },
 );
+
+void t.test('a Certificate is Ready once each Domain shows it, and says which one each of them shows', async (test) => {
+  const own = { apiVersion: apiVersionOf(clusterIssuerKind), kind: 'ClusterIssuer', metadata: { name: 'self' } };
+  await client.apply(type(clusterIssuerKind), { ...own, spec: { selfSigned: {} } } as KubeObject, {
+    fieldManager: 'test',
+    force: true,
+  });
+  const tls = { issuerRef: { kind: 'ClusterIssuer', name: 'self' } };
+  await apply(domainKind, 'seen', { hostname: 'seen.localhost', tls });
+  await settled(domainKind, 'seen');
+  const consumersOf = ({ status }: KubeObject): Consumed => (status ?? {}) as Consumed;
+  const { serialNumber, consumers } = consumersOf(await settled(certificateKind, 'seen'));
+  test.same(consumers, [{ domain: 'seen', serialNumber }]);
+  const pid = (await instance.services()).get('agent')?.pid;
+  killProcess(pid, 'SIGSTOP');
+  try {
+    const body = { metadata: { annotations: { [ANNOTATIONS.renew]: 'now' } } };
+    await client.patch(type(certificateKind), { namespace, name: 'seen' }, { type: 'merge', body });
+    const isNext = async (): Promise<boolean> => {
+      const certificate = await client.get(type(certificateKind), { namespace, name: 'seen' });
+      return conditionOf(certificate, 'Ready')?.['reason'] === 'NotServed';
+    };
+    await eventually(isNext, 'the next certificate to be there', patienceMs);
+    const waiting = consumersOf(await settled(certificateKind, 'seen', 'False'));
+    test.not(waiting.serialNumber, serialNumber);
+    test.same(waiting.consumers, [{ domain: 'seen', serialNumber }], 'the one before is shown still');
+    test.equal(conditionOf(await settled(domainKind, 'seen'), 'Ready')?.['status'], 'True', 'and the site is served');
+  } finally {
+    killProcess(pid, 'SIGCONT');
+  }
+  const after = consumersOf(await settled(certificateKind, 'seen'));
+  test.not(after.serialNumber, serialNumber);
+  test.same(after.consumers, [{ domain: 'seen', serialNumber: after.serialNumber }]);
+});
 
 void t.test('what a Domain leaves goes: its certificate, the Secret, the name', async (test) => {
   await client.delete(type(domainKind), { namespace, name: 'shop' });

@@ -372,6 +372,7 @@ async function registerHost(client: Client, machine: MemoryHost, nameServer?: Na
     capabilities: await machine.capabilities(never),
     services: { manager: 'systemd', limitsEnforced: true },
     dns: nameServer === undefined ? undefined : { version: '4', port: nameServer.settings.port },
+    httpsPort: 0,
     hasAccounts: false,
     takenNames: ['www-data'],
   };

@@ -38,7 +38,7 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
   for (const path of [`${host.root}/front`, sitesDirectory(host.root), usersDirectory(host.root)])
     await host.makeDirectory(path, closed, signal);
   const agent = await startAgent({
-    config: { hostName: name, root: host.root, dnsResolver: '' },
+    config: { hostName: name, root: host.root, dnsResolver: '', frontHttpsPort: 0 },
     client,
     host,
     dns: undefined,

@@ -53,7 +53,7 @@ interface AgentWorld extends HostWorld {
 }
 
 export interface AgentOptions {
-  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'dnsResolver'>;
+  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'dnsResolver' | 'frontHttpsPort'>;
   /** As the host's account. */
   readonly client: Client;
   readonly host: Host;
@@ -135,11 +135,18 @@ async function afterSync(known: Parameters<typeof tellUids>[0] & Parameters<type
 }
 
 /** Nothing is done, or said, in the name of a host before it is this machine's alone. */
-async function join({ client, config: { hostName }, host, dns, log, signal }: AgentOptions): Promise<Heartbeat> {
+async function join({
+  client,
+  config: { hostName, frontHttpsPort },
+  host,
+  dns,
+  log,
+  signal,
+}: AgentOptions): Promise<Heartbeat> {
   const identity = await machineIdentity(host, signal);
   const lease = { namespace: SYSTEM_NAMESPACE, name: hostLeaseOf(hostName), identity };
   const heartbeat = await startHeartbeat({ client, ...lease, clock: systemClock, log, signal });
-  await registerHost({ client, host, dns, hostName, log, signal });
+  await registerHost({ client, host, dns, hostName, httpsPort: frontHttpsPort, log, signal });
   return heartbeat;
 }
 
