@@ -2,7 +2,7 @@ import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { DnsAnswer } from '#runtime/dns/ask.ts';
 import type { Accounts } from '#runtime/drivers/accounts/model.ts';
-import type { ChallengeAnswers } from '#runtime/drivers/challenges/model.ts';
+import type { ChallengeAnswer, ChallengeAnswers } from '#runtime/drivers/challenges/model.ts';
 import type { Copy, CopyKey } from '#runtime/drivers/copies/model.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
@@ -88,12 +88,12 @@ export interface FrontProbes<W> {
   readonly site: (world: W, hostname: string, signal: AbortSignal) => Promise<FrontAnswer | undefined>;
   /** Serial number of the certificate that a handshake for the name shows; `undefined` when it is refused. Absent where this host speaks no TLS. */
   readonly certificate?: (world: W, hostname: string, signal: AbortSignal) => Promise<string | undefined>;
-  /** What it shows a CA; `undefined` when that is nothing. */
+  /** Whether it shows a CA what it is to. */
   readonly challenge: (
     world: W,
-    asked: { readonly hostname: string; readonly token: string },
+    asked: { readonly token: string; readonly answer: ChallengeAnswer },
     signal: AbortSignal,
-  ) => Promise<string | undefined>;
+  ) => Promise<boolean>;
 }
 
 /** What the composition root hands to every host controller. */

@@ -1,4 +1,7 @@
+import type { Challenge } from '#schemas/v1alpha1/challenge.ts';
 import type { IssuerUse } from './issuer-use.ts';
+
+type ChallengeType = Challenge['spec']['type'];
 
 export type Solver = NonNullable<IssuerUse['spec']['acme']>['solvers'][number];
 
@@ -6,10 +9,11 @@ export type Solver = NonNullable<IssuerUse['spec']['acme']>['solvers'][number];
 export function challengeTypeFor(
   name: { readonly dnsName: string; readonly isWildcard: boolean },
   solvers: readonly Solver[],
-): 'http-01' | 'dns-01' | undefined {
+): ChallengeType | undefined {
   const solver = solverFor(name, solvers);
   if (solver === undefined) return undefined;
-  return solver.http01 === undefined ? 'dns-01' : 'http-01';
+  if (solver.tlsAlpn01 !== undefined) return 'TLS-ALPN-01';
+  return solver.http01 === undefined ? 'DNS-01' : 'HTTP-01';
 }
 
 /** What names it exactly wins over a zone, a longer zone over a shorter one. Pure. */
@@ -25,8 +29,8 @@ export function solverFor(
 }
 
 /** How well a solver fits a name; below zero when it does not. */
-function rankOf({ selector, http01 }: Solver, dnsName: string, isWildcard: boolean): number {
-  if (isWildcard && http01 !== undefined) return -1;
+function rankOf({ selector, dns01 }: Solver, dnsName: string, isWildcard: boolean): number {
+  if (isWildcard && dns01 === undefined) return -1;
   if (selector === undefined) return 0;
   const { dnsNames, dnsZones, wildcards } = selector;
   if (wildcards && !isWildcard) return -1;

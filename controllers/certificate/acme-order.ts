@@ -23,6 +23,8 @@ export interface Ordering {
   readonly owner: Owner;
   /** PEM. */
   readonly key: string;
+  /** How its CA knows the certificate that serves now, if it can. */
+  readonly replaces: string | undefined;
   readonly client: Client;
   readonly cache: Cache;
   readonly clock: Clock;
@@ -80,7 +82,7 @@ async function step(state: Order, ordering: Ordering): Promise<Ordered | undefin
 }
 
 /** The order that is on its way: noted before and after the CA hears of it. What died in between looks whether the CA knows of one. */
-async function orderUrl({ account, order, issuance, notes, clock }: Ordering): Promise<string> {
+async function orderUrl({ account, order, issuance, replaces, notes, clock }: Ordering): Promise<string> {
   if (issuance.orderURL !== undefined) return issuance.orderURL;
   const dnsNames = issuance.dnsNames ?? order.dnsNames;
   const found = issuance.orderIntendedAt === undefined ? undefined : await account.findOrder(dnsNames);
@@ -91,7 +93,7 @@ async function orderUrl({ account, order, issuance, notes, clock }: Ordering): P
   const intended = { ...issuance, orderIntendedAt: rfc3339(clock.now()) };
   await notes.write(intended);
   const { profile } = order.issuer.spec.acme ?? {};
-  const made = await account.createOrder(dnsNames, profile === undefined ? {} : { profile });
+  const made = await account.createOrder(dnsNames, { profile, replaces });
   await notes.write({ ...intended, orderURL: made.url });
   return made.url;
 }
@@ -135,7 +137,7 @@ async function showingFor(
 ): Promise<{ readonly showing: Showing; readonly challenge: AcmeChallenge }> {
   const { dnsName, challenges } = authorization;
   const type = challengeTypeFor(authorization, order.issuer.spec.acme?.solvers ?? []);
-  const challenge = challenges.find((each) => each.type === type);
+  const challenge = challenges.find((each) => each.type === type?.toLowerCase());
   if (type === undefined || challenge === undefined) {
     const name = authorization.isWildcard ? `*.${dnsName}` : dnsName;
     throw new RefusedError(
@@ -144,8 +146,7 @@ async function showingFor(
     );
   }
   const key = await account.answerTo(challenge);
-  const showing = { type: type === 'http-01' ? 'HTTP-01' : 'DNS-01', dnsName, token: challenge.token, key } as const;
-  return { showing, challenge };
+  return { showing: { type, dnsName, token: challenge.token, key }, challenge };
 }
 
 /** Which names the CA refused, and in which words. */

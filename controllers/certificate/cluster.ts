@@ -3,11 +3,13 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { certificateKind, type Certificate } from '#schemas/v1alpha1/certificate.ts';
 import { challengeKind, type Challenge } from '#schemas/v1alpha1/challenge.ts';
 import { clusterIssuerKind } from '#schemas/v1alpha1/cluster-issuer.ts';
+import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
 import { issuerKind } from '#schemas/v1alpha1/issuer.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Watch } from '#runtime/manager/controller.ts';
 import type { ClusterParts, DriverOf } from '#controllers/parts.ts';
+import { BY_SERVED_SECRET, servedSecretsOf } from './consumers.ts';
 import { gatherCertificate, type CertificateInputs } from './gather.ts';
 import type { CertificateState } from './model.ts';
 import { dueAt } from './need.ts';
@@ -32,6 +34,7 @@ export function createCertificateClusterController<W>({ certificates, now }: Clu
     indexes: [
       { kind: certificateKind, index: { name: BY_NAME, valuesOf: (object) => (object as Certificate).spec.dnsNames } },
       { kind: certificateKind, index: { name: BY_ISSUER, valuesOf: (object) => [issuerKeyOf(object as Certificate)] } },
+      { kind: domainKind, index: { name: BY_SERVED_SECRET, valuesOf: (object) => servedSecretsOf(object as Domain) } },
       { kind: certificateKind, index: { name: BY_SECRET, valuesOf: (object) => [secretKeyOf(object as Certificate)] } },
     ],
     gather: (certificate, cache) => gatherCertificate(certificate, cache, now()),
@@ -67,6 +70,11 @@ const watches: readonly Watch[] = [
   {
     kind: hostnameClaimKind,
     keysOf: (claim, cache) => keysOf(cache.byIndex(certificateKind, BY_NAME, (claim as HostnameClaim).spec.hostname)),
+  },
+  {
+    kind: domainKind,
+    keysOf: (domain, cache) =>
+      servedSecretsOf(domain as Domain).flatMap((secret) => keysOf(cache.byIndex(certificateKind, BY_SECRET, secret))),
   },
   {
     kind: secretKind,

@@ -98,8 +98,9 @@ async function orderFrom(issuing: Issuing, issuance: Issuance, key: string): Pro
   const account = await accounts.of(order.issuer, client);
   const held = await heldBack(issuing, issuance, account);
   if (held !== undefined) return held;
+  const ordering = { ...issuing, account, key, replaces: renewalIdOf(issuing.present) };
   try {
-    return await carryOn({ ...issuing, account, issuance, key });
+    return await carryOn({ ...ordering, issuance });
   } catch (err) {
     if (!(err instanceof AcmeProblem)) throw err;
     const others = namesOf(issuance, issuing).filter((name) => !err.names.some(({ dnsName }) => dnsName === name));
@@ -107,11 +108,16 @@ async function orderFrom(issuing: Issuing, issuance: Issuance, key: string): Pro
       const { orderURL: _, orderIntendedAt: __, ...begun } = notes.issuance ?? issuance;
       const reduced = { ...begun, dnsNames: others };
       await notes.write(reduced);
-      return await carryOn({ ...issuing, account, issuance: reduced, key });
+      return await carryOn({ ...ordering, issuance: reduced });
     }
     if (err.type === 'accountDoesNotExist') await openAnew(issuing, account);
     throw err;
   }
+}
+
+/** How its CA knows the certificate that serves now. */
+function renewalIdOf(present: SecretContent | undefined): string | undefined {
+  return factsOf(present?.values['tls.crt'] ?? '')?.renewalId;
 }
 
 /** Nothing is ordered that the CA would refuse. What is ordered already is carried on. */

@@ -18,6 +18,7 @@ import { openNotes, type Notes } from './notes.ts';
 import { CERTIFICATE_REASONS, type CertificateReason } from './reasons.ts';
 import { pauseMsAfter } from './renewal.ts';
 import { revokePresent } from './revoke.ts';
+import { readyOf } from './status.ts';
 import { withRenewal } from './renewal-check.ts';
 import { forgetNextKey, readServing, standingIn, type Serving } from './secrets.ts';
 
@@ -68,21 +69,13 @@ async function settled(look: Look, { notes, standing }: Known): Promise<Certific
     order,
     isSettled: true,
     atMs: nextLook(standing),
-    report: { standing, failures: {}, ready: readyOf(look, standing) },
+    report: { standing, failures: {}, ready: readyOf(order.dnsNames, standing) },
   };
 }
 
 function nextLook({ renewalTime, renewalCheckTime }: Standing): number {
   const times = [renewalTime, renewalCheckTime].filter((time) => time !== undefined).map((time) => Date.parse(time));
   return Math.min(Number.POSITIVE_INFINITY, ...times);
-}
-
-function readyOf({ order }: Look, standing: Standing): CertificateReport['ready'] {
-  const lacking = order.dnsNames.filter((name) => standing.dnsNames?.includes(name) !== true);
-  if (lacking.length === 0)
-    return { isTrue: true, reason: 'Issued', message: `It is good until ${standing.notAfter ?? ''}.` };
-  const message = `The CA refused ${lacking.slice(0, 3).join(', ')}; the certificate is for the other names.`;
-  return { isTrue: true, reason: 'ReducedCoverage', message };
 }
 
 function waiting(

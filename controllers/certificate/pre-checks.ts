@@ -45,12 +45,17 @@ async function elsewhere(
 ): Promise<NameInVain | undefined> {
   const isWildcard = dnsName.startsWith('*.');
   const solver = solverFor({ dnsName, isWildcard }, solvers);
-  if (isWildcard || solver?.http01 === undefined || solver.http01.addresses === 'Ignore') return undefined;
+  if (isWildcard || !isAtHost(solver)) return undefined;
   const found = await resolver.addresses(dnsName);
   if (found === undefined || leadsTo(found, hostAddresses)) return undefined;
   const where = found.length === 0 ? 'has no address in the DNS' : `leads to ${found.slice(0, 3).join(', ')}`;
   const wanted = hostAddresses.length === 0 ? 'the host' : hostAddresses.join(' and ');
   return { dnsName, reason: 'NameElsewhere', message: `${dnsName} ${where}: point it to ${wanted}.` };
+}
+
+/** Whether a CA looks at the host, and nowhere else. */
+function isAtHost({ http01, tlsAlpn01 }: Partial<Solver> = {}): boolean {
+  return (http01 ?? tlsAlpn01)?.addresses === 'Check';
 }
 
 function leadsTo(found: readonly string[], hostAddresses: readonly string[]): boolean {

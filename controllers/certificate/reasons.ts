@@ -1,6 +1,7 @@
 /** Every reason that a condition of a Certificate may carry. */
 export const CERTIFICATE_REASONS = {
   Issued: 'There is a good certificate for all names.',
+  NotServed: 'There is a good certificate, but a Domain does not show it yet.',
   Missing: 'There is none yet.',
   SpecChanged: 'Other names, another key or another issuer are wanted than the certificate was got for.',
   Renewal: 'It is time for the next one; the present one serves until that is there.',

@@ -2,7 +2,8 @@ import { findCondition, type ConditionStatement } from '#schemas/meta/conditions
 import type { Certificate, certificateKind } from '#schemas/v1alpha1/certificate.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
 import type { CertificateInputs } from './gather.ts';
-import { failuresOf, standingOf, type CertificateReport, type CertificateState } from './model.ts';
+import type { Consumer } from './consumers.ts';
+import { failuresOf, standingOf, type CertificateReport, type CertificateState, type Standing } from './model.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 
@@ -15,40 +16,86 @@ export interface CertificateStatusInput {
 /** What was found, or what stands while nothing was looked at: the certificate that there is serves on whatever becomes of the next one. */
 export function certificateStatus(
   certificate: Certificate,
-  { inputs, observed, outcome }: CertificateStatusInput,
+  input: CertificateStatusInput,
 ): StatusPatch<typeof certificateKind> {
+  const { inputs, observed, outcome } = input;
+  const consumers = inputs?.consumers ?? certificate.status?.consumers ?? [];
   const report = observed?.certificates?.report;
-  if (report !== undefined && outcome.phase === 'synced') return told(report);
-  const { status } = certificate;
-  const fields = { ...standingOf(status), ...failuresOf(status) };
-  if (inputs?.isSettled === true && outcome.phase === 'synced') return { fields, conditions: repeated(certificate) };
-  return { fields, conditions: [readyWhile(certificate, outcome)] };
+  const { fields, conditions } =
+    report !== undefined && outcome.phase === 'synced'
+      ? found(report, consumers)
+      : standing(certificate, { inputs, outcome, consumers });
+  return { fields: { ...fields, ...(consumers.length === 0 ? {} : { consumers: [...consumers] }) }, conditions };
 }
 
-function told({ standing, failures, ready, issuing }: CertificateReport): StatusPatch<typeof certificateKind> {
-  const { isTrue, reason, message } = ready;
+function found(
+  { standing: there, failures, ready, issuing }: CertificateReport,
+  consumers: readonly Consumer[],
+): StatusPatch<typeof certificateKind> {
   return {
-    fields: { ...standing, ...failures },
+    fields: { ...there, ...failures },
     conditions: [
-      { type: 'Ready', status: isTrue ? 'True' : 'False', reason, message },
+      shownReady(ready, there, consumers),
       ...(issuing === undefined ? [] : [{ type: 'Issuing', status: 'True', ...issuing } as const]),
     ],
   };
 }
 
-function repeated({ status }: Certificate): readonly Statement[] {
-  return ['Ready', 'Issuing'].flatMap((type) => {
-    const said = findCondition(status?.conditions, type);
-    return said === undefined ? [] : [{ type, status: said.status, reason: said.reason, message: said.message }];
-  });
+function standing(
+  certificate: Certificate,
+  {
+    inputs,
+    outcome,
+    consumers,
+  }: Pick<CertificateStatusInput, 'inputs' | 'outcome'> & { readonly consumers: readonly Consumer[] },
+): StatusPatch<typeof certificateKind> {
+  const { status } = certificate;
+  const fields = { ...standingOf(status), ...failuresOf(status) };
+  const isSettled = inputs?.isSettled === true && outcome.phase === 'synced';
+  return { fields, conditions: isSettled ? repeated(certificate, consumers) : [readyWhile(certificate, outcome)] };
+}
+
+/** What of a certificate is told once it is there. */
+export function readyOf(dnsNames: readonly string[], there: Standing): CertificateReport['ready'] {
+  const lacking = dnsNames.filter((name) => there.dnsNames?.includes(name) !== true);
+  if (lacking.length === 0)
+    return { isTrue: true, reason: 'Issued', message: `It is good until ${there.notAfter ?? ''}.` };
+  const message = `The CA refused ${lacking.slice(0, 3).join(', ')}; the certificate is for the other names.`;
+  return { isTrue: true, reason: 'ReducedCoverage', message };
+}
+
+/** To have it is not all: every Domain that is served with it has to show it. */
+function shownReady(
+  { isTrue, reason, message }: CertificateReport['ready'],
+  { serialNumber }: Standing,
+  consumers: readonly Consumer[],
+): Statement {
+  const behind = consumers.find((consumer) => consumer.serialNumber !== serialNumber);
+  if (!isTrue || behind === undefined) return { type: 'Ready', status: isTrue ? 'True' : 'False', reason, message };
+  const shown = behind.serialNumber === undefined ? 'shows none yet' : `still shows ${behind.serialNumber}`;
+  const words = `${message} Domain ${behind.domain} ${shown}.`;
+  return { type: 'Ready', status: 'False', reason: 'NotServed', message: words };
+}
+
+/** Of a certificate for which nothing is to be done only who shows it may have changed. */
+function repeated({ spec, status }: Certificate, consumers: readonly Consumer[]): readonly Statement[] {
+  const [ready, issuing] = ['Ready', 'Issuing'].map((type) => findCondition(status?.conditions, type));
+  const said = [ready, issuing].flatMap((each) =>
+    each === undefined ? [] : [{ type: each.type, status: each.status, reason: each.reason, message: each.message }],
+  );
+  if (ready?.status !== 'True' && ready?.reason !== 'NotServed') return said;
+  const others = said.filter(({ type }) => type !== 'Ready');
+  const there = standingOf(status);
+  return [shownReady(readyOf(spec.dnsNames, there), there, consumers), ...others];
 }
 
 /** Of a certificate that was good it is not said that it is bad because its issuer is away. */
 function readyWhile({ metadata, status }: Certificate, outcome: Outcome): Statement {
   const before = findCondition(status?.conditions, 'Ready');
   const isSameSpec = status?.observedGeneration === metadata.generation;
-  if (before?.status === 'True' && isSameSpec)
-    return { type: 'Ready', status: 'True', reason: before.reason, message: before.message };
+  const wasGood = before?.status === 'True' || before?.reason === 'NotServed';
+  if (wasGood && isSameSpec)
+    return { type: 'Ready', status: before.status, reason: before.reason, message: before.message };
   const said = 'message' in outcome ? outcome : { reason: 'Issuing', message: 'It is being looked at.' };
   return { type: 'Ready', status: 'False', reason: said.reason, message: said.message };
 }

@@ -1,6 +1,6 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import { challengeKind, type Challenge } from '#schemas/v1alpha1/challenge.ts';
-import type { ChallengeAnswers } from '#runtime/drivers/challenges/model.ts';
+import type { ChallengeAnswer, ChallengeAnswers } from '#runtime/drivers/challenges/model.ts';
 import { defineController, type Outcome, type ProbeResult } from '#runtime/manager/controller.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 
@@ -18,14 +18,13 @@ export function createChallengeHostController<W extends HostWorld>(parts: HostPa
     finalizerSetBy: 'placement',
     drivers: { challenges },
     watches: [],
-    concerns: ({ spec, status }) => spec.type === 'HTTP-01' && status?.host === hostName,
+    concerns: ({ spec, status }) => spec.type !== 'DNS-01' && status?.host === hostName,
     gather: () => ({}),
     desired: ({ spec }) => ({
-      challenges: new Map([[spec.token, { hostname: spec.dnsName, keyAuthorization: spec.key }]]),
+      challenges: new Map([[spec.token, answerFor(spec)]]),
     }),
     probe: async ({ spec }: Challenge, _inputs, world, signal) => {
-      const answer = await front.challenge(world, { hostname: spec.dnsName, token: spec.token }, signal);
-      if (answer === spec.key) return [shown];
+      if (await front.challenge(world, { token: spec.token, answer: answerFor(spec) }, signal)) return [shown];
       return [{ ok: false, reason: 'NotSeen', message: 'The web front does not show it.' }];
     },
     status: (challenge, { outcome, probes }) => {
@@ -33,6 +32,10 @@ export function createChallengeHostController<W extends HostWorld>(parts: HostPa
       return { fields: {}, conditions: [{ type: 'Ready', status: ok ? 'True' : 'False', reason, message }] };
     },
   });
+}
+
+function answerFor({ type, dnsName, key }: Challenge['spec']): ChallengeAnswer {
+  return { way: type === 'TLS-ALPN-01' ? 'Handshake' : 'Path', hostname: dnsName, keyAuthorization: key };
 }
 
 function saidOf({ metadata }: Challenge, outcome: Outcome, probes: readonly ProbeResult[]): ProbeResult {

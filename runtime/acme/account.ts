@@ -57,7 +57,7 @@ export interface AcmeChallenge {
 export interface AcmeAccount {
   /** Opens the account, or finds the one of this key, and tells its URL. */
   register(contact: readonly string[]): Promise<string>;
-  createOrder(dnsNames: readonly string[], extras: { readonly profile?: string }): Promise<Order>;
+  createOrder(dnsNames: readonly string[], extras: OrderExtras): Promise<Order>;
   order(url: string): Promise<Order>;
   /** An order for just these names that waits to be carried on; `undefined` when there is none, or the CA tells nobody of orders (RFC 8555 §7.1.2.1). */
   findOrder(dnsNames: readonly string[]): Promise<Order | undefined>;
@@ -76,6 +76,12 @@ export interface AcmeAccount {
   /** When the CA suggests renewal (RFC 9773); `undefined` where it does not say. */
   renewalWindow(certificateId: string): Promise<RenewalWindow | undefined>;
   close(): void;
+}
+
+export interface OrderExtras {
+  readonly profile?: string | undefined;
+  /** The certificate whose place the next one takes, as `renewalWindow` knows it: told to CAs that suggest when to renew (RFC 9773 §5). */
+  readonly replaces?: string | undefined;
 }
 
 export interface RenewalWindow {
@@ -118,9 +124,13 @@ export async function openAccount(options: AccountOptions): Promise<AcmeAccount>
       await client.createAccount({ termsOfServiceAgreed: true, contact: [...contact] });
       return client.getAccountUrl();
     },
-    createOrder: async (dnsNames, extras) => {
+    createOrder: async (dnsNames, { profile, replaces }) => {
       const identifiers = dnsNames.map((value) => ({ type: 'dns', value }));
-      return orderOf(await client.createOrder({ identifiers, ...extras } as never));
+      const wanted = { identifiers, ...(profile === undefined ? {} : { profile }) };
+      const order = async (more: object): Promise<Order> =>
+        orderOf(await client.createOrder({ ...wanted, ...more } as never));
+      const isTold = replaces !== undefined && (await renewalInfoOf(inside)) !== undefined;
+      return isTold ? await orderInPlace(replaces, order) : await order({});
     },
     order: async (url) => {
       const { data, headers } = await read(url);
@@ -217,13 +227,32 @@ function caaNamesOf({ meta }: Readonly<Record<string, unknown>>): readonly strin
   return names.filter((name) => typeof name === 'string').map((name) => name.toLowerCase());
 }
 
+/** Whether a certificate has a successor already, or is another CA's, is no reason to have none. */
+async function orderInPlace(replaces: string, order: (more: object) => Promise<Order>): Promise<Order> {
+  try {
+    return await order({ replaces });
+  } catch (err) {
+    if (!(err instanceof AcmeProblem) || !replacementProblems.has(err.type)) throw err;
+    return await order({});
+  }
+}
+
+/** How CAs refuse one that they take for nobody's, or another's, or replaced. */
+const replacementProblems: ReadonlySet<string> = new Set(['alreadyReplaced', 'malformed', 'unauthorized', 'notFound']);
+
+/** Where a CA suggests when to renew; `undefined` where it does not. */
+async function renewalInfoOf({ http }: Inside): Promise<string | undefined> {
+  const { renewalInfo } = await http.getDirectory();
+  return typeof renewalInfo === 'string' ? renewalInfo : undefined;
+}
+
 async function renewalWindowOf(
-  { http }: Inside,
+  inside: Inside,
   transport: Transport,
   certificateId: string,
 ): Promise<RenewalWindow | undefined> {
-  const { renewalInfo } = await http.getDirectory();
-  if (typeof renewalInfo !== 'string') return undefined;
+  const renewalInfo = await renewalInfoOf(inside);
+  if (renewalInfo === undefined) return undefined;
   const { data, headers } = await transport.request(`${renewalInfo}/${certificateId}`, 'get');
   const { suggestedWindow } = data as { readonly suggestedWindow?: { readonly start?: string; readonly end?: string } };
   const [startMs, endMs] = [suggestedWindow?.start, suggestedWindow?.end].map((text) => Date.parse(text ?? ''));

@@ -1,11 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { systemClock } from '#runtime/base/clock.ts';
+import { parseNetwork } from '#runtime/base/networks.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadConfig } from '#runtime/config/load.ts';
 import { agentConfig, type AgentConfig } from '#runtime/config/programs.ts';
 import {
+  createStapler,
   probeCertificate,
   probeChallenge,
+  probeHandshake,
   probeSite,
   startFront,
   type FrontSettings,
@@ -49,11 +52,13 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   const dns = await startNameServer(config, { host, log, signal });
   await holdCertificate(connection, { ...config, client, clock: systemClock, log, signal });
   const processes = openTenantProcesses(servicesOf(config));
-  const parts = { config, client, host, dns, secrets, processes, log, metrics, signal };
+  const networks = config.ocspNetworks.flatMap((text) => parseNetwork(text) ?? []);
+  const staples = createStapler({ host, networks, clock: systemClock, log });
+  const parts = { config, client, host, dns, secrets, staples, processes, log, metrics, signal };
   const agent = await startAgent({ ...parts, front: probesOf(front) });
   health.readyAfter(agent.synced);
   resyncOnSignal(() => agent.resync(), signal);
-  await keepHouse({ host, log, signal });
+  await keepHouse({ host, staples, log, signal });
   await agent.ended;
   await client.close();
   host.close();
@@ -70,7 +75,10 @@ function probesOf({ listen: [plain = loopback], httpsListen: [secure] }: FrontSe
           certificate: async ({ host }, hostname, signal) =>
             (await probeCertificate(host, secure, hostname, signal))?.serialNumber,
         }),
-    challenge: async ({ host }, asked, signal) => await probeChallenge(host, plain, asked, signal),
+    challenge: async ({ host }, { token, answer }, signal) => {
+      if (answer.way === 'Path') return await probeChallenge(host, plain, { token, ...answer }, signal);
+      return secure !== undefined && (await probeHandshake(host, secure, answer, signal));
+    },
   };
 }
 

@@ -185,6 +185,13 @@ export const agentConfig = {
       description: 'Networks whose X-Forwarded-For, or PROXY protocol, is believed.',
     },
     proxyProtocol: { type: 'boolean', default: false, description: 'The front expects the PROXY protocol.' },
+    ocspNetworks: {
+      type: 'array',
+      items: { type: 'string', pattern: PATTERNS.cidr, description: 'A network in CIDR form.' },
+      default: [],
+      description:
+        'Networks where CAs may say whether certificates have been revoked, beside public addresses at port 80.',
+    },
     ...nameServer,
     serviceManager: {
       type: 'string',

@@ -81,13 +81,14 @@ export interface Host extends ReadOnlyHost {
   /** One HTTP exchange over TCP or a unix socket of this machine. */
   httpRequest(request: LocalHttpRequest, signal: AbortSignal): Promise<LocalHttpAnswer>;
   /**
-   * The certificate that a client is shown which asks an address of this machine for a name; nothing about it is verified. `undefined` when the
-   * handshake is refused; HostError when nobody answers there.
+   * The certificate that a client is shown which asks an address of this machine for a name, and which offers `protocol` alone where given (ALPN);
+   * nothing about it is verified. `undefined` when the handshake is refused; HostError when nobody answers there.
    */
   tlsHandshake(
     address: { readonly host: string; readonly port: number },
     serverName: string,
     signal: AbortSignal,
+    protocol?: string,
   ): Promise<ShownCertificate | undefined>;
   /**
    * Calls back with paths below `directory` that anybody but this host object changes, until the signal aborts; returns once the watch stands.
@@ -155,6 +156,8 @@ export interface ShownCertificate {
   readonly serialNumber: string;
   /** SHA-256 of the DER, upper-case hex pairs with colons between them. */
   readonly fingerprint256: string;
+  /** DER. */
+  readonly raw: Buffer;
 }
 
 /** What a service is: declared once, then started and stopped by name. The same for systemd and for our own supervisor. */
@@ -249,6 +252,8 @@ export interface HostCapabilities {
   /** `['8.2']`: versions whose php-fpm is installed. */
   readonly phpVersions: readonly string[];
   readonly nginxVersion: string | undefined;
+  /** Whether that nginx was built to speak HTTP/3. */
+  readonly http3: boolean;
   /** PowerDNS with its SQLite backend, and as whom it runs; `undefined` when it is not installed. */
   readonly powerdns: { readonly version: string; readonly uid: number; readonly gid: number } | undefined;
   /** Uids and account names that the host has on its own (getent passwd). */

@@ -7,17 +7,21 @@ const keyIdentifierTag = 0x80;
 
 /** By which a certificate names the key of its issuer; `undefined` when it does not. */
 export function keyIdentifierOf(certificate: Buffer): Buffer | undefined {
+  const value = extensionOf(certificate, authorityKeyIdentifierId);
+  if (value === undefined) return undefined;
+  return readDerList(readDer(value, derTags.sequence).content).find(({ tag }) => tag === keyIdentifierTag)?.content;
+}
+
+/** What an extension of a certificate holds, in DER; `undefined` when it has none of that id. */
+export function extensionOf(certificate: Buffer, id: string): Buffer | undefined {
   const [body] = readDerList(readDer(certificate, derTags.sequence).content);
   const extensions = readDerList(requireTag(body, derTags.sequence).content).find(({ tag }) => tag === extensionsTag);
   if (extensions === undefined) return undefined;
   const [list] = readDerList(extensions.content);
-  for (const extension of readDerList(requireTag(list, derTags.sequence).content)) {
-    const parts = readDerList(requireTag(extension, derTags.sequence).content);
-    if (objectIdOf(parts[0]) !== authorityKeyIdentifierId) continue;
-    const value = readDer(requireTag(parts.at(-1), derTags.octetString).content, derTags.sequence);
-    return readDerList(value.content).find(({ tag }) => tag === keyIdentifierTag)?.content;
-  }
-  return undefined;
+  const found = readDerList(requireTag(list, derTags.sequence).content)
+    .map((extension) => readDerList(requireTag(extension, derTags.sequence).content))
+    .find(([name]) => objectIdOf(name) === id);
+  return found === undefined ? undefined : requireTag(found.at(-1), derTags.octetString).content;
 }
 
 /** A number in hexadecimal as DER writes it: with a zero before what would be negative. */

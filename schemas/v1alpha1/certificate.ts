@@ -99,6 +99,18 @@ const failedNameField = {
   },
 } as const satisfies Schema;
 
+const consumerField = {
+  type: 'object',
+  description: 'One Domain.',
+  required: ['domain'],
+  properties: {
+    domain: nameField('Its name.'),
+    serialNumber: textField(
+      'Serial number, in hexadecimal, of the certificate that a handshake showed last; absent while there was none.',
+    ),
+  },
+} as const satisfies Schema;
+
 export const certificateKind = defineKind({
   group: 'hosting.wcp360.io',
   version: 'v1alpha1',
@@ -135,6 +147,14 @@ export const certificateKind = defineKind({
       },
       issuedFor: textField('What it was got for: a mark of the spec.'),
       secretVersion: textField('The resourceVersion of the Secret that was looked at.'),
+      consumers: {
+        type: 'array',
+        description: 'Domains that are served with it on a host that speaks TLS, and what each of them shows.',
+        maxItems: 200,
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['domain'],
+        items: consumerField,
+      },
       issuance: issuanceField,
       lastOrderAt: timeField('When the CA was asked last.'),
       failedIssuanceAttempts: {
@@ -160,7 +180,7 @@ export const certificateKind = defineKind({
       name: 'Ready',
       type: 'string',
       jsonPath: '.status.conditions[?(@.type=="Ready")].status',
-      description: 'Whether there is a good certificate for all names.',
+      description: 'Whether there is a good certificate for all names, and every Domain that uses it shows it.',
     },
     { name: 'Names', type: 'string', jsonPath: '.spec.dnsNames', description: 'Names that it is for.' },
     { name: 'Expires', type: 'string', jsonPath: '.status.notAfter', description: 'When it ends.' },

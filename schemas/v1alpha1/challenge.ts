@@ -27,8 +27,9 @@ export const challengeKind = defineKind({
     properties: {
       type: {
         type: 'string',
-        description: 'HTTP-01: the web front answers; DNS-01: a TXT record does (RFC 8555 §8).',
-        enum: ['HTTP-01', 'DNS-01'],
+        description:
+          'HTTP-01: the web front answers; DNS-01: a TXT record does (RFC 8555 §8); TLS-ALPN-01: a handshake with the web front does (RFC 8737).',
+        enum: ['HTTP-01', 'DNS-01', 'TLS-ALPN-01'],
       },
       dnsName: {
         type: 'string',

@@ -70,3 +70,7 @@ export const servedTlsField = {
     serialNumber: textField('Its serial number, in hexadecimal, where it comes from a Certificate.'),
   },
 } as const satisfies Schema;
+
+export const shownSerialField = textField(
+  'Serial number, in hexadecimal, of the certificate that a handshake with the host showed last.',
+);

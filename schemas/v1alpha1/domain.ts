@@ -15,7 +15,7 @@ import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { dnsField, phpField, proxyField, redirectField, staticField } from './domain-serve.ts';
-import { servedTlsField, tlsField } from './domain-tls.ts';
+import { servedTlsField, shownSerialField, tlsField } from './domain-tls.ts';
 
 const networksField = {
   type: 'array',
@@ -231,6 +231,7 @@ const statusField = {
       items: { type: 'string', description: 'A name.', maxLength: LENGTHS.hostname },
     },
     tls: servedTlsField,
+    shownSerialNumber: shownSerialField,
     directory: { type: 'string', description: 'The domain’s own directory on the host.', maxLength: LENGTHS.message },
     phpVersion: { type: 'string', description: 'PHP version in use.', maxLength: 8 },
     secrets: {

@@ -103,6 +103,17 @@ export const hostKind = defineKind({
             items: phpVersionField,
           },
           nginxVersion: textField('Version of nginx; absent when it is not installed.'),
+          httpsPort: {
+            type: 'integer',
+            description: 'Where the web front speaks TLS; absent where it does not.',
+            format: 'int32',
+            minimum: 1,
+            maximum: 65_535,
+          },
+          http3: {
+            type: 'boolean',
+            description: 'Whether that nginx was built to speak HTTP/3; Debian’s is from 13 on.',
+          },
           dns: {
             type: 'object',
             description: 'The name server; absent where there is none.',

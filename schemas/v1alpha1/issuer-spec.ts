@@ -25,6 +25,14 @@ const namesField = {
   },
 } as const satisfies Schema;
 
+const addressesField = {
+  type: 'string',
+  description:
+    'Check: a name has to lead to a public address of the host before the CA is asked. Ignore: for names behind a proxy or content delivery network.',
+  enum: ['Check', 'Ignore'],
+  default: 'Check',
+} as const satisfies Schema;
+
 const solverField = {
   type: 'object',
   description: 'One way to show a CA that a name is ours, and the names that it is for.',
@@ -42,15 +50,13 @@ const solverField = {
     http01: {
       type: 'object',
       description: 'The web front of the tenant’s host answers on a reserved path. Not for wildcards.',
-      properties: {
-        addresses: {
-          type: 'string',
-          description:
-            'Check: a name has to lead to a public address of the host before the CA is asked. Ignore: for names behind a proxy or content delivery network.',
-          enum: ['Check', 'Ignore'],
-          default: 'Check',
-        },
-      },
+      properties: { addresses: addressesField },
+    },
+    tlsAlpn01: {
+      type: 'object',
+      description:
+        'A handshake with the web front of the tenant’s host shows it, at port 443: where nobody may come by plain HTTP. Not for wildcards.',
+      properties: { addresses: addressesField },
     },
     dns01: {
       type: 'object',
@@ -59,12 +65,15 @@ const solverField = {
     },
   },
   'x-kubernetes-validations': [
-    { rule: 'has(self.http01) != has(self.dns01)', message: 'exactly one of http01 and dns01' },
     {
-      rule: '!has(self.http01) || !has(self.selector) || !self.selector.wildcards',
-      message: 'http01 cannot show wildcards: use dns01',
-      fieldPath: '.http01',
+      rule: '[has(self.http01), has(self.dns01), has(self.tlsAlpn01)].filter(set, set).size() == 1',
+      message: 'exactly one of http01, dns01 and tlsAlpn01',
     },
+    ...(['http01', 'tlsAlpn01'] as const).map((solver) => ({
+      rule: `!has(self.${solver}) || !has(self.selector) || !self.selector.wildcards`,
+      message: `${solver} cannot show wildcards: use dns01`,
+      fieldPath: `.${solver}`,
+    })),
   ],
 } as const satisfies Schema;
 

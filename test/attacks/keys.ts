@@ -77,7 +77,9 @@ export const keyAttacks: readonly KeyAttack[] = [
     against: ['a challenge is answered under its name only'],
     run: async (lab) => {
       const owner = { kind: 'Challenge', namespace: 'zoo', name: 'order', uid: 'c' };
-      const answers = new Map([['token', { hostname: 'zoo.example', keyAuthorization: 'token.of-zoo' }]]);
+      const answers = new Map([
+        ['token', { way: 'Path', hostname: 'zoo.example', keyAuthorization: 'token.of-zoo' } as const],
+      ]);
       await reach(challengesDriver, { host: lab.host }, owner, answers);
       const { body } = await lab.ask('acme.example', '/.well-known/acme-challenge/token');
       return body === 'token.of-zoo' ? body : undefined;

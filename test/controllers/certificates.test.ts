@@ -4,16 +4,23 @@ import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
+import { factsOf } from '#runtime/pki/server-certificate.ts';
 import { namesInVain } from '#controllers/certificate/pre-checks.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { openCertificateLab } from '#test/lab/certificates.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
+import { startRenewalInfo } from '#test/lab/renewal-info.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
 // Certificates and Challenges with a real API server and a real CA; the web front is that of a model machine.
 
 const patienceMs = 20_000;
+
+interface Renewed {
+  readonly serialNumber?: string;
+  readonly renewalTime?: string;
+}
 
 interface Failed {
   readonly failedIssuanceAttempts?: number;
@@ -47,6 +54,46 @@ void t.test('a Domain has a certificate from its issuer without another word', a
     'the Challenges to be gone',
   );
 });
+
+void t.test(
+  'a certificate is renewed when its CA suggests it, and the order names the one that it replaces',
+  async (test) => {
+    const lab = await openCertificateLab(test);
+    const [now, later, last] = [0, 20, 21].map((days) => new Date(Date.now() + days * 24 * 3_600_000).toISOString());
+    const windows = [
+      { start: new Date(Date.now() - 3_600_000).toISOString(), end: now ?? '' },
+      { start: later ?? '', end: last ?? '' },
+    ];
+    const options = { windows, refusals: 0 };
+    const info = await startRenewalInfo(test, lab.pebble, options);
+    const caBundle = Buffer.from(info.ca).toString('base64');
+    await lab.issuer('pebble', {
+      server: info.directory,
+      caBundle,
+      privateKeySecretRef: { name: 'suggesting-account' },
+    });
+    const told = async (): Promise<Renewed> =>
+      ((await lab.get(certificateKind, 'shop', 'acme'))?.['status'] ?? {}) as Renewed;
+    await lab.apply(domainKind, 'shop', { hostname: 'shop.acme.example' }, 'acme');
+    const isLate = async (): Promise<boolean> => ((await told()).renewalTime ?? '') > (later ?? '');
+    await eventually(isLate, 'the first one to be replaced, and the second to stay', patienceMs);
+    const ids = async (): Promise<string | undefined> => factsOf((await lab.served('shop-tls')).toString())?.renewalId;
+    const second = await ids();
+    test.ok(((await told()).renewalTime ?? '') < (last ?? ''), 'within the window');
+    test.same([...new Set(info.asked)], [info.replaced[1], second], 'the order names what the CA was asked about');
+    test.same(info.replaced[0], '', 'the first one replaces none');
+    options.refusals = 1;
+    const { serialNumber } = await told();
+    const body = { metadata: { annotations: { [ANNOTATIONS.renew]: 'now' } } };
+    await lab.client.patch(
+      resourceTypeOf(certificateKind),
+      { namespace: 'acme', name: 'shop' },
+      { type: 'merge', body },
+    );
+    await eventually(async () => (await told()).serialNumber !== serialNumber, 'the third', patienceMs);
+    test.same(info.replaced.slice(2), [second, ''], 'what has a successor already is replaced without a word');
+  },
+);
 
 /** A name server with a zone acme.example of these records. */
 async function openZone(test: Test, records: Readonly<Record<string, readonly string[]>>) {

@@ -384,6 +384,7 @@ void t.test('equal facts of a host give an equal status', async (t) => {
     capabilities: {
       phpVersions: ['8.2'],
       nginxVersion: '1.22.1',
+      http3: false,
       powerdns: undefined,
       takenUids: new Set([1000, 20_001, 20_000]),
       size: { processors: 2, memoryBytes: 3 * 2 ** 30, storageBytes: 10 * 2 ** 30 },
@@ -391,6 +392,7 @@ void t.test('equal facts of a host give an equal status', async (t) => {
     },
     services: { manager: 'supervisor', limitsEnforced: false },
     dns: undefined,
+    httpsPort: 0,
     hasAccounts: false,
     takenNames: ['www-data', 'root', 'root'],
   };

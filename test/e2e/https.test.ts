@@ -3,7 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect, type PeerCertificate } from 'node:tls';
 import t from 'tap';
-import { certificateKind, challengeKind, dnsRecordKind, domainKind, zoneKind } from '#schemas/index.ts';
+import {
+  certificateKind,
+  challengeKind,
+  clusterIssuerKind,
+  dnsRecordKind,
+  domainKind,
+  zoneKind,
+} from '#schemas/index.ts';
+import type { ClusterIssuer } from '#schemas/v1alpha1/cluster-issuer.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import { secretKind } from '#schemas/meta/builtin.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
@@ -13,6 +21,9 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { startInstance } from '#test/lab/instance.ts';
 import { killProcess } from '#test/lab/kill.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
+import { run } from '#test/lab/run.ts';
+import { testServer } from '#test/lab/test-servers.ts';
+import { testTls } from '#test/lab/testssl.ts';
 import { visit } from '#test/lab/visit.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
@@ -65,6 +76,12 @@ async function killController(): Promise<void> {
   }
 }
 
+/** What the status of a Certificate says about who shows which one. */
+interface Consumed {
+  readonly serialNumber?: string;
+  readonly consumers?: readonly { readonly domain: string; readonly serialNumber?: string }[];
+}
+
 async function nginxPid(): Promise<number | undefined> {
   return (await instance.services()).get('nginx')?.pid;
 }
@@ -95,6 +112,31 @@ void t.test('a Domain is served over HTTPS without another word, and plain visit
   test.match(plain, { status: 301, headers: { location: `https://shop.localhost:${instance.ports.https}/a?b` } });
   const left = await client.list(type(challengeKind), { namespace });
   test.same(left.items, [], 'nothing is left of what the CA wanted to see');
+});
+
+/** Pages that are the same for everybody hide nothing that their length could tell, and the instance's CA says nowhere what it has revoked. */
+const bearable = ['BREACH', 'cert_revocation'];
+/** It names no site there, and is refused; the other two are about itself. */
+const unknowable = ['secure_renego', 'engine_problem', 'sessionresumption_ticket'];
+const onceIsEnough = testServer === 'kubernetes' ? { skip: 'the front is the same one' } : {};
+
+void t.test('testssl.sh finds nothing above LOW on a site', onceIsEnough, async (test) => {
+  const { https: port } = instance.ports;
+  const ca = join(instance.directory, 'acme-roots.pem');
+  const findings = await testTls({ hostname: 'shop.localhost', port, ca });
+  const above = findings.filter(({ severity }) => !['OK', 'INFO', 'LOW', 'WARN'].includes(severity));
+  test.same(
+    above.filter(({ id }) => !bearable.includes(id)),
+    [],
+  );
+  const unknown = findings.filter(({ id, severity }) => severity === 'WARN' && !unknowable.includes(id));
+  test.same(unknown, []);
+  for (const id of ['TLS1_3', 'cipher_order', 'cert_chain_of_trust', 'ROBOT', 'LUCKY13'])
+    test.equal(findings.find((each) => each.id === id)?.severity, 'OK', id);
+  const asked = ['-connect', `127.0.0.1:${port}`, '-servername', 'shop.localhost', '-tls1_2', '-CAfile', ca];
+  const { stdout } = await run(['openssl', 's_client', ...asked]);
+  test.match(stdout, /Secure Renegotiation IS supported/);
+  test.match(stdout, /Verify return code: 0 \(ok\)/);
 });
 
 void t.test('a new certificate is shown from the next handshake on, and nginx goes on', async (test) => {
@@ -174,6 +216,30 @@ void t.test('a wildcard is shown to be ours by a record in the Zone of the tenan
     ['wild'],
     'nothing is left of what the CA wanted to see',
   );
+});
+
+void t.test('a name is shown to be ours in a handshake, where the issuer has no other way', async (test) => {
+  const local = (await client.get(type(clusterIssuerKind), { name: 'local' })) as ClusterIssuer;
+  const acme = { ...local.spec.acme, privateKeySecretRef: { name: 'shaking-account' }, solvers: [{ tlsAlpn01: {} }] };
+  const shaking = { apiVersion: apiVersionOf(clusterIssuerKind), kind: 'ClusterIssuer', metadata: { name: 'shaking' } };
+  await client.apply(type(clusterIssuerKind), { ...shaking, spec: { acme } } as KubeObject, {
+    fieldManager: 'test',
+    force: true,
+  });
+  const tls = { issuerRef: { kind: 'ClusterIssuer', name: 'shaking' } };
+  await apply(domainKind, 'shaken', { hostname: 'shaken.localhost', www: 'Redirect', tls });
+  await settled(domainKind, 'shaken');
+  test.equal((await shownFor('shaken.localhost')).subjectaltname, 'DNS:shaken.localhost, DNS:www.shaken.localhost');
+  const { serialNumber } = await shownFor('shaken.localhost');
+  await apply(domainKind, 'shaken', { hostname: 'shaken.localhost', aliases: ['again.localhost'], tls });
+  await settled(domainKind, 'shaken');
+  test.not(
+    (await shownFor('again.localhost')).serialNumber,
+    serialNumber,
+    'while a site is served under the name, too',
+  );
+  const left = await client.list(type(challengeKind), { namespace });
+  test.same(left.items, [], 'nothing is left of what the CA wanted to see');
 });
 
 void t.test(
@@ -264,6 +330,40 @@ void t.test(
     test.match(await client.get(type(secretKind), { namespace, name: 'precious' }), { data: { a: 'Yg==' } });
   },
 );
+
+void t.test('a Certificate is Ready once each Domain shows it, and says which one each of them shows', async (test) => {
+  const own = { apiVersion: apiVersionOf(clusterIssuerKind), kind: 'ClusterIssuer', metadata: { name: 'self' } };
+  await client.apply(type(clusterIssuerKind), { ...own, spec: { selfSigned: {} } } as KubeObject, {
+    fieldManager: 'test',
+    force: true,
+  });
+  const tls = { issuerRef: { kind: 'ClusterIssuer', name: 'self' } };
+  await apply(domainKind, 'seen', { hostname: 'seen.localhost', tls });
+  await settled(domainKind, 'seen');
+  const consumersOf = ({ status }: KubeObject): Consumed => (status ?? {}) as Consumed;
+  const { serialNumber, consumers } = consumersOf(await settled(certificateKind, 'seen'));
+  test.same(consumers, [{ domain: 'seen', serialNumber }]);
+  const pid = (await instance.services()).get('agent')?.pid;
+  killProcess(pid, 'SIGSTOP');
+  try {
+    const body = { metadata: { annotations: { [ANNOTATIONS.renew]: 'now' } } };
+    await client.patch(type(certificateKind), { namespace, name: 'seen' }, { type: 'merge', body });
+    const isNext = async (): Promise<boolean> => {
+      const certificate = await client.get(type(certificateKind), { namespace, name: 'seen' });
+      return conditionOf(certificate, 'Ready')?.['reason'] === 'NotServed';
+    };
+    await eventually(isNext, 'the next certificate to be there', patienceMs);
+    const waiting = consumersOf(await settled(certificateKind, 'seen', 'False'));
+    test.not(waiting.serialNumber, serialNumber);
+    test.same(waiting.consumers, [{ domain: 'seen', serialNumber }], 'the one before is shown still');
+    test.equal(conditionOf(await settled(domainKind, 'seen'), 'Ready')?.['status'], 'True', 'and the site is served');
+  } finally {
+    killProcess(pid, 'SIGCONT');
+  }
+  const after = consumersOf(await settled(certificateKind, 'seen'));
+  test.not(after.serialNumber, serialNumber);
+  test.same(after.consumers, [{ domain: 'seen', serialNumber: after.serialNumber }]);
+});
 
 void t.test('what a Domain leaves goes: its certificate, the Secret, the name', async (test) => {
   await client.delete(type(domainKind), { namespace, name: 'shop' });

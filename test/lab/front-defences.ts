@@ -56,7 +56,7 @@ export const frontEdits = {
     { file: `${lua}/quick.lua`, find: 'and not site.allow ', replace: '' },
   ],
   'keys are root’s files': [
-    { file: `${driver}/apply.ts`, find: 'keys, { mode: 0o600', replace: 'keys, { mode: 0o644' },
+    { file: `${driver}/apply.ts`, find: 'text, { mode: 0o600', replace: 'text, { mode: 0o644' },
     {
       file: `${driver}/start-front.ts`,
       find: 'keysDirectory(host.root), { mode: 0o700',

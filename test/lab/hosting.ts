@@ -295,7 +295,8 @@ async function agentOptions(
       front: {
         ...noFront,
         site: async (world, hostname) => await Promise.resolve(siteOf(world.host as MemoryHost, hostname)),
-        challenge: async (world, { token }) => await Promise.resolve(shownFor(world.host as MemoryHost, token)),
+        challenge: async (world, { token, answer }) =>
+          await Promise.resolve(shownFor(world.host as MemoryHost, token) === answer.keyAuthorization),
       },
       now: () => Date.now(),
     }),
@@ -339,6 +340,7 @@ async function emptyMachine(nameServer?: NameServer): Promise<MemoryHost> {
     'front/auth',
     'front/tls',
     'front/challenges',
+    'front/handshakes',
     'run',
     'run/php',
     'run/pools',
@@ -370,6 +372,7 @@ async function registerHost(client: Client, machine: MemoryHost, nameServer?: Na
     capabilities: await machine.capabilities(never),
     services: { manager: 'systemd', limitsEnforced: true },
     dns: nameServer === undefined ? undefined : { version: '4', port: nameServer.settings.port },
+    httpsPort: 0,
     hasAccounts: false,
     takenNames: ['www-data'],
   };

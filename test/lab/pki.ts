@@ -35,6 +35,10 @@ interface SiteOptions {
   readonly to?: number;
   /** Of a pair from elsewhere; a new one on P-256 unless given. */
   readonly keys?: KeyPairKeyObjectResult;
+  /** URL where the authority says whether it has been revoked. */
+  readonly responder?: string;
+  /** To be believed with the word of that responder only. */
+  readonly mustStaple?: boolean;
 }
 
 /** Makes an authority with a key of its own; its certificates hold for a day. */
@@ -81,7 +85,10 @@ export async function createLabAuthority(commonName = 'lab'): Promise<LabAuthori
           ]),
         ],
       ),
-    site: async (names, { from = Date.now() - hourMs, to = Date.now() + 24 * hourMs, keys: own = siteKeys() } = {}) => {
+    site: async (
+      names,
+      { from = Date.now() - hourMs, to = Date.now() + 24 * hourMs, keys: own = siteKeys(), ...asks } = {},
+    ) => {
       const spki = own.publicKey.export({ type: 'spki', format: 'der' });
       const cert = await x509.X509CertificateGenerator.create({
         subject: [{ CN: ['site'] }],
@@ -92,7 +99,10 @@ export async function createLabAuthority(commonName = 'lab'): Promise<LabAuthori
         publicKey: new Uint8Array(spki).buffer,
         signingKey: keys.privateKey,
         signingAlgorithm: algorithm,
-        extensions: [new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value })))],
+        extensions: [
+          new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value }))),
+          ...stapleExtensions(asks),
+        ],
       });
       return {
         'tls.crt': `${cert.toString('pem')}\n${root.toString('pem')}\n`,
@@ -105,6 +115,17 @@ export async function createLabAuthority(commonName = 'lab'): Promise<LabAuthori
         [new x509.ExtendedKeyUsageExtension([clientAuth])],
       ),
   };
+}
+
+/** The second says, as a list of features with status_request in it, that it must be stapled (RFC 7633). */
+function stapleExtensions({
+  responder,
+  mustStaple = false,
+}: Pick<SiteOptions, 'responder' | 'mustStaple'>): readonly x509.Extension[] {
+  return [
+    ...(responder === undefined ? [] : [new x509.AuthorityInfoAccessExtension({ ocsp: responder })]),
+    ...(mustStaple ? [new x509.Extension('1.3.6.1.5.5.7.1.24', false, Buffer.from('3003020105', 'hex'))] : []),
+  ];
 }
 
 function siteKeys(): KeyPairKeyObjectResult {

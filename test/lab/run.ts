@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 
-const timeoutMs = 90_000;
+const usualTimeoutMs = 90_000;
 
 /** What a program left. */
 export interface Ended {
@@ -12,13 +12,17 @@ export interface Ended {
 /** Runs a program to its end; half a shell's word for how it ended. */
 export function run(
   [program = '', ...args]: readonly string[],
-  options: { readonly input?: string; readonly cwd?: string } = {},
+  options: { readonly input?: string; readonly cwd?: string; readonly timeoutMs?: number } = {},
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const child = execFile(
       program,
       args,
-      { timeout: timeoutMs, maxBuffer: 64 << 20, ...(options.cwd === undefined ? {} : { cwd: options.cwd }) },
+      {
+        timeout: options.timeoutMs ?? usualTimeoutMs,
+        maxBuffer: 64 << 20,
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      },
       (err, stdout, stderr) => {
         const exitCode = err === null ? 0 : typeof err.code === 'number' ? err.code : -1;
         resolve({ exitCode, stdout, stderr });

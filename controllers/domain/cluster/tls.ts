@@ -94,9 +94,17 @@ function ofCertificate({ metadata, spec, status }: Certificate): TlsInputs {
   return {
     secretName: spec.secretName,
     ...(dnsNames === undefined || serialNumber === undefined ? {} : { standing: { dnsNames, serialNumber } }),
-    ready: ready === undefined ? ordered : { status: ready.status, reason: ready.reason, message: ready.message },
+    ready: ready === undefined ? ordered : asIssued(ready),
   };
 }
+
+/** Whether it is shown, too, each Domain sees for itself. */
+function asIssued({ status, reason, message }: TlsInputs['ready']): TlsInputs['ready'] {
+  return reason === NOT_SERVED ? { status: 'True', reason: 'Issued', message } : { status, reason, message };
+}
+
+/** Reason of a Certificate that is there, while a Domain still shows another one. */
+const NOT_SERVED = 'NotServed';
 
 /** What the issuer cannot show is left out, so that the other names have their certificate. */
 function canBeShown(
@@ -113,7 +121,7 @@ function canBeShown(
   const isWildcard = hostname.startsWith('*.');
   const dnsName = isWildcard ? hostname.slice(2) : hostname;
   const type = challengeTypeFor({ dnsName, isWildcard }, acme.solvers);
-  if (type !== 'dns-01') return type !== undefined;
+  if (type !== 'DNS-01') return type !== undefined;
   const zones = new Set([newZone, ...stayingZones(namespace, cache).map(({ spec }) => spec.name)]);
   return zoneNamesFor(dnsName, ancestorsOf).some((name) => zones.has(name));
 }

@@ -40,12 +40,13 @@ async function probeTls(
     .find((name) => tls !== undefined && coversName(tls.dnsNames, name));
   if (tls === undefined || hostname === undefined) return OK;
   const shown = await shakeHands(hostname);
-  if (shown === (tls.serialNumber ?? shown) && shown !== undefined) return OK;
+  const found = shown === undefined ? {} : { found: shown };
+  if (shown === (tls.serialNumber ?? shown) && shown !== undefined) return { ...OK, ...found };
   const message =
     shown === undefined
       ? `The front refuses TLS for ${hostname}.`
       : `The front still shows an older certificate for ${hostname}.`;
-  return { ok: false, reason: 'CertificateNotServed', message };
+  return { ok: false, reason: 'CertificateNotServed', message, ...found };
 }
 
 async function probeName(

@@ -19,6 +19,7 @@ export function domainHostStatus(domain: Domain, input: DomainStatusInput): Stat
   return {
     fields: {
       ...placesOf(domain, input.inputs),
+      ...shownOf(domain, input),
       ...(isReadOnly(input) ? { readOnly: true } : {}),
       ...(input.outcome.phase === 'failed'
         ? { attempts: input.outcome.attempts, nextTryAt: input.outcome.nextTryAt }
@@ -31,6 +32,13 @@ export function domainHostStatus(domain: Domain, input: DomainStatusInput): Stat
       suspendedOf(input.inputs),
     ],
   };
+}
+
+/** What was shown last is told until somebody has looked again. */
+function shownOf({ status }: Domain, { probes }: DomainStatusInput): StatusPatch<typeof domainKind>['fields'] {
+  const found = probes.find((probe) => probe.found !== undefined)?.found;
+  const shownSerialNumber = probes.length === 0 ? status?.shownSerialNumber : found;
+  return shownSerialNumber === undefined ? {} : { shownSerialNumber };
 }
 
 /** Known only when all that was wanted stands. */

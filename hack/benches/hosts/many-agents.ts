@@ -6,12 +6,13 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { noFront } from '#test/builders/no-front.ts';
+import { systemClock } from '#runtime/base/clock.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { prepareHost } from '#runtime/cmd/agent/prepare-host.ts';
 import { secretReader } from '#runtime/cmd/agent/secret-reader.ts';
 import { startAgent } from '#runtime/cmd/agent/start-agent.ts';
 import { terminated } from '#runtime/cmd/terminated.ts';
-import { sitesDirectory, usersDirectory } from '#runtime/drivers/nginx/index.ts';
+import { createStapler, sitesDirectory, usersDirectory } from '#runtime/drivers/nginx/index.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
 import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-host.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
@@ -37,11 +38,12 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
   for (const path of [`${host.root}/front`, sitesDirectory(host.root), usersDirectory(host.root)])
     await host.makeDirectory(path, closed, signal);
   const agent = await startAgent({
-    config: { hostName: name, root: host.root, dnsResolver: '' },
+    config: { hostName: name, root: host.root, dnsResolver: '', frontHttpsPort: 0 },
     client,
     host,
     dns: undefined,
     secrets: secretReader(client),
+    staples: createStapler({ host, networks: [], clock: systemClock, log }),
     processes: openTenantProcesses('supervisor'),
     front: { ...noFront, site: async (_world, hostname) => await Promise.resolve(siteOf(host, hostname)) },
     log: log.child({ host: name }),

@@ -14,6 +14,8 @@ export interface Registration {
   readonly host: Host;
   readonly dns: NameServer | undefined;
   readonly hostName: string;
+  /** Where the web front speaks TLS; 0 where it does not. */
+  readonly httpsPort: number;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -39,7 +41,7 @@ export async function registerHost(registration: Registration): Promise<void> {
   }
 }
 
-async function register({ client, host, dns, hostName, signal }: Registration): Promise<void> {
+async function register({ client, host, dns, hostName, httpsPort, signal }: Registration): Promise<void> {
   const facts = {
     name: hostName,
     root: host.root,
@@ -47,6 +49,7 @@ async function register({ client, host, dns, hostName, signal }: Registration): 
     capabilities: await host.capabilities(signal),
     services: { manager: host.services.manager, limitsEnforced: host.services.slices !== undefined },
     dns,
+    httpsPort,
     hasAccounts: false,
     takenNames: [],
   };

@@ -16,7 +16,7 @@ import type { AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { createCopies, createCopiesDriver } from '#runtime/drivers/copies/index.ts';
-import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
+import { nginxDriver, type Stapler } from '#runtime/drivers/nginx/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
 import { parentDs } from '#runtime/dns/parent-ds.ts';
 import { parseServerAddress } from '#runtime/dns/server-address.ts';
@@ -48,17 +48,20 @@ const copiesAtOnce = 4;
 /** What the drivers of an agent act on. */
 interface AgentWorld extends HostWorld {
   readonly secrets: SecretReader;
+  readonly staples: Stapler;
   readonly parentDs: NonNullable<PowerdnsWorld['parentDs']>;
 }
 
 export interface AgentOptions {
-  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'dnsResolver'>;
+  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'dnsResolver' | 'frontHttpsPort'>;
   /** As the host's account. */
   readonly client: Client;
   readonly host: Host;
   /** Its name server; `undefined` where there is none. */
   readonly dns: NameServer | undefined;
   readonly secrets: SecretReader;
+  /** Asks CAs for their words on the certificates that are served. */
+  readonly staples: Stapler;
   /** Runs programs as tenants of this machine. */
   readonly processes: TenantProcesses;
   readonly front: FrontProbes<HostWorld>;
@@ -75,7 +78,7 @@ export interface Agent extends Pick<Manager, 'synced' | 'resync'> {
 
 /** Acts in the name of a host on a machine whose directories and front stand; resolves once the name is this machine's alone. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { client, host, secrets, log, metrics, signal } = options;
+  const { client, host, secrets, staples, log, metrics, signal } = options;
   const { hostName } = options.config;
   const heartbeat = await join(options);
   const writers = createWriters();
@@ -101,7 +104,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       front: options.front,
       now: () => Date.now(),
     }),
-    world: (cache) => ({ client, cache, host, secrets, parentDs: askParent(options) }),
+    world: (cache) => ({ client, cache, host, secrets, staples, parentDs: askParent(options) }),
     log,
     metrics,
     signal,
@@ -132,11 +135,18 @@ async function afterSync(known: Parameters<typeof tellUids>[0] & Parameters<type
 }
 
 /** Nothing is done, or said, in the name of a host before it is this machine's alone. */
-async function join({ client, config: { hostName }, host, dns, log, signal }: AgentOptions): Promise<Heartbeat> {
+async function join({
+  client,
+  config: { hostName, frontHttpsPort },
+  host,
+  dns,
+  log,
+  signal,
+}: AgentOptions): Promise<Heartbeat> {
   const identity = await machineIdentity(host, signal);
   const lease = { namespace: SYSTEM_NAMESPACE, name: hostLeaseOf(hostName), identity };
   const heartbeat = await startHeartbeat({ client, ...lease, clock: systemClock, log, signal });
-  await registerHost({ client, host, dns, hostName, log, signal });
+  await registerHost({ client, host, dns, hostName, httpsPort: frontHttpsPort, log, signal });
   return heartbeat;
 }
 

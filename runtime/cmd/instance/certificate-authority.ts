@@ -21,6 +21,8 @@ const inside = layoutOf(mountPoint);
 const pebble = '/usr/bin/pebble';
 const readyTimeoutMs = 10_000;
 const pollMs = 30;
+/** What public CAs give; left alone it gives five years, which browsers refuse. */
+const lifeSeconds = 90 * 24 * 3_600;
 const owner = { uid: programUid, gid: programUid } as const;
 
 /** Whether the instance has one: pebble has to be installed. */
@@ -43,6 +45,7 @@ export async function prepareAuthority(layout: Layout, config: UpConfig): Promis
     privateKey: join(inside.pki, 'acme/server.key'),
     httpPort: config.httpPort,
     tlsPort: config.httpsPort,
+    certificateValidityPeriod: lifeSeconds,
   };
   await placeFile(join(layout.config, 'pebble.json'), JSON.stringify({ pebble: settings }), { mode: 0o644 });
 }

@@ -1,44 +1,41 @@
 import { RefusedError } from '#runtime/base/errors.ts';
 import { isRecord } from '#runtime/base/json.ts';
-import type { ChallengeAnswer } from './model.ts';
+import type { PemPair } from '#runtime/pki/pair.ts';
+import type { ChallengeAnswer, MarkedAnswer } from './model.ts';
 
 const tokenPattern = /^[A-Za-z0-9_-]{1,128}$/;
 const hostnamePattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 const keyAuthorizationPattern = /^[A-Za-z0-9_.-]{1,512}$/;
 
-/** An answer and whose it is. */
-export interface MarkedAnswer {
-  readonly owner: string;
-  readonly answer: ChallengeAnswer;
+/** Where the answers of an instance lie, by the way in which they are shown. */
+export function answerDirectories(root: string): Readonly<Record<ChallengeAnswer['way'], string>> {
+  return { Path: `${root}/front/challenges`, Handshake: `${root}/front/handshakes` };
 }
 
-/** Where the answers of an instance lie. */
-export function challengesDirectory(root: string): string {
-  return `${root}/front/challenges`;
-}
-
-/** Where the answer to a token lies. RefusedError for what is no token: it would be a path. */
-export function challengePath(root: string, token: string): string {
+/** Where an answer lies: under what the CA names when it looks. RefusedError for what is no token, name or answer: it would be a path, or be shown. */
+export function answerPath(root: string, { token, answer }: MarkedAnswer): string {
   if (!tokenPattern.test(token)) throw new RefusedError('ChallengeInvalid', 'The token of the challenge is none.');
-  return `${challengesDirectory(root)}/${token}`;
+  const { way, hostname, keyAuthorization } = answer;
+  if (!hostnamePattern.test(hostname) || !keyAuthorizationPattern.test(keyAuthorization))
+    throw new RefusedError('ChallengeInvalid', 'The hostname or the answer of the challenge is none.');
+  return `${answerDirectories(root)[way]}/${way === 'Path' ? token : hostname}`;
 }
 
-/** An answer as the Lua code of the front reads it. RefusedError for a name or an answer that is none. */
-export function renderChallenge({ owner, answer }: MarkedAnswer): string {
+/** An answer as the Lua code of the front reads it; `pair` is what a handshake shows. */
+export function renderAnswer({ token, owner, answer }: MarkedAnswer, pair: PemPair | undefined): string {
   const { hostname, keyAuthorization } = answer;
-  const isPlain = hostnamePattern.test(hostname) && keyAuthorizationPattern.test(keyAuthorization);
-  if (!isPlain) throw new RefusedError('ChallengeInvalid', 'The hostname or the answer of the challenge is none.');
-  return JSON.stringify({ owner, hostname, keyAuthorization });
+  return JSON.stringify({ owner, token, hostname, keyAuthorization, ...pair });
 }
 
 /** The answer in a text; `undefined` for what nobody of ours wrote. */
-export function parseChallenge(text: string): MarkedAnswer | undefined {
+export function parseAnswer(text: string, way: ChallengeAnswer['way']): MarkedAnswer | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (!isRecord(value)) return undefined;
-    const { owner, hostname, keyAuthorization } = value;
-    const isOurs = typeof owner === 'string' && typeof hostname === 'string' && typeof keyAuthorization === 'string';
-    return isOurs ? { owner, answer: { hostname, keyAuthorization } } : undefined;
+    const { owner, token, hostname, keyAuthorization } = value;
+    if (typeof owner !== 'string' || typeof token !== 'string') return undefined;
+    const isWhole = typeof hostname === 'string' && typeof keyAuthorization === 'string';
+    return isWhole ? { owner, token, answer: { way, hostname, keyAuthorization } } : undefined;
   } catch {
     return undefined;
   }

@@ -1,9 +1,11 @@
-import { RefusedError } from '#runtime/base/errors.ts';
+import { HostError, RefusedError } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { ownerId, type Driver, type Owner } from '#runtime/drivers/driver.ts';
 import { fieldChanges } from '#runtime/drivers/field-changes.ts';
 import type { FileOwnership, Host, ReadOnlyHost } from '#runtime/host/host.ts';
-import { challengePath, challengesDirectory, parseChallenge, renderChallenge } from './challenge-file.ts';
+import { issueChallengeCertificate, type ChallengeWord } from '#runtime/pki/challenge-certificate.ts';
+import type { PemPair } from '#runtime/pki/pair.ts';
+import { answerDirectories, answerPath, parseAnswer, renderAnswer } from './challenge-file.ts';
 import type { ChallengeAnswer, ChallengeAnswers, ChallengesAction } from './model.ts';
 
 /** What the driver acts on. */
@@ -16,33 +18,40 @@ export type ChallengesSnapshot = ReadonlyMap<string, ChallengeAnswers>;
 
 const noAnswers: ChallengeAnswers = new Map();
 
+type ChallengesDriver = Driver<'challenges', ChallengesSnapshot, ChallengeAnswers, ChallengesAction, ChallengesWorld>;
+
+/** Makes the certificate that a handshake shows. */
+type Certify = (word: ChallengeWord) => Promise<PemPair>;
+
 /** What the web front answers to those who check orders of certificates. An answer counts from the moment it is renamed into place. */
-export const challengesDriver: Driver<
-  'challenges',
-  ChallengesSnapshot,
-  ChallengeAnswers,
-  ChallengesAction,
-  ChallengesWorld
-> = {
-  name: 'challenges',
-  nothing: noAnswers,
-  normalize: (desired) => desired,
-  observe: (world, signal) => observeAnswers(world.host, signal),
-  of: (owner, snapshot) => snapshot.get(ownerId(owner)) ?? noAnswers,
-  owners: (snapshot) => snapshot.keys(),
-  plan: planAnswers,
-  apply: applyAnswer,
-  settle: async () => undefined,
-};
+export function createChallengesDriver(certify: Certify): ChallengesDriver {
+  return {
+    name: 'challenges',
+    nothing: noAnswers,
+    normalize: (desired) => desired,
+    observe: (world, signal) => observeAnswers(world.host, signal),
+    of: (owner, snapshot) => snapshot.get(ownerId(owner)) ?? noAnswers,
+    owners: (snapshot) => snapshot.keys(),
+    plan: planAnswers,
+    apply: async (action, { host }, signal) => await applyAnswer(action, { host, certify, signal }),
+    settle: async () => undefined,
+  };
+}
+
+export const challengesDriver = createChallengesDriver(
+  async (word) => await issueChallengeCertificate(word, Date.now()),
+);
 
 async function observeAnswers(host: ReadOnlyHost, signal: AbortSignal): Promise<ChallengesSnapshot> {
   const snapshot = new Map<string, Map<string, ChallengeAnswer>>();
-  const texts = (await host.readTexts(challengesDirectory(host.root), signal)) ?? new Map<string, string>();
-  for (const [token, text] of texts) {
-    const found = parseChallenge(text);
-    if (found === undefined) continue;
-    const own = snapshot.get(found.owner) ?? new Map<string, ChallengeAnswer>();
-    snapshot.set(found.owner, own.set(token, found.answer));
+  const directories = answerDirectories(host.root);
+  for (const way of ['Path', 'Handshake'] as const) {
+    for (const text of (await host.readTexts(directories[way], signal))?.values() ?? []) {
+      const found = parseAnswer(text, way);
+      if (found === undefined) continue;
+      const own = snapshot.get(found.owner) ?? new Map<string, ChallengeAnswer>();
+      snapshot.set(found.owner, own.set(found.token, found.answer));
+    }
   }
   return snapshot;
 }
@@ -60,35 +69,43 @@ function planAnswers(owner: Owner, desired: ChallengeAnswers, observed: Challeng
       disruption: 'none',
       changes: fieldChanges(from, to),
     } as const;
-    return to === undefined
-      ? [{ ...common, op: 'delete-answer', reason: 'no longer wanted', input: { token, owner: mark } }]
-      : [
-          {
-            ...common,
-            op: 'put-answer',
-            reason: from === undefined ? 'missing' : 'differs',
-            input: { token, owner: mark, answer: to },
-          },
-        ];
+    const reason = to === undefined ? 'no longer wanted' : from === undefined ? 'missing' : 'differs';
+    return [
+      ...(from === undefined || isSamePlace(from, to)
+        ? []
+        : [{ ...common, reason, op: 'delete-answer', input: { token, owner: mark, answer: from } } as const]),
+      ...(to === undefined
+        ? []
+        : [{ ...common, reason, op: 'put-answer', input: { token, owner: mark, answer: to } } as const]),
+    ];
   });
+}
+
+/** A handshake finds its answer by the name, a path by the token. */
+function isSamePlace(from: ChallengeAnswer, to: ChallengeAnswer | undefined): boolean {
+  return from.way === to?.way && (to.way === 'Path' || from.hostname === to.hostname);
 }
 
 async function applyAnswer(
   { op, input }: ChallengesAction,
-  { host }: ChallengesWorld,
-  signal: AbortSignal,
+  { host, certify, signal }: ChallengesWorld & { readonly certify: Certify; readonly signal: AbortSignal },
 ): Promise<void> {
-  const path = challengePath(host.root, input.token);
+  const path = answerPath(host.root, input);
   const text = await host.readText(path, signal);
-  const holder = text === undefined ? undefined : parseChallenge(text)?.owner;
+  const holder = text === undefined ? undefined : parseAnswer(text, input.answer.way)?.owner;
   if (op === 'delete-answer') {
     if (holder === input.owner) await host.removeFile(path, signal);
     return;
   }
-  if (holder !== undefined && holder !== input.owner) {
-    throw new RefusedError('ChallengeTaken', 'Another challenge has this token.');
-  }
+  if (holder !== undefined && holder !== input.owner) throw taken(input.answer);
+  const pair = input.answer.way === 'Path' ? undefined : await certify(input.answer);
   const { front } = await host.capabilities(signal);
   const ownership: FileOwnership = { mode: 0o640, uid: 0, gid: front.gid };
-  await host.replaceFile(path, renderChallenge(input), ownership, signal);
+  await host.replaceFile(path, renderAnswer(input, pair), ownership, signal);
+}
+
+/** Nobody else is given a token of this one; a name may be in another order, which ends, and is then free. */
+function taken({ way }: ChallengeAnswer): Error {
+  if (way === 'Path') return new RefusedError('ChallengeTaken', 'Another challenge has this token.');
+  return new HostError('another challenge is shown for the name');
 }

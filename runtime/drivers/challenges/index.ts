@@ -1,2 +1,7 @@
 export type { ChallengeAnswer, ChallengeAnswers, ChallengesAction } from './model.ts';
-export { challengesDriver, type ChallengesSnapshot, type ChallengesWorld } from './challenges-driver.ts';
+export {
+  challengesDriver,
+  createChallengesDriver,
+  type ChallengesSnapshot,
+  type ChallengesWorld,
+} from './challenges-driver.ts';

@@ -1,15 +1,19 @@
+import { systemClock } from '#runtime/base/clock.ts';
 import { RefusedError } from '#runtime/base/errors.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { FileOwnership, Host } from '#runtime/host/host.ts';
 import { keysDirectory, renderKeyPair } from './key-channel.ts';
 import { checkTime, readKeyPair } from './key-pair.ts';
 import type { NginxAction, Site, SiteTls } from './model.ts';
+import { stapleAskOf, type StapleAsk } from './stapling/staple-ask.ts';
+import type { Stapler } from './stapling/stapler.ts';
 import { parseRecord, recordName, renderRecord, sitesDirectory, usersDirectory } from './record.ts';
 
-/** What the driver acts on. `secrets` is needed for sites with basic auth or a certificate only. */
+/** What the driver acts on. `secrets` is needed for sites with basic auth or a certificate only; without `staples` no CA is asked for its word on one. */
 export interface NginxWorld {
   readonly host: Host;
   readonly secrets?: SecretReader;
+  readonly staples?: Pick<Stapler, 'provide'>;
 }
 
 interface Work {
@@ -37,9 +41,10 @@ async function putRecord(name: string, input: PutInput, { world, signal }: Work)
   const auth = site.access?.basicAuth;
   const users = auth && (await usersText(auth, world, signal));
   const keysFile = `${keysDirectory(host.root)}/${name}`;
-  const keys = site.tls && (await keysText(site.tls, { hostname, keysFile }, { world, signal }));
+  const served = site.tls && (await readServed(site.tls, { hostname, keysFile }, { world, signal }));
+  await provideStaple(served?.ask, { world, signal });
   await put(`${usersDirectory(host.root)}/${name}`, users, ownership);
-  await put(keysFile, keys, { mode: 0o600, uid: 0, gid: 0 });
+  await put(keysFile, served?.text, { mode: 0o600, uid: 0, gid: 0 });
   await put(`${sitesDirectory(host.root)}/${name}`, renderRecord(site), ownership);
 }
 
@@ -56,19 +61,35 @@ async function usersText(auth: BasicAuth, world: NginxWorld, signal: AbortSignal
   return text;
 }
 
+interface Served {
+  /** What goes over the key channel. */
+  readonly text: string;
+  readonly ask: StapleAsk | undefined;
+}
+
 /** What is served already does not become unfit by time alone: it would keep all else about the site from changing. */
-async function keysText(
+async function readServed(
   { secret: from }: SiteTls,
   { hostname, keysFile }: { readonly hostname: string; readonly keysFile: string },
   { world, signal }: Work,
-): Promise<string> {
+): Promise<Served> {
   const secret = await world.secrets?.read(from.namespace, from.name, signal);
   if (secret === undefined) throw new RefusedError('SecretNotFound', `The Secret "${from.name}" was not found.`);
   const pair = readKeyPair(secret, hostname);
-  const text = renderKeyPair(pair);
+  const ask = stapleAskOf(pair.certificate);
+  const text = renderKeyPair({ ...pair, staple: ask?.fingerprint });
   if ((await world.host.readText(keysFile, signal)) !== text) checkTime(pair, Date.now());
-  return text;
+  return { text, ask };
 }
+
+/** What is to be believed with a CA's word only is put in service together with it, if that comes soon: nobody else waits for a CA. */
+async function provideStaple(ask: StapleAsk | undefined, { world, signal }: Work): Promise<void> {
+  if (ask === undefined || world.staples === undefined) return;
+  const provided = world.staples.provide(ask, signal).catch(() => undefined);
+  if (ask.isRequired) await Promise.race([provided, systemClock.sleep(patienceMs, signal)]);
+}
+
+const patienceMs = 2_000;
 
 async function deleteRecord(name: string, owner: string, host: Host, signal: AbortSignal): Promise<void> {
   const path = `${sitesDirectory(host.root)}/${name}`;

@@ -10,11 +10,12 @@ export type {
 } from './model.ts';
 export type { FrontAddress, FrontSettings } from './front-settings.ts';
 export type { NginxWorld } from './apply.ts';
+export { createStapler, type Stapler } from './stapling/stapler.ts';
 export type { SitesSnapshot } from './snapshot.ts';
 export type { SiteProbe } from './probe-site.ts';
 export { nginxDriver } from './nginx-driver.ts';
 export { ownersOf } from './snapshot.ts';
-export { probeCertificate, probeChallenge, probeSite } from './probe-site.ts';
+export { probeCertificate, probeChallenge, probeHandshake, probeSite } from './probe-site.ts';
 export { frontService, probeAddress, startFront } from './start-front.ts';
 export { renderFront, templateNames } from './render.ts';
 export { rotateTicketKeys } from './ticket-keys.ts';

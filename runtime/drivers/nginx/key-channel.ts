@@ -1,3 +1,4 @@
+import { isRecord } from '#runtime/base/json.ts';
 import type { Host, ServiceUnit } from '#runtime/host/host.ts';
 import type { KeyPair } from './key-pair.ts';
 
@@ -13,9 +14,28 @@ export function keySocket(root: string): string {
   return `${root}/run/keys.sock`;
 }
 
+/** What a site is served with. */
+export interface ServedPair extends KeyPair {
+  /** Under which the word of its CA lies, if it asks for that to be shown with it. */
+  readonly staple?: string | undefined;
+}
+
 /** What lies in a file of `keysDirectory` and goes over the channel: one line. */
-export function renderKeyPair(pair: KeyPair): string {
+export function renderKeyPair(pair: ServedPair): string {
   return JSON.stringify(pair);
+}
+
+/** The pair in a text; `undefined` for what nobody of ours wrote. */
+export function parseKeyPair(text: string): ServedPair | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isRecord(value)) return undefined;
+    const { certificate, key, staple } = value;
+    const isWhole = typeof certificate === 'string' && typeof key === 'string';
+    return isWhole ? { certificate, key, ...(typeof staple === 'string' ? { staple } : {}) } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The answer to a question, which is the name of a site's record: `ok` and what lies there, or `error` and a word. `read` gives the text of a file. */

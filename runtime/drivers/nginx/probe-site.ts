@@ -1,5 +1,6 @@
 import { isRecord } from '#runtime/base/json.ts';
 import type { Host, ShownCertificate } from '#runtime/host/host.ts';
+import { showsChallenge, type ChallengeWord } from '#runtime/pki/challenge-certificate.ts';
 import type { FrontAddress } from './front-settings.ts';
 import { reachable } from '#runtime/base/networks.ts';
 
@@ -59,13 +60,13 @@ function parseProbe(body: string): SiteProbe | undefined {
   return isWhole ? { owner, uid, generation } : undefined;
 }
 
-/** What the front shows a CA for a token (RFC 8555 §8.3); `undefined` when that is nothing. HostError when it does not answer. */
+/** Whether the front shows a CA, on its reserved path, what it is to (RFC 8555 §8.3). HostError when it does not answer. */
 export async function probeChallenge(
   host: Host,
   front: FrontAddress,
-  { hostname, token }: { readonly hostname: string; readonly token: string },
+  { token, hostname, keyAuthorization }: ChallengeWord & { readonly token: string },
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<boolean> {
   const answer = await host.httpRequest(
     {
       address: { host: reachable(front.address), port: front.port },
@@ -76,5 +77,17 @@ export async function probeChallenge(
     },
     signal,
   );
-  return answer.status === 200 ? answer.body : undefined;
+  return answer.status === 200 && answer.body === keyAuthorization;
+}
+
+/** Whether a handshake of a CA with the front shows what it is to (RFC 8737 §3). HostError when it does not answer. */
+export async function probeHandshake(
+  host: Host,
+  front: FrontAddress,
+  word: ChallengeWord,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const address = { host: reachable(front.address), port: front.port };
+  const shown = await host.tlsHandshake(address, word.hostname, signal, 'acme-tls/1');
+  return shown !== undefined && showsChallenge(shown.raw, word);
 }

@@ -15,6 +15,8 @@ export const templateNames = [
     'pages',
     'channel',
     'agent',
+    'handshake',
+    'staple',
     'tls',
     'password',
     'access',

@@ -8,6 +8,7 @@ import type { Host, ServiceUnit } from '#runtime/host/host.ts';
 import type { FrontAddress, FrontSettings } from './front-settings.ts';
 import { keyService, keySocket, keysDirectory } from './key-channel.ts';
 import { sitesDirectory, usersDirectory } from './record.ts';
+import { staplesDirectory } from './stapling/staple.ts';
 import { makeTicketKeys } from './ticket-keys.ts';
 import { renderFront, templateNames } from './render.ts';
 
@@ -57,7 +58,8 @@ async function makeDirectories(host: Host, signal: AbortSignal): Promise<void> {
   await host.makeDirectory(directory, { mode: 0o711, uid: 0, gid: 0 }, signal);
   await host.makeDirectory(sitesDirectory(host.root), closed, signal);
   await host.makeDirectory(usersDirectory(host.root), closed, signal);
-  await host.makeDirectory(`${directory}/challenges`, closed, signal);
+  for (const name of ['challenges', 'handshakes']) await host.makeDirectory(`${directory}/${name}`, closed, signal);
+  await host.makeDirectory(staplesDirectory(host.root), closed, signal);
   await host.makeDirectory(keysDirectory(host.root), { mode: 0o700, uid: 0, gid: 0 }, signal);
   for (const name of ['lua', 'lua/wcp', 'empty']) await host.makeDirectory(`${directory}/${name}`, open, signal);
   for (const name of ['logs', 'temp']) {

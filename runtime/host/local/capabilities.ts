@@ -13,7 +13,7 @@ const powerdns = {
   backend: '/usr/share/pdns-backend-sqlite3',
 } as const;
 
-/** Looks at what this machine has: one `getent`, one `nginx -v`, one `pdns_server --version`, and the file system of `root`. */
+/** Looks at what this machine has: one `getent`, `nginx -v` and `-V`, one `pdns_server --version`, and the file system of `root`. */
 export async function detectCapabilities(
   { root, frontUser }: { readonly root: string; readonly frontUser: string },
   signal: AbortSignal,
@@ -25,6 +25,7 @@ export async function detectCapabilities(
   return {
     phpVersions: phpVersions(),
     nginxVersion: await versionOf([nginx, '-v'], /nginx\/(\S+)/, signal),
+    http3: (await versionOf([nginx, '-V'], /--with-(http_v3)_module/, signal)) !== undefined,
     powerdns: await powerdnsOf(rows, signal),
     takenUids: new Set(rows.filter((row) => row.length > 2).map((row) => Number(row[2]))),
     size: await sizeOf(root),

@@ -10,15 +10,18 @@ export async function shakeHands(
   address: { readonly host: string; readonly port: number },
   serverName: string,
   signal: AbortSignal,
+  protocol?: string,
 ): Promise<ShownCertificate | undefined> {
   signal.throwIfAborted();
   const bound = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const socket = connect({ ...address, servername: serverName, rejectUnauthorized: false });
+  const offered = protocol === undefined ? {} : { ALPNProtocols: [protocol] };
+  const socket = connect({ ...address, ...offered, servername: serverName, rejectUnauthorized: false });
   try {
     await connected(socket, bound);
     const shown = socket.getPeerX509Certificate();
     if (shown === undefined) throw new HostError('a TLS server showed no certificate');
-    return { serialNumber: shown.serialNumber.toUpperCase(), fingerprint256: shown.fingerprint256 };
+    const { serialNumber, fingerprint256, raw } = shown;
+    return { serialNumber: serialNumber.toUpperCase(), fingerprint256, raw };
   } catch (err) {
     signal.throwIfAborted();
     // An alert of the other side, such as that it knows no such name.

@@ -149,6 +149,7 @@ function readers({ tree, options }: Machine) {
     capabilities: async () => ({
       phpVersions: ['8.2'],
       nginxVersion: '1.22.1',
+      http3: false,
       powerdns: undefined,
       takenUids: new Set([0, 33]),
       size: { processors: 4, memoryBytes: 8 * 2 ** 30, storageBytes: 100 * 2 ** 30 },

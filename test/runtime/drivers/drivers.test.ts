@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
-import { RefusedError } from '#runtime/base/errors.ts';
+import { HostError, RefusedError } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
-import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
+import { challengesDriver, createChallengesDriver, type ChallengeAnswer } from '#runtime/drivers/challenges/index.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { nginxDriver, ownersOf, type Site } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
@@ -69,13 +69,17 @@ t.test('nginx keeps the contract of drivers', async (each) => {
 
 t.test('challenges keep the contract of drivers', async (each) => {
   await driverContract(each, {
-    driver: challengesDriver,
+    driver: createChallengesDriver(({ hostname }) => Promise.resolve({ certificate: hostname, key: hostname })),
     machine: () => {
-      const host = machineWith(['front', 'front/challenges']);
+      const host = machineWith(['front', 'front/challenges', 'front/handshakes']);
       return { host, world: { host } };
     },
     states: (who) => {
-      const answer = { hostname: `${who.name}.${who.namespace}.example`, keyAuthorization: 'token.thumbprint' };
+      const answer = {
+        way: 'Path',
+        hostname: `${who.name}.${who.namespace}.example`,
+        keyAuthorization: 'token.thumbprint',
+      } as const;
       const [first, second] = [`${who.namespace}-1`, `${who.namespace}_2`];
       return [
         new Map([[first, answer]]),
@@ -83,6 +87,11 @@ t.test('challenges keep the contract of drivers', async (each) => {
           [first, { ...answer, hostname: 'other.example' }],
           [second, answer],
         ]),
+        new Map<string, ChallengeAnswer>([
+          [first, { ...answer, way: 'Handshake', hostname: `handshake.${answer.hostname}` }],
+          [second, answer],
+        ]),
+        new Map([[first, { ...answer, way: 'Handshake', hostname: `other.${answer.hostname}` }]]),
         new Map([[second, answer]]),
       ];
     },
@@ -90,9 +99,9 @@ t.test('challenges keep the contract of drivers', async (each) => {
 });
 
 t.test('a challenge is a plain file of one owner, or refused before anything is written', async (each) => {
-  const host = machineWith(['front', 'front/challenges']);
+  const host = machineWith(['front', 'front/challenges', 'front/handshakes']);
   const world = { host };
-  const answer = { hostname: 'shop.example', keyAuthorization: 'token.thumbprint' };
+  const answer = { way: 'Path', hostname: 'shop.example', keyAuthorization: 'token.thumbprint' } as const;
   const before = host.treeHash();
   const bad = [
     ['../../etc/passwd', answer],
@@ -101,6 +110,8 @@ t.test('a challenge is a plain file of one owner, or refused before anything is 
     ['a'.repeat(129), answer],
     ['token', { ...answer, hostname: '*.shop.example' }],
     ['token', { ...answer, keyAuthorization: '<script>' }],
+    ['token', { ...answer, way: 'Handshake', hostname: '../sites/shop.example' }],
+    ['../token', { ...answer, way: 'Handshake' }],
   ] as const;
   for (const [token, value] of bad) {
     await each.rejects(reach(challengesDriver, world, owner, new Map([[token, value]])), RefusedError, token);
@@ -112,7 +123,11 @@ t.test('a challenge is a plain file of one owner, or refused before anything is 
     reach(challengesDriver, world, thief, new Map([['token', { ...answer, hostname: 'zoo.example' }]])),
     new RefusedError('ChallengeTaken', 'Another challenge has this token.'),
   );
-  const late = challengesDriver.plan(thief, challengesDriver.nothing, new Map([['token', answer]]));
+  const shaking = { ...answer, way: 'Handshake' } as const;
+  await reach(challengesDriver, world, owner, new Map([['token', shaking]]));
+  const later = reach(challengesDriver, world, thief, new Map([['other', shaking]]));
+  await each.rejects(later, HostError, 'a name is shown for one order at a time; the next one waits');
+  const late = challengesDriver.plan(thief, challengesDriver.nothing, new Map([['token', shaking]]));
   for (const action of late) await challengesDriver.apply(action, world, signal);
   const snapshot = await challengesDriver.observe(world, signal);
   each.strictSame([...(challengesDriver.owners?.(snapshot) ?? [])], ['Domain/acme/shop']);

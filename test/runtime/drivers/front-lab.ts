@@ -2,12 +2,21 @@ import { freePort } from '#test/lab/free-port.ts';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Test } from 'tap';
+import { systemClock, type Clock } from '#runtime/base/clock.ts';
+import { parseNetwork } from '#runtime/base/networks.ts';
 import { keyProgram } from '#runtime/cmd/key-program.ts';
-import { startFront, type FrontSettings, type Site } from '#runtime/drivers/nginx/index.ts';
+import {
+  createStapler,
+  startFront,
+  type FrontSettings,
+  type Site,
+  type Stapler,
+} from '#runtime/drivers/nginx/index.ts';
 import { applySite } from '#runtime/drivers/nginx/apply.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { LocalHost } from '#runtime/host/local/open-local-host.ts';
 import { aSite } from '#test/builders/sites.ts';
+import { createLogger } from '#runtime/telemetry/logger.ts';
 import { visit, type Visit, type VisitOptions } from '#test/lab/visit.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
 
@@ -17,6 +26,8 @@ export interface FrontLab {
   readonly root: string;
   readonly settings: FrontSettings;
   readonly signal: AbortSignal;
+  /** Asks CAs on loopback, too. */
+  readonly staples: Stapler;
   readonly put: (hostname: string, overrides?: Partial<Site>) => Promise<void>;
   /** Secrets that sites name, `<namespace>/<name>`; `acme/staff` is there. */
   readonly secrets: Map<string, Readonly<Record<string, string>>>;
@@ -29,7 +40,11 @@ export interface FrontLab {
 export const tenants = { acme: 20001, zoo: 20002 } as const;
 
 /** Starts the lab; everything ends with the test. */
-export async function openFrontLab(t: Test, overrides: Partial<FrontSettings> = {}): Promise<FrontLab> {
+export async function openFrontLab(
+  t: Test,
+  overrides: Partial<FrontSettings> = {},
+  clock: Clock = systemClock,
+): Promise<FrontLab> {
   const machine = await realMachine();
   const lifetime = new AbortController();
   t.teardown(async () => {
@@ -65,15 +80,18 @@ export async function openFrontLab(t: Test, overrides: Partial<FrontSettings> = 
   await startFront(host, settings, signal);
   const secrets = new Map([['acme/staff', staff]]);
   const reader: SecretReader = { read: async (namespace, name) => secrets.get(`${namespace}/${name}`) };
+  const networks = ['127.0.0.1/32'].flatMap((text) => parseNetwork(text) ?? []);
+  const staples = createStapler({ host, networks, clock, log: createLogger({ name: 'front', level: 'error' }) });
   return {
     host,
     secrets,
+    staples,
     root,
     settings,
     signal,
     put: async (hostname, site) => {
       const input = { hostname, site: aSite(root, site) };
-      await applySite({ ...bare, op: 'put-site', input }, { host, secrets: reader }, signal);
+      await applySite({ ...bare, op: 'put-site', input }, { host, secrets: reader, staples }, signal);
     },
     remove: async (hostname, owner = 'Domain/acme/shop') => {
       await applySite({ ...bare, op: 'delete-site', input: { hostname, owner } }, { host }, signal);

@@ -9,7 +9,13 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import t from 'tap';
 import { RefusedError } from '#runtime/base/errors.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
-import { probeCertificate, rotateTicketKeys, startFront, type Site } from '#runtime/drivers/nginx/index.ts';
+import {
+  probeCertificate,
+  probeHandshake,
+  rotateTicketKeys,
+  startFront,
+  type Site,
+} from '#runtime/drivers/nginx/index.ts';
 import { openFront } from '#test/attacks/grounds.ts';
 import { keyAttacks } from '#test/attacks/keys.ts';
 import { proves } from '#test/attacks/attack.ts';
@@ -143,7 +149,10 @@ await t.test('a challenge is answered for its hostname, before all else and with
   await put('closed.example', { ...tls(await authority.site(['closed.example'])), serve: suspended });
   await put('passed.example', { serve: { type: 'proxy', target: { type: 'socket', path: `${root}/tenants/acme/x` } } });
   const answers = new Map(
-    names.map((hostname) => [tokenFor(hostname), { hostname, keyAuthorization: `${hostname}.k` }]),
+    names.map((hostname) => [
+      tokenFor(hostname),
+      { way: 'Path', hostname, keyAuthorization: `${hostname}.k` } as const,
+    ]),
   );
   await reach(challengesDriver, { host }, owner, answers);
   for (const name of names) {
@@ -158,6 +167,68 @@ await t.test('a challenge is answered for its hostname, before all else and with
     each.equal((await ask('new.example', `/.well-known/acme-challenge/${path}`)).status, 404, path);
   await reach(challengesDriver, { host }, owner, challengesDriver.nothing);
   each.equal((await ask('new.example', `/.well-known/acme-challenge/${tokenFor('new.example')}`)).status, 404);
+});
+
+await t.test('a handshake that asks for nothing but a challenge is shown that, whatever the site is', async (each) => {
+  const owner = { kind: 'Challenge', namespace: 'acme', name: 'order', uid: 'c1' };
+  await put('shown.example', { ...tls(await authority.site(['shown.example'])), serve: suspended });
+  const site = await shown('shown.example');
+  const words = ['shown.example', 'unborn.example'].map((hostname) => ({
+    hostname,
+    keyAuthorization: `${hostname}.k`,
+  }));
+  const answers = words.map((word) => [tokenFor(word.hostname), { way: 'Handshake', ...word }] as const);
+  await reach(challengesDriver, { host }, owner, new Map(answers));
+  for (const word of words) {
+    each.equal(await probeHandshake(host, https, word, signal), true, word.hostname);
+    each.equal(await probeHandshake(host, https, { ...word, keyAuthorization: 'other' }, signal), false);
+    const path = `/.well-known/acme-challenge/${tokenFor(word.hostname)}`;
+    each.equal((await ask(word.hostname, path)).status, 404, 'no path shows it');
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const options = { servername: word.hostname.toUpperCase(), maxVersion, rejectUnauthorized: false };
+      const socket = await shakeHands({ ...options, ALPNProtocols: ['acme-tls/1'] });
+      each.equal(socket.alpnProtocol, 'acme-tls/1', maxVersion);
+      each.equal(socket.getPeerCertificate().subjectaltname, `DNS:${word.hostname}`);
+      socket.destroy();
+    }
+  }
+  each.equal(await shown('shown.example'), site, 'visitors are shown the site');
+  each.equal(await shown('unborn.example'), undefined);
+  for (const servername of ['plain.example', 'nobody.example', '..', '']) {
+    const asked = { servername, ALPNProtocols: ['acme-tls/1'], rejectUnauthorized: false };
+    await each.rejects(shakeHands(asked), { code: /^ERR_SSL_/ }, `nothing is shown for "${servername}"`);
+  }
+  await reach(challengesDriver, { host }, owner, challengesDriver.nothing);
+  for (const word of words) each.equal(await probeHandshake(host, https, word, signal), false, 'the order is over');
+});
+
+await t.test('challenges in the midst of many visitors, who leave when they like, disturb none', async (each) => {
+  const owner = { kind: 'Challenge', namespace: 'acme', name: 'order', uid: 'c1' };
+  const word = { hostname: 'busy.example', keyAuthorization: 'busy.k' };
+  const secret = await authority.site(['busy.example']);
+  await put('busy.example', tls(secret));
+  await reach(challengesDriver, { host }, owner, new Map([['busy', { way: 'Handshake', ...word }]]));
+  const pid = (await host.services.get('nginx', signal))?.pid;
+  const before = nginxProcesses(pid);
+  const leave = (): void => {
+    const socket = connect({
+      host: '127.0.0.1',
+      port: https.port,
+      ALPNProtocols: ['acme-tls/1'],
+      servername: word.hostname,
+    });
+    socket.on('error', () => undefined);
+    setTimeout(() => socket.destroy(), Math.random() * 5);
+  };
+  const seen = new Set<string | boolean | undefined>();
+  const visitors = Array.from({ length: 1_500 }, async (_, index) => {
+    if (index % 5 === 0) leave();
+    seen.add(index % 2 === 0 ? await probeHandshake(host, https, word, signal) : await shown('busy.example'));
+  });
+  await Promise.all(visitors);
+  each.strictSame([...seen].map(String).toSorted(), [serialOf(secret), 'true'].toSorted());
+  each.equal(nginxProcesses(pid), before, 'the same workers');
+  await reach(challengesDriver, { host }, owner, challengesDriver.nothing);
 });
 
 function tokenFor(hostname: string): string {

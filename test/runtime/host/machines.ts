@@ -46,8 +46,8 @@ export async function realMachine(
       });
       servers.push(server.listen(0, '127.0.0.1'));
       await once(server, 'listening');
-      const { serialNumber, fingerprint256 } = new X509Certificate(cert);
-      return { port: (server.address() as AddressInfo).port, shown: { serialNumber, fingerprint256 } };
+      const { serialNumber, fingerprint256, raw } = new X509Certificate(cert);
+      return { port: (server.address() as AddressInfo).port, shown: { serialNumber, fingerprint256, raw } };
     },
     close: async () => {
       const signal = AbortSignal.timeout(20_000);
@@ -76,7 +76,8 @@ export async function modelMachine(): Promise<HostUnderTest> {
     writeByHand: (path, content) => host.byHand(path, { type: 'file', content }),
     listenAs: async (path, uid) => host.byHand(path, { type: 'socket', uid, gid: uid }),
     serveTls: async (name) => {
-      const shown = { serialNumber: '01AF', fingerprint256: Array.from({ length: 32 }, () => 'AB').join(':') };
+      const fingerprint256 = Array.from({ length: 32 }, () => 'AB').join(':');
+      const shown = { serialNumber: '01AF', fingerprint256, raw: Buffer.from('certificate') };
       servers.set(443, { name, shown });
       return { port: 443, shown };
     },

@@ -4,6 +4,7 @@ local access = require "wcp.access"
 local backend = require "wcp.backend"
 local config = require "wcp.config"
 local files = require "wcp.files"
+local handshake = require "wcp.handshake"
 local pages = require "wcp.pages"
 local paths = require "wcp.paths"
 local quick = require "wcp.quick"
@@ -16,6 +17,7 @@ local M = {}
 
 M.quick = quick.answer
 M.release = backend.release
+M.hello = handshake.answer
 M.certificate = tls.choose
 
 -- Leaves a path to nginx' own file handler, which checks every link on the way (disable_symlinks) and sends a directory to its slash.

@@ -5,6 +5,7 @@ local ssl = require "ngx.ssl"
 local channel = require "wcp.channel"
 local config = require "wcp.config"
 local sites = require "wcp.site"
+local staple = require "wcp.staple"
 
 local M = {}
 
@@ -21,6 +22,7 @@ local function fetch(site)
   local key, key_fault = ssl.parse_pem_priv_key(pair.key)
   if not key then return nil, key_fault end
   local found = { version = site.certificate, owner = site.owner, chain = chain, key = key }
+  if pair.staple then found.staple = staple.of(pair.staple, pair.certificate) end
   kept:set(site.name, found)
   return found
 end
@@ -42,6 +44,7 @@ function M.choose()
   local site = name and sites.lookup(name:lower())
   local pair = site and site.certificate and pair_of(site)
   if not pair or not ssl.set_cert(pair.chain) or not ssl.set_priv_key(pair.key) then return ngx.exit(ngx.ERROR) end
+  if pair.staple then staple.show(pair.staple) end
 end
 
 return M
