@@ -9,11 +9,18 @@ import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { killProcess } from '#test/lab/kill.ts';
 import { dig } from '#test/lab/name-server.ts';
+import { startCloudflare } from '#test/lab/dns-providers/cloudflare.ts';
+import { startProviderNameServer } from '#test/lab/dns-providers/name-server.ts';
 import { startSecondary } from '#test/lab/secondary.ts';
 import { aDomain, declare, declareTenant, domainType, hostType, secretType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
-const instance = await startInstance();
+const providers = [await startCloudflare(t)];
+const providerServer = await startProviderNameServer(t, providers);
+const endpoints = providers.map(({ id, url }) => `${id}=${url}`).join(',');
+const instance = await startInstance({
+  flags: ['--dns-provider-endpoints', endpoints, '--dns-provider-server', providerServer],
+});
 t.teardown(async () => await instance.stop());
 const client = await instance.client();
 await declareTenant(client, 'acme');
@@ -436,6 +443,53 @@ await t.test('a Domain points its names at its host, in a Zone of its registrabl
   t.equal((await ask('other.example', 'SOA')).length, 1);
   await declare(client, hostType, { ...host, spec: { addresses: [] } });
 });
+
+for (const provider of providers) {
+  await t.test(`a Zone at ${provider.id} is answered there, and leaves what others made`, async (t) => {
+    const name = `${provider.id.toLowerCase()}.example`;
+    provider.setZone(`${name}.`);
+    provider.byHand(`mail.${name}.`, 'A', ['192.0.2.50']);
+    const secretRef = { name: `${provider.id.toLowerCase()}-token` };
+    const there = aZone('other', name, { provider: { [provider.id]: { secretRef } } });
+    const inside = (object: string, spec: Part): KubeObject =>
+      aRecord(`${provider.id.toLowerCase()}-${object}`, { zoneRef: { name: there.metadata.name }, ...spec }, 'other');
+    const [www, proof, mail, tlsa] = [
+      inside('www', { name: 'www', type: 'A', values: ['192.0.2.1'] }),
+      inside('proof', { name: '_acme-challenge', type: 'TXT', values: ['of a CA'] }),
+      inside('mail', { name: 'mail', type: 'A', values: ['192.0.2.60'] }),
+      inside('naptr', { name: 'x', type: 'ALIAS', values: ['www.elsewhere.example'] }),
+    ];
+    for (const record of [www, proof, mail, tlsa]) await declare(client, recordType, record);
+    await declare(client, zoneType, there);
+    await told(zoneType, there, 'SecretNotFound');
+    const metadata = { namespace: 'other', name: secretRef.name };
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { ...provider.secret } };
+    await declare(client, secretType, { ...secret, stringData: wrong(provider.secret) });
+    const refused = await told<Zone>(zoneType, there, 'TokenRefused');
+    t.match(conditionOf(refused, 'Ready')?.['message'], new RegExp(`Secret ${secretRef.name}`));
+    await declare(client, secretType, secret);
+    const live = await told<Zone>(zoneType, there, 'Answered');
+    t.same(live.status?.nameservers, provider.nameservers);
+    t.type(conditionOf(live, 'Signed')?.['message'], 'string');
+    for (const record of [www, proof]) await told(recordType, record, 'Answered');
+    await told(recordType, mail, 'RecordForeign');
+    await told(recordType, tlsa, 'TypeUnsupported');
+    t.same(provider.answered(`mail.${name}.`, 'A'), ['192.0.2.50']);
+    await declare(client, recordType, { ...www, spec: { ...(www['spec'] as Part), values: ['192.0.2.2'] } });
+    await until(() => provider.answered(`www.${name}.`, 'A').join() === '192.0.2.2', 'the change');
+    await told(recordType, www, 'Answered');
+    const text = JSON.stringify(await client.list(zoneType, { namespace: 'other' }));
+    for (const value of Object.values(provider.secret)) t.notOk(text.includes(value), 'no token is told');
+    await client.delete(zoneType, there.metadata);
+    await until(async () => (await client.get(zoneType, there.metadata)) === undefined, 'its end');
+    t.same(provider.keys(), [`mail.${name}. A`], 'what was there before stays');
+  });
+}
+
+/** The same keys with values that nobody accepts. */
+function wrong(secret: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.keys(secret).map((key) => [key, 'nobody-s']));
+}
 
 await t.test(
   'a Zone that goes takes its answers along and leaves its key, which the same Zone takes back',
