@@ -10,12 +10,15 @@ import { startInstance, until } from '#test/lab/instance.ts';
 import { killProcess } from '#test/lab/kill.ts';
 import { dig } from '#test/lab/name-server.ts';
 import { startCloudflare } from '#test/lab/dns-providers/cloudflare.ts';
+import { startDigitalOcean } from '#test/lab/dns-providers/digital-ocean.ts';
+import { startHetzner } from '#test/lab/dns-providers/hetzner.ts';
+import { startRoute53 } from '#test/lab/dns-providers/route53.ts';
 import { startProviderNameServer } from '#test/lab/dns-providers/name-server.ts';
 import { startSecondary } from '#test/lab/secondary.ts';
 import { aDomain, declare, declareTenant, domainType, hostType, secretType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
-const providers = [await startCloudflare(t)];
+const providers = [await startCloudflare(t), await startDigitalOcean(t), await startHetzner(t), await startRoute53(t)];
 const providerServer = await startProviderNameServer(t, providers);
 const endpoints = providers.map(({ id, url }) => `${id}=${url}`).join(',');
 const instance = await startInstance({

@@ -11,6 +11,8 @@ export interface ProviderApi {
    * RefusedError `RecordRefused` with the provider's words; HostError for all that may pass.
    */
   ask(method: string, path: string, content?: ApiContent): Promise<string | undefined>;
+  /** Waits, where a provider has to be asked again. */
+  pause(ms: number): Promise<void>;
 }
 
 export interface ApiContent {

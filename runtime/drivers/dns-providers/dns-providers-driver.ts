@@ -31,6 +31,8 @@ interface Known {
 }
 
 const defaultLookMs = 10 * 60_000;
+/** A look that is no older is as good as a new one. */
+const freshMs = 2_000;
 /** How many zones an idle round looks at: the account's share is for changes. */
 const steps = 20;
 
@@ -84,6 +86,9 @@ async function applyAction<W>(action: DnsProvidersAction, acting: Acting<W>): Pr
       memory.set(owner, await look(action.input, acting));
       return;
     case 'note-records':
+      await confirm(owner, acting);
+      await tools.notes.write(world, owner, action.input.keys, signal);
+      return change(memory, owner, (found) => ({ ...found, noted: new Set(action.input.keys) }));
     case 'delete-notes':
       await tools.notes.write(world, owner, action.input.keys, signal);
       return change(memory, owner, (found) => ({ ...found, noted: new Set(action.input.keys) }));
@@ -104,6 +109,22 @@ async function look<W>({ owner, zone, access, request }: OfZone, acting: Acting<
   const sets = await provider.read(reach, place, signal);
   const noted = new Set(await tools.notes.read(world, owner, signal));
   return known({ zone, access, request, records: new Map(), found: { place, sets, noted } }, tools.clock.now());
+}
+
+/** Nothing becomes ours that somebody else made since the last look. PostponedError `StaleLook` when it is to be planned anew. */
+async function confirm<W>(owner: string, acting: Acting<W>): Promise<void> {
+  const { memory, tools } = acting;
+  const before = memory.get(owner);
+  if (before === undefined || tools.clock.now() - before.lookedAtMs < freshMs) return;
+  const after = await look({ owner, ...before.zone }, acting);
+  memory.set(owner, after);
+  if (!isSame(after, before))
+    throw new PostponedError('StaleLook', 'Somebody changed records at the provider meanwhile; it is planned anew');
+}
+
+/** What the provider calls its records is its own affair. */
+function isSame({ zone: one }: Known, { zone: other }: Known): boolean {
+  return isEqual(one.found.place, other.found.place) && isEqual(plainSets(one.found.sets), plainSets(other.found.sets));
 }
 
 /** What is ours is what is noted and there. */
@@ -174,7 +195,7 @@ async function watch<W>(acting: Acting<W>, onDrift: (owners: readonly string[]) 
       // Whoever changed it meanwhile knows better.
       if (after === undefined || memory.get(owner) !== before) continue;
       memory.set(owner, after);
-      if (!isEqual(after.zone, before.zone)) onDrift([owner]);
+      if (!isSame(after, before)) onDrift([owner]);
     }
   }
 }

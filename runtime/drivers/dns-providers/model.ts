@@ -57,6 +57,8 @@ export interface ZonePlace {
   /** What the registrar has to have. */
   readonly nameservers: readonly string[];
   readonly signing: Signing;
+  /** Of sets that say none. */
+  readonly ttlSeconds?: number;
 }
 
 /** Whether answers are signed; that is for the provider to do, and for people to turn on there. */
@@ -66,7 +68,7 @@ export type Signing =
 
 /** One record set as it is at a provider. */
 export interface FoundSet extends RecordSet {
-  /** What the provider calls each record, in the order of `contents`, where it has a name for them. */
+  /** What the provider calls each record, in the order of `contents`, where it has a name or a spelling of its own for them. */
   readonly ids?: readonly string[];
   /** It is something that a zone file cannot say (an alias, one of several weights): never ours. */
   readonly isForeign?: true;

@@ -31,8 +31,9 @@ export function recordSteps(changes: readonly RecordChange[], sets: ReadonlyMap<
 function stepsOf({ name, type, set }: RecordChange, found: FoundSet | undefined): RecordSteps {
   const there = recordsOf({ name, type }, found);
   const { ttlSeconds = 0, contents = [] } = set ?? {};
-  const kept = there.filter(({ content }) => contents.includes(content));
-  const left = there.filter(({ content }) => !contents.includes(content));
+  // Some providers have the same record twice.
+  const kept = contents.flatMap((content) => there.find((record) => record.content === content) ?? []);
+  const left = there.filter((record) => !kept.includes(record));
   const missing = contents.filter((content) => !kept.some((record) => record.content === content));
   const changed = left.slice(0, missing.length).map(({ id }, index) => ({ id, content: missing[index] ?? '' }));
   const late = kept.filter((record) => record.ttlSeconds !== ttlSeconds);

@@ -37,6 +37,7 @@ export function createSessions({ clock, endpoints }: SessionOptions): OpenApi {
     return known;
   };
   return (account, signal) => ({
+    pause: async (ms) => await clock.sleep(ms, signal),
     ask: async (method, path, content) => {
       const { provider, values } = account;
       const pace = paceOf(account);

@@ -16,8 +16,11 @@ export interface LabProvider extends LabServer {
   keys(): readonly string[];
   /** Somebody writes a set of records in the provider's own surface; none takes it away. */
   byHand(name: string, type: string, contents: readonly string[]): void;
-  /** An answer of the provider that takes no more for so long. */
-  readonly limit: (seconds: number) => {
+  /** An answer of the provider that takes no more for so long, where it says for how long. */
+  readonly limit: (
+    seconds: number,
+    nowMs: number,
+  ) => {
     readonly status: number;
     readonly headers: Readonly<Record<string, string>>;
     readonly body: string;

@@ -4,6 +4,8 @@ import { PROVIDER_NAMES, type FoundSet, type Signing, type ZonePlace } from '#ru
 import type { Provider, Reach } from '#runtime/drivers/dns-providers/provider.ts';
 import { afterSteps, recordSteps, setsOf, type RecordSteps } from '#runtime/drivers/dns-providers/record-steps.ts';
 import type { ApiFailure } from '#runtime/drivers/dns-providers/api.ts';
+import { failureIn, jsonContent, jsonIn } from '#runtime/drivers/dns-providers/json.ts';
+import { byToken } from '#runtime/drivers/dns-providers/token.ts';
 import { unrooted } from '#runtime/drivers/dns-providers/presentation.ts';
 import { bodyOf, cloudflareTypes, recordOf, type CloudflareRecord } from './records.ts';
 
@@ -12,8 +14,7 @@ export const cloudflare: Provider = {
   id: 'cloudflare',
   name: PROVIDER_NAMES.cloudflare,
   endpoint: 'https://api.cloudflare.com/client/v4',
-  secretKeys: ['token'],
-  sign: (_request, { token = '' }) => ({ authorization: `Bearer ${token}` }),
+  ...byToken,
   failureOf,
   // 1,200 in five minutes.
   pace: { burst: 100, perSecond: 3 },
@@ -40,7 +41,10 @@ const staleCodes = [81_044, 81_053, 81_054, 81_055, 81_056, 81_057, 81_058];
 const credentialCodes = [6_003, 9_103, 9_106, 9_109, 10_000, 10_001];
 
 function failureOf({ status, body }: { readonly status: number; readonly body: string }): ApiFailure | undefined {
-  const problems = problemsIn(body).flatMap((problem) => [problem, ...(problem.error_chain ?? [])]);
+  const problems = (failureIn<{ readonly errors: readonly Problem[] }>(body).errors ?? []).flatMap((problem) => [
+    problem,
+    ...(problem.error_chain ?? []),
+  ]);
   if (problems.length === 0) return undefined;
   const message = problems.map((problem) => `${problem.message} (${problem.code})`).join(', ');
   const codes = problems.map(({ code }) => code);
@@ -52,20 +56,10 @@ function failureOf({ status, body }: { readonly status: number; readonly body: s
   return { kind: status >= 500 ? 'busy' : 'refused', message };
 }
 
-function problemsIn(body: string): readonly Problem[] {
-  try {
-    return (JSON.parse(body) as { readonly errors?: readonly Problem[] }).errors ?? [];
-  } catch {
-    // An error page on the way, then.
-    return [];
-  }
-}
-
 async function place({ api, zone }: Reach): Promise<ZonePlace> {
   const name = unrooted(zone);
   const text = await api.ask('GET', `/zones?name=${encodeURIComponent(name)}`);
-  const { result } = JSON.parse(text ?? '{"result":[]}') as Envelope<readonly CloudflareZone[]>;
-  const [found] = result;
+  const [found] = jsonIn<Envelope<readonly CloudflareZone[]>>(text)?.result ?? [];
   if (found === undefined)
     throw new PostponedError(
       'ZoneNotFound',
@@ -80,9 +74,9 @@ interface CloudflareZone {
 }
 
 async function signingOf(api: Reach['api'], id: string): Promise<Signing> {
-  const text = await api.ask('GET', `/zones/${id}/dnssec`);
-  if (text === undefined) return { state: 'Unknown' };
-  const { status, key_tag, algorithm, digest_type, digest } = (JSON.parse(text) as Envelope<Dnssec>).result;
+  const answer = jsonIn<Envelope<Dnssec>>(await api.ask('GET', `/zones/${id}/dnssec`));
+  if (answer === undefined) return { state: 'Unknown' };
+  const { status, key_tag, algorithm, digest_type, digest } = answer.result;
   if (status !== 'active') return { state: 'NotSigned' };
   return { state: 'Signed', ds: [`${key_tag} ${algorithm} ${digest_type} ${digest.toLowerCase()}`] };
 }
@@ -101,11 +95,15 @@ async function read({ api, zone }: Reach, { id }: ZonePlace): Promise<ReadonlyMa
   const records: CloudflareRecord[] = [];
   for (let page = 1, pages = 1; page <= pages; page += 1) {
     const text = await api.ask('GET', `/zones/${id}/dns_records?per_page=${perPage}&page=${page}`);
-    const { result, result_info } = JSON.parse(text ?? '{"result":[]}') as Envelope<readonly CloudflareRecord[]>;
-    records.push(...result);
-    pages = result_info?.total_pages ?? 1;
+    const answer = jsonIn<Envelope<readonly CloudflareRecord[]>>(text);
+    records.push(...(answer?.result ?? []));
+    pages = answer?.result_info?.total_pages ?? 1;
   }
   return setsOf(records.map((record) => recordOf(record, zone)));
+}
+
+interface Batch {
+  readonly posts?: readonly CloudflareRecord[] | null;
 }
 
 /** As many records as every plan allows in one request, which is carried out as a whole. */
@@ -123,15 +121,14 @@ async function change(
       puts: steps.updates.map((record) => ({ id: record.id, ...bodyOf(record) })),
       posts: steps.creates.map(bodyOf),
     };
-    const content = { type: 'application/json', text: JSON.stringify(body) } as const;
-    const text = await api.ask('POST', `/zones/${id}/dns_records/batch`, content);
-    if (text === undefined)
+    const answer = jsonIn<Envelope<Batch>>(await api.ask('POST', `/zones/${id}/dns_records/batch`, jsonContent(body)));
+    if (answer === undefined)
       throw new PostponedError('StaleLook', 'Cloudflare has the zone no longer; it is looked for again');
-    const { result } = JSON.parse(text) as Envelope<{ readonly posts?: readonly CloudflareRecord[] | null }>;
+    const made = answer.result.posts ?? [];
     after = afterSteps(
       after,
       steps,
-      (result.posts ?? []).map((record) => recordOf(record, zone)),
+      made.map((record) => recordOf(record, zone)),
     );
   }
   return after;
