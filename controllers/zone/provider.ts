@@ -79,9 +79,9 @@ async function probeZone<W>(
   try {
     const question = { name: spec.name, type: 'SOA' };
     const { isAuthoritative, records } = await askNameServers(status?.nameservers ?? [], question, signal);
-    const serial = records.find(({ type }) => type === 'SOA')?.content?.split(' ')[2];
-    if (!isAuthoritative || serial === undefined) return failed(`The provider's servers do not know ${spec.name} yet.`);
-    return { ok: true, reason: 'Answered', message: 'The provider answers.', found: serial };
+    const isKnown = isAuthoritative && records.some(({ type }) => type === 'SOA');
+    if (!isKnown) return failed(`The provider's servers do not know ${spec.name} yet.`);
+    return { ok: true, reason: 'Answered', message: 'The provider answers.' };
   } catch (err) {
     if (err instanceof HostError) return failed(`The provider's servers do not answer: ${err.message}.`);
     throw err;

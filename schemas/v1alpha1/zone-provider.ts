@@ -1,4 +1,4 @@
-import { LENGTHS, objectReference } from '#schemas/meta/fragments.ts';
+import { LENGTHS, objectReference, textField } from '#schemas/meta/fragments.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 
 function tokenOf<const D extends string>(description: D) {
@@ -68,6 +68,12 @@ export const zoneProviderStatus = {
     records: keysField(
       'Names and types of records that were written, or are about to be: only these are ever changed or deleted.',
     ),
+    ds: {
+      type: 'array',
+      description: 'What the registrar has to have, as in a DS record, where the provider signs and tells it.',
+      maxItems: 8,
+      items: textField('One DS.'),
+    },
     blocked: keysField(
       'Names and types of records that are declared and not written, since others stand in the way that were not made here.',
     ),

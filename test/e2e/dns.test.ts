@@ -4,6 +4,7 @@ import t from 'tap';
 import type { ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { challengeKind } from '#schemas/v1alpha1/challenge.ts';
 import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
@@ -18,7 +19,8 @@ import { startSecondary } from '#test/lab/secondary.ts';
 import { aDomain, declare, declareTenant, domainType, hostType, secretType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
-const providers = [await startCloudflare(t), await startDigitalOcean(t), await startHetzner(t), await startRoute53(t)];
+const cloudflare = await startCloudflare(t);
+const providers = [cloudflare, await startDigitalOcean(t), await startHetzner(t), await startRoute53(t)];
 const providerServer = await startProviderNameServer(t, providers);
 const endpoints = providers.map(({ id, url }) => `${id}=${url}`).join(',');
 const instance = await startInstance({
@@ -31,6 +33,7 @@ await declareTenant(client, 'other');
 
 const zoneType = resourceTypeOf(zoneKind);
 const recordType = resourceTypeOf(dnsRecordKind);
+const challengeType = resourceTypeOf(challengeKind);
 const apiVersion = 'hosting.wcp360.io/v1alpha1';
 type Part = Readonly<Record<string, unknown>>;
 
@@ -478,16 +481,74 @@ for (const provider of providers) {
     await told(recordType, mail, 'RecordForeign');
     await told(recordType, tlsa, 'TypeUnsupported');
     t.same(provider.answered(`mail.${name}.`, 'A'), ['192.0.2.50']);
+    const challenge = {
+      apiVersion,
+      kind: 'Challenge',
+      metadata: { name: `${secretRef.name}-challenge`, namespace: 'other' },
+      spec: { type: 'DNS-01', dnsName: name, token: 'a', key: 'what-a-CA-wants-to-see', certificateRef: { name: 'c' } },
+    };
+    await declare(client, challengeType, challenge);
+    await told(challengeType, challenge, 'Presented');
+    t.same(provider.answered(`_acme-challenge.${name}.`, 'TXT'), ['"of a CA"', '"what-a-CA-wants-to-see"']);
+    await client.delete(challengeType, challenge.metadata);
+    await until(() => provider.answered(`_acme-challenge.${name}.`, 'TXT').length === 1, 'it to go with its order');
     await declare(client, recordType, { ...www, spec: { ...(www['spec'] as Part), values: ['192.0.2.2'] } });
     await until(() => provider.answered(`www.${name}.`, 'A').join() === '192.0.2.2', 'the change');
     await told(recordType, www, 'Answered');
+    const { stdout, stderr } = await instance.wcpctl([
+      'dns',
+      'records',
+      name,
+      '-n',
+      'other',
+      '--server',
+      providerServer,
+    ]);
+    t.match(
+      stdout.replaceAll(/ +/g, ' '),
+      `www.${name}. A 60 DNSRecord ${www.metadata.name} Answered 192.0.2.2`,
+      stderr,
+    );
+    t.match(stdout.replaceAll(/ +/g, ' '), `DNSRecord ${mail.metadata.name} RecordForeign 192.0.2.60`);
     const text = JSON.stringify(await client.list(zoneType, { namespace: 'other' }));
     for (const value of Object.values(provider.secret)) t.notOk(text.includes(value), 'no token is told');
+    const moved = { ...there, spec: { name } };
+    await t.rejects(declare(client, zoneType, moved), { message: /where a Zone is answered does not change/ });
     await client.delete(zoneType, there.metadata);
     await until(async () => (await client.get(zoneType, there.metadata)) === undefined, 'its end');
     t.same(provider.keys(), [`mail.${name}. A`], 'what was there before stays');
   });
 }
+
+await t.test(
+  'a Zone whose provider does not let us in any more goes without its records, once its Secret is gone',
+  async (t) => {
+    const name = 'left.example';
+    cloudflare.setZone(`${name}.`);
+    const metadata = { namespace: 'other', name: 'left-token' };
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { ...cloudflare.secret } };
+    const there = aZone('other', name, { provider: { cloudflare: { secretRef: { name: metadata.name } } } });
+    const www = aRecord(
+      'left-www',
+      { zoneRef: { name: there.metadata.name }, name: 'www', type: 'A', values: ['192.0.2.1'] },
+      'other',
+    );
+    for (const [type, object] of [
+      [secretType, secret],
+      [recordType, www],
+      [zoneType, there],
+    ] as const)
+      await declare(client, type, object);
+    await told(recordType, www, 'Answered');
+    await declare(client, secretType, { ...secret, stringData: wrong(cloudflare.secret) });
+    await client.delete(zoneType, there.metadata);
+    const stuck = await told<Zone>(zoneType, there, 'TokenRefused');
+    t.match(conditionOf(stuck, 'Ready')?.['message'], /To leave them there delete Secret left-token[.]$/);
+    await client.delete(secretType, metadata);
+    await until(async () => (await client.get(zoneType, there.metadata)) === undefined, 'its end');
+    t.same(cloudflare.keys(), [`www.${name}. A`]);
+  },
+);
 
 /** The same keys with values that nobody accepts. */
 function wrong(secret: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

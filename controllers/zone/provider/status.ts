@@ -2,6 +2,7 @@ import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Zone, zoneKind } from '#schemas/v1alpha1/zone.ts';
 import { blockedBy, PROVIDER_NAMES, type FoundZone } from '#runtime/drivers/dns-providers/model.ts';
 import type { Outcome, ProbeResult, StatusPatch } from '#runtime/manager/controller.ts';
+import { providerUseOf } from '#controllers/zone-provider.ts';
 import type { ZoneProviderInputs } from './inputs.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
@@ -23,7 +24,7 @@ export function zoneProviderStatus(zone: Zone, input: ZoneProviderStatusInput): 
     return { fields: { ...saidBefore(zone), ...attemptsOf(outcome) }, conditions: [ready] };
   const blocked = [...blockedBy(inputs.records, found).keys()].toSorted();
   return {
-    fields: { nameservers: found.place.nameservers, provider: { blocked }, ...serialOf(input), ...attemptsOf(outcome) },
+    fields: { nameservers: found.place.nameservers, provider: { blocked, ...dsOf(found) }, ...attemptsOf(outcome) },
     conditions: [ready, recordsOf(inputs, blocked), signedOf(inputs, found)],
   };
 }
@@ -32,18 +33,18 @@ function attemptsOf(outcome: Outcome): StatusPatch<typeof zoneKind>['fields'] {
   return outcome.phase === 'failed' ? { attempts: outcome.attempts, nextTryAt: outcome.nextTryAt } : {};
 }
 
-function serialOf({ probes }: ZoneProviderStatusInput): StatusPatch<typeof zoneKind>['fields'] {
-  const serial = probes.find(({ ok, found }) => ok && found !== undefined)?.found;
-  return serial === undefined ? {} : { serial: Number(serial) };
-}
-
 /** What was answered last goes on being answered while nobody can look. */
 function saidBefore({ status }: Zone): StatusPatch<typeof zoneKind>['fields'] {
-  const { nameservers, provider } = status ?? {};
+  const { nameservers, provider: { blocked, ds } = {} } = status ?? {};
+  const provider = { ...(blocked === undefined ? {} : { blocked }), ...(ds === undefined ? {} : { ds }) };
   return {
     ...(nameservers === undefined ? {} : { nameservers }),
-    ...(provider?.blocked === undefined ? {} : { provider: { blocked: provider.blocked } }),
+    ...(Object.keys(provider).length === 0 ? {} : { provider }),
   };
+}
+
+function dsOf({ place: { signing } }: FoundZone): { readonly ds?: readonly string[] } {
+  return signing.state === 'Signed' && signing.ds.length > 0 ? { ds: signing.ds } : {};
 }
 
 function readyOf(zone: Zone, { inputs, outcome, probes }: ZoneProviderStatusInput): Statement {
@@ -54,7 +55,7 @@ function readyOf(zone: Zone, { inputs, outcome, probes }: ZoneProviderStatusInpu
     message,
   });
   if (zone.metadata.deletionTimestamp !== undefined)
-    return said('False', 'Deleting', 'Records of ours are being taken away at the provider.');
+    return { type: 'Ready', status: 'False', ...departureOf(zone, outcome) };
   switch (outcome.phase) {
     case 'pending':
     case 'refused':
@@ -71,6 +72,15 @@ function readyOf(zone: Zone, { inputs, outcome, probes }: ZoneProviderStatusInpu
       return said('True', 'Answered', `${name} answers for ${zone.spec.name}.`);
     }
   }
+}
+
+/** Who cannot take our records away may leave them: without the Secret the Zone goes alone. */
+function departureOf(zone: Zone, outcome: Outcome): Pick<Statement, 'reason' | 'message'> {
+  if (outcome.phase !== 'failed' && outcome.phase !== 'refused')
+    return { reason: 'Deleting', message: 'Records of ours are being taken away at the provider.' };
+  const secret = providerUseOf(zone)?.secretName ?? '';
+  const message = `Records of ours cannot be taken away: ${outcome.message.replace(/[.]$/, '')}. To leave them there delete Secret ${secret}.`;
+  return { reason: outcome.reason, message };
 }
 
 const mostShown = 5;

@@ -22,7 +22,6 @@ interface Batch {
 export async function startCloudflare(t: Test): Promise<LabProvider> {
   let zone: string | undefined = 'acme.example.';
   let records: readonly Stored[] = [];
-  const touched: string[] = [];
   const answer = (asked: Asked): Answered => {
     if (asked.headers.authorization !== `Bearer ${token}`) return failure(403, 10_000, 'Authentication error');
     const found = zone === undefined ? [] : [aZone(zone)];
@@ -48,7 +47,6 @@ export async function startCloudflare(t: Test): Promise<LabProvider> {
         const done = batched(records, JSON.parse(asked.body) as Batch);
         if ('status' in done) return done;
         records = done.records;
-        for (const record of done.changed) touched.push(`${record.name}. ${record.type}`);
         return success({ deletes: done.deletes, patches: null, puts: done.puts, posts: done.posts });
       }
       default:
@@ -65,7 +63,6 @@ export async function startCloudflare(t: Test): Promise<LabProvider> {
     id: 'cloudflare',
     secret: { token },
     nameservers,
-    touched,
     name: () => zone,
     setZone: (name) => {
       zone = name;
@@ -153,7 +150,6 @@ function batched(before: readonly Stored[], { deletes = [], puts = [], posts = [
   const isPut = ({ id }: Stored): boolean => puts.some((put) => put.id === id);
   return {
     records: [...known.values()],
-    changed: [...gone, ...written],
     deletes: gone.map(shown),
     puts: written.filter(isPut).map(shown),
     posts: written.filter((record) => !isPut(record)).map(shown),

@@ -21,7 +21,6 @@ interface Stored {
 export async function startHetzner(t: Test): Promise<LabProvider> {
   let zone: string | undefined = 'acme.example.';
   const sets = new Map<string, Stored>();
-  const touched: string[] = [];
   const running = new Map<number, number>();
   const action = (status: number, command: string, more: object = {}): Answered => {
     const id = running.size + 1;
@@ -32,7 +31,6 @@ export async function startHetzner(t: Test): Promise<LabProvider> {
     const refusal = refusalOf(stored, [...sets.values()]);
     if (refusal !== undefined) return refusal;
     sets.set(`${stored.name} ${stored.type}`, stored);
-    touched.push(recordKey(wholeName(stored.name, zone ?? ''), stored.type));
     return action(status, command, status === 201 && command === 'create_rrset' ? { rrset: shown(stored) } : {});
   };
   const changed = (asked: Asked): Answered => {
@@ -42,7 +40,6 @@ export async function startHetzner(t: Test): Promise<LabProvider> {
     if (found === undefined) return failure(404, 'not_found', `zone rrset with ID '${name}/${type}' not found`);
     if (asked.method === 'DELETE') {
       sets.delete(`${name} ${type}`);
-      touched.push(recordKey(wholeName(name, zone ?? ''), type));
       return action(201, 'delete_rrset');
     }
     const body = JSON.parse(asked.body) as Partial<Stored>;
@@ -68,7 +65,6 @@ export async function startHetzner(t: Test): Promise<LabProvider> {
     id: 'hetzner',
     secret: { token },
     nameservers,
-    touched,
     name: () => zone,
     setZone: (name) => {
       zone = name;

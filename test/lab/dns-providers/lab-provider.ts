@@ -25,6 +25,4 @@ export interface LabProvider extends LabServer {
     readonly headers: Readonly<Record<string, string>>;
     readonly body: string;
   };
-  /** Changes that were carried out so far, by `name type`; a set that is written twice counts twice. */
-  readonly touched: readonly string[];
 }

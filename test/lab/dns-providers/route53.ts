@@ -24,7 +24,6 @@ interface Stored {
 export async function startRoute53(t: Test): Promise<LabProvider> {
   let zone: string | undefined = 'acme.example.';
   let sets: ReadonlyMap<string, Stored> = new Map();
-  const touched: string[] = [];
   const answer = async (asked: Asked): Promise<Answered> => {
     if (!(await isSigned(asked)))
       return failure(
@@ -43,7 +42,6 @@ export async function startRoute53(t: Test): Promise<LabProvider> {
     const done = changed(sets, parseXml(asked.body));
     if ('status' in done) return done;
     ({ sets } = done);
-    touched.push(...done.touched);
     return xml(
       200,
       `<ChangeResourceRecordSetsResponse xmlns="${namespace}"><ChangeInfo><Id>/change/C2682N5HXP0BZ4</Id><Status>PENDING</Status><SubmittedAt>2026-01-01T00:00:00.000Z</SubmittedAt></ChangeInfo></ChangeResourceRecordSetsResponse>`,
@@ -55,7 +53,6 @@ export async function startRoute53(t: Test): Promise<LabProvider> {
     id: 'route53',
     secret,
     nameservers,
-    touched,
     name: () => zone,
     setZone: (name) => {
       zone = name;
@@ -154,7 +151,6 @@ function escaped(text: string): string {
 /** All of it, or nothing. */
 function changed(before: ReadonlyMap<string, Stored>, request: Element) {
   const sets = new Map(before);
-  const touched: string[] = [];
   const messages: string[] = [];
   const changes = elementsAt(request, 'ChangeBatch', 'Changes', 'Change');
   let records = 0;
@@ -169,12 +165,11 @@ function changed(before: ReadonlyMap<string, Stored>, request: Element) {
     characters += values.join('').length * (action === 'UPSERT' ? 2 : 1);
     const message = refusalOf({ action, key, stored }, sets);
     if (message !== undefined) messages.push(message);
-    touched.push(key);
     if (action === 'DELETE') sets.delete(key);
     else sets.set(key, stored);
   }
   if (records > mostRecords || characters > mostCharacters) messages.push('Number of records limit of 1000 exceeded.');
-  if (messages.length === 0) return { sets, touched };
+  if (messages.length === 0) return { sets };
   const all = messages.map((message) => `<Message>${escaped(message)}</Message>`).join('');
   return xml(
     400,

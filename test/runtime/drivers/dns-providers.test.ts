@@ -291,6 +291,25 @@ async function othersContract(t: Test, provider: LabProvider): Promise<void> {
     t.equal(provider.asked.filter((each) => !each.startsWith('GET ')).length, writes);
   });
 
+  await t.test('nonsense in place of an answer changes nothing, and is over when it is', async (t) => {
+    await clear();
+    const wanted = table({ 'www A': ['192.0.2.1'] });
+    await reach(wanted);
+    for (const [status, body] of [
+      [200, '<html>'],
+      [200, '[]'],
+      [200, ''],
+      [502, '<html><body>Bad gateway'],
+      [302, ''],
+    ] as const) {
+      ground.restart();
+      provider.failAfter(0, { status, body });
+      await t.rejects(reach(wanted), `${status} ${body}`);
+      t.same(provider.answered(www, 'A'), ['192.0.2.1']);
+      await reach(wanted);
+    }
+  });
+
   await t.test('a time to live that it does not take is brought as near as it does, once', async (t) => {
     await clear();
     for (const ttlSeconds of [1, 2_147_483_647]) {
