@@ -13,7 +13,7 @@ export function createProviderNotes<W extends { readonly client: Client }>(): Pr
   return {
     read: async ({ client }, owner, signal) => {
       const zone = await client.get<Zone>(zoneType, keyOf(owner), signal);
-      return zone?.status?.provider?.records ?? [];
+      return zone === undefined ? undefined : (zone.status?.provider?.records ?? []);
     },
     write: async ({ client }, owner, records, signal) => {
       const object = {

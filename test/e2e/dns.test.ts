@@ -308,14 +308,19 @@ await t.test(
 );
 
 await t.test(
-  'a catalog that is signed or in another is refused, and a zone that says beside its catalog where it goes',
+  'a catalog that is signed or in another is refused, a zone that says beside its catalog where it goes, and one of two providers',
   async (t) => {
     const catalogRef = { name: 'catalog' };
+    const secretRef = { name: 'token' };
     for (const [spec, message] of [
       [{ catalog: true }, /a catalog is not signed/],
       [{ catalog: true, dnssec: { enabled: false }, transfer: { catalogRef } }, /a catalog is in no other/],
       [{ transfer: { catalogRef, to: ['192.0.2.53'] } }, /leave them away/],
       [{ transfer: { catalogRef, tsigSecretRef: { name: 'key' } } }, /leave them away/],
+      [{ provider: {} }, /name one provider/],
+      [{ provider: { cloudflare: { secretRef }, hetzner: { secretRef } } }, /name one provider/],
+      [{ provider: { hetzner: { secretRef } }, transfer: { to: ['192.0.2.53'] } }, /affair of the provider/],
+      [{ provider: { hetzner: { secretRef } }, nameservers: ['ns1.acme.example'] }, /affair of the provider/],
     ] as const)
       await t.rejects(declare(client, zoneType, aZone('acme', 'refused.acme.example', spec)), { message });
   },

@@ -12,8 +12,8 @@ import { createSessions, type Account, type SessionOptions } from './session.ts'
 
 /** What is ours at providers, kept with the object that says what is wanted: it outlives the process. */
 export interface ProviderNotes<W> {
-  /** Keys of record sets, by `ownerId` of the Zone; as the store has them, not a cache. */
-  read(world: W, owner: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Keys of record sets, by `ownerId` of the Zone; as the store has them, not a cache. `undefined` when there is no such Zone. */
+  read(world: W, owner: string, signal: AbortSignal): Promise<readonly string[] | undefined>;
   write(world: W, owner: string, keys: readonly string[], signal: AbortSignal): Promise<void>;
 }
 
@@ -107,7 +107,7 @@ async function look<W>({ owner, zone, access, request }: OfZone, acting: Acting<
   const { provider, reach } = await open({ zone, access }, acting);
   const place = await provider.place(reach, access.zoneId, signal);
   const sets = await provider.read(reach, place, signal);
-  const noted = new Set(await tools.notes.read(world, owner, signal));
+  const noted = new Set((await tools.notes.read(world, owner, signal)) ?? []);
   return known({ zone, access, request, records: new Map(), found: { place, sets, noted } }, tools.clock.now());
 }
 
@@ -183,6 +183,15 @@ function usable(
   );
 }
 
+/** `undefined` when its Zone has gone without a word: it is not looked at any more. */
+async function lookAgain<W>(owner: string, before: Known, acting: Acting<W>): Promise<Known | undefined> {
+  const { memory, tools, world, signal } = acting;
+  if ((await tools.notes.read(world, owner, signal)) !== undefined)
+    return await look({ owner, ...before.zone }, acting);
+  memory.delete(owner);
+  return undefined;
+}
+
 /** Looks at each zone now and then, one after the other; what cannot be looked at is so later. */
 async function watch<W>(acting: Acting<W>, onDrift: (owners: readonly string[]) => void): Promise<void> {
   const { tools, memory, signal } = acting;
@@ -191,7 +200,7 @@ async function watch<W>(acting: Acting<W>, onDrift: (owners: readonly string[]) 
     await clock.sleep(lookMs / steps, signal);
     const due = [...memory].filter(([, { lookedAtMs }]) => clock.now() - lookedAtMs >= lookMs);
     for (const [owner, before] of due) {
-      const after = await look({ owner, ...before.zone }, acting).catch(() => undefined);
+      const after = await lookAgain(owner, before, acting).catch(() => undefined);
       // Whoever changed it meanwhile knows better.
       if (after === undefined || memory.get(owner) !== before) continue;
       memory.set(owner, after);

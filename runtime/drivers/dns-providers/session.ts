@@ -72,7 +72,7 @@ interface Failing {
 function unsuccessful(answer: OutboundAnswer, { account, pace, nowMs }: Failing): undefined {
   const { name } = account.provider;
   const { kind, message } = account.provider.failureOf(answer) ?? { kind: kindOf(answer.status), message: '' };
-  const words = message === '' ? `status ${answer.status}` : message.slice(0, 300);
+  const words = message === '' ? `status ${answer.status}` : withoutSecrets(message, account.values).slice(0, 300);
   switch (kind) {
     case 'missing':
       return undefined;
@@ -90,6 +90,13 @@ function unsuccessful(answer: OutboundAnswer, { account, pace, nowMs }: Failing)
     case 'busy':
       throw new HostError(`${name} does not do it now: ${words}`);
   }
+}
+
+/** Some repeat what they were sent, to say what they would have signed. */
+function withoutSecrets(words: string, values: SecretValues): string {
+  return Object.values(values)
+    .filter((value) => value !== '')
+    .reduce((text, value) => text.replaceAll(value, '(secret)'), words);
 }
 
 function tokenRefused({ provider, secret }: Account, words: string): string {

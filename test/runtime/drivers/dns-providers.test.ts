@@ -141,6 +141,18 @@ for (const { name, start, mostWrites } of providers) {
   });
 }
 
+/** A refusal in which the key is repeated, in the provider's own shape. */
+function echo({ id }: LabProvider, value: string): { readonly status: number; readonly body: string } {
+  const message = `should have been signed: ${value}`;
+  const bodies = {
+    cloudflare: JSON.stringify({ success: false, errors: [{ code: 10_000, message }] }),
+    digitalOcean: JSON.stringify({ id: 'unauthorized', message }),
+    hetzner: JSON.stringify({ error: { code: 'unauthorized', message } }),
+    route53: `<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>${message}</Message></Error></ErrorResponse>`,
+  };
+  return { status: 403, body: bodies[id] };
+}
+
 /** What holds where people, and other programs, have records in the same zone. */
 async function othersContract(t: Test, provider: LabProvider): Promise<void> {
   const ground = aGround(provider);
@@ -270,6 +282,12 @@ async function othersContract(t: Test, provider: LabProvider): Promise<void> {
       const said = await refusal(reach(table({})));
       t.match(said, { reason: 'TokenRefused', message: /Secret token/ });
       t.notMatch(JSON.stringify([said, said.message]), /stolen/);
+      const [value = ''] = Object.values(provider.secret).toReversed();
+      ground.setSecret(provider.secret);
+      provider.failAfter(0, echo(provider, value));
+      const echoed = await refusal(reach(table({})));
+      t.match(echoed, { reason: 'TokenRefused', message: /[(]secret[)]/ });
+      t.notOk(echoed.message.includes(value), 'words that repeat the key are told without it');
       ground.setSecret({ ...foreign, [Object.keys(foreign)[0] ?? '']: 'two\nlines' });
       t.match(await refusal(reach(table({}))), { reason: 'SecretNotFound', message: /Secret token has no usable/ });
       ground.setSecret(provider.secret);
