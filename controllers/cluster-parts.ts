@@ -1,3 +1,6 @@
+import type { DnsServer } from '#runtime/dns/ask.ts';
+import { createAskServers } from '#runtime/dns/ask-servers.ts';
+import { createDnsProvidersDriver } from '#runtime/drivers/dns-providers/index.ts';
 import { createAcmeAccounts, type CertificateTools } from './acme-accounts.ts';
 import { createCertificatesDriver } from './certificate/certificates-driver.ts';
 import { createVerdictsDriver } from './certificate-signing-request/verdicts-driver.ts';
@@ -10,7 +13,9 @@ import type { ClusterParts, ClusterWorld } from './parts.ts';
 import { createSourcesDriver } from './source/sources-driver.ts';
 import type { SourceTools } from './source/tools.ts';
 import { createTurns } from './source/turns.ts';
+import { readSecret } from './secret-store.ts';
 import { createUidsDriver } from './uid-claim/uids-driver.ts';
+import { createProviderNotes } from './zone/provider-notes.ts';
 
 /** Four heartbeats of an agent, as Kubernetes waits for a node. */
 const defaultHostGraceMs = 40_000;
@@ -20,9 +25,23 @@ function registrable(hostname: string): string {
   return ancestorsOf(hostname).at(-1) ?? hostname;
 }
 
+/** What zones at providers take beside the API server. */
+export interface ProviderSettings {
+  /** Addresses of APIs in place of the providers' own, by their id. */
+  readonly endpoints: Readonly<Partial<Record<string, string>>>;
+  /** Who is asked in place of the providers' servers; nobody unless given. */
+  readonly nameServer?: DnsServer | undefined;
+}
+
+export interface ClusterTools {
+  readonly sources: SourceTools;
+  readonly certificates: CertificateTools;
+  readonly dnsProviders: ProviderSettings;
+}
+
 /** What cluster controllers need of each other. One value for all of them: drivers that are shared keep one snapshot. */
 export function createClusterParts<W extends ClusterWorld>(
-  { sources: tools, certificates }: { readonly sources: SourceTools; readonly certificates: CertificateTools },
+  { sources: tools, certificates, dnsProviders }: ClusterTools,
   { hostGraceMs = defaultHostGraceMs }: { readonly hostGraceMs?: number | undefined } = {},
 ): ClusterParts<W> {
   const turns = createTurns();
@@ -36,6 +55,15 @@ export function createClusterParts<W extends ClusterWorld>(
     certificates: createCertificatesDriver<W>({ accounts, registrable }, certificates),
     judgeHostname,
     ancestorsOf,
+    dnsProviders: createDnsProvidersDriver<W>({
+      clock: tools.clock,
+      endpoints: dnsProviders.endpoints,
+      secrets: ({ client }) => ({
+        read: async (namespace, name, signal) => (await readSecret(client, { namespace, name }, signal))?.values,
+      }),
+      notes: createProviderNotes(),
+    }),
+    askNameServers: createAskServers(certificates.resolver, dnsProviders.nameServer),
     sources: createSourcesDriver<W>(tools, turns),
     areSourcesCrowded: turns.isCrowded,
     now: () => tools.clock.now(),

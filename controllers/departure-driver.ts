@@ -14,14 +14,16 @@ interface Placed {
   readonly status?: Whereabouts;
 }
 
-/** Whether an agent still has something of an object: of the host that it is on, goes to, or was moved from. */
-export function isOnHost({ metadata, status = {} }: Placed): boolean {
-  return (['host', 'nextHost', 'formerHost'] as const).some(
-    (agent) => status[agent] !== undefined && metadata.finalizers?.includes(FINALIZERS[agent]) === true,
+/** Whether something of an object is still served: on the host that it is on, goes to, or was moved from, or at a provider. */
+export function isServed({ metadata, status = {} }: Placed): boolean {
+  const isHeld = (by: keyof typeof FINALIZERS): boolean => metadata.finalizers?.includes(FINALIZERS[by]) === true;
+  const isOnHost = (['host', 'nextHost', 'formerHost'] as const).some(
+    (agent) => status[agent] !== undefined && isHeld(agent),
   );
+  return isOnHost || isHeld('provider');
 }
 
-/** Lets a deleted object of a kind go only when its host is done with it. Changes nothing: it only waits. True: to be waited for, or done. */
+/** Lets a deleted object of a kind go only when its host, or the provider, is done with it. Changes nothing: it only waits. True: to be waited for, or done. */
 export function createDepartureDriver<W extends World>(
   kind: KindDefinition,
 ): Driver<'departure', Cache, boolean, Action<'departure'>, W> {
@@ -33,10 +35,11 @@ export function createDepartureDriver<W extends World>(
     advance: (snapshot) => snapshot,
     of: ({ namespace, name }, cache) => {
       const object = cache.get(kind, { namespace, name }) as Placed | undefined;
-      return object === undefined || !isOnHost(object);
+      return object === undefined || !isServed(object);
     },
     plan: () => [],
-    waitsFor: (_owner, desired, observed) => (desired && !observed ? 'The host takes it down first.' : undefined),
+    waitsFor: (_owner, desired, observed) =>
+      desired && !observed ? 'It is taken down where it is served first.' : undefined,
     apply: () => Promise.resolve(),
     settle: () => Promise.resolve(),
   };

@@ -26,6 +26,7 @@ import { createUidClaimClusterController } from './uid-claim/cluster.ts';
 import { createZoneClusterController } from './zone/cluster.ts';
 import { createZoneDepartureController } from './zone/departure.ts';
 import { createZoneHostController } from './zone/host.ts';
+import { createZoneProviderController } from './zone/provider.ts';
 
 /** The controllers of the leader. */
 export function createClusterControllers<W extends ClusterWorld>(parts: ClusterParts<W>): readonly AnyController<W>[] {
@@ -44,6 +45,7 @@ export function createClusterControllers<W extends ClusterWorld>(parts: ClusterP
     createTenantClusterController(parts),
     createUidClaimClusterController(parts),
     createZoneClusterController(parts),
+    createZoneProviderController(parts),
   ];
 }
 

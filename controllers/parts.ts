@@ -4,6 +4,7 @@ import type { DnsAnswer } from '#runtime/dns/ask.ts';
 import type { Accounts } from '#runtime/drivers/accounts/model.ts';
 import type { ChallengeAnswer, ChallengeAnswers } from '#runtime/drivers/challenges/model.ts';
 import type { Copy, CopyKey } from '#runtime/drivers/copies/model.ts';
+import type { ProviderState } from '#runtime/drivers/dns-providers/model.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
 import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
@@ -64,6 +65,14 @@ export interface ClusterParts<W> {
   readonly issuers: DriverOf<IssuerState, W>;
   /** Gets certificates. */
   readonly certificates: DriverOf<CertificateState, W>;
+  /** Records of zones at providers. */
+  readonly dnsProviders: DriverOf<ProviderState, W>;
+  /** Asks name servers by their names, until one answers. HostError when none does. */
+  readonly askNameServers: (
+    names: readonly string[],
+    question: { readonly name: string; readonly type: string },
+    signal: AbortSignal,
+  ) => Promise<DnsAnswer>;
   /** Looks at directories and repositories. */
   readonly sources: DriverOf<SourceState, W>;
   /** Whether as many Sources of a namespace are looked at as may be at once. */

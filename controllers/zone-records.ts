@@ -3,9 +3,12 @@ import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { contentOf, wholeName } from '#schemas/meta/record-content.ts';
 import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
+import { takesRecord } from '#runtime/drivers/dns-providers/index.ts';
+import { PROVIDER_NAMES } from '#runtime/drivers/dns-providers/model.ts';
 import type { Zone } from '#schemas/v1alpha1/zone.ts';
-import { recordKey, type RecordSet } from '#runtime/drivers/powerdns/model.ts';
+import { excludesType, recordKey, type RecordSet } from '#schemas/meta/record-set.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
+import { providerIdOf } from './zone-provider.ts';
 
 /** Whether what an object declares is answered, and why not. */
 export interface Verdict {
@@ -98,6 +101,9 @@ function allowedName(zone: Zone, spec: DNSRecord['spec']): string | Verdict {
 function candidateOf(zone: Zone, { metadata, spec }: DNSRecord): Candidate | Verdict {
   const name = allowedName(zone, spec);
   if (typeof name !== 'string') return name;
+  const provider = providerIdOf(zone);
+  if (provider !== undefined && !takesRecord(provider, spec.type, spec.name === '@'))
+    return refused('TypeUnsupported', unsupported(PROVIDER_NAMES[provider], spec));
   const contents = spec.values.map((value) => contentOf(spec.type, value));
   const wrong = contents.indexOf(undefined);
   if (wrong >= 0)
@@ -113,6 +119,11 @@ function candidateOf(zone: Zone, { metadata, spec }: DNSRecord): Candidate | Ver
       contents: [...new Set(contents as readonly string[])].toSorted(),
     },
   };
+}
+
+function unsupported(provider: string, { type, name }: DNSRecord['spec']): string {
+  const instead = type === 'ALIAS' ? 'declare its addresses as A and AAAA' : 'take it away, or move the zone';
+  return `${provider} has no records of type ${type}${name === '@' ? ' at the zone itself' : ' at this place'}: ${instead}.`;
 }
 
 const ranks = { Declared: 0, Derived: 1, Platform: 2 } as const;
@@ -152,12 +163,7 @@ function excludes(one: Candidate, two: Candidate): boolean {
     const isSame = one.set.contents.join('\n') === two.set.contents.join('\n');
     return one.type !== 'TXT' && !isSame;
   }
-  return standsAlone(one.type, two.type) || standsAlone(two.type, one.type);
-}
-
-/** Nothing stands beside a CNAME (RFC 2181 §10.1), and no address beside what stands for one. */
-function standsAlone(type: string, beside: string): boolean {
-  return type === 'CNAME' || (type === 'ALIAS' && ['A', 'AAAA'].includes(beside));
+  return excludesType(one.type, two.type);
 }
 
 function lost({ source, name, type }: Candidate, winner: Candidate): Verdict {

@@ -31,7 +31,7 @@ export default {
       {
         path: '^(runtime|controllers|node_modules)',
         pathNot:
-          '^(runtime/(base|plan)/|runtime/drivers/([^/]+)/(model|plan|render|record|[a-z]+-settings|mark)[.]ts|runtime/drivers/(driver|field-changes)[.]ts|runtime/manager/controller[.]ts|controllers/)',
+          '^(runtime/(base|plan)/|runtime/drivers/([^/]+)/(model|plan|render|record|[a-z]+-settings|mark)[.]ts|runtime/drivers/(driver|field-changes|record-changes)[.]ts|runtime/manager/controller[.]ts|controllers/)',
       },
     ),
     forbid(
@@ -118,6 +118,8 @@ export default {
     home('diff', '^runtime/cli/'),
     home('tldts', '^controllers/hostname-claim/'),
     home('dns-packet', '^runtime/dns/'),
+    home('aws4fetch', '^runtime/drivers/dns-providers/route53/'),
+    home('saxes', '^runtime/drivers/dns-providers/route53/'),
     forbid(
       'no-dev-dependency-at-run-time',
       { path: '^(schemas|controllers|runtime)/' },

@@ -9,5 +9,7 @@ export const DNS_RECORD_REASONS = {
   RecordConflict: 'Another record of the same name stands in the way.',
   NameNotRelative: 'The name ends with the name of its zone.',
   NameTooLong: 'Name and zone together are longer than a name may be.',
+  RecordForeign: 'The provider has records there that were not made here.',
+  TypeUnsupported: 'The provider has no records of the type.',
   InvalidValue: 'A value does not fit the type.',
 } as const;

@@ -21,7 +21,7 @@ import { domainsByKeepingHost, keptByObject, leavingDomainsOn } from '#controlle
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
-import { createDepartureDriver, isOnHost } from '#controllers/departure-driver.ts';
+import { createDepartureDriver, isServed } from '#controllers/departure-driver.ts';
 import { desiredCertificate, desiredClaims, desiredKept, desiredRights } from './cluster/desired.ts';
 import { desiredRecords, desiredZone } from './cluster/dns.ts';
 import { gatherDomainCluster } from './cluster/gather.ts';
@@ -129,7 +129,7 @@ function afterDeletion<W>(
   inputs: DomainClusterInputs | undefined,
 ): Desired<DomainClusterDrivers<W>> | Pending {
   const unnamed = { zone: new Map(), records: new Map() };
-  if (!isOnHost(domain)) {
+  if (!isServed(domain)) {
     const leftovers = domain.spec.deletionPolicy === 'Retain' ? leftoversStay : leftoversGo;
     return { ...nothingLeft, ...unnamed, leftovers };
   }

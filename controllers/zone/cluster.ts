@@ -17,7 +17,7 @@ import {
 } from '#runtime/manager/controller.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
-import { createDepartureDriver, isOnHost } from '#controllers/departure-driver.ts';
+import { createDepartureDriver, isServed } from '#controllers/departure-driver.ts';
 import { hostHolders } from '#controllers/host-holders.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { placeOf } from '#controllers/place.ts';
@@ -91,10 +91,10 @@ export function createZoneClusterController<W extends ClusterWorld>(parts: Clust
 /** The name stays the tenant's, and the agent its rights, until nothing answers for it any more: the next owner must not find the former one's zone. */
 function afterDeletion<W>(zone: Zone, inputs: ZoneClusterInputs | undefined): Desired<ZoneClusterDrivers<W>> | Pending {
   const others = zone.spec.deletionPolicy === 'Delete' ? 'Go' : 'Stay';
-  if (!isOnHost(zone))
+  if (!isServed(zone))
     return { claims: new Map(), keys: { numbers: [], others }, objects: new Map(), departure: false };
   if (inputs === undefined || inputs.lostHosts.length > 0) {
-    return { pending: { reason: 'Deleting', message: 'The host takes the zone down first.' } };
+    return { pending: { reason: 'Deleting', message: 'The zone is taken down where it is answered first.' } };
   }
   return {
     claims: desiredClaim(inputs),

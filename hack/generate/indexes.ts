@@ -25,7 +25,7 @@ export function schemasIndex(kinds: readonly FoundKind[]): string {
 
 /** controllers/index.ts: who makes the controllers of each side, in order of folder. */
 export function controllersIndex(root: URL): string {
-  const cluster = factories(root, ['cluster']);
+  const cluster = factories(root, ['cluster', 'provider']);
   const host = factories(root, ['arrival', 'departure', 'host']);
   const imports = [...cluster, ...host].toSorted((a, b) => (a.path < b.path ? -1 : 1));
   return [

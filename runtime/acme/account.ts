@@ -2,13 +2,8 @@ import type { Client as AcmeClient, ClientOptions, Order as AcmeClientOrder } fr
 // First: acme-client loads the same package as runtime/pki, which asks for it when it is loaded.
 import '#runtime/pki/reflect-metadata.ts';
 import { AcmeProblem } from '#runtime/base/errors.ts';
-import {
-  createTransport,
-  retryAfterMsOf,
-  type Transport,
-  type TransportAnswer,
-  type TransportOptions,
-} from './transport.ts';
+import { retryAfterMsOf } from '#runtime/outbound/exchange.ts';
+import { createTransport, type Transport, type TransportAnswer, type TransportOptions } from './transport.ts';
 
 /** Where and as whom. */
 export interface AccountOptions extends TransportOptions {

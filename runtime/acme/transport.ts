@@ -1,10 +1,10 @@
 import { lookup as systemLookup } from 'node:dns';
-import { Agent, request, type RequestOptions } from 'node:https';
+import { Agent, type RequestOptions } from 'node:https';
 import { rootCertificates } from 'node:tls';
-import type { IncomingMessage } from 'node:http';
 import { parseAddress, type Network } from '#runtime/base/networks.ts';
 import { isOpenAddress } from '#runtime/base/public-addresses.ts';
-import { AcmeProblem } from '#runtime/base/errors.ts';
+import { AcmeProblem, HostError } from '#runtime/base/errors.ts';
+import { exchange, retryAfterMsOf, type OutboundAnswer } from '#runtime/outbound/exchange.ts';
 import { sayingOf } from './problem.ts';
 
 /** How a CA is reached. */
@@ -43,17 +43,16 @@ export function createTransport(options: TransportOptions): Transport {
   });
   return {
     request: async (url, method, body) => {
-      const { response, text } = await exchange(url, { agent, method, body, options });
-      const data = isJson(response) ? parsed(text) : text;
-      const status = response.statusCode ?? 0;
-      const answer = { status, headers: response.headers as TransportAnswer['headers'], data };
+      const { status, headers, body: text } = await ask(url, { agent, method, body, options });
+      const data = isJson(headers) ? parsed(text) : text;
+      const answer = { status, headers, data };
       if (status < 400) return answer;
       const saying = sayingOf(data);
       if (status === 400 && saying.type === 'badNonce') return answer;
       const message = saying.message === '' ? `${hostOf(url)} answered ${status}` : saying.message;
       throw new AcmeProblem(saying.type, message, {
         names: saying.names,
-        retryAfterMs: retryAfterMsOf(response.headers['retry-after'], Date.now()),
+        retryAfterMs: retryAfterMsOf(headers['retry-after'], Date.now()),
       });
     },
     close: () => agent.destroy(),
@@ -67,50 +66,25 @@ interface Exchange {
   readonly options: TransportOptions;
 }
 
-async function exchange(url: string, { agent, method, body, options }: Exchange): Promise<Answered> {
+async function ask(url: string, { agent, method, body, options }: Exchange): Promise<OutboundAnswer> {
   const target = targetOf(url);
   const payload = body === undefined ? undefined : JSON.stringify(body);
-  const settings: RequestOptions = {
-    agent,
-    method: method.toUpperCase(),
-    headers: {
-      'user-agent': options.userAgent,
-      ...(payload === undefined
-        ? {}
-        : { 'content-type': 'application/jose+json', 'content-length': Buffer.byteLength(payload) }),
-    },
-    signal: AbortSignal.any([options.signal, AbortSignal.timeout(timeoutMs)]),
-    ...guardOf(target, options.networks),
+  const headers = {
+    'user-agent': options.userAgent,
+    ...(payload === undefined ? {} : { 'content-type': 'application/jose+json' }),
   };
+  const bounds = { agent, timeoutMs, maxBytes: longestAnswer, ...guardOf(target, options.networks) };
   try {
-    return await send(target, settings, payload);
+    // Should the CA have carried it out all the same, its nonce is used, and it is not carried out twice (RFC 8555 §6.5).
+    return await exchange(
+      { url: target, method: method.toUpperCase(), headers, body: payload, isRepeatable: true },
+      bounds,
+      options.signal,
+    );
   } catch (err) {
-    options.signal.throwIfAborted();
-    if (err instanceof AcmeProblem) throw err;
-    throw new AcmeProblem('connection', `${hostOf(url)} cannot be reached: ${reasonOf(err)}`, { cause: err });
+    if (!(err instanceof HostError)) throw err;
+    throw new AcmeProblem('connection', err.message, { cause: err });
   }
-}
-
-interface Answered {
-  readonly response: IncomingMessage;
-  readonly text: string;
-}
-
-/**
- * A connection that the CA closed while nobody used it is found to be closed only now: the request goes once more, over another one. Should the CA have
- * carried it out all the same, its nonce is used, and it is not carried out twice (RFC 8555 §6.5).
- */
-async function send(target: URL, settings: RequestOptions, payload: string | undefined): Promise<Answered> {
-  return await new Promise((resolve, reject) => {
-    const sent = request(target, settings, (response) => {
-      readAll(response).then((text) => resolve({ response, text }), reject);
-    });
-    sent.once('error', (err: NodeJS.ErrnoException) => {
-      if (sent.reusedSocket && err.code === 'ECONNRESET') resolve(send(target, settings, payload));
-      else reject(err);
-    });
-    sent.end(payload);
-  });
 }
 
 function targetOf(url: string): URL {
@@ -140,19 +114,8 @@ function forbidden(host: string, address: string): AcmeProblem {
   return new AcmeProblem('addressNotAllowed', `${host} has the address ${address}, which is not a public one.`);
 }
 
-async function readAll(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > longestAnswer) throw new AcmeProblem('malformedAnswer', 'the answer of the CA is longer than 1 MiB');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function isJson(response: IncomingMessage): boolean {
-  return /^application\/(?:problem\+)?json/u.test(response.headers['content-type'] ?? '');
+function isJson(headers: TransportAnswer['headers']): boolean {
+  return /^application\/(?:problem\+)?json/u.test(headers['content-type'] ?? '');
 }
 
 function parsed(text: string): unknown {
@@ -163,19 +126,6 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Retry-After in seconds or as a date (RFC 9110 §10.2.3), as ms from now. */
-export function retryAfterMsOf(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/u.test(header)) return Number(header) * 1_000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
-}
-
 function hostOf(url: string): string {
   return URL.parse(url)?.host ?? 'the CA';
-}
-
-function reasonOf(err: unknown): string {
-  if (err instanceof Error && err.name === 'TimeoutError') return `no answer within ${timeoutMs / 1_000} s`;
-  return err instanceof Error ? err.message : 'unknown';
 }

@@ -21,6 +21,7 @@ import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { connectionTo } from './connect.ts';
+import { providerSettings } from './controller/provider-settings.ts';
 import { runStreams } from './controller/streams.ts';
 import type { ProgramArgs } from './flags.ts';
 import { resyncOnSignal } from './resync-on-signal.ts';
@@ -43,15 +44,14 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     clock: systemClock,
   };
   const resolver = createNameResolver(config.dnsResolver);
+  const certificates = { clock: systemClock, networks: config.acmeNetworks, resolver, signal };
+  const tools = { sources: sourceTools, certificates, dnsProviders: providerSettings(config) };
   const identity = config.leaderElectionIdentity ?? `${hostname()}_${randomUUID()}`;
   const health = await serveMetrics(config.metricsListen, metrics, signal);
   const manager = startManager<ClusterWorld>({
     client,
     controllers: createClusterControllers(
-      createClusterParts<ClusterWorld>(
-        { sources: sourceTools, certificates: { clock: systemClock, networks: config.acmeNetworks, resolver, signal } },
-        { hostGraceMs: parseDurationMs(config.hostGracePeriod) },
-      ),
+      createClusterParts<ClusterWorld>(tools, { hostGraceMs: parseDurationMs(config.hostGracePeriod) }),
     ),
     world: (cache) => ({ client, cache }),
     log,

@@ -1,5 +1,5 @@
 import type { TypeOf } from '#schemas/meta/schema.ts';
-import { etcdServers, logLevel, port, sourceNetworks } from './program-fields.ts';
+import { dnsProviders, etcdServers, logLevel, port, sourceNetworks } from './program-fields.ts';
 import type { ProgramConfig } from './programs.ts';
 
 /** `wcpd up` */
@@ -44,6 +44,7 @@ export const upConfig = {
     ),
     hostName: { type: 'string', minLength: 1, default: 'local', description: 'Name of the one Host.' },
     sourceNetworks,
+    ...dnsProviders,
     logLevel,
   },
 } as const satisfies ProgramConfig;

@@ -59,6 +59,29 @@ export const sourceNetworks = {
   description: "Networks that tenants' Git repositories may be in, beside public addresses.",
 } as const;
 
+/** How providers of name servers are reached; for who runs the platform alone to say. */
+export const dnsProviders = {
+  dnsProviderEndpoints: {
+    type: 'array',
+    items: {
+      type: 'string',
+      pattern:
+        '^(cloudflare|digitalOcean|hetzner|route53)=(https://[^\\s]+[^/\\s]|http://(127[.]0[.]0[.]1|\\[::1\\])(:[0-9]+)?(/[^\\s]*[^/\\s])?)$',
+      description: 'A provider and the address of its API, such as hetzner=https://proxy.example/v1.',
+    },
+    default: [],
+    description:
+      "Addresses of providers' APIs in place of their own; tokens are sent there. Without TLS on this machine only.",
+  },
+  dnsProviderServer: {
+    type: 'string',
+    default: '',
+    pattern: '^[0-9a-f.:[\\]]*$',
+    description:
+      "Address, or address and port, of a name server that is asked in place of providers' own whether it answers as declared.",
+  },
+} as const satisfies Readonly<Record<string, Schema>>;
+
 /** The name server of a host. */
 export const nameServer = {
   dnsAddresses: {

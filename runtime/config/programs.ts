@@ -10,6 +10,7 @@ import {
   metricsListen,
   nameServer,
   port,
+  dnsProviders,
   sourceNetworks,
 } from './program-fields.ts';
 
@@ -125,6 +126,7 @@ export const controllerConfig = {
       description:
         'Address, or address and port, of whom the DNS is asked through before a CA is; the resolvers of this machine when empty.',
     },
+    ...dnsProviders,
     streamListen: {
       type: 'string',
       default: '',

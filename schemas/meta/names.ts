@@ -42,6 +42,8 @@ export const FINALIZERS = {
   /** Of the host that something moves to, and of the one that it was moved from, until nothing is left there. */
   nextHost: 'hosting.wcp360.io/next-host',
   formerHost: 'hosting.wcp360.io/former-host',
+  /** Of the leader, for records of a Zone at a provider, until none of ours is left there. */
+  provider: 'hosting.wcp360.io/provider',
 } as const;
 
 /** The range of Unix user ids that tenants get. */

@@ -15,16 +15,30 @@ import {
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import { zoneProviderField, zoneProviderStatus } from './zone-provider.ts';
 
 const specField = {
   type: 'object',
   description: 'The name, and how it is answered.',
   required: ['name'],
+  'x-kubernetes-validations': [
+    {
+      rule: 'has(self.provider) == has(oldSelf.provider)',
+      message: 'where a Zone is answered does not change: delete it, and declare it again',
+      fieldPath: '.provider',
+    },
+    {
+      rule: '!has(self.provider) || (!has(self.transfer) && (!has(self.catalog) || !self.catalog) && self.nameservers.size() == 0)',
+      message: 'transfer, catalog and nameservers are the affair of the provider: leave them away',
+      fieldPath: '.provider',
+    },
+  ],
   properties: {
     name: {
       ...hostnameField('Name of the zone: lower case, no dot at the end. Reverse zones end in `arpa`.'),
       'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'a zone does not change its name' }],
     },
+    provider: zoneProviderField,
     ttl: { ...timeToLiveField('How long others may remember answers, unless a record says otherwise.'), default: '1h' },
     nameservers: {
       type: 'array',
@@ -37,7 +51,7 @@ const specField = {
     },
     dnssec: {
       type: 'object',
-      description: 'Whether answers are signed.',
+      description: 'Whether answers are signed. A provider signs or does not, whatever is said here.',
       default: {},
       properties: {
         enabled: {
@@ -137,6 +151,7 @@ const statusField = {
         keys: { type: 'array', description: 'The keys, oldest first.', maxItems: 8, items: keyField },
       },
     },
+    provider: zoneProviderStatus,
     tsigSecretVersion: textField('resourceVersion of the Secret for transfers; empty while it is not there.'),
     attempts: {
       type: 'integer',

@@ -30,4 +30,5 @@ export const noTools = {
     resolver: createNameResolver('127.0.0.1:1'),
     signal: new AbortController().signal,
   },
+  dnsProviders: { endpoints: {} },
 };

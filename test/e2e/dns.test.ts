@@ -4,16 +4,28 @@ import t from 'tap';
 import type { ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { challengeKind } from '#schemas/v1alpha1/challenge.ts';
 import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { killProcess } from '#test/lab/kill.ts';
 import { dig } from '#test/lab/name-server.ts';
+import { startCloudflare } from '#test/lab/dns-providers/cloudflare.ts';
+import { startDigitalOcean } from '#test/lab/dns-providers/digital-ocean.ts';
+import { startHetzner } from '#test/lab/dns-providers/hetzner.ts';
+import { startRoute53 } from '#test/lab/dns-providers/route53.ts';
+import { startProviderNameServer } from '#test/lab/dns-providers/name-server.ts';
 import { startSecondary } from '#test/lab/secondary.ts';
 import { aDomain, declare, declareTenant, domainType, hostType, secretType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
-const instance = await startInstance();
+const cloudflare = await startCloudflare(t);
+const providers = [cloudflare, await startDigitalOcean(t), await startHetzner(t), await startRoute53(t)];
+const providerServer = await startProviderNameServer(t, providers);
+const endpoints = providers.map(({ id, url }) => `${id}=${url}`).join(',');
+const instance = await startInstance({
+  flags: ['--dns-provider-endpoints', endpoints, '--dns-provider-server', providerServer],
+});
 t.teardown(async () => await instance.stop());
 const client = await instance.client();
 await declareTenant(client, 'acme');
@@ -21,6 +33,7 @@ await declareTenant(client, 'other');
 
 const zoneType = resourceTypeOf(zoneKind);
 const recordType = resourceTypeOf(dnsRecordKind);
+const challengeType = resourceTypeOf(challengeKind);
 const apiVersion = 'hosting.wcp360.io/v1alpha1';
 type Part = Readonly<Record<string, unknown>>;
 
@@ -295,14 +308,19 @@ await t.test(
 );
 
 await t.test(
-  'a catalog that is signed or in another is refused, and a zone that says beside its catalog where it goes',
+  'a catalog that is signed or in another is refused, a zone that says beside its catalog where it goes, and one of two providers',
   async (t) => {
     const catalogRef = { name: 'catalog' };
+    const secretRef = { name: 'token' };
     for (const [spec, message] of [
       [{ catalog: true }, /a catalog is not signed/],
       [{ catalog: true, dnssec: { enabled: false }, transfer: { catalogRef } }, /a catalog is in no other/],
       [{ transfer: { catalogRef, to: ['192.0.2.53'] } }, /leave them away/],
       [{ transfer: { catalogRef, tsigSecretRef: { name: 'key' } } }, /leave them away/],
+      [{ provider: {} }, /name one provider/],
+      [{ provider: { cloudflare: { secretRef }, hetzner: { secretRef } } }, /name one provider/],
+      [{ provider: { hetzner: { secretRef } }, transfer: { to: ['192.0.2.53'] } }, /affair of the provider/],
+      [{ provider: { hetzner: { secretRef } }, nameservers: ['ns1.acme.example'] }, /affair of the provider/],
     ] as const)
       await t.rejects(declare(client, zoneType, aZone('acme', 'refused.acme.example', spec)), { message });
   },
@@ -436,6 +454,111 @@ await t.test('a Domain points its names at its host, in a Zone of its registrabl
   t.equal((await ask('other.example', 'SOA')).length, 1);
   await declare(client, hostType, { ...host, spec: { addresses: [] } });
 });
+
+for (const provider of providers) {
+  await t.test(`a Zone at ${provider.id} is answered there, and leaves what others made`, async (t) => {
+    const name = `${provider.id.toLowerCase()}.example`;
+    provider.setZone(`${name}.`);
+    provider.byHand(`mail.${name}.`, 'A', ['192.0.2.50']);
+    const secretRef = { name: `${provider.id.toLowerCase()}-token` };
+    const there = aZone('other', name, { provider: { [provider.id]: { secretRef } } });
+    const inside = (object: string, spec: Part): KubeObject =>
+      aRecord(`${provider.id.toLowerCase()}-${object}`, { zoneRef: { name: there.metadata.name }, ...spec }, 'other');
+    const [www, proof, mail, tlsa] = [
+      inside('www', { name: 'www', type: 'A', values: ['192.0.2.1'] }),
+      inside('proof', { name: '_acme-challenge', type: 'TXT', values: ['of a CA'] }),
+      inside('mail', { name: 'mail', type: 'A', values: ['192.0.2.60'] }),
+      inside('naptr', { name: 'x', type: 'ALIAS', values: ['www.elsewhere.example'] }),
+    ];
+    for (const record of [www, proof, mail, tlsa]) await declare(client, recordType, record);
+    await declare(client, zoneType, there);
+    await told(zoneType, there, 'SecretNotFound');
+    const metadata = { namespace: 'other', name: secretRef.name };
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { ...provider.secret } };
+    await declare(client, secretType, { ...secret, stringData: wrong(provider.secret) });
+    const refused = await told<Zone>(zoneType, there, 'TokenRefused');
+    t.match(conditionOf(refused, 'Ready')?.['message'], new RegExp(`Secret ${secretRef.name}`));
+    await declare(client, secretType, secret);
+    const live = await told<Zone>(zoneType, there, 'Answered');
+    t.same(live.status?.nameservers, provider.nameservers);
+    t.type(conditionOf(live, 'Signed')?.['message'], 'string');
+    for (const record of [www, proof]) await told(recordType, record, 'Answered');
+    await told(recordType, mail, 'RecordForeign');
+    await told(recordType, tlsa, 'TypeUnsupported');
+    t.same(provider.answered(`mail.${name}.`, 'A'), ['192.0.2.50']);
+    const challenge = {
+      apiVersion,
+      kind: 'Challenge',
+      metadata: { name: `${secretRef.name}-challenge`, namespace: 'other' },
+      spec: { type: 'DNS-01', dnsName: name, token: 'a', key: 'what-a-CA-wants-to-see', certificateRef: { name: 'c' } },
+    };
+    await declare(client, challengeType, challenge);
+    await told(challengeType, challenge, 'Presented');
+    t.same(provider.answered(`_acme-challenge.${name}.`, 'TXT'), ['"of a CA"', '"what-a-CA-wants-to-see"']);
+    await client.delete(challengeType, challenge.metadata);
+    await until(() => provider.answered(`_acme-challenge.${name}.`, 'TXT').length === 1, 'it to go with its order');
+    await declare(client, recordType, { ...www, spec: { ...(www['spec'] as Part), values: ['192.0.2.2'] } });
+    await until(() => provider.answered(`www.${name}.`, 'A').join() === '192.0.2.2', 'the change');
+    await told(recordType, www, 'Answered');
+    const { stdout, stderr } = await instance.wcpctl([
+      'dns',
+      'records',
+      name,
+      '-n',
+      'other',
+      '--server',
+      providerServer,
+    ]);
+    t.match(
+      stdout.replaceAll(/ +/g, ' '),
+      `www.${name}. A 60 DNSRecord ${www.metadata.name} Answered 192.0.2.2`,
+      stderr,
+    );
+    t.match(stdout.replaceAll(/ +/g, ' '), `DNSRecord ${mail.metadata.name} RecordForeign 192.0.2.60`);
+    const text = JSON.stringify(await client.list(zoneType, { namespace: 'other' }));
+    for (const value of Object.values(provider.secret)) t.notOk(text.includes(value), 'no token is told');
+    const moved = { ...there, spec: { name } };
+    await t.rejects(declare(client, zoneType, moved), { message: /where a Zone is answered does not change/ });
+    await client.delete(zoneType, there.metadata);
+    await until(async () => (await client.get(zoneType, there.metadata)) === undefined, 'its end');
+    t.same(provider.keys(), [`mail.${name}. A`], 'what was there before stays');
+  });
+}
+
+await t.test(
+  'a Zone whose provider does not let us in any more goes without its records, once its Secret is gone',
+  async (t) => {
+    const name = 'left.example';
+    cloudflare.setZone(`${name}.`);
+    const metadata = { namespace: 'other', name: 'left-token' };
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { ...cloudflare.secret } };
+    const there = aZone('other', name, { provider: { cloudflare: { secretRef: { name: metadata.name } } } });
+    const www = aRecord(
+      'left-www',
+      { zoneRef: { name: there.metadata.name }, name: 'www', type: 'A', values: ['192.0.2.1'] },
+      'other',
+    );
+    for (const [type, object] of [
+      [secretType, secret],
+      [recordType, www],
+      [zoneType, there],
+    ] as const)
+      await declare(client, type, object);
+    await told(recordType, www, 'Answered');
+    await declare(client, secretType, { ...secret, stringData: wrong(cloudflare.secret) });
+    await client.delete(zoneType, there.metadata);
+    const stuck = await told<Zone>(zoneType, there, 'TokenRefused');
+    t.match(conditionOf(stuck, 'Ready')?.['message'], /To leave them there delete Secret left-token[.]$/);
+    await client.delete(secretType, metadata);
+    await until(async () => (await client.get(zoneType, there.metadata)) === undefined, 'its end');
+    t.same(cloudflare.keys(), [`www.${name}. A`]);
+  },
+);
+
+/** The same keys with values that nobody accepts. */
+function wrong(secret: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.keys(secret).map((key) => [key, 'nobody-s']));
+}
 
 await t.test(
   'a Zone that goes takes its answers along and leaves its key, which the same Zone takes back',

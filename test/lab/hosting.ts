@@ -217,6 +217,7 @@ async function startProgram(starting: Starting): Promise<Running> {
                 signal: stop.signal,
                 openAccount: async (account) => mortalAccount(await openAccount(account), mortal),
               },
+              dnsProviders: noTools.dnsProviders,
             }),
           ),
           world: (cache) => ({ client, cache }),

@@ -4,7 +4,7 @@ import { LABELS, MANAGED_BY } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { dnsRecordKind } from '#schemas/v1alpha1/dns-record.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
-import { hostKind, publicAddressesOf } from '#schemas/v1alpha1/host.ts';
+import { hostKind, publicAddressesOf, type Host } from '#schemas/v1alpha1/host.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { NameState } from '#controllers/claimed-name.ts';
@@ -37,28 +37,42 @@ interface Surroundings {
   readonly ancestorsOf: ClusterParts<never>['ancestorsOf'];
 }
 
-/** Nothing where the host has no name server, or where nobody has said which addresses visitors reach it under. */
+/** Nothing where nobody has said which addresses visitors reach the host under, or where it has no name server and no provider answers. */
 export function dnsOf(domain: Domain, around: Surroundings): DomainDns {
-  const addresses = addressesOf(around);
+  const host = around.host === undefined ? undefined : around.cache.get(hostKind, { name: around.host });
+  const addresses = addressesOf(host);
   if (domain.spec.dns.mode === 'None' || addresses.size === 0) return noDns;
   const zones = stayingZones(domain.metadata.namespace, around.cache);
-  const bound = around.names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
-  const records = bound.flatMap((hostname) => recordsFor(hostname, addresses, { zones, around }));
-  return { ...newZoneFor(domain, zones, around), records };
+  if (host?.status?.capabilities?.dns === undefined) {
+    const provided = zones.filter(({ spec }) => spec.provider !== undefined);
+    return { records: recordsOf(addresses, { zones: provided, around }) };
+  }
+  return { ...newZoneFor(domain, zones, around), records: recordsOf(addresses, { zones, around }) };
 }
 
 /** By the type of the record that says them. */
-function addressesOf({ host, cache }: Surroundings): ReadonlyMap<DerivedRecord['type'], readonly string[]> {
-  const found = host === undefined ? undefined : cache.get(hostKind, { name: host });
-  if (found?.status?.capabilities?.dns === undefined) return new Map();
-  const addresses = publicAddressesOf(found);
+function addressesOf(host: Host | undefined): ReadonlyMap<DerivedRecord['type'], readonly string[]> {
+  const addresses = host === undefined ? [] : publicAddressesOf(host);
   return Map.groupBy(addresses, (address) => (address.includes(':') ? 'AAAA' : 'A'));
+}
+
+interface Zones {
+  readonly zones: readonly Zone[];
+  readonly around: Surroundings;
+}
+
+function recordsOf(
+  addresses: ReadonlyMap<DerivedRecord['type'], readonly string[]>,
+  { zones, around }: Zones,
+): readonly DerivedRecord[] {
+  const bound = around.names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
+  return bound.flatMap((hostname) => recordsFor(hostname, addresses, { zones, around }));
 }
 
 function recordsFor(
   hostname: string,
   addresses: ReadonlyMap<DerivedRecord['type'], readonly string[]>,
-  { zones, around }: { readonly zones: readonly Zone[]; readonly around: Surroundings },
+  { zones, around }: Zones,
 ): readonly DerivedRecord[] {
   const zone = zoneOf(hostname, zones, around.ancestorsOf);
   if (zone === undefined) return [];

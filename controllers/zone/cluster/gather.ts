@@ -6,6 +6,7 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { Pending, Refused } from '#runtime/manager/controller.ts';
 import { nameState } from '#controllers/claimed-name.ts';
 import type { JudgeHostname } from '#controllers/parts.ts';
+import { providerIdOf } from '#controllers/zone-provider.ts';
 import { defined, hostsOf, type Whereabouts } from '#controllers/whereabouts.ts';
 import type { FoundKey, ZoneClusterInputs } from './inputs.ts';
 import { dnskeyIn, keySecretOf } from './keys-driver.ts';
@@ -28,11 +29,17 @@ export function gatherZoneCluster(
     tenant: namespace,
     name: nameState(zone.spec.name, namespace, cache, judge),
     ...twinOf(zone, cache),
-    place: defined<Whereabouts>({ host: tenant.status?.host }),
+    ...placeOf(zone, tenant.status?.host),
     lostHosts: hostsOf(zone.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true),
     ...keys,
     ...tsigSecretOf(zone, cache),
   };
+}
+
+/** What a provider answers needs no host. */
+function placeOf(zone: Zone, host: string | undefined): Pick<ZoneClusterInputs, 'place' | 'provider'> {
+  const provider = providerIdOf(zone);
+  return provider === undefined ? { place: defined<Whereabouts>({ host }) } : { place: {}, provider };
 }
 
 function tsigSecretOf(
@@ -58,7 +65,8 @@ function keysOf(
   { metadata, spec, status }: Zone,
   cache: Cache,
 ): Pick<ZoneClusterInputs, 'keys' | 'wantedKeys'> | Refused {
-  if (!spec.dnssec.enabled) return { keys: [], wantedKeys: [] };
+  // A provider signs by keys of its own, or not at all.
+  if (!spec.dnssec.enabled || spec.provider !== undefined) return { keys: [], wantedKeys: [] };
   const { namespace = '', name } = metadata;
   const wantedKeys = spec.dnssec.keys.toSorted((a, b) => a - b);
   const keys = wantedKeys.flatMap((number): readonly FoundKey[] => {

@@ -1,3 +1,4 @@
+import type { ProviderId } from '#runtime/drivers/dns-providers/model.ts';
 import type { NameState } from '#controllers/claimed-name.ts';
 import type { Placing } from '#controllers/place.ts';
 import type { Whereabouts } from '#controllers/whereabouts.ts';
@@ -10,6 +11,8 @@ export interface ZoneClusterInputs {
   readonly twin?: string;
   /** Where the tenant is: a zone is made there from what is declared, so that nothing has to be copied when the tenant moves. */
   readonly place: Whereabouts;
+  /** Who answers in place of a host. */
+  readonly provider?: ProviderId;
   /** Hosts of the Zone that were declared lost: nobody waits for them. */
   readonly lostHosts: readonly string[];
   /** Numbers of the keys that the zone is to be signed with, oldest first. */

@@ -1,5 +1,6 @@
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Zone, zoneKind } from '#schemas/v1alpha1/zone.ts';
+import { PROVIDER_NAMES } from '#runtime/drivers/dns-providers/model.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
 import { toldPlace } from '#controllers/host-holders.ts';
 import { placeOf } from '#controllers/place.ts';
@@ -22,8 +23,10 @@ export function zoneClusterStatus(
   if (zone.status === undefined && outcome.phase === 'synced' && inputs?.name.state === 'Claiming') return undefined;
   const claimed = claimedOf(inputs, outcome);
   const place = inputs === undefined ? whereaboutsOf(zone.status) : toldPlace(zone, placeOf(zone, placingOf(inputs)));
-  const placed = placedOf(place.host, claimed);
-  const conditions = place.host === undefined ? [readyOf(claimed, placed), claimed, placed] : [claimed, placed];
+  const placed = placedOf(serverOf(place.host, inputs), claimed);
+  // Whoever answers says whether it does.
+  const isAnswered = place.host !== undefined || (inputs?.provider !== undefined && claimed.status === 'True');
+  const conditions = isAnswered ? [claimed, placed] : [readyOf(claimed, placed), claimed, placed];
   return { fields: { ...place, ...keyFields(zone, inputs) }, conditions };
 }
 
@@ -69,9 +72,13 @@ function claimedOf(inputs: ZoneClusterInputs | undefined, outcome: Outcome): Sta
   return { type, status: 'True', reason: 'Claimed', message: 'The name is the tenant’s.' };
 }
 
-function placedOf(host: string | undefined, claimed: Statement): Statement {
+function serverOf(host: string | undefined, inputs: ZoneClusterInputs | undefined): string | undefined {
+  return inputs?.provider === undefined ? host && `host ${host}` : PROVIDER_NAMES[inputs.provider];
+}
+
+function placedOf(server: string | undefined, claimed: Statement): Statement {
   const type = 'Placed';
-  if (host !== undefined) return { type, status: 'True', reason: 'Placed', message: `Answered by host ${host}.` };
+  if (server !== undefined) return { type, status: 'True', reason: 'Placed', message: `Answered by ${server}.` };
   return claimed.status === 'True'
     ? { type, status: 'False', reason: 'TenantNotReady', message: 'The tenant has no host yet.' }
     : { type, status: 'False', reason: claimed.reason, message: 'A host is chosen once the name is the tenant’s.' };

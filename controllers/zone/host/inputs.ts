@@ -1,4 +1,5 @@
-import type { RecordSets, ZoneSettings } from '#runtime/drivers/powerdns/index.ts';
+import type { RecordSets } from '#schemas/meta/record-set.ts';
+import type { ZoneSettings } from '#runtime/drivers/powerdns/index.ts';
 
 /** Everything about the world that a Zone on this host depends on; plain data, so that a golden case can state it. */
 export interface ZoneHostInputs {

@@ -135,12 +135,23 @@ function serverSettings(config: UpConfig): unknown {
 }
 
 function controllerSettings(config: UpConfig): unknown {
-  const { acmePort, etcdServers, hostName, logLevel, sourceNetworks, streamPort } = config;
+  const {
+    acmePort,
+    dnsProviderEndpoints,
+    dnsProviderServer,
+    etcdServers,
+    hostName,
+    logLevel,
+    sourceNetworks,
+    streamPort,
+  } = config;
   const isOnlyOne = hasOwnServer(config) && etcdServers.length === 0;
   return {
     kubeconfig: kubeconfigOf(inside, 'controller'),
     workDirectory: inside.work,
     sourceNetworks,
+    dnsProviderEndpoints,
+    dnsProviderServer,
     dnsResolver: acmePort === 0 ? '' : resolverAddress(config),
     streamListen: `127.0.0.1:${streamPort}`,
     streamServicePort: streamPort,

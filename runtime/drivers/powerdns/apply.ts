@@ -1,9 +1,10 @@
+import type { RecordChange } from '#schemas/meta/record-set.ts';
 import { PostponedError, RefusedError } from '#runtime/base/errors.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { openApi } from './api.ts';
 import { parseMark, renderMark } from './mark.ts';
-import type { PowerdnsAction, RecordChange, ZoneKey, ZoneSettings } from './model.ts';
+import type { PowerdnsAction, ZoneKey, ZoneSettings } from './model.ts';
 import {
   changeCatalogs,
   putTransferKey,

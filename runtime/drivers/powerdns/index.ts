@@ -1,5 +1,5 @@
 export type { DnsSettings } from './dns-settings.ts';
-export type { PowerdnsAction, RecordSet, RecordSets, ZoneSettings, ZoneState, ZoneTable } from './model.ts';
+export type { PowerdnsAction, ZoneSettings, ZoneState, ZoneTable } from './model.ts';
 export type { PowerdnsWorld } from './apply.ts';
 export type { ZonesSnapshot } from './snapshot.ts';
 export { powerdnsDriver } from './powerdns-driver.ts';

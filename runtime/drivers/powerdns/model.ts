@@ -1,3 +1,4 @@
+import type { RecordChange, RecordSets } from '#schemas/meta/record-set.ts';
 import type { Action } from '#runtime/plan/plan.ts';
 
 /** Name of a zone, with the dot at its end → what the server has of it. */
@@ -7,15 +8,6 @@ export interface ZoneState {
   /** Absent where they are not finished: a zone that was being made when we died. */
   readonly settings: ZoneSettings | undefined;
   readonly records: RecordSets;
-}
-
-/** `recordKey` → the records of one name and type. */
-export type RecordSets = ReadonlyMap<string, RecordSet>;
-
-export interface RecordSet {
-  readonly ttlSeconds: number;
-  /** As in a zone file, in the server's own spelling (`content.ts`); the serial number of a SOA is 0. */
-  readonly contents: readonly string[];
 }
 
 /** Everything about a zone but its records: data that survives JSON, since the server keeps it for us as the mark of the zone. */
@@ -41,13 +33,6 @@ export interface ZoneTransfer {
   readonly catalog?: string;
   /** The Secret with the key that a transfer is signed with; its resourceVersion makes a change visible. */
   readonly tsig?: { readonly namespace: string; readonly name: string; readonly resourceVersion: string };
-}
-
-/** One change of a record set; without a set it goes. */
-export interface RecordChange {
-  readonly name: string;
-  readonly type: string;
-  readonly set?: RecordSet;
 }
 
 interface OfZone {
@@ -76,14 +61,3 @@ export type PowerdnsAction =
   | Action<'powerdns', 'put-records', RecordsOfZone>
   | Action<'powerdns', 'delete-records', RecordsOfZone>
   | Action<'powerdns', 'delete-zone', OfZone>;
-
-/** How a record set is found: `www.acme.example. A`. */
-export function recordKey(name: string, type: string): string {
-  return `${name} ${type}`;
-}
-
-/** Name and type of a `recordKey`. */
-export function recordOf(key: string): { readonly name: string; readonly type: string } {
-  const [name = '', type = ''] = key.split(' ');
-  return { name, type };
-}

@@ -1,7 +1,7 @@
+import { recordKey, type RecordSet } from '#schemas/meta/record-set.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { openApi, readAccess } from './api.ts';
 import { parseMark } from './mark.ts';
-import { recordKey, type RecordSet } from './model.ts';
 import { emptySnapshot, putZone, type ZonesSnapshot } from './snapshot.ts';
 
 /** As the server lists it. */

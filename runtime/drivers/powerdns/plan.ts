@@ -1,15 +1,9 @@
 import { isEqual } from '#runtime/base/json.ts';
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
 import { fieldChanges } from '#runtime/drivers/field-changes.ts';
-import {
-  recordOf,
-  type PowerdnsAction,
-  type RecordChange,
-  type RecordSets,
-  type ZoneSettings,
-  type ZoneState,
-  type ZoneTable,
-} from './model.ts';
+import { recordChanges, recordFieldChanges } from '#runtime/drivers/record-changes.ts';
+import type { RecordChange, RecordSets } from '#schemas/meta/record-set.ts';
+import type { PowerdnsAction, ZoneSettings, ZoneState, ZoneTable } from './model.ts';
 
 /** What brings one owner's zones from `observed` to `desired`, in order of their names. A zone that is there is changed record by record, never made anew. */
 export function planZones(owner: Owner, desired: ZoneTable, observed: ZoneTable): readonly PowerdnsAction[] {
@@ -34,8 +28,8 @@ function planZone(
   }
   const { settings, records } = desired;
   if (observed !== undefined) return planChanges(subject, { settings, records }, observed);
-  const put = [...records].map(([key, set]) => ({ ...recordOf(key), set }));
-  const changes = [...fieldChanges(undefined, settings), ...changesOf(records, new Map())];
+  const { put } = recordChanges(records, new Map());
+  const changes = [...fieldChanges(undefined, settings), ...recordFieldChanges(put, new Map())];
   return [{ ...common, op: 'create-zone', reason: 'missing', changes, input: { ...subject, settings, records: put } }];
 }
 
@@ -79,35 +73,17 @@ type RecordAction = Pick<
 
 /** One request for all that is put, and one for what only goes: who holds removals back holds those. */
 function planRecords(subject: RecordsSubject, desired: RecordSets, observed: RecordSets): readonly RecordAction[] {
-  const put = [...desired]
-    .filter(([key, set]) => !isEqual(set, observed.get(key)))
-    .map(([key, set]): RecordChange => ({ ...recordOf(key), set }));
-  const gone = [...observed.keys()].filter((key) => !desired.has(key)).map(recordOf);
-  const names = new Set(put.map(({ name }) => name));
-  // First: the server takes no CNAME beside anything else.
-  const inTheWay = gone.filter(({ name }) => names.has(name));
-  const left = gone.filter(({ name }) => !names.has(name));
+  const { put, gone } = recordChanges(desired, observed);
   const action = (op: RecordAction['op'], records: readonly RecordChange[], reason: string): readonly RecordAction[] =>
     records.length === 0
       ? []
-      : [{ op, reason, changes: changesOf(setsOf(records), observed), input: { ...subject, records } } as RecordAction];
-  return [
-    ...action('put-records', [...inTheWay, ...put], 'differs'),
-    ...action('delete-records', left, 'no longer wanted'),
-  ];
-}
-
-function setsOf(records: readonly RecordChange[]): ReadonlyMap<string, RecordChange['set']> {
-  return new Map(records.map(({ name, type, set }) => [`${name} ${type}`, set]));
-}
-
-function changesOf(changed: ReadonlyMap<string, RecordChange['set']>, observed: RecordSets): PowerdnsAction['changes'] {
-  const texts = (sets: ReadonlyMap<string, RecordChange['set']>): Readonly<Record<string, string | undefined>> =>
-    Object.fromEntries(
-      [...changed.keys()].map((key) => {
-        const set = sets.get(key);
-        return [key, set === undefined ? undefined : `${set.ttlSeconds} ${set.contents.join(' | ')}`];
-      }),
-    );
-  return fieldChanges(texts(observed), texts(changed));
+      : [
+          {
+            op,
+            reason,
+            changes: recordFieldChanges(records, observed),
+            input: { ...subject, records },
+          } as RecordAction,
+        ];
+  return [...action('put-records', put, 'differs'), ...action('delete-records', gone, 'no longer wanted')];
 }

@@ -1,6 +1,7 @@
+import type { RecordSet } from '#schemas/meta/record-set.ts';
 import { ownerId, type Conflict, type Driver } from '#runtime/drivers/driver.ts';
 import { applyZone, type PowerdnsWorld } from './apply.ts';
-import type { PowerdnsAction, RecordSet, ZoneState, ZoneTable } from './model.ts';
+import type { PowerdnsAction, ZoneState, ZoneTable } from './model.ts';
 import { observeZones } from './observe.ts';
 import { planZones } from './plan.ts';
 import { advanceZones, zonesOf, type ZonesSnapshot } from './snapshot.ts';

@@ -1,11 +1,5 @@
-import {
-  recordKey,
-  type PowerdnsAction,
-  type RecordChange,
-  type RecordSet,
-  type ZoneState,
-  type ZoneTable,
-} from './model.ts';
+import { recordKey, type RecordChange, type RecordSet } from '#schemas/meta/record-set.ts';
+import type { PowerdnsAction, ZoneState, ZoneTable } from './model.ts';
 
 /** All zones of a server, ours and those of others. Belongs to the loop; `advanceZones` changes it in place. */
 export interface ZonesSnapshot {

@@ -5,7 +5,16 @@ import { HostError, PostponedError, RefusedError } from '#runtime/base/errors.ts
 import { isEqual } from '#runtime/base/json.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { parentDs } from '#runtime/dns/parent-ds.ts';
-import { powerdnsDriver, startDns, type ZoneSettings, type ZoneTable } from '#runtime/drivers/powerdns/index.ts';
+import {
+  powerdnsDriver,
+  startDns,
+  type ZoneSettings,
+  type ZoneState,
+  type ZoneTable,
+} from '#runtime/drivers/powerdns/index.ts';
+import { recordsContract } from '#test/contracts/records.ts';
+import { contentOfPresented } from '#runtime/drivers/dns-providers/presentation.ts';
+import type { RecordSets } from '#schemas/meta/record-set.ts';
 import { contentOf } from '#schemas/meta/record-content.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { until } from '#test/lab/instance.ts';
@@ -37,6 +46,45 @@ const go = async (desired: ZoneTable, owner = one) => await reach(driver, world,
 const planned = async (desired: ZoneTable, owner = one) =>
   driver.plan(owner, driver.normalize(desired), driver.of(owner, await driver.observe(world, signal)));
 const writes = (): readonly string[] => server.asked.filter((each) => !each.startsWith('GET '));
+
+await t.test('PowerDNS keeps the laws of records', async (t) => {
+  let fault: { left: number; readonly when: 'before' | 'after' } | undefined;
+  const faulty: typeof world.host = {
+    ...world.host,
+    httpRequest: async (request, asking) => {
+      const when = fault !== undefined && fault.left-- === 0 ? fault.when : undefined;
+      if (when === 'before') throw new HostError('the connection was cut');
+      const answer = await world.host.httpRequest(request, asking);
+      if (when === 'after') throw new HostError('the connection was cut');
+      return answer;
+    },
+  };
+  // SOA and NS are the platform's, and stand in each state.
+  const tableFor = (records: RecordSets): ZoneTable => {
+    const [[name, state]] = [...aZoneTable(zone)] as [[string, ZoneState]];
+    return new Map([[name, { ...state, records: new Map([...state.records, ...records]) }]]);
+  };
+  const under = async (records: RecordSets) => await reach(driver, { ...world, host: faulty }, one, tableFor(records));
+  await recordsContract(t, {
+    zone,
+    takes: (type) => type !== 'ALIAS',
+    reach: under,
+    planned: async (records) => await planned(tableFor(records)),
+    clear: async () => void (await under(new Map())),
+    restart: () => undefined,
+    answered: async (name, type) => {
+      const lines = await dig(name, type, '+noshort', '+noall', '+answer', '+authority', '+tcp');
+      return lines.flatMap((line) => {
+        const [, owner = '', found, data = ''] = /^(\S+)\s+\d+\s+IN\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+        return owner === name && found === type ? (contentOfPresented(type, data) ?? line) : [];
+      });
+    },
+    writes: () => writes().length,
+    failAfter: (skipped, when) => void (fault = { left: skipped, when }),
+    mostWrites: () => 1,
+  });
+  await go(driver.nothing);
+});
 
 const states: readonly ZoneTable[] = [
   aZoneTable(zone, { 'www A': ['192.0.2.1'], '@ MX': ['10 mail.acme.example.'] }),

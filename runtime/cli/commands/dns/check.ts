@@ -1,3 +1,4 @@
+import { findCondition } from '#schemas/meta/conditions.ts';
 import { clusterIssuerKind, type ClusterIssuer } from '#schemas/v1alpha1/cluster-issuer.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { hostKind, publicAddressesOf, type Host } from '#schemas/v1alpha1/host.ts';
@@ -62,14 +63,23 @@ async function targetOf(session: Session, word: string): Promise<Target> {
   return { name: named.spec.name, domain, zone: named };
 }
 
-function examined({ spec, status }: Zone, declared: readonly DeclaredSet[]): ExaminedZone {
+function examined(zone: Zone, declared: readonly DeclaredSet[]): ExaminedZone {
+  const { spec, status } = zone;
   return {
     name: spec.name,
     nameservers: status?.nameservers ?? spec.nameservers,
     serial: status?.serial,
-    ds: (status?.dnssec?.keys ?? []).map(({ ds }) => ds),
+    ds: dsOf(zone),
     declared,
   };
+}
+
+/** `undefined` where a provider signs, or may, and does not tell by which keys. */
+function dsOf({ spec, status = {} }: Zone): readonly string[] | undefined {
+  const { dnssec, provider, conditions } = status;
+  if (spec.provider === undefined) return (dnssec?.keys ?? []).map(({ ds }) => ds);
+  const isUnsigned = findCondition(conditions, 'Signed')?.status === 'False';
+  return provider?.ds ?? (isUnsigned ? [] : undefined);
 }
 
 interface DeclaredSite {

@@ -19,8 +19,8 @@ export interface ExaminedZone {
   readonly name: string;
   readonly nameservers: readonly string[];
   readonly serial: number | undefined;
-  /** DS of the keys that sign. */
-  readonly ds: readonly string[];
+  /** DS of the keys that sign; `undefined` where nobody tells. */
+  readonly ds: readonly string[] | undefined;
   readonly declared: readonly DeclaredSet[];
 }
 
@@ -40,6 +40,14 @@ export async function examineZone(zone: ExaminedZone, lookup: Lookup): Promise<r
   return [...(await examineParent(zone, lookup)), ...(await examineServers(zone, lookup))];
 }
 
+function vouchedFinding(
+  declared: readonly string[] | undefined,
+  found: Omit<Parameters<typeof dsFinding>[0], 'declared'>,
+): Finding {
+  if (declared !== undefined) return dsFinding({ ...found, declared });
+  return { check: 'DS', state: 'Unknown', message: 'The provider does not tell by which keys it signs the zone.' };
+}
+
 async function examineParent(
   { name: zone, nameservers, ds }: ExaminedZone,
   lookup: Lookup,
@@ -55,7 +63,7 @@ async function examineParent(
     );
     return [
       ...(delegation === undefined ? [] : [delegationFinding({ zone, parent, nameservers, answer: delegation })]),
-      ...(vouched === undefined ? [] : [dsFinding({ zone, parent, declared: ds, answer: vouched })]),
+      ...(vouched === undefined ? [] : [vouchedFinding(ds, { zone, parent, answer: vouched })]),
     ];
   } catch (err) {
     if (!(err instanceof HostError)) throw err;

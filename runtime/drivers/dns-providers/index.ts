@@ -1,0 +1,3 @@
+export { createDnsProvidersDriver } from './dns-providers-driver.ts';
+export type { DnsProvidersTools, ProviderNotes } from './dns-providers-driver.ts';
+export { takesRecord } from './providers.ts';
