@@ -27,3 +27,16 @@ export function ancestorsOf(hostname: string): readonly string[] {
     ancestors.push(labels.slice(start).join('.'));
   return ancestors;
 }
+
+/** The name that somebody registered, of which a hostname is one, or the hostname where that is none. */
+export function registrableOf(hostname: string): string {
+  return ancestorsOf(hostname).at(-1) ?? baseOf(hostname);
+}
+
+/** Names that nobody can register (RFC 6761): they lead nowhere, or to the machine that asks. */
+const unregistrable = /(^|[.])(test|example|invalid|localhost)$/;
+
+/** Whether nobody can own a name, so that nobody can show that he does. */
+export function isUnregistrable(hostname: string): boolean {
+  return unregistrable.test(hostname);
+}

@@ -21,6 +21,7 @@ import { createDepartureDriver, isOnHost } from '#controllers/departure-driver.t
 import { hostHolders } from '#controllers/host-holders.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { placeOf } from '#controllers/place.ts';
+import { BY_WANTED_NAME, wantedNames } from '#controllers/wanted-names.ts';
 import { hostsOf } from '#controllers/whereabouts.ts';
 import { desiredClaim, desiredRights } from './cluster/desired.ts';
 import { gatherZoneCluster } from './cluster/gather.ts';
@@ -39,7 +40,6 @@ export type ZoneClusterDrivers<W> = {
   readonly departure: DriverOf<boolean, W>;
 };
 
-const BY_NAME = 'zoneName';
 const BY_ANCESTOR = 'zoneAncestor';
 const BY_SECRET = 'secret';
 
@@ -72,7 +72,7 @@ export function createZoneClusterController<W extends ClusterWorld>(parts: Clust
     watches: zoneClusterWatches(ancestorsOf),
     indexes: [
       keysByZone,
-      { kind: zoneKind, index: { name: BY_NAME, valuesOf: (zone) => [(zone as Zone).spec.name] } },
+      ...wantedNames,
       { kind: zoneKind, index: { name: BY_ANCESTOR, valuesOf: (zone) => ancestorsOf((zone as Zone).spec.name) } },
       { kind: zoneKind, index: { name: BY_SECRET, valuesOf: tsigSecretOf } },
     ],
@@ -117,7 +117,10 @@ function zoneClusterWatches(ancestorsOf: ClusterParts<never>['ancestorsOf']): re
       keysOf: (claim, cache) => keysOf(concernedBy((claim as HostnameClaim).spec, ancestorsOf, cache)),
     },
     // A Zone that goes makes room for another of its name.
-    { kind: zoneKind, keysOf: (zone, cache) => keysOf(cache.byIndex(zoneKind, BY_NAME, (zone as Zone).spec.name)) },
+    {
+      kind: zoneKind,
+      keysOf: (zone, cache) => keysOf(cache.byIndex(zoneKind, BY_WANTED_NAME, (zone as Zone).spec.name)),
+    },
     { kind: secretKind, keysOf: zonesOfSecret },
   ];
 }
@@ -134,9 +137,9 @@ function concernedBy(
 ): readonly Zone[] {
   const base = hostname.startsWith('*.') ? hostname.slice(2) : hostname;
   const below = cache.byIndex(zoneKind, BY_ANCESTOR, base);
-  const above = ancestorsOf(hostname).flatMap((name) => cache.byIndex(zoneKind, BY_NAME, name));
+  const above = ancestorsOf(hostname).flatMap((name) => cache.byIndex(zoneKind, BY_WANTED_NAME, name));
   const others = [...below, ...above].filter((zone) => zone.metadata.namespace !== tenantRef.name);
-  return [...cache.byIndex(zoneKind, BY_NAME, hostname), ...others];
+  return [...cache.byIndex(zoneKind, BY_WANTED_NAME, hostname), ...others];
 }
 
 function tsigSecretOf(zone: KubeObject): readonly string[] {

@@ -15,6 +15,7 @@ import {
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import { ownershipChallengesField } from './ownership.ts';
 
 const specField = {
   type: 'object',
@@ -137,6 +138,7 @@ const statusField = {
         keys: { type: 'array', description: 'The keys, oldest first.', maxItems: 8, items: keyField },
       },
     },
+    challenges: ownershipChallengesField,
     tsigSecretVersion: textField('resourceVersion of the Secret for transfers; empty while it is not there.'),
     attempts: {
       type: 'integer',

@@ -4,22 +4,26 @@ import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Pending } from '#runtime/manager/controller.ts';
-import { nameState } from '#controllers/claimed-name.ts';
+import { nameState, type NameState } from '#controllers/claimed-name.ts';
 import { isGranted } from '#controllers/host-rights.ts';
 import { expiryOf, keepingHostsOf, retainedNameOf } from '#controllers/kept-data.ts';
 import { hostsOf, whereaboutsOf } from '#controllers/whereabouts.ts';
 import type { ClusterParts } from '#controllers/parts.ts';
 import { namesOf } from '#controllers/domain/names.ts';
+import { previewHostnameOf } from '#controllers/domain/preview.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
 import { dnsOf } from './dns.ts';
 import type { DomainClusterInputs } from './inputs.ts';
 import { gatherTls } from './tls.ts';
 
+/** What of the parts tells about names. */
+export type DomainParts = Pick<ClusterParts<never>, 'judgeHostname' | 'ancestorsOf' | 'previewDomain'>;
+
 /** Reads what the leader must know: the tenant's host, the claims of all names, and the Secrets that are referred to. */
 export function gatherDomainCluster(
   domain: Domain,
   cache: Cache,
-  { judgeHostname: judge, ancestorsOf }: Pick<ClusterParts<never>, 'judgeHostname' | 'ancestorsOf'>,
+  { judgeHostname: judge, ancestorsOf, previewDomain }: DomainParts,
 ): DomainClusterInputs | Pending {
   const { namespace = '' } = domain.metadata;
   const tenant = cache.get(tenantKind, { name: namespace });
@@ -40,6 +44,7 @@ export function gatherDomainCluster(
   return {
     tenant: namespace,
     names,
+    ...previewOf(domain, names, previewDomain),
     ...(tls === undefined ? {} : { tls }),
     place: whereaboutsOf(tenant.status),
     lostHosts,
@@ -52,6 +57,16 @@ export function gatherDomainCluster(
       resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',
     })),
   };
+}
+
+/** A site whose names are all refused has no preview either: nothing will come of it. */
+function previewOf(
+  domain: Domain,
+  names: readonly NameState[],
+  previewDomain: string,
+): Pick<DomainClusterInputs, 'previewHostname'> {
+  const isMeant = previewDomain !== '' && names.some(({ challenge }) => challenge !== undefined);
+  return isMeant ? { previewHostname: previewHostnameOf(domain, previewDomain) } : {};
 }
 
 function keepingOn(
