@@ -9,6 +9,7 @@ import { reach } from '#test/contracts/driver.ts';
 import type { HostingOptions } from '#test/lab/hosting.ts';
 import { openLife, type Life } from '#test/lab/life.ts';
 import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
+import { runWcpctl } from '#test/lab/wcpctl.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
 // Whose hostnames are, with a real API server and a real name server that is asked for proof; the web front is that of a model machine.
@@ -66,7 +67,7 @@ interface WithChallenges {
 }
 
 /** The record at the zone's own server, as `aZoneTable` has it. */
-function record({ name, value }: Challenge): Readonly<Record<string, readonly string[]>> {
+function asRecord({ name, value }: Challenge): Readonly<Record<string, readonly string[]>> {
   return { [`${name.replace(/[.]victim[.]com$/, '')} TXT`]: [`"${value}"`] };
 }
 
@@ -121,7 +122,7 @@ void t.test('the record shows all names below the registered one, and the previe
   await ground.apply(domainKind, 'shop', { hostname: 'shop.victim.com', aliases, www: 'Serve' }, 'victim');
   const challenge = await ground.challenge('shop', 'victim');
   test.match(challenge, { hostname: 'shop.victim.com', name: '_wcp360-challenge.victim.com' });
-  await ground.declare(record(challenge));
+  await ground.declare(asRecord(challenge));
   await ground.lookNow('shop', 'victim');
   const domain = await ground.settled(domainKind, 'shop', 'Serving', 'victim');
   test.match(ground.site('deep.shop.victim.com'), { tenant: 'victim' });
@@ -158,14 +159,14 @@ void t.test('who came first and shows nothing keeps nobody from a name', async (
   test.match(conditionOf(taken, 'Ready')?.['message'], /has not shown that it is theirs.*token=/);
   const challenge = await ground.challenge('shop', 'victim');
   test.not(challenge.value, theirs.value, 'each tenant has a value of its own');
-  await ground.declare(record(challenge));
+  await ground.declare(asRecord(challenge));
   await ground.lookNow('shop', 'victim');
   await ground.settled(domainKind, 'shop', 'Serving', 'victim');
   await ground.lookNow('www', 'victim');
   await ground.settled(domainKind, 'www', 'Serving', 'victim');
   test.match(ground.site('victim.com'), { tenant: 'victim' });
   await ground.settled(domainKind, 'mine', 'HostnameTaken', 'thief');
-  await ground.declare(record(theirs));
+  await ground.declare(asRecord(theirs));
   await ground.lookNow('mine', 'thief');
   await ground.apply(domainKind, 'mine', { hostname: 'victim.com', www: 'Serve' }, 'thief');
   await ground.settled(domainKind, 'mine', 'HostnameTaken', 'thief');
@@ -244,6 +245,29 @@ void t.test('an administrator says whose a name is, and takes it', async (test) 
   test.ok(await ground.get(hostnameClaimKind, 'victim.com'), 'the word of the administrator stays');
   await ground.apply(domainKind, 'again', { hostname: 'a.victim.com' }, 'victim');
   await ground.settled(domainKind, 'again', 'Revoked', 'victim');
+});
+
+void t.test('wcpctl says which record to set, and has it looked for', async (test) => {
+  const ground = await openGround(test);
+  const { kubeconfig } = ground.server;
+  const spec = { hostname: 'shop.victim.com' };
+  const manifest = { apiVersion: 'hosting.wcp360.io/v1alpha1', kind: 'Domain', metadata: { name: 'shop' }, spec };
+  const place = { kubeconfig, stdin: JSON.stringify(manifest) };
+  const wcpctl = async (...words: readonly string[]) => await runWcpctl(place, [...words, '-n', 'victim']);
+  const applied = await wcpctl('apply', '-f', '-');
+  test.match(applied, { code: 0, out: 'domain.hosting.wcp360.io/shop created\n' });
+  const challenge = await ground.challenge('shop', 'victim');
+  const record = `the TXT record ${challenge.name} to "${challenge.value}"; until then it is served at shop-`;
+  test.match(applied.err, record);
+  const described = await wcpctl('describe', 'domain', 'shop');
+  test.ok([challenge.name, challenge.value].every((word) => described.out.includes(word)));
+  const missing = await wcpctl('dns', 'verify', 'shop', '--timeout', '1s');
+  test.equal(missing.code, 1);
+  test.match(missing.out, challenge.value);
+  await ground.declare(asRecord(challenge));
+  test.same(await wcpctl('dns', 'verify', 'shop'), { code: 0, out: 'All names are the tenant’s.\n', err: '' });
+  test.match(await wcpctl('apply', '-f', '-'), { code: 0, out: 'domain.hosting.wcp360.io/shop unchanged\n', err: '' });
+  test.equal((await wcpctl('dns', 'verify', 'nothing')).code, 1);
 });
 
 void t.test('names of the platform are nobody’s', async (test) => {

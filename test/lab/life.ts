@@ -7,7 +7,7 @@ import { startHosting, type Hosting, type HostingOptions } from './hosting.ts';
 import { conditionOf, eventually } from './widgets.ts';
 
 /** Leader and agent on a real API server; the machine is a model, its drivers are the real ones. */
-export interface Life extends Pick<Hosting, 'client' | 'apply' | 'get' | 'remove'> {
+export interface Life extends Pick<Hosting, 'server' | 'client' | 'apply' | 'get' | 'remove'> {
   readonly host: MemoryHost;
   /** Ends the leader, and starts one that knows nothing. */
   restartLeader(): Promise<void>;
