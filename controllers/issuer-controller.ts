@@ -24,7 +24,8 @@ export function createIssuerController<W>(kind: AnyIssuerKind, name: string, { i
     watches: [{ kind: secretKind, keysOf: (secret, cache) => namedBy(kind, secret, cache) }],
     gather: (issuer, cache) => gatherIssuer(issuer as AnyIssuer, cache),
     desired: (issuer, work) => ({ issuers: issuer.metadata.deletionTimestamp === undefined ? work : undefined }),
-    status: (_issuer, { inputs, observed, outcome }) => issuerStatus(inputs, observed?.issuers, outcome),
+    status: ({ status }, { inputs, observed, outcome }) =>
+      issuerStatus(inputs, observed?.issuers ?? { caaNames: status?.acme?.caaIdentities }, outcome),
   });
 }
 
@@ -54,15 +55,22 @@ function namedBy(kind: AnyIssuerKind, { metadata }: KubeObject, cache: Cache): r
     .map((issuer) => ({ namespace: issuer.metadata.namespace, name: issuer.metadata.name }));
 }
 
+/** What was found of it, or what its status says as long as nobody has looked. */
+type FoundOfIssuer = {
+  readonly [F in 'accountUrl' | 'caaNames']?: IssuerWork[F] | undefined;
+};
+
 function issuerStatus(
   inputs: IssuerWork | undefined,
-  observed: IssuerState,
+  found: FoundOfIssuer,
   outcome: Outcome,
 ): StatusPatch<AnyIssuerKind> {
   const { acme } = inputs?.issuer.spec ?? {};
-  const uri = observed?.accountUrl ?? inputs?.issuer.accountUrl;
+  const uri = found.accountUrl ?? inputs?.issuer.accountUrl;
+  const { caaNames = [] } = found;
   const account = {
     ...(uri === undefined ? {} : { uri }),
+    ...(caaNames.length === 0 ? {} : { caaIdentities: caaNames }),
     ...(acme === undefined ? {} : { server: acme.server, ...(acme.email === undefined ? {} : { email: acme.email }) }),
   };
   return { fields: acme === undefined ? {} : { acme: account }, conditions: [{ type: 'Ready', ...readyOf(outcome) }] };

@@ -189,5 +189,12 @@ export const dnsField = {
       enum: ['Auto', 'None'],
       default: 'Auto',
     },
+    caa: {
+      type: 'string',
+      description:
+        'For which names CAA records say that only the CA of the Domain’s issuer may certify them. They hold for all names below that have none, wherever those lead: so by default not at the Zone’s own name.',
+      enum: ['None', 'BelowApex', 'All'],
+      default: 'BelowApex',
+    },
   },
 } as const satisfies Schema;

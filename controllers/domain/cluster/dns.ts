@@ -23,7 +23,7 @@ export interface DerivedRecord {
   readonly zone: string;
   /** Within the zone. */
   readonly name: string;
-  readonly type: 'A' | 'AAAA';
+  readonly type: 'A' | 'AAAA' | 'CAA';
   readonly values: readonly string[];
 }
 
@@ -48,7 +48,7 @@ export function dnsOf(domain: Domain, around: Surroundings): DomainDns {
 }
 
 /** By the type of the record that says them. */
-function addressesOf({ host, cache }: Surroundings): ReadonlyMap<DerivedRecord['type'], readonly string[]> {
+function addressesOf({ host, cache }: Surroundings): ReadonlyMap<'A' | 'AAAA', readonly string[]> {
   const found = host === undefined ? undefined : cache.get(hostKind, { name: host });
   if (found?.status?.capabilities?.dns === undefined) return new Map();
   const addresses = publicAddressesOf(found);
@@ -57,7 +57,7 @@ function addressesOf({ host, cache }: Surroundings): ReadonlyMap<DerivedRecord['
 
 function recordsFor(
   hostname: string,
-  addresses: ReadonlyMap<DerivedRecord['type'], readonly string[]>,
+  addresses: ReadonlyMap<'A' | 'AAAA', readonly string[]>,
   { zones, around }: { readonly zones: readonly Zone[]; readonly around: Surroundings },
 ): readonly DerivedRecord[] {
   const zone = zoneOf(hostname, zones, around.ancestorsOf);

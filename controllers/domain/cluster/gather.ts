@@ -12,7 +12,8 @@ import type { ClusterParts } from '#controllers/parts.ts';
 import { namesOf } from '#controllers/domain/names.ts';
 import { previewHostnameOf } from '#controllers/domain/preview.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
-import { dnsOf } from './dns.ts';
+import { caaRecordsOf } from './caa.ts';
+import { dnsOf, noDns } from './dns.ts';
 import type { DomainClusterInputs } from './inputs.ts';
 import { gatherTls } from './tls.ts';
 
@@ -39,6 +40,7 @@ export function gatherDomainCluster(
   const boundNames = names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
   const dns = dnsOf(domain, { names, host: tenant.status?.host, cache, judge, ancestorsOf });
   const tls = gatherTls(domain, boundNames, { cache, ancestorsOf, newZone: dns.newZone });
+  const caa = caaRecordsOf(domain, tls?.order, { cache, ancestorsOf });
   const secrets = [...secretNamesOf(domain), ...(tls === undefined ? [] : [tls.secretName])];
   const lostHosts = hostsOf(domain.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
   return {
@@ -51,7 +53,7 @@ export function gatherDomainCluster(
     keepings: keepingHostsOf(domain)
       .filter((host) => !lostHosts.includes(host))
       .flatMap((host) => keepingOn(host, { domain, tenant, cache })),
-    dns,
+    dns: dns === noDns ? dns : { ...dns, records: [...dns.records, ...caa] },
     secrets: [...new Set(secrets)].map((name) => ({
       name,
       resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',
