@@ -196,5 +196,12 @@ export const dnsField = {
       enum: ['None', 'BelowApex', 'All'],
       default: 'BelowApex',
     },
+    tlsa: {
+      type: 'string',
+      description:
+        'Key: TLSA records pin the key of the certificate that the Domain makes, in Zones that are signed; that key stays when the certificate is renewed.',
+      enum: ['None', 'Key'],
+      default: 'None',
+    },
   },
 } as const satisfies Schema;

@@ -23,7 +23,7 @@ export interface DerivedRecord {
   readonly zone: string;
   /** Within the zone. */
   readonly name: string;
-  readonly type: 'A' | 'AAAA' | 'CAA';
+  readonly type: 'A' | 'AAAA' | 'CAA' | 'TLSA';
   readonly values: readonly string[];
 }
 

@@ -16,6 +16,7 @@ import { caaRecordsOf } from './caa.ts';
 import { dnsOf, noDns } from './dns.ts';
 import type { DomainClusterInputs } from './inputs.ts';
 import { gatherTls } from './tls.ts';
+import { tlsaRecordsOf } from './tlsa.ts';
 
 /** What of the parts tells about names. */
 export type DomainParts = Pick<ClusterParts<never>, 'judgeHostname' | 'ancestorsOf' | 'previewDomain'>;
@@ -36,11 +37,12 @@ export function gatherDomainCluster(
       },
     };
   }
+  const around = { cache, ancestorsOf };
   const names = namesOf(domain).map(({ hostname }) => nameState(hostname, namespace, cache, judge));
   const boundNames = names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
   const dns = dnsOf(domain, { names, host: tenant.status?.host, cache, judge, ancestorsOf });
-  const tls = gatherTls(domain, boundNames, { cache, ancestorsOf, newZone: dns.newZone });
-  const caa = caaRecordsOf(domain, tls?.order, { cache, ancestorsOf });
+  const tls = gatherTls(domain, boundNames, { ...around, newZone: dns.newZone });
+  const certified = [...caaRecordsOf(domain, tls?.order, around), ...tlsaRecordsOf(domain, tls, around)];
   const secrets = [...secretNamesOf(domain), ...(tls === undefined ? [] : [tls.secretName])];
   const lostHosts = hostsOf(domain.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
   return {
@@ -53,7 +55,7 @@ export function gatherDomainCluster(
     keepings: keepingHostsOf(domain)
       .filter((host) => !lostHosts.includes(host))
       .flatMap((host) => keepingOn(host, { domain, tenant, cache })),
-    dns: dns === noDns ? dns : { ...dns, records: [...dns.records, ...caa] },
+    dns: dns === noDns ? dns : { ...dns, records: [...dns.records, ...certified] },
     secrets: [...new Set(secrets)].map((name) => ({
       name,
       resourceVersion: cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '',
