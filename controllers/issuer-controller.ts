@@ -9,6 +9,7 @@ import { defineController, type Outcome, type StatusPatch } from '#runtime/manag
 import type { ClusterParts, DriverOf } from './parts.ts';
 import { useOf } from './issuer-use.ts';
 import type { IssuerState, IssuerWork } from './issuers-driver.ts';
+import { defined } from './whereabouts.ts';
 
 type AnyIssuer = Issuer | ClusterIssuer;
 type AnyIssuerKind = typeof issuerKind | typeof clusterIssuerKind;
@@ -66,13 +67,13 @@ function issuerStatus(
   outcome: Outcome,
 ): StatusPatch<AnyIssuerKind> {
   const { acme } = inputs?.issuer.spec ?? {};
-  const uri = found.accountUrl ?? inputs?.issuer.accountUrl;
-  const { caaNames = [] } = found;
-  const account = {
-    ...(uri === undefined ? {} : { uri }),
-    ...(caaNames.length === 0 ? {} : { caaIdentities: caaNames }),
-    ...(acme === undefined ? {} : { server: acme.server, ...(acme.email === undefined ? {} : { email: acme.email }) }),
-  };
+  const { accountUrl = inputs?.issuer.accountUrl, caaNames = [] } = found;
+  const account = defined({
+    uri: accountUrl,
+    caaIdentities: caaNames.length === 0 ? undefined : [...caaNames],
+    server: acme?.server,
+    email: acme?.email,
+  });
   return { fields: acme === undefined ? {} : { acme: account }, conditions: [{ type: 'Ready', ...readyOf(outcome) }] };
 }
 
