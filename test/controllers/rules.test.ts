@@ -165,6 +165,8 @@ void t.test('a claim needs proof once there is a second tenant, unless somebody 
     ['nobody vouches', claim('shop.com'), tenants, undefined],
     ['there is one tenant', claim('shop.com'), tenants.slice(0, 1), 'Unneeded'],
     ['nobody can register it', claim('shop.acme.example'), tenants, 'Unneeded'],
+    ['it names addresses of nobody', claim('7.168.192.in-addr.arpa'), tenants, 'Unneeded'],
+    ['it names addresses of somebody', claim('7.0.193.in-addr.arpa'), tenants, undefined],
     ['an administrator says so', asserted, tenants, 'Asserted'],
     ['the name above is ours', claim('a.shop.com'), [...tenants, aHostnameClaim('shop.com', 'acme')], 'Inherited'],
     ['… but lacks its proof', claim('a.shop.com'), [...tenants, claim('shop.com')], undefined],
@@ -203,11 +205,14 @@ void t.test('the record of a name is one for each tenant and registered name', (
   t.equal(value('a.b.shop.co.uk', 'u1'), value('*.shop.co.uk', 'u1'));
   t.not(value('shop.co.uk', 'u1'), value('shop.co.uk', 'u2'));
   t.not(value('shop.co.uk', 'u1'), value('store.co.uk', 'u1'));
-  const places = ['shop.co.uk', '*.a.shop.co.uk', 'me.github.io'].map((name) => recordNamesFor(name, baseOf(name)));
+  const places = ['shop.co.uk', '*.a.shop.co.uk', 'me.github.io', '7.0.193.in-addr.arpa'].map((name) =>
+    recordNamesFor(name, baseOf(name)),
+  );
   t.same(places, [
     ['_wcp360-challenge.shop.co.uk'],
     ['_wcp360-challenge.shop.co.uk', '_wcp360-challenge.a.shop.co.uk'],
     ['_wcp360-challenge.me.github.io'],
+    ['_wcp360-challenge.7.0.193.in-addr.arpa'],
   ]);
   t.end();
 });
