@@ -3,6 +3,7 @@ import { RefusedError } from '#runtime/base/errors.ts';
 import { openAccount as openAcmeAccount, type AccountOptions, type AcmeAccount } from '#runtime/acme/account.ts';
 import { newKey } from '#runtime/pki/crypto-keys.ts';
 import type { Client } from '#runtime/client/client.ts';
+import type { Delegations } from '#runtime/dns/delegations.ts';
 import type { NameResolver } from '#runtime/dns/name-resolver.ts';
 import type { Clock } from '#runtime/base/clock.ts';
 import type { IssuerUse } from './issuer-use.ts';
@@ -15,6 +16,8 @@ export interface CertificateTools {
   readonly networks: readonly string[];
   /** What the DNS says of names before a CA is asked. */
   readonly resolver: NameResolver;
+  /** To whom names are delegated. */
+  readonly delegations: Delegations;
   /** Ends everything. */
   readonly signal: AbortSignal;
   /** How an account is opened; by ACME unless given. */

@@ -4,9 +4,11 @@ import { createDnsProvidersDriver } from '#runtime/drivers/dns-providers/index.t
 import { createAcmeAccounts, type CertificateTools } from './acme-accounts.ts';
 import { createCertificatesDriver } from './certificate/certificates-driver.ts';
 import { createVerdictsDriver } from './certificate-signing-request/verdicts-driver.ts';
-import { ancestorsOf } from './hostname-claim/ancestors.ts';
+import { ancestorsOf, registrableOf } from './hostname-claim/ancestors.ts';
 import { createClaimsDriver } from './hostname-claim/claims-driver.ts';
-import { judgeHostname } from './hostname-claim/judge.ts';
+import { judgeBeside } from './hostname-claim/judge.ts';
+import type { ProofPolicy } from './hostname-claim/proof.ts';
+import { createProofsDriver } from './hostname-claim/proofs-driver.ts';
 import { createIssuersDriver } from './issuers-driver.ts';
 import { createDisposalDriver } from './lifecycle/disposal-driver.ts';
 import type { ClusterParts, ClusterWorld } from './parts.ts';
@@ -20,9 +22,10 @@ import { createProviderNotes } from './zone/provider-notes.ts';
 /** Four heartbeats of an agent, as Kubernetes waits for a node. */
 const defaultHostGraceMs = 40_000;
 
-/** The name that somebody registered, of which a hostname is one, or the hostname where that is none. */
-function registrable(hostname: string): string {
-  return ancestorsOf(hostname).at(-1) ?? hostname;
+export interface ClusterSettings {
+  readonly hostGraceMs?: number | undefined;
+  readonly proofPolicy?: ProofPolicy | undefined;
+  readonly previewDomain?: string | undefined;
 }
 
 /** What zones at providers take beside the API server. */
@@ -42,7 +45,7 @@ export interface ClusterTools {
 /** What cluster controllers need of each other. One value for all of them: drivers that are shared keep one snapshot. */
 export function createClusterParts<W extends ClusterWorld>(
   { sources: tools, certificates, dnsProviders }: ClusterTools,
-  { hostGraceMs = defaultHostGraceMs }: { readonly hostGraceMs?: number | undefined } = {},
+  { hostGraceMs = defaultHostGraceMs, proofPolicy = 'WhenShared', previewDomain = '' }: ClusterSettings = {},
 ): ClusterParts<W> {
   const turns = createTurns();
   const accounts = createAcmeAccounts(certificates);
@@ -52,8 +55,11 @@ export function createClusterParts<W extends ClusterWorld>(
     claims: createClaimsDriver<W>(),
     verdicts: createVerdictsDriver<W>(),
     issuers: createIssuersDriver<W>(accounts, certificates),
-    certificates: createCertificatesDriver<W>({ accounts, registrable }, certificates),
-    judgeHostname,
+    certificates: createCertificatesDriver<W>({ accounts, registrable: registrableOf }, certificates),
+    judgeHostname: judgeBeside(previewDomain),
+    proofPolicy,
+    proofs: createProofsDriver<W>(certificates),
+    previewDomain,
     ancestorsOf,
     dnsProviders: createDnsProvidersDriver<W>({
       clock: tools.clock,

@@ -9,6 +9,7 @@ import { defineController, type Outcome, type StatusPatch } from '#runtime/manag
 import type { ClusterParts, DriverOf } from './parts.ts';
 import { useOf } from './issuer-use.ts';
 import type { IssuerState, IssuerWork } from './issuers-driver.ts';
+import { defined } from './whereabouts.ts';
 
 type AnyIssuer = Issuer | ClusterIssuer;
 type AnyIssuerKind = typeof issuerKind | typeof clusterIssuerKind;
@@ -24,7 +25,8 @@ export function createIssuerController<W>(kind: AnyIssuerKind, name: string, { i
     watches: [{ kind: secretKind, keysOf: (secret, cache) => namedBy(kind, secret, cache) }],
     gather: (issuer, cache) => gatherIssuer(issuer as AnyIssuer, cache),
     desired: (issuer, work) => ({ issuers: issuer.metadata.deletionTimestamp === undefined ? work : undefined }),
-    status: (_issuer, { inputs, observed, outcome }) => issuerStatus(inputs, observed?.issuers, outcome),
+    status: ({ status }, { inputs, observed, outcome }) =>
+      issuerStatus(inputs, observed?.issuers ?? { caaNames: status?.acme?.caaIdentities }, outcome),
   });
 }
 
@@ -54,17 +56,24 @@ function namedBy(kind: AnyIssuerKind, { metadata }: KubeObject, cache: Cache): r
     .map((issuer) => ({ namespace: issuer.metadata.namespace, name: issuer.metadata.name }));
 }
 
+/** What was found of it, or what its status says as long as nobody has looked. */
+type FoundOfIssuer = {
+  readonly [F in 'accountUrl' | 'caaNames']?: IssuerWork[F] | undefined;
+};
+
 function issuerStatus(
   inputs: IssuerWork | undefined,
-  observed: IssuerState,
+  found: FoundOfIssuer,
   outcome: Outcome,
 ): StatusPatch<AnyIssuerKind> {
   const { acme } = inputs?.issuer.spec ?? {};
-  const uri = observed?.accountUrl ?? inputs?.issuer.accountUrl;
-  const account = {
-    ...(uri === undefined ? {} : { uri }),
-    ...(acme === undefined ? {} : { server: acme.server, ...(acme.email === undefined ? {} : { email: acme.email }) }),
-  };
+  const { accountUrl = inputs?.issuer.accountUrl, caaNames = [] } = found;
+  const account = defined({
+    uri: accountUrl,
+    caaIdentities: caaNames.length === 0 ? undefined : [...caaNames],
+    server: acme?.server,
+    email: acme?.email,
+  });
   return { fields: acme === undefined ? {} : { acme: account }, conditions: [{ type: 'Ready', ...readyOf(outcome) }] };
 }
 

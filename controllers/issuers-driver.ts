@@ -17,6 +17,8 @@ export interface IssuerWork {
   readonly request?: string;
   /** Of what was found: URL of the account, where there is one. */
   readonly accountUrl?: string;
+  /** Of what was found: names by which CAA records mean the CA. */
+  readonly caaNames?: readonly string[];
 }
 
 /** `undefined`: nobody needs it. */
@@ -68,7 +70,7 @@ interface Preparing {
 
 async function prepare(work: IssuerWork, preparing: Preparing): Promise<IssuerWork> {
   const { acme, ca } = work.issuer.spec;
-  if (acme !== undefined) return { ...work, accountUrl: await openAccountOf(work.issuer, acme, preparing) };
+  if (acme !== undefined) return { ...work, ...(await openAccountOf(work.issuer, acme, preparing)) };
   if (ca !== undefined) await checkAuthority(work.issuer, ca.secretRef.name, preparing);
   return work;
 }
@@ -77,18 +79,21 @@ async function openAccountOf(
   issuer: IssuerUse,
   acme: NonNullable<IssuerUse['spec']['acme']>,
   { accounts, client }: Preparing,
-): Promise<string> {
+): Promise<Pick<IssuerWork, 'accountUrl' | 'caaNames'>> {
   // The URL is asked for anew: the key, or the CA, may be another one now.
   const { accountUrl: _, ...unknown } = issuer;
   const account = await accounts.of(unknown, client);
   try {
-    return await account.register(acme.email === undefined ? [] : [`mailto:${acme.email}`]);
+    const accountUrl = await account.register(acme.email === undefined ? [] : [`mailto:${acme.email}`]);
+    return { accountUrl, caaNames: (await account.caaNames()).slice(0, mostCaaNames) };
   } catch (err) {
     if (err instanceof AcmeProblem && hopeless.has(err.type))
       throw new RefusedError('AccountRefused', `The CA opens no account: ${err.message}`, { cause: err });
     throw err;
   }
 }
+
+const mostCaaNames = 16;
 
 /** Problems that the same request will meet again. */
 const hopeless: ReadonlySet<string> = new Set([

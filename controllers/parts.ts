@@ -17,6 +17,9 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { Action } from '#runtime/plan/plan.ts';
 import type { CertificateState } from './certificate/model.ts';
 import type { Verdict } from './certificate-signing-request/model.ts';
+import type { Objection } from './hostname-claim/judge.ts';
+import type { ProofPolicy } from './hostname-claim/proof.ts';
+import type { ProofState } from './hostname-claim/proofs-driver.ts';
 import type { IssuerState } from './issuers-driver.ts';
 import type { SourceState } from './source/model.ts';
 
@@ -42,11 +45,7 @@ export interface HostWorld extends ClusterWorld {
 }
 
 /** Whether a tenant may have a hostname; `undefined` when it may. */
-export type JudgeHostname = (
-  hostname: string,
-  tenant: string,
-  cache: Cache,
-) => { readonly reason: string; readonly message: string } | undefined;
+export type JudgeHostname = (hostname: string, tenant: string, cache: Cache) => Objection | undefined;
 
 /** What the composition root hands to every cluster controller: controllers know each other by this only. */
 export interface ClusterParts<W> {
@@ -57,6 +56,12 @@ export interface ClusterParts<W> {
   /** hostname → tenant. */
   readonly claims: DriverOf<ReadonlyMap<string, string>, W>;
   readonly judgeHostname: JudgeHostname;
+  /** When a tenant has to show that a name is its own. */
+  readonly proofPolicy: ProofPolicy;
+  /** Asks the DNS whose names are. */
+  readonly proofs: DriverOf<ProofState, W>;
+  /** Below which sites are served before their names are shown to be their tenants'; empty: nowhere. */
+  readonly previewDomain: string;
   /** Names above a hostname that somebody could own, nearest first. */
   readonly ancestorsOf: (hostname: string) => readonly string[];
   /** Approves and denies requests for certificates. */

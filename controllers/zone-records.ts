@@ -19,8 +19,8 @@ export interface Verdict {
 
 /** One record set that somebody wants. */
 export interface Candidate {
-  /** What people declare counts for more than what follows from another object, and that for more than what every zone has. */
-  readonly source: 'Declared' | 'Derived' | 'Platform';
+  /** What people declare counts for more than what follows from a site, that for more than what the package gives, and that for more than what every zone has. */
+  readonly source: 'Declared' | 'Derived' | 'Package' | 'Platform';
   /** Name of the DNSRecord; empty for what every zone has. */
   readonly object: string;
   /** RFC 3339. */
@@ -109,7 +109,7 @@ function candidateOf(zone: Zone, { metadata, spec }: DNSRecord): Candidate | Ver
   if (wrong >= 0)
     return refused('InvalidValue', `${spec.values[wrong] ?? ''} cannot be the value of a record of type ${spec.type}.`);
   return {
-    source: metadata.annotations?.[ANNOTATIONS.owner] === undefined ? 'Declared' : 'Derived',
+    source: sourceOf(metadata.annotations?.[ANNOTATIONS.owner]),
     object: metadata.name,
     createdAt: metadata.creationTimestamp ?? '',
     name,
@@ -126,7 +126,13 @@ function unsupported(provider: string, { type, name }: DNSRecord['spec']): strin
   return `${provider} has no records of type ${type}${name === '@' ? ' at the zone itself' : ' at this place'}: ${instead}.`;
 }
 
-const ranks = { Declared: 0, Derived: 1, Platform: 2 } as const;
+/** By the object that a record follows from. */
+function sourceOf(owner: string | undefined): Candidate['source'] {
+  if (owner === undefined) return 'Declared';
+  return owner.startsWith('Zone/') ? 'Package' : 'Derived';
+}
+
+const ranks = { Declared: 0, Derived: 1, Package: 2, Platform: 3 } as const;
 
 function compareCandidates(a: Candidate, b: Candidate): number {
   const [one, two] = [a, b].map(({ source, createdAt, object }) => `${ranks[source]} ${createdAt} ${object}`);
@@ -160,17 +166,28 @@ function settleName(
 /** Texts of several objects stand beside each other: each proves something else. Any other set is one object's alone, or the same in all. */
 function excludes(one: Candidate, two: Candidate): boolean {
   if (one.type === two.type) {
-    const isSame = one.set.contents.join('\n') === two.set.contents.join('\n');
-    return one.type !== 'TXT' && !isSame;
+    if (one.type === 'TXT') return one.source !== two.source && isOnePolicy(one, two);
+    return one.set.contents.join('\n') !== two.set.contents.join('\n');
   }
   return excludesType(one.type, two.type);
+}
+
+/** Of two policies of one kind at a name neither counts (RFC 7208 §4.5, RFC 7489 §6.6.3). */
+function isOnePolicy(one: Candidate, two: Candidate): boolean {
+  const [ones, twos] = [one, two].map(
+    ({ set }) => new Set(set.contents.flatMap((text) => /^"v=([a-z]+[0-9])/i.exec(text)?.[1]?.toLowerCase() ?? [])),
+  );
+  return ones !== undefined && twos !== undefined && !ones.isDisjointFrom(twos);
 }
 
 function lost({ source, name, type }: Candidate, winner: Candidate): Verdict {
   const by = winner.object === '' ? 'every zone has it' : `DNSRecord ${winner.object} says what is answered`;
   const what = `${winner.type} of ${name}`;
-  if (source === 'Derived' && winner.source === 'Declared') {
+  if (winner.source === 'Declared' && source !== 'Declared') {
     return refused('Overridden', `Somebody declared ${what} (${winner.object}), which counts for more.`);
+  }
+  if (winner.source === 'Derived' && source === 'Package') {
+    return refused('Overridden', `${what} follows from a Domain (${winner.object}), which counts for more.`);
   }
   if (winner.type !== type) return refused('RecordConflict', `${type} cannot stand beside ${what}; ${by}.`);
   return refused('RecordTaken', `${what} is there already: ${by}.`);

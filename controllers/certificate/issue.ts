@@ -6,11 +6,12 @@ import { ownerId } from '#runtime/drivers/driver.ts';
 import { issueForServer, issueSelfSigned } from '#runtime/pki/issue.ts';
 import { factsOf, faultOf, type CertificateFacts } from '#runtime/pki/server-certificate.ts';
 import { notOurs, readSecret, type SecretContent } from '#controllers/secret-store.ts';
+import { tenantAddresses } from '#controllers/tenant-addresses.ts';
 import { carryOn, type Ordered } from './acme-order.ts';
 import type { Look } from './looking.ts';
 import { markOf, type Need } from './need.ts';
 import type { Issuance, Notes } from './notes.ts';
-import { namesInVain, tenantAddresses } from './pre-checks.ts';
+import { namesInVain } from './pre-checks.ts';
 import { forgetNextKey, nextKey, putServing } from './secrets.ts';
 
 /** Getting the next certificate. */

@@ -33,6 +33,7 @@ export type Standing = Pick<
   Status,
   | 'dnsNames'
   | 'serialNumber'
+  | 'publicKeyDigest'
   | 'notBefore'
   | 'notAfter'
   | 'renewalTime'
@@ -74,7 +75,8 @@ export type CertificateState = CertificateWork | undefined;
 export function standingOf(status: Status = {}): Standing {
   const { dnsNames, serialNumber, notBefore, notAfter, renewalTime, renewalCheckTime, issuedFor, renewedFor } = status;
   const fields = { dnsNames, serialNumber, notBefore, notAfter, renewalTime, renewalCheckTime, issuedFor, renewedFor };
-  return onlyDefined<Standing>({ ...fields, secretVersion: status.secretVersion, revoked: status.revoked });
+  const { publicKeyDigest, secretVersion, revoked } = status;
+  return onlyDefined<Standing>({ ...fields, publicKeyDigest, secretVersion, revoked });
 }
 
 /** What the status says of failed attempts. */

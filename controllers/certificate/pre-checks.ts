@@ -1,10 +1,7 @@
-import { hostKind, publicAddressesOf } from '#schemas/v1alpha1/host.ts';
-import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { parseAddress } from '#runtime/base/networks.ts';
 import { issuersIn } from '#runtime/dns/caa.ts';
 import type { NameResolver } from '#runtime/dns/name-resolver.ts';
-import type { Cache } from '#runtime/manager/cache.ts';
 import { solverFor, type Solver } from '#controllers/solvers.ts';
 
 /** A name that a CA would refuse if it was asked now. */
@@ -22,13 +19,6 @@ export interface PreChecking {
   readonly hostAddresses: readonly string[];
   /** Names by which CAA records mean the CA; empty when it does not tell. */
   readonly caNames: readonly string[];
-}
-
-/** Where visitors reach the host of a tenant. */
-export function tenantAddresses(tenant: string, cache: Cache): readonly string[] {
-  const { host: name } = cache.get(tenantKind, { name: tenant })?.status ?? {};
-  const host = name === undefined ? undefined : cache.get(hostKind, { name });
-  return host === undefined ? [] : publicAddressesOf(host);
 }
 
 /** A CA allows few failures: it is not asked for what the DNS already refuses. What nobody can tell is for the CA to find out. */

@@ -59,6 +59,7 @@ export function standingIn(
   return {
     dnsNames: facts.dnsNames,
     serialNumber: facts.serialNumber,
+    publicKeyDigest: facts.publicKeyDigest,
     notBefore: rfc3339(facts.notBefore),
     notAfter: rfc3339(facts.notAfter),
     secretVersion: resourceVersion,

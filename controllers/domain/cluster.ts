@@ -16,6 +16,7 @@ import { defineController, isPending, type Desired, type Pending, type Watch } f
 import { hostHolders } from '#controllers/host-holders.ts';
 import { hostOfRole } from '#controllers/host-rights.ts';
 import { placeOf } from '#controllers/place.ts';
+import { BY_WANTED_NAME, wantedNames, wantedNamesOf } from '#controllers/wanted-names.ts';
 import { hostsOf } from '#controllers/whereabouts.ts';
 import { domainsByKeepingHost, keptByObject, leavingDomainsOn } from '#controllers/kept-data.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
@@ -28,7 +29,6 @@ import { gatherDomainCluster } from './cluster/gather.ts';
 import { placingOf, type DomainClusterInputs } from './cluster/inputs.ts';
 import { createLeftoversDriver, leftoversGo, leftoversStay, type Leftovers } from './cluster/leftovers-driver.ts';
 import { domainClusterStatus } from './cluster/status.ts';
-import { namesOf } from './names.ts';
 import { allSecretNamesOf } from './secrets.ts';
 
 /** What a Domain is made of in the API, in the order of creation. */
@@ -50,7 +50,6 @@ export type DomainClusterDrivers<W> = {
   readonly departure: DriverOf<boolean, W>;
 };
 
-const BY_HOSTNAME = 'hostname';
 const BY_ANCESTOR = 'ancestor';
 const BY_SECRET = 'secret';
 
@@ -155,19 +154,20 @@ const nothingLeft = {
   departure: false,
 } as const;
 
-/** The Domain can be given to the tenant's host as soon as its names are bound. */
-function isComing({ place, names }: DomainClusterInputs): boolean {
-  return place.host !== undefined && names.some(({ state }) => state !== 'Refused');
+/** The Domain can be given to the tenant's host as soon as its names are bound, or it has a preview. */
+function isComing({ place, names, previewHostname }: DomainClusterInputs): boolean {
+  const mayBeServed = previewHostname !== undefined || names.some(({ state }) => state !== 'Refused');
+  return place.host !== undefined && mayBeServed;
 }
 
 function indexesOf(ancestorsOf: ClusterParts<never>['ancestorsOf']) {
   return [
-    { kind: domainKind, index: { name: BY_HOSTNAME, valuesOf: hostnamesOf } },
+    ...wantedNames,
     {
       kind: domainKind,
       index: {
         name: BY_ANCESTOR,
-        valuesOf: (domain: KubeObject) => [...new Set(hostnamesOf(domain).flatMap(ancestorsOf))],
+        valuesOf: (domain: KubeObject) => [...new Set(wantedNamesOf(domain).flatMap(ancestorsOf))],
       },
     },
     { kind: domainKind, index: { name: BY_SECRET, valuesOf: secretKeysOf } },
@@ -235,10 +235,6 @@ function secretKeyOf(secret: KubeObject): string {
   return `${secret.metadata.namespace ?? ''}/${secret.metadata.name}`;
 }
 
-function hostnamesOf(domain: KubeObject): readonly string[] {
-  return namesOf(domain as Domain).map((name) => name.hostname);
-}
-
 function secretKeysOf(domain: KubeObject): readonly string[] {
   return allSecretNamesOf(domain as Domain).map((name) => `${domain.metadata.namespace ?? ''}/${name}`);
 }
@@ -250,9 +246,9 @@ function concernedBy(claim: HostnameClaim, ancestors: readonly string[], cache: 
   const below = cache.byIndex(domainKind, BY_ANCESTOR, base);
   const above = ancestors
     .flatMap((name) => [name, `*.${name}`])
-    .flatMap((name) => cache.byIndex(domainKind, BY_HOSTNAME, name));
+    .flatMap((name) => cache.byIndex(domainKind, BY_WANTED_NAME, name));
   const others = [...below, ...above].filter((domain) => domain.metadata.namespace !== tenantRef.name);
-  return keysOf([...cache.byIndex(domainKind, BY_HOSTNAME, hostname), ...others]);
+  return keysOf([...cache.byIndex(domainKind, BY_WANTED_NAME, hostname), ...others]);
 }
 
 function keysOf(domains: readonly Domain[]): readonly ObjectKey[] {

@@ -27,3 +27,23 @@ export function ancestorsOf(hostname: string): readonly string[] {
     ancestors.push(labels.slice(start).join('.'));
   return ancestors;
 }
+
+/** Names of addresses: whoever has the addresses has the zone, whatever its length. */
+const ofAddresses = /[.](in-addr|ip6)[.]arpa$/;
+
+/** The name that somebody registered, of which a hostname is one, or the hostname where that is none. */
+export function registrableOf(hostname: string): string {
+  return ofAddresses.test(hostname) ? baseOf(hostname) : (ancestorsOf(hostname).at(-1) ?? baseOf(hostname));
+}
+
+/** Names that nobody can register: they lead nowhere, or to the machine that asks (RFC 6761), or name addresses of private networks and of examples (RFC 6303). */
+const unregistrable: readonly RegExp[] = [
+  /(^|[.])(test|example|invalid|localhost)$/,
+  /(^|[.])(0|10|127|254[.]169|168[.]192|(1[6-9]|2[0-9]|3[01])[.]172|2[.]0[.]192|100[.]51[.]198|113[.]0[.]203)[.]in-addr[.]arpa$/,
+  /(^|[.])(8[.]b[.]d[.]0[.]1[.]0[.]0[.]2|d[.]f|[89ab][.]e[.]f)[.]ip6[.]arpa$/,
+];
+
+/** Whether nobody can own a name, so that nobody can show that he does. */
+export function isUnregistrable(hostname: string): boolean {
+  return unregistrable.some((pattern) => pattern.test(hostname));
+}

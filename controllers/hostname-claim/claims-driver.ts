@@ -131,7 +131,7 @@ async function claim(
   }
 }
 
-/** The last claimant takes the claim with it; each other only withdraws what it applied, and the rest stays as the others applied it. */
+/** The last claimant takes the claim with it, unless an administrator says whose it is; each other only withdraws what it applied. */
 async function release(
   { hostname, claimant }: Extract<ClaimsAction, { op: 'delete-claim' }>['input'],
   { client, cache }: World,
@@ -140,7 +140,7 @@ async function release(
   const held = cache.get(hostnameClaimKind, { name: claimNameOf(hostname) });
   if (held === undefined) return;
   const others = claimantsOf(held).filter(({ uid }) => uid !== claimant.uid);
-  if (others.length > 0) {
+  if (others.length > 0 || held.spec.ownership !== undefined) {
     await client.apply(TYPE, bare(hostname), { fieldManager: managerOf(claimant), force: false, signal });
     return;
   }
@@ -160,7 +160,7 @@ function bare(hostname: string): {
   };
 }
 
-export function claimantsOf(held: HostnameClaim): readonly Claimant[] {
+export function claimantsOf(held: Pick<HostnameClaim, 'spec'>): readonly Claimant[] {
   return held.spec.claimants ?? [];
 }
 

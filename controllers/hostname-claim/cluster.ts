@@ -1,99 +1,86 @@
 import { isTrue } from '#schemas/meta/conditions.ts';
-import type { KindDefinition } from '#schemas/meta/kind.ts';
-import { domainKind } from '#schemas/v1alpha1/domain.ts';
-import { zoneKind } from '#schemas/v1alpha1/zone.ts';
-import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
+import { claimNameOf } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
+import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { defineController, type Outcome, type StatusPatch } from '#runtime/manager/controller.ts';
+import { defineController } from '#runtime/manager/controller.ts';
 import type { ClusterParts, DriverOf, Fate } from '#controllers/parts.ts';
+import { wantedNames, wantedNamesOf } from '#controllers/wanted-names.ts';
 import { baseOf } from './ancestors.ts';
-import { claimantsOf } from './claims-driver.ts';
-import { BY_ANCESTOR, hostnameClaimIndexes } from './indexes.ts';
-import { claimsAbove, judgeHostname, type Objection } from './judge.ts';
-
-/** Kinds whose objects claim names. */
-const claimantKinds = [domainKind, zoneKind] as const;
+import { claimsAbove } from './claims-above.ts';
+import { claimantKinds, gatherHostnameClaim, type HostnameClaimInputs } from './gather.ts';
+import { BY_ANCESTOR, BY_CLAIMANT, BY_LACK, hostnameClaimIndexes, UNPROVEN } from './indexes.ts';
+import type { ProofState } from './proofs-driver.ts';
+import { hostnameClaimStatus } from './status.ts';
+import { isUnproven } from './unproven.ts';
 
 export type HostnameClaimDrivers<W> = {
   /** Deletes the claim itself when nothing uses the name. */
   readonly disposal: DriverOf<Fate, W>;
+  /** Asks the DNS whose the name is. */
+  readonly proofs: DriverOf<ProofState, W>;
 };
 
-/** What the leader knows about a claim. */
-export interface HostnameClaimInputs {
-  readonly isUsed: boolean;
-  readonly objection?: Objection;
-}
+/** Most of a look is waiting for an answer. */
+const concurrency = 32;
 
-/** Binds claims: only here, only by the leader, by the order of age. */
-export function createHostnameClaimClusterController<W>({ disposal }: ClusterParts<W>) {
+/** Binds claims: only here, only by the leader, by the order of age, and once the name is shown to be the tenant's. */
+export function createHostnameClaimClusterController<W>(parts: ClusterParts<W>) {
+  const { disposal, proofs, now } = parts;
   return defineController<typeof hostnameClaimKind, W, HostnameClaimDrivers<W>, HostnameClaimInputs>({
     name: 'hostname-claim.cluster',
     kind: hostnameClaimKind,
-    drivers: { disposal: disposal(hostnameClaimKind) },
-    indexes: hostnameClaimIndexes,
+    drivers: { disposal: disposal(hostnameClaimKind), proofs },
+    concurrency,
+    indexes: [...hostnameClaimIndexes, ...wantedNames],
     watches: [
       { kind: hostnameClaimKind, keysOf: (changed, cache) => neighboursOf(changed as HostnameClaim, cache) },
-      ...claimantKinds.map((kind) => ({ kind, keysOf: claimsToDropOf })),
+      ...claimantKinds.map((kind) => ({ kind, keysOf: claimsOf })),
+      { kind: tenantKind, keysOf: (tenant, cache) => (isLeaving(tenant) ? unprovenClaims(cache) : []) },
     ],
-    gather: gatherHostnameClaim,
-    desired: (_claim, inputs) => ({ disposal: { fate: inputs.isUsed ? 'Stay' : 'Go', resourceVersion: '' } }),
-    status: (claim, { inputs, outcome }) => hostnameClaimStatus(claim, inputs, outcome),
+    gather: (claim, cache) => gatherHostnameClaim(claim, cache, parts),
+    desired: (_claim, { isUsed, proof }) => ({
+      disposal: { fate: isUsed ? 'Stay' : 'Go', resourceVersion: '' },
+      proofs: isUsed ? proof : undefined,
+    }),
+    status: hostnameClaimStatus,
+    due: ({ status }) => {
+      const at = status?.nextTryAt === undefined ? 0 : Date.parse(status.nextTryAt);
+      return at > now() ? at : undefined;
+    },
   });
 }
 
-function gatherHostnameClaim(claim: HostnameClaim, cache: Cache): HostnameClaimInputs {
-  const isUsed = claimantsOf(claim).some((claimant) => {
-    const kind = claimantKinds.find((known) => known.kind === claimant.kind);
-    if (kind === undefined) return true;
-    const { namespace, name } = claimant;
-    return cache.get<KindDefinition>(kind, { namespace, name })?.metadata.uid === claimant.uid;
-  });
-  // What is bound stays bound: a rule that changes, or a claim that comes later, takes nobody's name away.
-  if (isTrue(claim.status?.conditions, 'Bound')) return { isUsed };
-  const objection = judgeHostname(claim.spec.hostname, claim.spec.tenantRef.name, cache);
-  return objection === undefined ? { isUsed } : { isUsed, objection };
-}
-
-function hostnameClaimStatus(
-  claim: HostnameClaim,
-  inputs: HostnameClaimInputs | undefined,
-  outcome: Outcome,
-): StatusPatch<typeof hostnameClaimKind> {
-  const bound = (status: 'True' | 'False', reason: string, message: string): StatusPatch<typeof hostnameClaimKind> => ({
-    fields: {},
-    conditions: [{ type: 'Bound', status, reason, message }],
-  });
-  if (inputs === undefined || outcome.phase === 'failed') {
-    const message = 'message' in outcome ? outcome.message : 'The claim is being looked at.';
-    return isTrue(claim.status?.conditions, 'Bound')
-      ? bound('True', 'Bound', boundSentence(claim))
-      : bound('False', 'Failed', message);
-  }
-  if (!inputs.isUsed) return bound('False', 'Unclaimed', 'No object uses the name any more.');
-  if (inputs.objection !== undefined) return bound('False', inputs.objection.reason, inputs.objection.message);
-  return bound('True', 'Bound', boundSentence(claim));
-}
-
-function boundSentence(claim: HostnameClaim): string {
-  return `${claim.spec.hostname} belongs to tenant ${claim.spec.tenantRef.name}.`;
-}
-
-/** Claims that are not bound and whose answer may hang on the one that changed. */
+/** Claims whose answer may hang on the one that changed: what is bound stays so, unless a name above it is taken from its tenant. */
 function neighboursOf(changed: HostnameClaim, cache: Cache): readonly ObjectKey[] {
   const { hostname } = changed.spec;
   const below = cache.byIndex(hostnameClaimKind, BY_ANCESTOR, baseOf(hostname));
-  return [...below, ...claimsAbove(hostname, cache)]
-    .filter((claim) => !isTrue(claim.status?.conditions, 'Bound'))
-    .map((claim) => ({ name: claim.metadata.name }));
+  const mayHang = ({ spec, status }: HostnameClaim): boolean =>
+    !isTrue(status?.conditions, 'Bound') || spec.tenantRef.name === changed.spec.tenantRef.name;
+  return keysOf([...below, ...claimsAbove(hostname, cache)].filter(mayHang));
 }
 
-/** A claim is made before its claimant changes again, so only those that leave can leave one behind. */
-function claimsToDropOf(claimant: KubeObject, cache: Cache): readonly ObjectKey[] {
-  if (claimant.metadata.deletionTimestamp === undefined) return [];
-  return cache
-    .byIndex(hostnameClaimKind, 'claimant', claimant.metadata.uid ?? '')
-    .map((claim) => ({ name: claim.metadata.name }));
+/** The claims that a Domain or Zone that leaves may leave behind, and those of others that it wants to have. */
+function claimsOf(claimant: KubeObject, cache: Cache): readonly ObjectKey[] {
+  if (isLeaving(claimant)) return keysOf(cache.byIndex(hostnameClaimKind, BY_CLAIMANT, claimant.metadata.uid ?? ''));
+  return keysOf(
+    wantedNamesOf(claimant)
+      .flatMap((hostname) => cache.get(hostnameClaimKind, { name: claimNameOf(hostname) }) ?? [])
+      .filter(isUnproven),
+  );
+}
+
+/** They need no proof any more when their tenant is the only one that stays. */
+function unprovenClaims(cache: Cache): readonly ObjectKey[] {
+  return keysOf(cache.byIndex(hostnameClaimKind, BY_LACK, UNPROVEN));
+}
+
+function isLeaving({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined;
+}
+
+function keysOf(claims: readonly HostnameClaim[]): readonly ObjectKey[] {
+  return claims.map(({ metadata }) => ({ name: metadata.name }));
 }

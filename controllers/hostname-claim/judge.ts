@@ -2,13 +2,41 @@ import { isTrue } from '#schemas/meta/conditions.ts';
 import { claimNameOf } from '#schemas/meta/names.ts';
 import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { ancestorsOf, baseOf, isPublicSuffix } from './ancestors.ts';
+import { baseOf, isPublicSuffix } from './ancestors.ts';
+import type { OwnershipChallenge } from './challenge.ts';
+import { claimsAbove } from './claims-above.ts';
 import { BY_ANCESTOR } from './indexes.ts';
+import { challengeFor } from './proof.ts';
+import { isUnproven, toShow } from './unproven.ts';
 
 /** Why a tenant can not have a name. `undefined` stands for: it can. */
 export interface Objection {
-  readonly reason: 'PublicSuffix' | 'HostnameTaken' | 'HostnameBelowAnother' | 'HostnameAboveAnother';
+  readonly reason:
+    'PublicSuffix' | 'HostnameReserved' | 'Revoked' | 'HostnameTaken' | 'HostnameBelowAnother' | 'HostnameAboveAnother';
   readonly message: string;
+  /** The record by which the tenant has the name all the same: whoever claimed it has not shown that it is theirs. */
+  readonly challenge?: OwnershipChallenge;
+}
+
+/** Judges as `judgeHostname` does, and keeps names of the platform from everybody: `previewDomain`, unless it is empty, and all names below it. */
+export function judgeBeside(previewDomain: string): typeof judgeHostname {
+  return (hostname, tenant, cache) => {
+    const base = baseOf(hostname);
+    const isReserved = previewDomain !== '' && (base === previewDomain || base.endsWith(`.${previewDomain}`));
+    if (!isReserved) return judgeHostname(hostname, tenant, cache);
+    return { reason: 'HostnameReserved', message: `${hostname} is one of the platform’s own names.` };
+  };
+}
+
+/** What an administrator took from a tenant: a name, and with it those below that are the tenant's. */
+export function revocationOf(hostname: string, tenant: string, cache: Cache): Objection | undefined {
+  const own = cache.get(hostnameClaimKind, { name: claimNameOf(hostname) });
+  const revoked = [...(own === undefined ? [] : [own]), ...claimsAbove(hostname, cache)].find(
+    ({ spec }) => spec.ownership === 'Revoked' && spec.tenantRef.name === tenant,
+  );
+  if (revoked === undefined) return undefined;
+  const message = `An administrator says that ${revoked.spec.hostname} is not the tenant’s.`;
+  return { reason: 'Revoked', message };
 }
 
 /**
@@ -17,7 +45,7 @@ export interface Objection {
  * | the same name             | no                 | -               | any   | HostnameTaken        |
  * | above, or a wildcard above | no                | no              | yes   | HostnameBelowAnother |
  * | below                     | no                 | -               | yes   | HostnameAboveAnother |
- * A name that is not claimed yet is younger than every claim.
+ * A name that is not claimed yet is younger than every claim. A claim that lacks its proof keeps nobody from names above and below.
  */
 export function judgeHostname(hostname: string, tenant: string, cache: Cache): Objection | undefined {
   if (isPublicSuffix(hostname)) {
@@ -27,9 +55,9 @@ export function judgeHostname(hostname: string, tenant: string, cache: Cache): O
     };
   }
   const own = cache.get(hostnameClaimKind, { name: claimNameOf(hostname) });
-  if (own !== undefined && own.spec.tenantRef.name !== tenant) {
-    return { reason: 'HostnameTaken', message: `${hostname} belongs to another tenant.` };
-  }
+  const revocation = revocationOf(hostname, tenant, cache);
+  if (revocation !== undefined) return revocation;
+  if (own !== undefined && own.spec.tenantRef.name !== tenant) return takenBy(own, tenant, cache);
   const above = claimsAbove(hostname, cache).find((claim) => blocksBelow(claim, tenant) && isOlder(claim, own));
   if (above !== undefined) {
     return {
@@ -39,20 +67,24 @@ export function judgeHostname(hostname: string, tenant: string, cache: Cache): O
   }
   const below = cache
     .byIndex(hostnameClaimKind, BY_ANCESTOR, baseOf(hostname))
-    .find((claim) => claim.spec.tenantRef.name !== tenant && isOlder(claim, own) && !isDelegated(own, claim));
+    .find(
+      (claim) =>
+        claim.spec.tenantRef.name !== tenant && !isUnproven(claim) && isOlder(claim, own) && !isDelegated(own, claim),
+    );
   if (below === undefined) return undefined;
   return { reason: 'HostnameAboveAnother', message: `${hostname} lies above a name that belongs to another tenant.` };
 }
 
-/** Claims of names above a name, wildcards among them. */
-export function claimsAbove(hostname: string, cache: Cache): readonly HostnameClaim[] {
-  return ancestorsOf(hostname)
-    .flatMap((ancestor) => [ancestor, `*.${ancestor}`])
-    .filter((name) => name !== hostname)
-    .flatMap((name) => cache.get(hostnameClaimKind, { name: claimNameOf(name) }) ?? []);
+function takenBy(own: HostnameClaim, tenant: string, cache: Cache): Objection {
+  const { hostname } = own.spec;
+  const challenge = isUnproven(own) ? challengeFor(hostname, tenant, cache) : undefined;
+  if (challenge === undefined) return { reason: 'HostnameTaken', message: `${hostname} belongs to another tenant.` };
+  const message = `Another tenant claims ${hostname}, and has not shown that it is theirs. ${toShow(challenge, hostname)}.`;
+  return { reason: 'HostnameTaken', message, challenge };
 }
 
 function blocksBelow(claim: HostnameClaim, tenant: string): boolean {
+  if (isUnproven(claim)) return false;
   return claim.spec.tenantRef.name !== tenant && !claim.spec.delegatedTo.includes(tenant);
 }
 

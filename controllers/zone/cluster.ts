@@ -1,6 +1,7 @@
 import { roleBindingKind, roleKind, secretKind } from '#schemas/meta/builtin.ts';
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { dnsRecordKind } from '#schemas/v1alpha1/dns-record.ts';
 import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
@@ -21,9 +22,11 @@ import { createDepartureDriver, isServed } from '#controllers/departure-driver.t
 import { hostHolders } from '#controllers/host-holders.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { placeOf } from '#controllers/place.ts';
+import { BY_WANTED_NAME, wantedNames } from '#controllers/wanted-names.ts';
 import { hostsOf } from '#controllers/whereabouts.ts';
 import { desiredClaim, desiredRights } from './cluster/desired.ts';
 import { gatherZoneCluster } from './cluster/gather.ts';
+import { desiredPackageRecords } from '#controllers/package-records.ts';
 import { placingOf, type ZoneClusterInputs } from './cluster/inputs.ts';
 import { createZoneKeysDriver, keysByZone, type ZoneKeys } from './cluster/keys-driver.ts';
 import { zoneClusterStatus } from './cluster/status.ts';
@@ -35,11 +38,12 @@ export type ZoneClusterDrivers<W> = {
   readonly keys: DriverOf<ZoneKeys, W>;
   /** Role and RoleBinding for those Secrets. */
   readonly objects: DriverOf<Children, W>;
+  /** DNSRecords that the tenant's package gives it. */
+  readonly records: DriverOf<Children, W>;
   /** Whether the host is done with a deleted Zone. */
   readonly departure: DriverOf<boolean, W>;
 };
 
-const BY_NAME = 'zoneName';
 const BY_ANCESTOR = 'zoneAncestor';
 const BY_SECRET = 'secret';
 
@@ -54,6 +58,11 @@ export function createZoneClusterController<W extends ClusterWorld>(parts: Clust
       name: 'zone-rights',
       fieldManager: 'wcp360-zone-rights',
       kinds: [roleKind, roleBindingKind],
+    }),
+    records: createObjectsDriver({
+      name: 'zone-records',
+      fieldManager: 'wcp360-zone-records',
+      kinds: [dnsRecordKind],
     }),
     departure: createDepartureDriver(zoneKind),
   };
@@ -72,7 +81,7 @@ export function createZoneClusterController<W extends ClusterWorld>(parts: Clust
     watches: zoneClusterWatches(ancestorsOf),
     indexes: [
       keysByZone,
-      { kind: zoneKind, index: { name: BY_NAME, valuesOf: (zone) => [(zone as Zone).spec.name] } },
+      ...wantedNames,
       { kind: zoneKind, index: { name: BY_ANCESTOR, valuesOf: (zone) => ancestorsOf((zone as Zone).spec.name) } },
       { kind: zoneKind, index: { name: BY_SECRET, valuesOf: tsigSecretOf } },
     ],
@@ -81,6 +90,7 @@ export function createZoneClusterController<W extends ClusterWorld>(parts: Clust
       claims: desiredClaim(inputs),
       keys: { numbers: inputs.wantedKeys, others: 'Stay' },
       objects: childrenOf(desiredRights(zone, inputs)),
+      records: childrenOf(desiredPackageRecords(zone, inputs.packageRecords)),
       departure: false,
     }),
     afterDeletion: (zone, inputs) => afterDeletion(zone, inputs),
@@ -92,7 +102,13 @@ export function createZoneClusterController<W extends ClusterWorld>(parts: Clust
 function afterDeletion<W>(zone: Zone, inputs: ZoneClusterInputs | undefined): Desired<ZoneClusterDrivers<W>> | Pending {
   const others = zone.spec.deletionPolicy === 'Delete' ? 'Go' : 'Stay';
   if (!isServed(zone))
-    return { claims: new Map(), keys: { numbers: [], others }, objects: new Map(), departure: false };
+    return {
+      claims: new Map(),
+      keys: { numbers: [], others },
+      objects: new Map(),
+      records: new Map(),
+      departure: false,
+    };
   if (inputs === undefined || inputs.lostHosts.length > 0) {
     return { pending: { reason: 'Deleting', message: 'The zone is taken down where it is answered first.' } };
   }
@@ -100,6 +116,7 @@ function afterDeletion<W>(zone: Zone, inputs: ZoneClusterInputs | undefined): De
     claims: desiredClaim(inputs),
     keys: { numbers: [], others: 'Stay' },
     objects: childrenOf(desiredRights(zone, inputs)),
+    records: childrenOf(desiredPackageRecords(zone, inputs.packageRecords)),
     departure: true,
   };
 }
@@ -117,7 +134,10 @@ function zoneClusterWatches(ancestorsOf: ClusterParts<never>['ancestorsOf']): re
       keysOf: (claim, cache) => keysOf(concernedBy((claim as HostnameClaim).spec, ancestorsOf, cache)),
     },
     // A Zone that goes makes room for another of its name.
-    { kind: zoneKind, keysOf: (zone, cache) => keysOf(cache.byIndex(zoneKind, BY_NAME, (zone as Zone).spec.name)) },
+    {
+      kind: zoneKind,
+      keysOf: (zone, cache) => keysOf(cache.byIndex(zoneKind, BY_WANTED_NAME, (zone as Zone).spec.name)),
+    },
     { kind: secretKind, keysOf: zonesOfSecret },
   ];
 }
@@ -134,9 +154,9 @@ function concernedBy(
 ): readonly Zone[] {
   const base = hostname.startsWith('*.') ? hostname.slice(2) : hostname;
   const below = cache.byIndex(zoneKind, BY_ANCESTOR, base);
-  const above = ancestorsOf(hostname).flatMap((name) => cache.byIndex(zoneKind, BY_NAME, name));
+  const above = ancestorsOf(hostname).flatMap((name) => cache.byIndex(zoneKind, BY_WANTED_NAME, name));
   const others = [...below, ...above].filter((zone) => zone.metadata.namespace !== tenantRef.name);
-  return [...cache.byIndex(zoneKind, BY_NAME, hostname), ...others];
+  return [...cache.byIndex(zoneKind, BY_WANTED_NAME, hostname), ...others];
 }
 
 function tsigSecretOf(zone: KubeObject): readonly string[] {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { createClusterParts } from '#controllers/cluster-parts.ts';
 import { createClusterControllers } from '#controllers/index.ts';
 import { placedPreview } from '#controllers/domain/placed-preview.ts';
-import type { ClusterWorld } from '#controllers/parts.ts';
+import type { ClusterParts, ClusterWorld } from '#controllers/parts.ts';
 import type { SourceTools } from '#controllers/source/tools.ts';
 import { leaseKind } from '#schemas/meta/builtin.ts';
 import { parseDurationMs } from '#schemas/meta/duration.ts';
@@ -13,12 +13,13 @@ import { systemClock } from '#runtime/base/clock.ts';
 import { createAccountClients } from '#runtime/client/account-clients.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadConfig } from '#runtime/config/load.ts';
-import { controllerConfig } from '#runtime/config/programs.ts';
+import { controllerConfig, type ControllerConfig } from '#runtime/config/programs.ts';
 import { openWorkspace } from '#runtime/host/local/open-workspace.ts';
 import { kindId } from '#runtime/manager/informer-cache.ts';
 import { startManager } from '#runtime/manager/manager.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { createDelegations } from '#runtime/dns/delegations.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { connectionTo } from './connect.ts';
 import { providerSettings } from './controller/provider-settings.ts';
@@ -43,16 +44,11 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     accounts,
     clock: systemClock,
   };
-  const resolver = createNameResolver(config.dnsResolver);
-  const certificates = { clock: systemClock, networks: config.acmeNetworks, resolver, signal };
-  const tools = { sources: sourceTools, certificates, dnsProviders: providerSettings(config) };
   const identity = config.leaderElectionIdentity ?? `${hostname()}_${randomUUID()}`;
   const health = await serveMetrics(config.metricsListen, metrics, signal);
   const manager = startManager<ClusterWorld>({
     client,
-    controllers: createClusterControllers(
-      createClusterParts<ClusterWorld>(tools, { hostGraceMs: parseDurationMs(config.hostGracePeriod) }),
-    ),
+    controllers: createClusterControllers(partsOf(config, sourceTools, signal)),
     world: (cache) => ({ client, cache }),
     log,
     metrics,
@@ -79,4 +75,17 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
   await streams.catch(() => undefined);
   await client.close();
   return 0;
+}
+
+function partsOf(config: ControllerConfig, sources: SourceTools, signal: AbortSignal): ClusterParts<ClusterWorld> {
+  const { acmeNetworks, dnsResolver, hostGracePeriod, hostnameProof, previewDomain } = config;
+  const certificates = {
+    clock: systemClock,
+    networks: acmeNetworks,
+    resolver: createNameResolver(dnsResolver),
+    delegations: createDelegations(dnsResolver, systemClock, signal),
+    signal,
+  };
+  const settings = { hostGraceMs: parseDurationMs(hostGracePeriod), proofPolicy: hostnameProof, previewDomain };
+  return createClusterParts<ClusterWorld>({ sources, certificates, dnsProviders: providerSettings(config) }, settings);
 }

@@ -122,9 +122,23 @@ export const controllerConfig = {
     dnsResolver: {
       type: 'string',
       default: '',
-      pattern: '^[0-9a-f.:[\\]]*$',
+      pattern: '^[0-9a-f.:[\\],]*$',
       description:
-        'Address, or address and port, of whom the DNS is asked through before a CA is; the resolvers of this machine when empty.',
+        'Addresses, or addresses and ports, with commas between, of whom the DNS is asked through before a CA is, and about whose names are, which more than half of them have to confirm; the resolvers of this machine when empty.',
+    },
+    hostnameProof: {
+      type: 'string',
+      enum: ['WhenShared', 'Always', 'Never'],
+      default: 'WhenShared',
+      description:
+        'When a tenant has to show that a hostname is its own before it is served under it. WhenShared: once there is a second tenant. What a tenant has already stays.',
+    },
+    previewDomain: {
+      type: 'string',
+      pattern: `^$|${PATTERNS.hostname}`,
+      default: '',
+      description:
+        'Below this name, whose wildcard leads to the hosts, sites are served before their hostnames are shown to be their own; nowhere when empty. Tenants can have no name there.',
     },
     ...dnsProviders,
     streamListen: {

@@ -8,17 +8,20 @@ export interface NameResolver {
   addresses(name: string): Promise<readonly string[] | undefined>;
   /** The CAA records that hold for it: its own, or those of the nearest name above that has any (RFC 8659 §3); empty when there are none. */
   authorizations(name: string): Promise<readonly CertificateAuthorization[] | undefined>;
+  /** The TXT records of a name, each as one text, that more than half of the servers say it has. */
+  texts(name: string): Promise<readonly string[] | undefined>;
 }
 
 const timeoutMs = 2_000;
 const tries = 2;
 
-/** `server` is `ADDRESS` or `ADDRESS:PORT`; the machine's own resolvers when it is empty. */
-export function createNameResolver(server: string): NameResolver {
+/** `servers` are `ADDRESS` or `ADDRESS:PORT` with commas between; the machine's own resolvers when it is empty. */
+export function createNameResolver(servers: string): NameResolver {
+  const named = servers.split(',').filter((server) => server !== '');
   // Each remembers its answers; what people have just mended is to be seen.
-  const open = (): Resolver => {
+  const open = (asked: readonly string[] = named): Resolver => {
     const resolver = new Resolver({ timeout: timeoutMs, tries });
-    if (server !== '') resolver.setServers([server]);
+    if (asked.length > 0) resolver.setServers(asked);
     return resolver;
   };
   return {
@@ -38,6 +41,18 @@ export function createNameResolver(server: string): NameResolver {
         if (records === undefined || records.length > 0) return records?.flatMap(authorizationsOf);
       }
       return [];
+    },
+    // Whoever deceives one of several resolvers shows nothing by it.
+    texts: async (name) => {
+      const asked = named.length === 0 ? [named] : named.map((server) => [server]);
+      const found = await Promise.all(
+        asked.map(async (each) => await answered(async () => await open(each).resolveTxt(name))),
+      );
+      const answers = found.filter((texts) => texts !== undefined);
+      if (answers.length * 2 <= asked.length) return undefined;
+      const sets = answers.map((texts) => new Set(texts.map((parts) => parts.join(''))));
+      const all = new Set(sets.flatMap((texts) => [...texts]));
+      return [...all].filter((text) => sets.filter((texts) => texts.has(text)).length * 2 > asked.length);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { X509Certificate, createPrivateKey, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { coversName } from '#runtime/base/hostnames.ts';
 import { base64urlOfInteger, keyIdentifierOf } from './certificate-id.ts';
 import type { PemPair } from './pair.ts';
@@ -12,6 +12,8 @@ export interface CertificateFacts {
   readonly notAfter: number;
   /** DNS names, in lower case. */
   readonly dnsNames: readonly string[];
+  /** SHA-256 of its public key (SubjectPublicKeyInfo), hexadecimal: what TLSA records pin. */
+  readonly publicKeyDigest: string;
   /** Signed with its own key. */
   readonly isSelfSigned: boolean;
   /** By which a CA is asked when to renew it (RFC 9773 §4.1); absent when it names no key of its issuer. */
@@ -43,6 +45,9 @@ export function factsOf(pem: string): CertificateFacts | undefined {
     notBefore: certificate.validFromDate.getTime(),
     notAfter: certificate.validToDate.getTime(),
     dnsNames: dnsNamesIn(certificate),
+    publicKeyDigest: createHash('sha256')
+      .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
+      .digest('hex'),
     isSelfSigned: certificate.checkIssued(certificate),
     ...(issuerKey === undefined
       ? {}

@@ -146,6 +146,7 @@ export const certificateKind = defineKind({
         },
       },
       issuedFor: textField('What it was got for: a mark of the spec.'),
+      publicKeyDigest: textField('SHA-256 of its public key, hexadecimal, as in a TLSA record `3 1 1`.'),
       secretVersion: textField('The resourceVersion of the Secret that was looked at.'),
       consumers: {
         type: 'array',

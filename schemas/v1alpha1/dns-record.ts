@@ -1,6 +1,5 @@
 import {
   conditionsField,
-  LENGTHS,
   objectReference,
   observedGenerationField,
   placementFields,
@@ -10,6 +9,7 @@ import {
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS, RECORD_FORMATS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import { recordNameField, RECORD_RULES, recordTypeField } from './record-fields.ts';
 
 /** How values look, in words, by type. */
 const EXAMPLES: Readonly<Record<keyof typeof RECORD_FORMATS, string>> = {
@@ -43,17 +43,8 @@ const specField = {
   required: ['zoneRef', 'name', 'type', 'values'],
   properties: {
     zoneRef: objectReference('The Zone that the record is in.'),
-    name: {
-      type: 'string',
-      description: 'Name within the zone, such as `www`; `@` is the zone itself, and `*` all names that are not there.',
-      maxLength: LENGTHS.hostname,
-      pattern: PATTERNS.recordName,
-    },
-    type: {
-      type: 'string',
-      description: 'What kind of record it is. ALIAS answers with the addresses of another name, also at `@`.',
-      enum: [...(Object.keys(RECORD_FORMATS) as (keyof typeof RECORD_FORMATS)[]), 'TXT'],
-    },
+    name: recordNameField,
+    type: recordTypeField,
     ttl: timeToLiveField('How long others may remember the answer; the zone’s when absent.'),
     values: {
       type: 'array',
@@ -65,19 +56,7 @@ const specField = {
       items: { type: 'string', description: 'One value.', maxLength: 4096, pattern: PATTERNS.recordText },
     },
   },
-  'x-kubernetes-validations': [
-    ...formatRules,
-    {
-      rule: "!(self.type in ['CNAME', 'ALIAS']) || self.values.size() == 1",
-      message: 'CNAME and ALIAS have one value',
-      fieldPath: '.values',
-    },
-    {
-      rule: "self.name != '@' || !(self.type in ['CNAME', 'DS'])",
-      message: 'the zone itself can have no CNAME (ALIAS does what is meant) and no DS (that is the parent’s)',
-      fieldPath: '.type',
-    },
-  ],
+  'x-kubernetes-validations': [...formatRules, RECORD_RULES.single, RECORD_RULES.apex],
 } as const satisfies Schema;
 
 export const dnsRecordKind = defineKind({

@@ -189,5 +189,19 @@ export const dnsField = {
       enum: ['Auto', 'None'],
       default: 'Auto',
     },
+    caa: {
+      type: 'string',
+      description:
+        'For which names CAA records say that only the CA of the Domain’s issuer may certify them. They hold for all names below that have none, wherever those lead: so by default not at the Zone’s own name.',
+      enum: ['None', 'BelowApex', 'All'],
+      default: 'BelowApex',
+    },
+    tlsa: {
+      type: 'string',
+      description:
+        'Key: TLSA records pin the key of the certificate that the Domain makes, in Zones that are signed; that key stays when the certificate is renewed.',
+      enum: ['None', 'Key'],
+      default: 'None',
+    },
   },
 } as const satisfies Schema;

@@ -1,21 +1,17 @@
 import {
   bytesField,
-  conditionsField,
   durationField,
   hostnameField,
-  lastHandledRequestField,
   LENGTHS,
   objectReference,
-  observedGenerationField,
-  placementFields,
   SELECTABLE_PLACEMENT,
-  timeField,
 } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { dnsField, phpField, proxyField, redirectField, staticField } from './domain-serve.ts';
-import { servedTlsField, shownSerialField, tlsField } from './domain-tls.ts';
+import { domainStatusField } from './domain-status.ts';
+import { tlsField } from './domain-tls.ts';
 
 const networksField = {
   type: 'array',
@@ -213,58 +209,6 @@ const specField = {
   ],
 } as const satisfies Schema;
 
-const statusField = {
-  type: 'object',
-  description: 'What is served, and how that was checked.',
-  properties: {
-    observedGeneration: observedGenerationField,
-    lastHandledRequestAt: lastHandledRequestField,
-    ...placementFields,
-    readOnly: {
-      type: 'boolean',
-      description: 'Whether the files are read-only on their host, for the last copy of a move.',
-    },
-    hostnames: {
-      type: 'array',
-      description: 'All names that are ours, as bound.',
-      maxItems: 66,
-      items: { type: 'string', description: 'A name.', maxLength: LENGTHS.hostname },
-    },
-    tls: servedTlsField,
-    shownSerialNumber: shownSerialField,
-    directory: { type: 'string', description: 'The domain’s own directory on the host.', maxLength: LENGTHS.message },
-    phpVersion: { type: 'string', description: 'PHP version in use.', maxLength: 8 },
-    secrets: {
-      type: 'array',
-      description: 'Secrets that are referred to, as they are now; a new version is taken up by itself.',
-      maxItems: 32,
-      'x-kubernetes-list-type': 'map',
-      'x-kubernetes-list-map-keys': ['name'],
-      items: {
-        type: 'object',
-        description: 'One Secret.',
-        required: ['name', 'resourceVersion'],
-        properties: {
-          name: { type: 'string', description: 'Its name.', maxLength: LENGTHS.name },
-          resourceVersion: {
-            type: 'string',
-            description: 'Its resourceVersion; empty while it is not there.',
-            maxLength: 64,
-          },
-        },
-      },
-    },
-    attempts: {
-      type: 'integer',
-      description: 'Failed attempts in a row; absent when the last one went well.',
-      format: 'int32',
-      minimum: 0,
-    },
-    nextTryAt: timeField('When the next attempt is made.'),
-    conditions: conditionsField,
-  },
-} as const satisfies Schema;
-
 export const domainKind = defineKind({
   group: 'hosting.wcp360.io',
   version: 'v1alpha1',
@@ -276,7 +220,7 @@ export const domainKind = defineKind({
   scope: 'Namespaced',
   description: 'A site: its names and what answers under them (files, PHP, a program, or a redirect).',
   spec: specField,
-  status: statusField,
+  status: domainStatusField,
   validations: [
     {
       rule: 'self.metadata.name.size() <= 63',
@@ -299,6 +243,13 @@ export const domainKind = defineKind({
       description: 'Why it is or is not ready.',
     },
     { name: 'Host', type: 'string', jsonPath: '.status.host', description: 'Where it is served.', priority: 1 },
+    {
+      name: 'Preview',
+      type: 'string',
+      jsonPath: '.status.previewHostname',
+      description: 'Where it is served before its names are shown to be the tenant’s.',
+      priority: 1,
+    },
     { name: 'PHP', type: 'string', jsonPath: '.status.phpVersion', description: 'PHP version in use.', priority: 1 },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since it was made.' },
   ],

@@ -4,9 +4,11 @@ import {
   nameField,
   objectReference,
   observedGenerationField,
+  timeField,
 } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
+import { ownershipChallengeField } from './ownership.ts';
 
 export const hostnameClaimKind = defineKind({
   group: 'hosting.wcp360.io',
@@ -33,7 +35,8 @@ export const hostnameClaimKind = defineKind({
       tenantRef: objectReference('The tenant that has the name.'),
       claimants: {
         type: 'array',
-        description: 'Objects of the tenant that use the name; without any the claim goes.',
+        description:
+          'Objects of the tenant that use the name; without any the claim goes, unless it has an `ownership`.',
         maxItems: 64,
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['uid'],
@@ -48,6 +51,12 @@ export const hostnameClaimKind = defineKind({
             name: nameField('Its name.'),
           },
         },
+      },
+      ownership: {
+        type: 'string',
+        description:
+          'What an administrator says of the name. Asserted: it is the tenant’s without proof. Revoked: it is not, nor are the tenant’s names below it.',
+        enum: ['Asserted', 'Revoked'],
       },
       delegatedTo: {
         type: 'array',
@@ -67,7 +76,42 @@ export const hostnameClaimKind = defineKind({
   status: {
     type: 'object',
     description: 'Whether the claim holds.',
-    properties: { observedGeneration: observedGenerationField, conditions: conditionsField },
+    properties: {
+      observedGeneration: observedGenerationField,
+      proof: {
+        type: 'object',
+        description: 'How the name was shown to be the tenant’s. Absent where that was not asked for.',
+        required: ['method', 'provedAt'],
+        properties: {
+          method: {
+            type: 'string',
+            description:
+              'Record: by the challenge. Delegation: its name servers became ours. Asserted: an administrator says so. Inherited: by a name above it.',
+            enum: ['Record', 'Delegation', 'Asserted', 'Inherited'],
+          },
+          provedAt: timeField('When.'),
+        },
+      },
+      challenge: ownershipChallengeField,
+      looks: {
+        type: 'object',
+        description: 'How often the DNS was looked at in vain.',
+        required: ['mark', 'since', 'count'],
+        properties: {
+          mark: { type: 'string', description: 'Tells apart what was looked for.', maxLength: 16 },
+          since: timeField('When it was looked for first.'),
+          count: { type: 'integer', description: 'Looks since then.', format: 'int32', minimum: 0 },
+          request: { type: 'string', description: 'Tells apart what asked for the last look.', maxLength: 16 },
+          wasElsewhere: {
+            type: 'boolean',
+            description:
+              'Whether other name servers than ours were seen to have the name, so that it counts when it comes to ours.',
+          },
+        },
+      },
+      nextTryAt: timeField('When the DNS is looked at again.'),
+      conditions: conditionsField,
+    },
   },
   validations: [
     {
@@ -76,8 +120,8 @@ export const hostnameClaimKind = defineKind({
       fieldPath: '.metadata.name',
     },
     {
-      rule: 'self.spec.tenantRef.name == oldSelf.spec.tenantRef.name',
-      message: 'a claim does not pass to another tenant',
+      rule: "self.spec.tenantRef.name == oldSelf.spec.tenantRef.name || !(has(oldSelf.status) && has(oldSelf.status.conditions) && oldSelf.status.conditions.exists(c, c.type == 'Bound' && c.status == 'True'))",
+      message: 'a claim that is bound does not pass to another tenant',
       fieldPath: '.spec.tenantRef.name',
     },
   ],

@@ -200,6 +200,12 @@ export const issuerStatus = {
       description: 'The account at the CA.',
       properties: {
         uri: textField('URL of the account.'),
+        caaIdentities: {
+          type: 'array',
+          description: 'Names by which CAA records mean the CA.',
+          maxItems: 16,
+          items: { type: 'string', description: 'A name.', maxLength: LENGTHS.hostname },
+        },
         server: textField('The directory that it is known to.'),
         email: textField('The address that the CA knows.'),
       },

@@ -1,12 +1,17 @@
-import { bytesField, countField, cpuField, hostnameField } from '#schemas/meta/fragments.ts';
+import { bytesField, countField, cpuField, hostnameField, timeToLiveField } from '#schemas/meta/fragments.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import { recordNameField, RECORD_RULES, recordTypeField } from './record-fields.ts';
 
 /** Pieces that Package, Tenant and a Tenant's effective limits share. What is absent is not limited. */
 
 export const limitFields = {
   domains: countField('Domains in the namespace.'),
   databases: countField('Databases in the namespace.'),
+  zones: countField('Zones in the namespace, those that Domains make among them.'),
+  dnsRecords: countField(
+    'DNSRecords in the namespace, those that follow from Domains and from the package among them.',
+  ),
   mailboxes: countField('Mailboxes in the namespace.'),
   storage: bytesField('Disk space of all files together, such as `20Gi`.'),
   traffic: bytesField('Traffic in a month, such as `1Ti`.'),
@@ -35,6 +40,26 @@ export const phpLimitFields = {
   memory: bytesField('Largest memory limit of one request, such as `256Mi`.'),
 } as const satisfies Readonly<Record<string, Schema>>;
 
+const zoneRecordField = {
+  type: 'object',
+  description: 'One set of records.',
+  required: ['name', 'type', 'values'],
+  properties: {
+    name: recordNameField,
+    type: recordTypeField,
+    ttl: timeToLiveField('How long others may remember the answer; the zone’s when absent.'),
+    values: {
+      type: 'array',
+      description: 'The values, as in a DNSRecord; `$(ZONE)` in one stands for the name of the zone.',
+      minItems: 1,
+      maxItems: 32,
+      'x-kubernetes-list-type': 'set',
+      items: { type: 'string', description: 'One value.', maxLength: 1024, pattern: PATTERNS.recordText },
+    },
+  },
+  'x-kubernetes-validations': [RECORD_RULES.single, RECORD_RULES.apex],
+} as const satisfies Schema;
+
 export const dnsFields = {
   nameservers: {
     type: 'array',
@@ -42,6 +67,15 @@ export const dnsFields = {
     maxItems: 13,
     'x-kubernetes-list-type': 'set',
     items: hostnameField('Name of a server.'),
+  },
+  records: {
+    type: 'array',
+    description:
+      'Records that every zone has, as DNSRecords of its Zone. What people declare, and what follows from Domains, counts for more. Not in catalogs and reverse zones.',
+    maxItems: 64,
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['name', 'type'],
+    items: zoneRecordField,
   },
 } as const satisfies Readonly<Record<string, Schema>>;
 

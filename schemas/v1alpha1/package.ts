@@ -41,7 +41,10 @@ export const packageKind = defineKind({
         type: 'object',
         description: 'What zones get.',
         default: {},
-        properties: { nameservers: { ...dnsFields.nameservers, default: [] } },
+        properties: {
+          nameservers: { ...dnsFields.nameservers, default: [] },
+          records: { ...dnsFields.records, default: [] },
+        },
       },
       proxyTargets: { ...proxyTargetsField, default: [] },
     },

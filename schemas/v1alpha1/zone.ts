@@ -15,6 +15,7 @@ import {
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import { ownershipChallengesField } from './ownership.ts';
 import { zoneProviderField, zoneProviderStatus } from './zone-provider.ts';
 
 const specField = {
@@ -152,6 +153,7 @@ const statusField = {
       },
     },
     provider: zoneProviderStatus,
+    challenges: ownershipChallengesField,
     tsigSecretVersion: textField('resourceVersion of the Secret for transfers; empty while it is not there.'),
     attempts: {
       type: 'integer',

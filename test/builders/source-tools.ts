@@ -28,6 +28,7 @@ export const noTools = {
     clock: noSources.clock,
     networks: [],
     resolver: createNameResolver('127.0.0.1:1'),
+    delegations: { of: unwanted },
     signal: new AbortController().signal,
   },
   dnsProviders: { endpoints: {} },

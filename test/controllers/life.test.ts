@@ -1,90 +1,21 @@
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { required } from '#runtime/base/errors.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import type { MemoryHost } from '#runtime/host/memory/memory-host.ts';
-import {
-  domainKind,
-  hostnameClaimKind,
-  packageKind,
-  retainedDataKind,
-  tenantKind,
-  uidClaimKind,
-} from '#schemas/index.ts';
+import { domainKind, hostnameClaimKind, retainedDataKind, tenantKind, uidClaimKind } from '#schemas/index.ts';
 import { namespaceKind, resourceQuotaKind, roleBindingKind, secretKind } from '#schemas/meta/builtin.ts';
-import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { startHosting, type Hosting } from '#test/lab/hosting.ts';
+import { openLife } from '#test/lab/life.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
 // Everything between a manifest and the machine: a real API server, the leader, and an agent on a model machine with the real drivers.
-
-interface Lab extends Pick<Hosting, 'client' | 'apply' | 'get' | 'remove'> {
-  readonly host: MemoryHost;
-  /** The object once its Ready condition has this reason for its present generation. */
-  settled(kind: KindDefinition, name: string, reason: string, namespace?: string): Promise<KubeObject>;
-  gone(kind: KindDefinition, name: string, namespace?: string): Promise<unknown>;
-  site(hostname: string): Record<string, unknown> | undefined;
-}
-
-async function setUp(t: Test): Promise<Lab> {
-  const hosting = await startHosting();
-  const running = [await hosting.start('leader'), await hosting.start('agent')];
-  t.teardown(async () => {
-    await Promise.all(running.map(async (each) => await each.stop()));
-    await hosting.close();
-  });
-  const { get, machine: host } = hosting;
-  return {
-    ...hosting,
-    host,
-    settled: async (kind, name, reason, namespace) => {
-      let last: KubeObject | undefined;
-      const look = async (): Promise<KubeObject | undefined> => {
-        last = await get(kind, name, namespace);
-        const ready = conditionOf(last, 'Ready');
-        return ready?.['reason'] === reason && ready['observedGeneration'] === last?.metadata.generation
-          ? last
-          : undefined;
-      };
-      return await eventually(look, `${kind.kind} ${name} to be ${reason}`).catch((err: unknown) => {
-        throw new Error(
-          `${String(err)}: ${JSON.stringify({ metadata: { ...last?.metadata, managedFields: [] }, status: last?.['status'] })}`,
-        );
-      });
-    },
-    gone: async (kind, name, namespace) => {
-      let last: KubeObject | undefined;
-      const look = async (): Promise<boolean> => (last = await get(kind, name, namespace)) === undefined;
-      await eventually(look, `${kind.kind} ${name} to be gone`).catch((err: unknown) => {
-        throw new Error(
-          `${String(err)}: ${JSON.stringify({ ...last, metadata: { ...last?.metadata, managedFields: [] } })}`,
-        );
-      });
-    },
-    site: (hostname) => siteOf(host, hostname),
-  };
-}
 
 /** A field of an object that must be there. */
 function partOf<T>(object: KubeObject | undefined, field: 'spec' | 'status'): T {
   return required(object?.[field], field) as T;
 }
 
-function siteOf(host: MemoryHost, hostname: string): Record<string, unknown> | undefined {
-  const node = host.tree.nodes.get(`/srv/wcp360/front/sites/${hostname.replace('*', '_')}`);
-  return node === undefined ? undefined : (JSON.parse(String(node.content)) as Record<string, unknown>);
-}
-
-async function withTenants(t: Test, ...names: readonly string[]): Promise<Lab> {
-  const lab = await setUp(t);
-  await lab.apply(packageKind, 'starter', { isDefault: true, limits: { domains: 40 } });
-  for (const name of names) await lab.apply(tenantKind, name, {});
-  for (const name of names) await lab.settled(tenantKind, name, 'Ready');
-  return lab;
-}
-
 void t.test('a tenant gets a namespace, a user id, a quota, rights and its directories', async (t) => {
-  const lab = await withTenants(t, 'acme');
+  const lab = await openLife(t, ['acme']);
   const tenant = await lab.get(tenantKind, 'acme');
   const status = tenant?.['status'] as { uid: number; host: string; effective: object };
   t.equal(status.host, 'web1');
@@ -100,7 +31,7 @@ void t.test('a tenant gets a namespace, a user id, a quota, rights and its direc
 });
 
 void t.test('a Domain is claimed, placed and served, and its changes follow', async (t) => {
-  const lab = await withTenants(t, 'acme');
+  const lab = await openLife(t, ['acme']);
   await lab.apply(domainKind, 'shop', { hostname: 'shop.acme.example' }, 'acme');
   await lab.settled(domainKind, 'shop', 'Serving', 'acme');
   t.match(lab.site('shop.acme.example'), { tenant: 'acme', serve: { type: 'static', root: 'public' } });
@@ -119,7 +50,7 @@ void t.test('a Domain is claimed, placed and served, and its changes follow', as
 });
 
 void t.test('the first tenant to claim a name has it; the other is told, and gets it once it is free', async (t) => {
-  const lab = await withTenants(t, 'acme', 'other');
+  const lab = await openLife(t, ['acme', 'other']);
   await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
   await lab.settled(domainKind, 'shop', 'Serving', 'acme');
   await lab.apply(domainKind, 'mine', { hostname: 'shop.example' }, 'other');
@@ -135,7 +66,7 @@ void t.test('the first tenant to claim a name has it; the other is told, and get
 });
 
 void t.test('two Domains of one tenant share a claim; the last one takes it along', async (t) => {
-  const lab = await withTenants(t, 'acme');
+  const lab = await openLife(t, ['acme']);
   await lab.apply(domainKind, 'one', { hostname: 'one.example', aliases: ['both.example'] }, 'acme');
   await lab.settled(domainKind, 'one', 'Serving', 'acme');
   await lab.apply(domainKind, 'two', { hostname: 'two.example', aliases: ['both.example'] }, 'acme');
@@ -150,7 +81,7 @@ void t.test('two Domains of one tenant share a claim; the last one takes it alon
 });
 
 void t.test('64 Domains of two tenants that want one name have exactly one winner, and it stays', async (t) => {
-  const lab = await withTenants(t, 'acme', 'other');
+  const lab = await openLife(t, ['acme', 'other']);
   const owners = Array.from({ length: 32 }, (_, index) => (index % 2 === 0 ? 'acme' : 'other'));
   await Promise.all(
     owners.map((owner, index) =>
@@ -179,7 +110,7 @@ void t.test('64 Domains of two tenants that want one name have exactly one winne
 void t.test(
   'a deleted Domain leaves its files; declared again it has them back; RetainedData deleted purges',
   async (t) => {
-    const lab = await withTenants(t, 'acme');
+    const lab = await openLife(t, ['acme']);
     const place = '/srv/wcp360/tenants/acme/domains/shop';
     const { uid } = partOf<{ uid: number }>(await lab.get(tenantKind, 'acme'), 'status');
     await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
@@ -208,7 +139,7 @@ void t.test(
 );
 
 void t.test('a suspended tenant shows its notice everywhere, and resumes to where it was', async (t) => {
-  const lab = await withTenants(t, 'acme');
+  const lab = await openLife(t, ['acme']);
   await lab.apply(domainKind, 'shop', { hostname: 'shop.example', php: {} }, 'acme');
   await lab.settled(domainKind, 'shop', 'Serving', 'acme');
   const before = lab.site('shop.example');
@@ -223,7 +154,7 @@ void t.test('a suspended tenant shows its notice everywhere, and resumes to wher
 });
 
 void t.test('a Domain that can not be served says why, and others go on', async (t) => {
-  const lab = await withTenants(t, 'acme');
+  const lab = await openLife(t, ['acme']);
   await lab.apply(domainKind, 'good', { hostname: 'good.example' }, 'acme');
   await lab.apply(domainKind, 'php', { hostname: 'php.example', php: { version: '5.9' } }, 'acme');
   await lab.apply(domainKind, 'proxy', { hostname: 'proxy.example', proxy: { url: 'http://169.254.169.254' } }, 'acme');
@@ -259,7 +190,7 @@ void t.test('a Domain that can not be served says why, and others go on', async 
 void t.test(
   'a deleted tenant takes everything with it but what is kept; its number stays until that is purged',
   async (t) => {
-    const lab = await withTenants(t, 'acme');
+    const lab = await openLife(t, ['acme']);
     const { uid } = partOf<{ uid: number }>(await lab.get(tenantKind, 'acme'), 'status');
     await lab.apply(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
     const shop = await lab.settled(domainKind, 'shop', 'Serving', 'acme');

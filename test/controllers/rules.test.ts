@@ -10,13 +10,18 @@ import { isMistaken } from '#controllers/held-uids.ts';
 import { createHeartbeats } from '#controllers/host/cluster/heartbeats.ts';
 import { heldUids, isUrgent, statedUids } from '#controllers/host/held-uids.ts';
 import { hostStatus, type HostFacts } from '#controllers/host/registration.ts';
-import { ancestorsOf, isPublicSuffix } from '#controllers/hostname-claim/ancestors.ts';
+import { ancestorsOf, baseOf, isPublicSuffix } from '#controllers/hostname-claim/ancestors.ts';
+import { challengeOf, recordNamesFor } from '#controllers/hostname-claim/challenge.ts';
 import { hostnameClaimIndexes } from '#controllers/hostname-claim/indexes.ts';
 import { judgeHostname } from '#controllers/hostname-claim/judge.ts';
+import { lookPauseMs, voucherFor, type Voucher } from '#controllers/hostname-claim/proof.ts';
 import { uidOf } from '#controllers/tenant/cluster/uids.ts';
 import { isAccountUid } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import type { Tenant } from '#schemas/index.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
+import { dnsRecordKind, zoneKind, type DNSRecord, type HostnameClaim, type Tenant } from '#schemas/index.ts';
+import { settleRecords } from '#controllers/zone-records.ts';
+import { anObject } from '#test/builders/objects.ts';
 import { aCache } from '#test/builders/cache.ts';
 import { allIndexes, controllers } from '#test/builders/controllers.ts';
 import { aDomain, aHost, aHostnameClaim, aRetainedData, aTenant, aUidClaim } from '#test/builders/objects.ts';
@@ -149,6 +154,126 @@ void t.test('a claim that changes wakes the unbound ones above and below it, wil
       .toSorted();
   t.same(woken('a.shop.example'), ['b.a.shop.example', 'shop.example', 'wc--any.shop.example']);
   t.same(woken('*.shop.example'), ['a.shop.example', 'b.a.shop.example', 'shop.example', 'wc--any.shop.example']);
+});
+
+void t.test('a claim needs proof once there is a second tenant, unless somebody can vouch for it', (t) => {
+  const tenants = ['acme', 'other'].map((name) => aTenant({ metadata: { name, uid: `uid-of-${name}` } }));
+  const delegated = { spec: { delegatedTo: ['acme'] } };
+  const asserted = aHostnameClaim('shop.com', 'acme', { ...unbound, spec: { ownership: 'Asserted' } });
+  const claim = (hostname: string) => aHostnameClaim(hostname, 'acme', unbound);
+  const cases: readonly (readonly [string, HostnameClaim, readonly KubeObject[], Voucher | undefined])[] = [
+    ['nobody vouches', claim('shop.com'), tenants, undefined],
+    ['there is one tenant', claim('shop.com'), tenants.slice(0, 1), 'Unneeded'],
+    ['nobody can register it', claim('shop.acme.example'), tenants, 'Unneeded'],
+    ['it names addresses of nobody', claim('7.168.192.in-addr.arpa'), tenants, 'Unneeded'],
+    ['it names addresses of somebody', claim('7.0.193.in-addr.arpa'), tenants, undefined],
+    ['an administrator says so', asserted, tenants, 'Asserted'],
+    ['the name above is ours', claim('a.shop.com'), [...tenants, aHostnameClaim('shop.com', 'acme')], 'Inherited'],
+    ['… but lacks its proof', claim('a.shop.com'), [...tenants, claim('shop.com')], undefined],
+    ['the wildcard is ours', claim('a.shop.com'), [...tenants, aHostnameClaim('*.shop.com', 'acme')], 'Inherited'],
+    [
+      'it was delegated',
+      claim('a.shop.com'),
+      [...tenants, aHostnameClaim('shop.com', 'other', delegated)],
+      'Inherited',
+    ],
+    ['the name below is ours', claim('shop.com'), [...tenants, aHostnameClaim('a.shop.com', 'acme')], undefined],
+  ];
+  for (const [why, object, world, voucher] of cases)
+    t.equal(voucherFor(object, 'WhenShared', aCache(world, allIndexes)), voucher, why);
+  const alone = aCache(tenants.slice(0, 1), allIndexes);
+  t.equal(voucherFor(claim('shop.com'), 'Always', alone), undefined);
+  t.equal(voucherFor(claim('shop.com'), 'Never', aCache(tenants, allIndexes)), 'Unneeded');
+  t.end();
+});
+
+void t.test('a claim that lacks its proof stands in the way of its own name only, and tells how to get that', (t) => {
+  const lastTransitionTime = '2026-01-01T00:00:00Z';
+  const condition = { type: 'Bound', status: 'False', reason: 'Unproven', message: '', lastTransitionTime };
+  const status = { conditions: [condition] };
+  const world = [aTenant({ metadata: { name: 'acme', uid: 'u1' } }), aHostnameClaim('shop.com', 'other', { status })];
+  const cache = aCache(world, allIndexes);
+  const reasons = ['a.shop.com', '*.shop.com', 'shop.com'].map((name) => judgeHostname(name, 'acme', cache)?.reason);
+  t.same(reasons, [undefined, undefined, 'HostnameTaken']);
+  t.match(judgeHostname('shop.com', 'acme', cache), { challenge: { name: '_wcp360-challenge.shop.com' } });
+  t.end();
+});
+
+void t.test('the record of a name is one for each tenant and registered name', (t) => {
+  const value = (hostname: string, uid: string) => challengeOf(hostname, uid).value;
+  t.match(value('shop.co.uk', 'u1'), /^token=[0-9a-f]{32}$/);
+  t.equal(value('a.b.shop.co.uk', 'u1'), value('*.shop.co.uk', 'u1'));
+  t.not(value('shop.co.uk', 'u1'), value('shop.co.uk', 'u2'));
+  t.not(value('shop.co.uk', 'u1'), value('store.co.uk', 'u1'));
+  const places = ['shop.co.uk', '*.a.shop.co.uk', 'me.github.io', '7.0.193.in-addr.arpa'].map((name) =>
+    recordNamesFor(name, baseOf(name)),
+  );
+  t.same(places, [
+    ['_wcp360-challenge.shop.co.uk'],
+    ['_wcp360-challenge.shop.co.uk', '_wcp360-challenge.a.shop.co.uk'],
+    ['_wcp360-challenge.me.github.io'],
+    ['_wcp360-challenge.7.0.193.in-addr.arpa'],
+  ]);
+  t.end();
+});
+
+void t.test('names that are never shown are looked at every few hours, those that are new every few seconds', (t) => {
+  const looksWithin = (ms: number, seed: string): number => {
+    let [count, at] = [0, 0];
+    for (; at < ms; count += 1) at += lookPauseMs(at, `${seed}/${count}`);
+    return count;
+  };
+  const hour = 3_600_000;
+  fc.assert(
+    fc.property(fc.string(), (seed) => {
+      const [first, week] = [looksWithin(hour, seed), looksWithin(7 * 24 * hour, seed)];
+      return first >= 10 && first <= 18 && week - first >= 20 && week - first <= 40;
+    }),
+  );
+  t.end();
+});
+
+void t.test('of records of one name those of people count, then those of Domains, then those of the package', (t) => {
+  const zone = anObject(zoneKind, {
+    metadata: { name: 'acme', namespace: 'acme' },
+    spec: { name: 'acme.example' },
+  });
+  const owned = (owner: string | undefined) =>
+    owner === undefined ? {} : { annotations: { [ANNOTATIONS.owner]: owner } };
+  const record = (name: string, type: string, { value, owner }: { value: string; owner?: string }): DNSRecord =>
+    anObject(dnsRecordKind, {
+      metadata: { name, namespace: 'acme', ...owned(owner) },
+      spec: { zoneRef: { name: 'acme' }, name: '@', type, values: [value] },
+    });
+  const [ofDomain, ofPackage] = ['Domain/acme/shop', 'Zone/acme/acme'];
+  const { sets, verdicts } = settleRecords(
+    zone,
+    [
+      record('package-a', 'A', { value: '192.0.2.1', owner: ofPackage }),
+      record('domain-a', 'A', { value: '192.0.2.2', owner: ofDomain }),
+      record('package-spf', 'TXT', { value: 'v=spf1 mx -all', owner: ofPackage }),
+      record('own-spf', 'TXT', { value: 'V=SPF1 a -all' }),
+      record('package-text', 'TXT', { value: 'owner=1', owner: ofPackage }),
+      record('own-caa', 'CAA', { value: '0 issue "one.example"' }),
+      record('domain-caa', 'CAA', { value: '0 issue "two.example"', owner: ofDomain }),
+    ],
+    [],
+  );
+  const contents = [...sets].map(([key, set]) => [key, set.contents]);
+  t.same(Object.fromEntries(contents), {
+    'acme.example. A': ['192.0.2.2'],
+    'acme.example. CAA': ['0 issue "one.example"'],
+    'acme.example. TXT': ['"V=SPF1 a -all"', '"owner=1"'],
+  });
+  const unanswered = [...verdicts]
+    .filter(([, { isAnswered }]) => !isAnswered)
+    .map(([name, { reason }]) => [name, reason]);
+  t.same(Object.fromEntries(unanswered), {
+    'package-a': 'Overridden',
+    'package-spf': 'Overridden',
+    'domain-caa': 'Overridden',
+  });
+  t.end();
 });
 
 void t.test('a proxy target is what the package allows, and nothing near it', async (t) => {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createClusterParts } from '#controllers/cluster-parts.ts';
+import { createClusterParts, type ClusterSettings } from '#controllers/cluster-parts.ts';
 import { noFront } from '#test/builders/no-front.ts';
 import { noTools } from '#test/builders/source-tools.ts';
 import { hostReference, hostStatus, type HostFacts } from '#controllers/host/registration.ts';
@@ -16,6 +16,7 @@ import { openAccount, type AcmeAccount } from '#runtime/acme/account.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
+import { createDelegations } from '#runtime/dns/delegations.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { accessFile } from '#runtime/drivers/powerdns/api.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
@@ -97,8 +98,8 @@ export interface Running {
 const hostName = 'web1';
 const never = new AbortController().signal;
 
-export interface HostingOptions {
-  /** `127.0.0.1:53`: what the leader asks before it asks a CA; unless given nobody answers, and the CA is asked at once. */
+export interface HostingOptions extends ClusterSettings {
+  /** `127.0.0.1:53`: what the leader asks before it asks a CA, and whose names are; unless given nobody answers, and the CA is asked at once. */
   readonly dnsResolver?: string;
   /** A real one, as that of the machine; it is this world's alone. */
   readonly dns?: NameServer;
@@ -150,7 +151,7 @@ export async function startHostingOn(api: LabApi): Promise<LiveHosting> {
 async function openHosting(
   api: LabApi,
   machine: { readonly present: MemoryHost },
-  { dnsResolver = nobody, dns: nameServer }: HostingOptions = {},
+  { dnsResolver = nobody, dns: nameServer, ...settings }: HostingOptions = {},
 ): Promise<LiveHosting> {
   const [person, leader, agent] = await Promise.all([labClient(api), labClient(api), labClient(api)]);
   const { client } = person;
@@ -173,6 +174,7 @@ async function openHosting(
         alarms,
         dnsResolver,
         nameServer,
+        settings,
       }),
     apply: async (kind, name, spec, namespace) => {
       const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
@@ -195,6 +197,7 @@ interface Starting {
   readonly alarms: string[];
   readonly dnsResolver: string;
   readonly nameServer: NameServer | undefined;
+  readonly settings: ClusterSettings;
 }
 
 async function startProgram(starting: Starting): Promise<Running> {
@@ -208,17 +211,21 @@ async function startProgram(starting: Starting): Promise<Running> {
       ? startManager<ClusterWorld>({
           ...common,
           controllers: createClusterControllers(
-            createClusterParts<ClusterWorld>({
-              sources: { ...noTools.sources, clock: systemClock },
-              certificates: {
-                clock: systemClock,
-                networks: [],
-                resolver: createNameResolver(starting.dnsResolver),
-                signal: stop.signal,
-                openAccount: async (account) => mortalAccount(await openAccount(account), mortal),
+            createClusterParts<ClusterWorld>(
+              {
+                sources: { ...noTools.sources, clock: systemClock },
+                certificates: {
+                  clock: systemClock,
+                  networks: [],
+                  resolver: createNameResolver(starting.dnsResolver),
+                  delegations: createDelegations(starting.dnsResolver, systemClock, stop.signal),
+                  signal: stop.signal,
+                  openAccount: async (account) => mortalAccount(await openAccount(account), mortal),
+                },
+                dnsProviders: noTools.dnsProviders,
               },
-              dnsProviders: noTools.dnsProviders,
-            }),
+              starting.settings,
+            ),
           ),
           world: (cache) => ({ client, cache }),
           identity: 'cluster',

@@ -180,7 +180,11 @@ function anAgent(
 
 /** The Domain as the leader leaves it to the agent: all its names are its own. */
 function placed(domain: Domain, others: readonly KubeObject[]): Domain {
-  const inputs = gatherDomainCluster(domain, aCache(others), { judgeHostname: () => undefined, ancestorsOf: () => [] });
+  const inputs = gatherDomainCluster(domain, aCache(others), {
+    judgeHostname: () => undefined,
+    ancestorsOf: () => [],
+    previewDomain: '',
+  });
   if (isPending(inputs)) throw new Error(inputs.pending.message);
   const hostnames = inputs.names.map(({ hostname }) => hostname);
   return { ...domain, status: { host: hostName, hostnames, secrets: [...inputs.secrets] } };

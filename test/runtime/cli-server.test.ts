@@ -1,19 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawn } from 'node:child_process';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
-import type { Io } from '#runtime/cli/io.ts';
-import { runCli } from '#runtime/cli/program.ts';
 import { websiteDefinition } from '#test/builders/website-definition.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
-
-interface Answer {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
+import { runWcpctl, type Answer } from '#test/lab/wcpctl.ts';
 
 interface Lab {
   run(...words: readonly string[]): Promise<Answer>;
@@ -30,24 +22,8 @@ async function setUp(t: Test, env: Readonly<Record<string, string>> = {}): Promi
     await rm(directory, { recursive: true, force: true });
   });
   let count = 0;
-  const run = async (...words: readonly string[]): Promise<Answer> => {
-    const written = { out: '', err: '' };
-    const io: Io = {
-      env: { KUBECONFIG: server.kubeconfig, ...env },
-      workingDirectory: directory,
-      columns: undefined,
-      isInteractive: false,
-      stdio: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, terminal: undefined },
-      out: (text) => void (written.out += text),
-      err: (text) => void (written.err += text),
-      readStdin: async () => '',
-      runInteractive: async ([program = '', ...args]) =>
-        new Promise((resolve) => spawn(program, args, { stdio: 'ignore' }).on('close', (code) => resolve(code ?? 1))),
-      restore: async () => Promise.reject(new Error('no store is restored here')),
-      signal: new AbortController().signal,
-    };
-    return { code: await runCli(words, io), ...written };
-  };
+  const run = async (...words: readonly string[]): Promise<Answer> =>
+    await runWcpctl({ kubeconfig: server.kubeconfig, directory, env }, words);
   const withFiles = async (texts: readonly string[], ...words: readonly string[]): Promise<Answer> => {
     const into = await mkdtemp(join(directory, `set${count++}-`));
     await Promise.all(texts.map(async (text, index) => writeFile(join(into, `${index}.yaml`), text)));

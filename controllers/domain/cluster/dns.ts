@@ -23,7 +23,7 @@ export interface DerivedRecord {
   readonly zone: string;
   /** Within the zone. */
   readonly name: string;
-  readonly type: 'A' | 'AAAA';
+  readonly type: 'A' | 'AAAA' | 'CAA' | 'TLSA';
   readonly values: readonly string[];
 }
 
@@ -51,7 +51,7 @@ export function dnsOf(domain: Domain, around: Surroundings): DomainDns {
 }
 
 /** By the type of the record that says them. */
-function addressesOf(host: Host | undefined): ReadonlyMap<DerivedRecord['type'], readonly string[]> {
+function addressesOf(host: Host | undefined): ReadonlyMap<'A' | 'AAAA', readonly string[]> {
   const addresses = host === undefined ? [] : publicAddressesOf(host);
   return Map.groupBy(addresses, (address) => (address.includes(':') ? 'AAAA' : 'A'));
 }
@@ -62,7 +62,7 @@ interface Zones {
 }
 
 function recordsOf(
-  addresses: ReadonlyMap<DerivedRecord['type'], readonly string[]>,
+  addresses: ReadonlyMap<'A' | 'AAAA', readonly string[]>,
   { zones, around }: Zones,
 ): readonly DerivedRecord[] {
   const bound = around.names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
@@ -71,7 +71,7 @@ function recordsOf(
 
 function recordsFor(
   hostname: string,
-  addresses: ReadonlyMap<DerivedRecord['type'], readonly string[]>,
+  addresses: ReadonlyMap<'A' | 'AAAA', readonly string[]>,
   { zones, around }: Zones,
 ): readonly DerivedRecord[] {
   const zone = zoneOf(hostname, zones, around.ancestorsOf);

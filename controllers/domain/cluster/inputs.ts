@@ -10,6 +10,8 @@ import type { DomainDns } from './dns.ts';
 export interface DomainClusterInputs {
   readonly tenant: string;
   readonly names: readonly NameState[];
+  /** Where it is served as long as names are not shown to be the tenant's. */
+  readonly previewHostname?: string;
   /** Where the tenant is, goes and was. */
   readonly place: Whereabouts;
   /** Hosts of the Domain that were declared lost: nobody waits for them. */
@@ -28,6 +30,7 @@ export interface DomainClusterInputs {
 }
 
 /** What the Domain's place follows from. */
-export function placingOf({ place, names, lostHosts }: DomainClusterInputs): Placing {
-  return { place, isBound: names.some(({ state }) => state === 'Bound'), lostHosts };
+export function placingOf({ place, names, previewHostname, lostHosts }: DomainClusterInputs): Placing {
+  const isBound = previewHostname !== undefined || names.some(({ state }) => state === 'Bound');
+  return { place, isBound, lostHosts };
 }

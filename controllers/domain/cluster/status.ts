@@ -1,6 +1,7 @@
 import type { Domain, domainKind } from '#schemas/v1alpha1/domain.ts';
 import { findCondition, type ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
+import { challengesIn, lackingName } from '#controllers/claimed-name.ts';
 import { toldPlace } from '#controllers/host-holders.ts';
 import { placeOf } from '#controllers/place.ts';
 import { whereaboutsOf } from '#controllers/whereabouts.ts';
@@ -44,18 +45,22 @@ function isClaiming(inputs: DomainClusterInputs | undefined): boolean {
 
 /** While nothing can be said (the tenant is gone for a moment), what was said stays: dropping it would stop what is served. */
 function keptFields(domain: Domain): StatusPatch<typeof domainKind>['fields'] {
-  const { hostnames, secrets, tls } = domain.status ?? {};
+  const { hostnames, secrets, tls, challenges, previewHostname } = domain.status ?? {};
   return {
     ...(hostnames === undefined ? {} : { hostnames }),
     ...(secrets === undefined ? {} : { secrets }),
     ...(tls === undefined ? {} : { tls }),
+    ...(challenges === undefined ? {} : { challenges }),
+    ...(previewHostname === undefined ? {} : { previewHostname }),
   };
 }
 
 function toldFields(inputs: DomainClusterInputs): StatusPatch<typeof domainKind>['fields'] {
-  const { secrets, tls } = inputs;
+  const { secrets, tls, previewHostname } = inputs;
   return {
     hostnames: boundNames(inputs),
+    ...challengesIn(inputs.names),
+    ...(previewHostname === undefined ? {} : { previewHostname }),
     secrets,
     ...(tls === undefined ? {} : { tls: { secretName: tls.secretName, dnsNames: [], ...tls.standing } }),
   };
@@ -78,15 +83,8 @@ function claimedOf(inputs: DomainClusterInputs | undefined, outcome: Outcome): S
     const said = 'reason' in outcome ? outcome : { reason: 'Claiming', message: 'The names are being claimed.' };
     return { type: 'Claimed', status: 'Unknown', reason: said.reason, message: said.message };
   }
-  const refused = inputs.names.find((name) => name.state === 'Refused');
-  if (refused !== undefined) {
-    return {
-      type: 'Claimed',
-      status: 'False',
-      reason: refused.reason ?? 'HostnameTaken',
-      message: refused.message ?? '',
-    };
-  }
+  const lacking = lackingName(inputs.names);
+  if (lacking !== undefined) return { type: 'Claimed', status: 'False', ...lacking };
   const waiting = inputs.names.filter((name) => name.state === 'Claiming').map((name) => name.hostname);
   if (waiting.length > 0 && outcome.phase === 'failed') {
     return { type: 'Claimed', status: 'False', reason: 'ApplyFailed', message: outcome.message };

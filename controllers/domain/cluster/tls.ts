@@ -16,7 +16,14 @@ export interface TlsInputs {
   /** The Secret with the certificate. */
   readonly secretName: string;
   /** The Certificate that the Domain makes; absent where a person brought the Secret, or wrote the Certificate. */
-  readonly order?: { readonly issuerRef: IssuerReference; readonly dnsNames: readonly string[] };
+  readonly order?: {
+    readonly issuerRef: IssuerReference;
+    readonly dnsNames: readonly string[];
+    /** Present where the key is pinned. */
+    readonly privateKey?: { readonly rotationPolicy: 'Never' };
+  };
+  /** Of the key that it has. */
+  readonly publicKeyDigest?: string;
   /** What the certificate that there is says. */
   readonly standing?: { readonly dnsNames: readonly string[]; readonly serialNumber?: string };
   readonly ready: Pick<ConditionStatement, 'status' | 'reason' | 'message'>;
@@ -45,8 +52,13 @@ export function gatherTls(domain: Domain, boundNames: readonly string[], around:
   const shown = boundNames.filter((hostname) => canBeShown(hostname, { issuerRef, namespace, around })).toSorted();
   const told = ownCertificate(name, certificate, shown);
   const leftOut = boundNames.filter((hostname) => !shown.includes(hostname));
-  const order = shown.length === 0 ? {} : { order: { issuerRef, dnsNames: shown } };
+  const order = shown.length === 0 ? {} : { order: { issuerRef, dnsNames: shown, ...pinnedKey(domain) } };
   return { ...told, ready: withLeftOut(told.ready, leftOut), ...order };
+}
+
+/** What records pin has to stay: they are remembered longer than a key would last. */
+function pinnedKey({ spec }: Domain): Pick<NonNullable<TlsInputs['order']>, 'privateKey'> {
+  return spec.dns.tlsa === 'Key' ? { privateKey: { rotationPolicy: 'Never' } } : {};
 }
 
 function withLeftOut(ready: TlsInputs['ready'], names: readonly string[]): TlsInputs['ready'] {
@@ -90,9 +102,10 @@ function isMadeFor({ metadata }: Domain, certificate: Certificate): boolean {
 function ofCertificate({ metadata, spec, status }: Certificate): TlsInputs {
   const isOld = status?.observedGeneration !== metadata.generation;
   const ready = isOld ? undefined : findCondition(status?.conditions, 'Ready');
-  const { dnsNames, serialNumber } = status ?? {};
+  const { dnsNames, serialNumber, publicKeyDigest } = status ?? {};
   return {
     secretName: spec.secretName,
+    ...(publicKeyDigest === undefined ? {} : { publicKeyDigest }),
     ...(dnsNames === undefined || serialNumber === undefined ? {} : { standing: { dnsNames, serialNumber } }),
     ready: ready === undefined ? ordered : asIssued(ready),
   };

@@ -6,7 +6,7 @@ import { findCondition } from '#schemas/meta/conditions.ts';
 import { parseDurationSeconds } from '#schemas/meta/duration.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending, type Refused } from '#runtime/manager/controller.ts';
-import { namesOf } from '#controllers/domain/names.ts';
+import { namesOf, type WantedName } from '#controllers/domain/names.ts';
 import { isStillOn } from '#controllers/domain/still.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
 import { retainedNameOf } from '#controllers/kept-data.ts';
@@ -75,7 +75,7 @@ function filesOf({ tenant, accountId, capabilities, root }: Surroundings): FileI
 
 function baseInputs(hostName: string, domain: Domain, around: Surroundings): Omit<DomainHostInputs, 'isNoted'> {
   const bound = new Set(domain.status?.hostnames ?? []);
-  const names = namesOf(domain).filter((name) => bound.has(name.hostname));
+  const names = [...namesOf(domain).filter((name) => bound.has(name.hostname)), ...previewOf(domain)];
   const unclaimed = unclaimedOf(domain, bound);
   const uncertified = uncertifiedOf(domain);
   const secretVersions = Object.fromEntries(
@@ -90,6 +90,10 @@ function baseInputs(hostName: string, domain: Domain, around: Surroundings): Omi
     ...tlsOf(domain, secretVersions),
     secretVersions,
   };
+}
+
+function previewOf({ status }: Domain): readonly WantedName[] {
+  return status?.previewHostname === undefined ? [] : [{ hostname: status.previewHostname, use: 'Serve' }];
 }
 
 /** Names may be new since the leader last looked: then its `Claimed` speaks of the others only. */

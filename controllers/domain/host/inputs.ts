@@ -22,7 +22,7 @@ export interface LeavingInputs extends FileInputs {
 export interface DomainHostInputs extends LeavingInputs {
   /** The last copy is taken for another host: nothing of the tenant may write. */
   readonly isStill: boolean;
-  /** Names that are bound to this tenant. */
+  /** Names that are bound to this tenant, and the platform's own for a preview. */
   readonly names: readonly WantedName[];
   /** Why names are missing in `names`. */
   readonly unclaimed?: Problem;

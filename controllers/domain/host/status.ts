@@ -85,8 +85,10 @@ function probedOf(input: DomainStatusInput): Statement {
       message: `Visitors get a notice: ${input.inputs.suspendedFor}`,
     };
   }
-  if (input.inputs === undefined || input.inputs.names.length === 0)
-    return notServed('Claiming', 'No name is bound yet.');
+  if (input.inputs === undefined || input.inputs.names.length === 0) {
+    const { reason = 'Claiming', message = 'No name is bound yet.' } = input.inputs?.unclaimed ?? {};
+    return notServed(reason, message);
+  }
   return {
     type: 'Served',
     status: 'True',

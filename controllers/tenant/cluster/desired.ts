@@ -16,7 +16,8 @@ export const TENANT_ROLES = {
 
 const RBAC = 'rbac.authorization.k8s.io';
 
-const COUNTED = ['domains', 'databases', 'mailboxes'] as const;
+/** Limits of kinds, whose plurals they are but for capitals. */
+const COUNTED = ['domains', 'zones', 'dnsRecords', 'databases', 'mailboxes'] as const;
 
 /** The host that a tenant is on, or goes to now: not before it has its user id, without which a host can do nothing for it. */
 export function placeOf(tenant: Tenant, inputs: TenantClusterInputs): string | undefined {
@@ -80,9 +81,10 @@ function quotasOf(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObj
   const limits = inputs.effective.limits ?? {};
   const counts = COUNTED.flatMap((name) => {
     const most = limits[name];
+    const resource = name.toLowerCase();
     // A server never counts what it does not know, and the quota would stay uncounted for ever.
-    const isKind = kinds.some(({ plural }) => plural === name);
-    return most === undefined || !isKind ? [] : [[`count/${name}.${GROUP}`, String(most)] as const];
+    const isKind = kinds.some(({ plural }) => plural === resource);
+    return most === undefined || !isKind ? [] : [[`count/${resource}.${GROUP}`, String(most)] as const];
   });
   if (counts.length === 0) return [];
   const quota = inNamespace(resourceQuotaKind, tenant, TENANT_QUOTA);

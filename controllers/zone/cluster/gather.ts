@@ -10,6 +10,7 @@ import { providerIdOf } from '#controllers/zone-provider.ts';
 import { defined, hostsOf, type Whereabouts } from '#controllers/whereabouts.ts';
 import type { FoundKey, ZoneClusterInputs } from './inputs.ts';
 import { dnskeyIn, keySecretOf } from './keys-driver.ts';
+import { packageRecordsFor } from '#controllers/package-records.ts';
 
 /** Reads what the leader must know: the tenant's host, the claim of the name, and the keys. */
 export function gatherZoneCluster(
@@ -25,9 +26,11 @@ export function gatherZoneCluster(
   }
   const keys = keysOf(zone, cache);
   if ('refused' in keys) return keys;
+  const name = nameState(zone.spec.name, namespace, cache, judge);
   return {
     tenant: namespace,
-    name: nameState(zone.spec.name, namespace, cache, judge),
+    name,
+    packageRecords: name.state === 'Bound' ? packageRecordsFor(zone, tenant.status?.effective ?? {}) : [],
     ...twinOf(zone, cache),
     ...placeOf(zone, tenant.status?.host),
     lostHosts: hostsOf(zone.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true),

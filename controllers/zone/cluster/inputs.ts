@@ -2,6 +2,7 @@ import type { ProviderId } from '#runtime/drivers/dns-providers/model.ts';
 import type { NameState } from '#controllers/claimed-name.ts';
 import type { Placing } from '#controllers/place.ts';
 import type { Whereabouts } from '#controllers/whereabouts.ts';
+import type { PackageRecord } from '#controllers/package-records.ts';
 
 /** What the leader knows about a Zone; plain data, so that a golden case can state it. */
 export interface ZoneClusterInputs {
@@ -19,6 +20,8 @@ export interface ZoneClusterInputs {
   readonly wantedKeys: readonly number[];
   /** Those that are there. */
   readonly keys: readonly FoundKey[];
+  /** What the tenant's package gives it. */
+  readonly packageRecords: readonly PackageRecord[];
   /** The resourceVersion of the Secret for transfers; empty while it is not there. */
   readonly tsigSecretVersion?: string;
 }

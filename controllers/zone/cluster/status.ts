@@ -2,6 +2,7 @@ import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Zone, zoneKind } from '#schemas/v1alpha1/zone.ts';
 import { PROVIDER_NAMES } from '#runtime/drivers/dns-providers/model.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
+import { challengesIn, lackingName } from '#controllers/claimed-name.ts';
 import { toldPlace } from '#controllers/host-holders.ts';
 import { placeOf } from '#controllers/place.ts';
 import { whereaboutsOf } from '#controllers/whereabouts.ts';
@@ -33,8 +34,9 @@ export function zoneClusterStatus(
 /** While nothing can be said, what was said stays: dropping it would take the signatures away. */
 function keyFields(zone: Zone, inputs: ZoneClusterInputs | undefined): StatusPatch<typeof zoneKind>['fields'] {
   if (inputs === undefined) {
-    const { dnssec, tsigSecretVersion } = zone.status ?? {};
+    const { dnssec, tsigSecretVersion, challenges } = zone.status ?? {};
     return {
+      ...(challenges === undefined ? {} : { challenges }),
       ...(dnssec === undefined ? {} : { dnssec }),
       ...(tsigSecretVersion === undefined ? {} : { tsigSecretVersion }),
     };
@@ -47,6 +49,7 @@ function keyFields(zone: Zone, inputs: ZoneClusterInputs | undefined): StatusPat
   }));
   const { tsigSecretVersion } = inputs;
   return {
+    ...challengesIn([inputs.name]),
     ...(keys.length === 0 ? {} : { dnssec: { keys } }),
     ...(tsigSecretVersion === undefined ? {} : { tsigSecretVersion }),
   };
@@ -59,9 +62,8 @@ function claimedOf(inputs: ZoneClusterInputs | undefined, outcome: Outcome): Sta
     return { type, status: 'Unknown', reason: said.reason, message: said.message };
   }
   const { name, twin } = inputs;
-  if (name.state === 'Refused') {
-    return { type, status: 'False', reason: name.reason ?? 'HostnameTaken', message: name.message ?? '' };
-  }
+  const lacking = lackingName([name]);
+  if (lacking !== undefined) return { type, status: 'False', ...lacking };
   if (twin !== undefined) {
     return { type, status: 'False', reason: 'ZoneTaken', message: `Zone ${twin} has the name already.` };
   }

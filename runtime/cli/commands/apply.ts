@@ -9,6 +9,7 @@ import { checkAll } from '#runtime/manifests/check.ts';
 import type { Target } from '#runtime/manifests/target.ts';
 import { pruneByInventory } from './prune.ts';
 import { waitUntilReady } from './apply-wait.ts';
+import { warnOfUnproven } from './apply-warnings.ts';
 import { writerOf, type WriterOptions } from './writer.ts';
 
 export interface ApplyOptions extends WriterOptions {
@@ -35,6 +36,7 @@ export async function apply(session: Session, options: ApplyOptions): Promise<vo
   const names = await applyChecked(session, targets, { writer, isDryRun, onApplied });
   if (format.type === 'objects') session.io.out(format.print(printable(names)));
   if (options.prune === true) await pruneByInventory(session, targets, { ...options, ...writer, isDryRun });
+  if (!isDryRun) await warnOfUnproven(session, names);
   if (options.wait === true && !isDryRun) await waitUntilReady(session, targets, options.timeout ?? '5m');
 }
 

@@ -134,6 +134,9 @@ function serverSettings(config: UpConfig): unknown {
   };
 }
 
+/** Every machine finds itself there (RFC 6761 §6.3). */
+const previewDomain = 'preview.localhost';
+
 function controllerSettings(config: UpConfig): unknown {
   const {
     acmePort,
@@ -153,6 +156,7 @@ function controllerSettings(config: UpConfig): unknown {
     dnsProviderEndpoints,
     dnsProviderServer,
     dnsResolver: acmePort === 0 ? '' : resolverAddress(config),
+    previewDomain,
     streamListen: `127.0.0.1:${streamPort}`,
     streamServicePort: streamPort,
     // On an etcd of its own an instance has one controller, and its supervisor never runs two.

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { shared, type Declare } from './declare.ts';
 
 /** One subcommand of `wcpctl dns` a line. */
-const subcommands: readonly ((declare: Declare) => Command)[] = [records, check, exportZone, importZone];
+const subcommands: readonly ((declare: Declare) => Command)[] = [records, check, verify, exportZone, importZone];
 
 /** Commands about zones and what is in them. */
 export function dnsCommand(declare: Declare): Command {
@@ -31,6 +31,14 @@ function check(declare: Declare): Command {
     .addOption(server())
     .option('--ca <name>', 'by which name CAA records know the CA, such as letsencrypt.org')
     .addOption(json());
+}
+
+function verify(declare: Declare): Command {
+  return declare('verify <DOMAIN>', async (session, [domain = ''], options) =>
+    (await import('../dns/verify.ts')).verifyNames(session, domain, options),
+  )
+    .summary('have the DNS looked at now for records that show that names are yours, and list those that are missing')
+    .option('--timeout <duration>', 'how long to wait for the answer', '5s');
 }
 
 function exportZone(declare: Declare): Command {
