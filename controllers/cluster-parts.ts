@@ -16,7 +16,7 @@ import { createUidsDriver } from './uid-claim/uids-driver.ts';
 const defaultHostGraceMs = 40_000;
 
 /** The name that somebody registered, of which a hostname is one, or the hostname where that is none. */
-function registrable(hostname: string): string {
+export function registrable(hostname: string): string {
   return ancestorsOf(hostname).at(-1) ?? hostname;
 }
 

@@ -7,7 +7,7 @@ import type { Action } from '#runtime/plan/plan.ts';
 import type { AcmeAccounts, CertificateTools } from '#controllers/acme-accounts.ts';
 import { lookAt } from './look.ts';
 import type { CertificateOrder, CertificateState, CertificateWork } from './model.ts';
-import { createOrderPace } from './pace.ts';
+import { createOrderPace, type OrderPace } from './pace.ts';
 
 interface LookInput {
   readonly owner: Owner;
@@ -39,7 +39,7 @@ export interface CertificatesDriverParts {
 export function createCertificatesDriver<W extends World>(
   { accounts, registrable }: CertificatesDriverParts,
   { clock, resolver, signal: lifetime }: CertificateTools,
-): Driver<'certificates', Memory, CertificateState, CertificatesAction, W> {
+): Driver<'certificates', Memory, CertificateState, CertificatesAction, W> & Pick<OrderPace, 'reads'> {
   const memory: Memory = new Map();
   const pace = createOrderPace(registrable);
   let tell = (_owners: readonly string[]): void => undefined;
@@ -52,6 +52,7 @@ export function createCertificatesDriver<W extends World>(
   };
   return {
     name: 'certificates',
+    reads: pace.reads,
     nothing: undefined,
     looks: ['look-at-certificate', 'forget-certificate'],
     normalize: (desired) => desired,
