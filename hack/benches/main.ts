@@ -1,13 +1,14 @@
 /**
  * Figures, each against a reference in the same run.
  *
- *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], hosts, serving, sites, start
+ *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], hosts, renewals, serving, sites, start
  */
 import { parseArgs } from 'node:util';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
 import { apiBench } from './api.ts';
 import { clusterBench } from './cluster.ts';
 import { hostsBench } from './hosts.ts';
+import { renewalsBench } from './renewals.ts';
 import { servingBench } from './serving.ts';
 import { sitesBench } from './sites.ts';
 import { startBench } from './start.ts';
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, Bench>> = {
   'cluster-creates': clusterBench('creates'),
   'cluster-objects': clusterBench('objects'),
   hosts: hostsBench,
+  renewals: renewalsBench,
   serving: servingBench,
   sites: sitesBench,
   start: startBench,
