@@ -1,7 +1,7 @@
 /**
  * Figures, each against a reference in the same run.
  *
- *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], hosts, renewals, serving, sites, start
+ *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], hosts, renewals, serving, sites, start, tls
  */
 import { parseArgs } from 'node:util';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
@@ -12,6 +12,7 @@ import { renewalsBench } from './renewals.ts';
 import { servingBench } from './serving.ts';
 import { sitesBench } from './sites.ts';
 import { startBench } from './start.ts';
+import { tlsBench } from './tls.ts';
 import type { Bench, Measurement } from './measurement.ts';
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -24,6 +25,7 @@ const benches: Readonly<Record<string, Bench>> = {
   serving: servingBench,
   sites: sitesBench,
   start: startBench,
+  tls: tlsBench,
 };
 
 const { positionals, values } = parseArgs({
