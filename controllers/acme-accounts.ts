@@ -1,8 +1,10 @@
+import { secretKind } from '#schemas/meta/builtin.ts';
 import { parseNetwork } from '#runtime/base/networks.ts';
 import { RefusedError } from '#runtime/base/errors.ts';
 import { openAccount as openAcmeAccount, type AccountOptions, type AcmeAccount } from '#runtime/acme/account.ts';
 import { newKey } from '#runtime/pki/crypto-keys.ts';
 import type { Client } from '#runtime/client/client.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
 import type { NameResolver } from '#runtime/dns/name-resolver.ts';
 import type { Clock } from '#runtime/base/clock.ts';
 import type { IssuerUse } from './issuer-use.ts';
@@ -23,12 +25,17 @@ export interface CertificateTools {
 
 /** Accounts at CAs, opened once and kept. */
 export interface AcmeAccounts {
-  /** The account of an issuer. RefusedError when a Secret that it names is not there or holds no key. */
-  of(issuer: IssuerUse, client: Client): Promise<AcmeAccount>;
+  /**
+   * The account of an issuer. RefusedError when a Secret that it names is not there or holds no key. While the cache shows the Secret of its key in the state in
+   * which it was read, that is not read again.
+   */
+  of(issuer: IssuerUse, client: Client, cache?: Cache): Promise<AcmeAccount>;
 }
 
 interface Kept {
   readonly mark: string;
+  /** resourceVersion of the Secret of its key. */
+  readonly version: string;
   readonly account: AcmeAccount;
 }
 
@@ -40,13 +47,15 @@ export function createAcmeAccounts({
   const kept = new Map<string, Kept>();
   const open = networks.flatMap((text) => parseNetwork(text) ?? []);
   return {
-    of: async (issuer, client) => {
+    of: async (issuer, client, cache) => {
       const id = `${issuer.kind}/${issuer.namespace}/${issuer.name}`;
       const acme = acmeOf(issuer);
-      const { key, version } = await accountKey(issuer, client, signal);
-      const mark = JSON.stringify([acme, issuer.accountUrl, version]);
+      const mark = JSON.stringify([acme, issuer.accountUrl]);
       const known = kept.get(id);
-      if (known?.mark === mark) return known.account;
+      const shown = cache?.get(secretKind, keySecretOf(issuer))?.metadata.resourceVersion;
+      if (known?.mark === mark && known.version === shown) return known.account;
+      const { key, version } = await accountKey(issuer, client, signal);
+      if (known?.mark === mark && known.version === version) return known.account;
       const account = await openAccount({
         directory: acme.server,
         key,
@@ -58,7 +67,7 @@ export function createAcmeAccounts({
         signal,
       });
       known?.account.close();
-      kept.set(id, { mark, account });
+      kept.set(id, { mark, version, account });
       return account;
     },
   };
@@ -71,13 +80,17 @@ function acmeOf({ spec, name }: IssuerUse): Acme {
   return spec.acme;
 }
 
+function keySecretOf(issuer: IssuerUse): { readonly namespace: string; readonly name: string } {
+  return { namespace: issuer.namespace, name: acmeOf(issuer).privateKeySecretRef.name };
+}
+
 /** The key of an account, made when there is none: it is stored before the CA hears of it. */
 async function accountKey(
   issuer: IssuerUse,
   client: Client,
   signal: AbortSignal,
 ): Promise<{ readonly key: string; readonly version: string }> {
-  const key = { namespace: issuer.namespace, name: acmeOf(issuer).privateKeySecretRef.name };
+  const key = keySecretOf(issuer);
   const there = await readSecret(client, key, signal);
   const stored =
     there ??

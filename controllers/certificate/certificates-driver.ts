@@ -94,8 +94,10 @@ function planLook(owner: Owner, desired: CertificateState, observed: Certificate
     return observed === undefined
       ? []
       : [{ ...common, op: 'forget-certificate', reason: 'no longer wanted', input: { owner } }];
+  // The object itself tells that nothing is to be done: that its Challenges are gone is no news.
+  if (desired.isSettled && observed?.isSettled !== false) return [];
   const isSame = observed !== undefined && isEqual(withoutOwn(observed), withoutOwn(desired));
-  if (observed === undefined ? desired.isSettled : isSame && desired.atMs < observed.atMs) return [];
+  if (isSame && desired.atMs < observed.atMs) return [];
   const reason = observed === undefined ? 'missing' : isSame ? 'due' : 'differs';
   return [{ ...common, op: 'look-at-certificate', reason, input: { owner, order: desired.order } }];
 }
