@@ -49,18 +49,16 @@ export function createAcmeAccounts({
   return {
     of: async (issuer, client, cache) => {
       const id = `${issuer.kind}/${issuer.namespace}/${issuer.name}`;
-      const acme = acmeOf(issuer);
-      const mark = JSON.stringify([acme, issuer.accountUrl]);
+      const mark = JSON.stringify([acmeOf(issuer), issuer.accountUrl]);
       const known = kept.get(id);
+      const isOf = (version: string | undefined): boolean => known?.mark === mark && known.version === version;
       const shown = cache?.get(secretKind, keySecretOf(issuer))?.metadata.resourceVersion;
-      if (known?.mark === mark && known.version === shown) return known.account;
+      if (known !== undefined && isOf(shown)) return known.account;
       const { key, version } = await accountKey(issuer, client, signal);
-      if (known?.mark === mark && known.version === version) return known.account;
+      if (known !== undefined && isOf(version)) return known.account;
       const account = await openAccount({
-        directory: acme.server,
+        ...whereOf(issuer),
         key,
-        url: issuer.accountUrl,
-        authorities: acme.caBundle === undefined ? undefined : Buffer.from(acme.caBundle, 'base64').toString('utf8'),
         networks: issuer.kind === 'ClusterIssuer' ? undefined : open,
         externalAccount: await externalAccountOf(issuer, client, signal),
         userAgent: 'wcp360',
@@ -71,6 +69,12 @@ export function createAcmeAccounts({
       return account;
     },
   };
+}
+
+function whereOf(issuer: IssuerUse) {
+  const { server, caBundle } = acmeOf(issuer);
+  const authorities = caBundle === undefined ? undefined : Buffer.from(caBundle, 'base64').toString('utf8');
+  return { directory: server, url: issuer.accountUrl, authorities };
 }
 
 type Acme = NonNullable<IssuerUse['spec']['acme']>;

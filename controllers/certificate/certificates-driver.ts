@@ -94,12 +94,18 @@ function planLook(owner: Owner, desired: CertificateState, observed: Certificate
     return observed === undefined
       ? []
       : [{ ...common, op: 'forget-certificate', reason: 'no longer wanted', input: { owner } }];
-  // The object itself tells that nothing is to be done: that its Challenges are gone is no news.
-  if (desired.isSettled && observed?.isSettled !== false) return [];
-  const isSame = observed !== undefined && isEqual(withoutOwn(observed), withoutOwn(desired));
-  if (isSame && desired.atMs < observed.atMs) return [];
-  const reason = observed === undefined ? 'missing' : isSame ? 'due' : 'differs';
+  const reason = lookReason(desired, observed);
+  if (reason === undefined) return [];
   return [{ ...common, op: 'look-at-certificate', reason, input: { owner, order: desired.order } }];
+}
+
+/** Why it is to be looked at; `undefined` when it is not. */
+function lookReason(desired: CertificateWork, observed: CertificateState): string | undefined {
+  // The object itself tells that nothing is to be done: that its Challenges are gone is no news.
+  if (desired.isSettled && observed?.isSettled !== false) return undefined;
+  if (observed === undefined) return 'missing';
+  if (!isEqual(withoutOwn(observed), withoutOwn(desired))) return 'differs';
+  return desired.atMs < observed.atMs ? undefined : 'due';
 }
 
 /** A look changes the Secret, and is not to be followed by another one for that. */
