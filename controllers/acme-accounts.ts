@@ -1,9 +1,11 @@
+import { secretKind } from '#schemas/meta/builtin.ts';
 import { parseNetwork } from '#runtime/base/networks.ts';
 import { RefusedError } from '#runtime/base/errors.ts';
 import { openAccount as openAcmeAccount, type AccountOptions, type AcmeAccount } from '#runtime/acme/account.ts';
 import { newKey } from '#runtime/pki/crypto-keys.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { Delegations } from '#runtime/dns/delegations.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
 import type { NameResolver } from '#runtime/dns/name-resolver.ts';
 import type { Clock } from '#runtime/base/clock.ts';
 import type { IssuerUse } from './issuer-use.ts';
@@ -26,12 +28,17 @@ export interface CertificateTools {
 
 /** Accounts at CAs, opened once and kept. */
 export interface AcmeAccounts {
-  /** The account of an issuer. RefusedError when a Secret that it names is not there or holds no key. */
-  of(issuer: IssuerUse, client: Client): Promise<AcmeAccount>;
+  /**
+   * The account of an issuer. RefusedError when a Secret that it names is not there or holds no key. While the cache shows the Secret of its key in the state in
+   * which it was read, that is not read again.
+   */
+  of(issuer: IssuerUse, client: Client, cache?: Cache): Promise<AcmeAccount>;
 }
 
 interface Kept {
   readonly mark: string;
+  /** resourceVersion of the Secret of its key. */
+  readonly version: string;
   readonly account: AcmeAccount;
 }
 
@@ -43,28 +50,34 @@ export function createAcmeAccounts({
   const kept = new Map<string, Kept>();
   const open = networks.flatMap((text) => parseNetwork(text) ?? []);
   return {
-    of: async (issuer, client) => {
+    of: async (issuer, client, cache) => {
       const id = `${issuer.kind}/${issuer.namespace}/${issuer.name}`;
-      const acme = acmeOf(issuer);
-      const { key, version } = await accountKey(issuer, client, signal);
-      const mark = JSON.stringify([acme, issuer.accountUrl, version]);
+      const mark = JSON.stringify([acmeOf(issuer), issuer.accountUrl]);
       const known = kept.get(id);
-      if (known?.mark === mark) return known.account;
+      const isOf = (version: string | undefined): boolean => known?.mark === mark && known.version === version;
+      const shown = cache?.get(secretKind, keySecretOf(issuer))?.metadata.resourceVersion;
+      if (known !== undefined && isOf(shown)) return known.account;
+      const { key, version } = await accountKey(issuer, client, signal);
+      if (known !== undefined && isOf(version)) return known.account;
       const account = await openAccount({
-        directory: acme.server,
+        ...whereOf(issuer),
         key,
-        url: issuer.accountUrl,
-        authorities: acme.caBundle === undefined ? undefined : Buffer.from(acme.caBundle, 'base64').toString('utf8'),
         networks: issuer.kind === 'ClusterIssuer' ? undefined : open,
         externalAccount: await externalAccountOf(issuer, client, signal),
         userAgent: 'wcp360',
         signal,
       });
       known?.account.close();
-      kept.set(id, { mark, account });
+      kept.set(id, { mark, version, account });
       return account;
     },
   };
+}
+
+function whereOf(issuer: IssuerUse) {
+  const { server, caBundle } = acmeOf(issuer);
+  const authorities = caBundle === undefined ? undefined : Buffer.from(caBundle, 'base64').toString('utf8');
+  return { directory: server, url: issuer.accountUrl, authorities };
 }
 
 type Acme = NonNullable<IssuerUse['spec']['acme']>;
@@ -74,13 +87,17 @@ function acmeOf({ spec, name }: IssuerUse): Acme {
   return spec.acme;
 }
 
+function keySecretOf(issuer: IssuerUse): { readonly namespace: string; readonly name: string } {
+  return { namespace: issuer.namespace, name: acmeOf(issuer).privateKeySecretRef.name };
+}
+
 /** The key of an account, made when there is none: it is stored before the CA hears of it. */
 async function accountKey(
   issuer: IssuerUse,
   client: Client,
   signal: AbortSignal,
 ): Promise<{ readonly key: string; readonly version: string }> {
-  const key = { namespace: issuer.namespace, name: acmeOf(issuer).privateKeySecretRef.name };
+  const key = keySecretOf(issuer);
   const there = await readSecret(client, key, signal);
   const stored =
     there ??

@@ -41,12 +41,14 @@ export interface SecretOrder {
   readonly notes?: Readonly<Record<string, string>>;
   /** Goes with it. */
   readonly owner?: OwnerReference;
+  /** What was read of it before; it is read anew unless given. Who wrote it meanwhile wins. */
+  readonly before?: { readonly there: SecretContent | undefined };
 }
 
 /** Writes a Secret of ours. RefusedError `SecretNotOurs` when there is one of the name that somebody else made. */
 export async function writeSecret(client: Client, order: SecretOrder, signal: AbortSignal): Promise<SecretContent> {
-  const { key, type, values, madeFor, notes, owner } = order;
-  const there = await readSecret(client, key, signal);
+  const { key, type, values, madeFor, notes, owner, before } = order;
+  const { there } = before ?? { there: await readSecret(client, key, signal) };
   if (there !== undefined && there.madeFor !== madeFor) throw notOurs(key.name);
   const object: SecretObject = {
     apiVersion: 'v1',

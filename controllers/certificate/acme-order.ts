@@ -159,8 +159,9 @@ async function failureOf(state: Order, account: AcmeAccount): Promise<AcmeProble
       const { message } = sayingOf(error);
       return { dnsName: isWildcard ? `*.${dnsName}` : dnsName, message: message === '' ? 'refused' : message };
     });
-  const { message, type } = sayingOf(state.error);
+  const { message } = sayingOf(state.error);
   const [first] = names;
   const words = first === undefined ? message : `${first.dnsName}: ${first.message}`;
-  return new AcmeProblem(type, words === '' ? 'the order has failed' : words, { names });
+  // Whatever the reason was, and many a CA tells none of the order itself: this order will not be good again.
+  return new AcmeProblem('orderInvalid', words === '' ? 'the order has failed' : words, { names });
 }

@@ -7,7 +7,7 @@ import type { Action } from '#runtime/plan/plan.ts';
 import type { AcmeAccounts, CertificateTools } from '#controllers/acme-accounts.ts';
 import { lookAt } from './look.ts';
 import type { CertificateOrder, CertificateState, CertificateWork } from './model.ts';
-import { createOrderPace } from './pace.ts';
+import { createOrderPace, type OrderPace } from './pace.ts';
 
 interface LookInput {
   readonly owner: Owner;
@@ -39,7 +39,7 @@ export interface CertificatesDriverParts {
 export function createCertificatesDriver<W extends World>(
   { accounts, registrable }: CertificatesDriverParts,
   { clock, resolver, signal: lifetime }: CertificateTools,
-): Driver<'certificates', Memory, CertificateState, CertificatesAction, W> {
+): Driver<'certificates', Memory, CertificateState, CertificatesAction, W> & Pick<OrderPace, 'reads'> {
   const memory: Memory = new Map();
   const pace = createOrderPace(registrable);
   let tell = (_owners: readonly string[]): void => undefined;
@@ -52,6 +52,7 @@ export function createCertificatesDriver<W extends World>(
   };
   return {
     name: 'certificates',
+    reads: pace.reads,
     nothing: undefined,
     looks: ['look-at-certificate', 'forget-certificate'],
     normalize: (desired) => desired,
@@ -93,10 +94,18 @@ function planLook(owner: Owner, desired: CertificateState, observed: Certificate
     return observed === undefined
       ? []
       : [{ ...common, op: 'forget-certificate', reason: 'no longer wanted', input: { owner } }];
-  const isSame = observed !== undefined && isEqual(withoutOwn(observed), withoutOwn(desired));
-  if (observed === undefined ? desired.isSettled : isSame && desired.atMs < observed.atMs) return [];
-  const reason = observed === undefined ? 'missing' : isSame ? 'due' : 'differs';
+  const reason = lookReason(desired, observed);
+  if (reason === undefined) return [];
   return [{ ...common, op: 'look-at-certificate', reason, input: { owner, order: desired.order } }];
+}
+
+/** Why it is to be looked at; `undefined` when it is not. */
+function lookReason(desired: CertificateWork, observed: CertificateState): string | undefined {
+  // The object itself tells that nothing is to be done: that its Challenges are gone is no news.
+  if (desired.isSettled && observed?.isSettled !== false) return undefined;
+  if (observed === undefined) return 'missing';
+  if (!isEqual(withoutOwn(observed), withoutOwn(desired))) return 'differs';
+  return desired.atMs < observed.atMs ? undefined : 'due';
 }
 
 /** A look changes the Secret, and is not to be followed by another one for that. */

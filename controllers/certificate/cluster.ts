@@ -13,6 +13,7 @@ import { BY_SERVED_SECRET, servedSecretsOf } from './consumers.ts';
 import { gatherCertificate, type CertificateInputs } from './gather.ts';
 import type { CertificateState } from './model.ts';
 import { dueAt } from './need.ts';
+import { issuerIn } from './order-indexes.ts';
 import { certificateStatus } from './status.ts';
 
 export type CertificateDrivers<W> = { readonly certificates: DriverOf<CertificateState, W> };
@@ -33,7 +34,7 @@ export function createCertificateClusterController<W>({ certificates, now }: Clu
     watches,
     indexes: [
       { kind: certificateKind, index: { name: BY_NAME, valuesOf: (object) => (object as Certificate).spec.dnsNames } },
-      { kind: certificateKind, index: { name: BY_ISSUER, valuesOf: (object) => [issuerKeyOf(object as Certificate)] } },
+      { kind: certificateKind, index: { name: BY_ISSUER, valuesOf: (object) => [issuerIn(object as Certificate)] } },
       { kind: domainKind, index: { name: BY_SERVED_SECRET, valuesOf: (object) => servedSecretsOf(object as Domain) } },
       { kind: certificateKind, index: { name: BY_SECRET, valuesOf: (object) => [secretKeyOf(object as Certificate)] } },
     ],
@@ -42,11 +43,7 @@ export function createCertificateClusterController<W>({ certificates, now }: Clu
       certificates: metadata.deletionTimestamp === undefined ? { order, isSettled, atMs: nowMs } : undefined,
     }),
     status: certificateStatus,
-    due: (certificate, time) => {
-      const at = dueAt(certificate);
-      // What is past is waited for no more: a look is under way, or something else is.
-      return at === undefined || at <= time ? undefined : at;
-    },
+    due: dueAt,
   });
 }
 
@@ -82,11 +79,6 @@ const watches: readonly Watch[] = [
       keysOf(cache.byIndex(certificateKind, BY_SECRET, `${metadata.namespace ?? ''}/${metadata.name}`)),
   },
 ];
-
-function issuerKeyOf({ metadata, spec }: Certificate): string {
-  const { kind, name } = spec.issuerRef;
-  return `${kind}/${kind === 'Issuer' ? (metadata.namespace ?? '') : ''}/${name}`;
-}
 
 function secretKeyOf({ metadata, spec }: Certificate): string {
   return `${metadata.namespace ?? ''}/${spec.secretName}`;

@@ -46,11 +46,14 @@ export async function issue(issuing: Issuing): Promise<Issued> {
   const fault = faultOf(pair, { dnsNames, nowMs: clock.now() });
   if (facts === undefined || fault !== undefined)
     throw new AcmeProblem('malformedAnswer', `what the CA has issued cannot serve: ${fault ?? 'it is no certificate'}`);
-  const secret = await putServing(issuing, { order, pair });
+  const secret = await putServing(issuing, { order, pair, present });
   return { secret, facts };
 }
 
-/** The note of what is on its way; a new one when there is none, or it was for another spec. */
+/**
+ * What is on its way, as it is noted; a new one when there is none, or it was for another spec. That is noted when the CA is about to be asked, or when it has to
+ * wait: a key that was made for it is found without.
+ */
 async function begin(issuing: Issuing): Promise<Issuance> {
   const { order, notes, need, clock } = issuing;
   const { issuance } = notes;
@@ -59,7 +62,7 @@ async function begin(issuing: Issuing): Promise<Issuance> {
   const isTrusted = need !== 'Revoked' || issuance?.reason === 'Revoked';
   if (isTrusted && issuance?.id?.endsWith(`.${mark}`) === true) return issuance;
   if (!isTrusted) await forgetNextKey(issuing);
-  const begun = {
+  return {
     // A mark of the spec, so that what was begun for another one is not carried on.
     id: `${randomBytes(4).toString('hex')}.${mark}`,
     startedAt: rfc3339(clock.now()),
@@ -67,8 +70,10 @@ async function begin(issuing: Issuing): Promise<Issuance> {
     generation: order.generation,
     dnsNames: order.dnsNames,
   };
-  await notes.write(begun);
-  return begun;
+}
+
+async function noteBegun(notes: Notes, issuance: Issuance): Promise<void> {
+  if (notes.issuance?.id !== issuance.id) await notes.write(issuance);
 }
 
 function namesOf(issuance: Issuance, { order }: Issuing): readonly string[] {
@@ -79,6 +84,7 @@ async function chainFor(issuing: Issuing, issuance: Issuance, key: string): Prom
   const { order, clock } = issuing;
   const { acme, ca } = order.issuer.spec;
   if (acme !== undefined) return await orderFrom(issuing, issuance, key);
+  await noteBegun(issuing.notes, issuance);
   const wanted = {
     dnsNames: order.dnsNames,
     keyPem: key,
@@ -96,9 +102,12 @@ async function chainFor(issuing: Issuing, issuance: Issuance, key: string): Prom
 
 async function orderFrom(issuing: Issuing, issuance: Issuance, key: string): Promise<Ordered> {
   const { accounts, client, order, notes } = issuing;
-  const account = await accounts.of(order.issuer, client);
+  const account = await accounts.of(order.issuer, client, issuing.cache);
   const held = await heldBack(issuing, issuance, account);
-  if (held !== undefined) return held;
+  if (held !== undefined) {
+    await noteBegun(notes, issuance);
+    return held;
+  }
   const ordering = { ...issuing, account, key, replaces: renewalIdOf(issuing.present) };
   try {
     return await carryOn({ ...ordering, issuance });

@@ -16,7 +16,7 @@ import {
 import { isWaiting, needOf, type Need } from './need.ts';
 import { openNotes, type Notes } from './notes.ts';
 import { CERTIFICATE_REASONS, type CertificateReason } from './reasons.ts';
-import { pauseMsAfter } from './renewal.ts';
+import { pauseMsAfter, unreachedPauseMsAfter } from './renewal.ts';
 import { revokePresent } from './revoke.ts';
 import { readyOf } from './status.ts';
 import { withRenewal } from './renewal-check.ts';
@@ -137,11 +137,13 @@ async function takeFurther(look: Look, known: Known, need: Need): Promise<Certif
   const issued = await issue({ ...look, need, notes: known.notes, present: known.present });
   if ('step' in issued) {
     const said = { reason: issued.step, message: issued.message };
-    const atMs = clock.now() + issued.afterMs;
+    const soonestMs = clock.now() + issued.afterMs;
+    const isPaced = issued.step === 'Paced';
+    const atMs = isPaced ? secondAfter(soonestMs) : soonestMs;
     const failures = {
       ...withoutPause(failuresOf(known.certificate.status)),
       // In the status, since it may be hours away, and is to be kept by whoever leads then.
-      ...(issued.step === 'Paced' ? { nextTryAt: rfc3339(atMs) } : {}),
+      ...(isPaced ? { nextTryAt: rfc3339(atMs) } : {}),
     };
     const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said) };
     return { order, isSettled: false, atMs, report };
@@ -163,7 +165,7 @@ async function failed(
   if (problem === undefined || !isPassing(problem)) await dropOrder(look, known.notes);
   const nowMs = look.clock.now();
   const attempts = (known.certificate.status?.failedIssuanceAttempts ?? 0) + 1;
-  const atMs = nowMs + pauseAfter(problem, { look, known, attempts, nowMs });
+  const atMs = secondAfter(nowMs + pauseAfter(problem, { look, known, attempts, nowMs }));
   const told = `This was attempt ${attempts}; the next one is at ${rfc3339(atMs)}.`;
   const said = { reason, message: `${sentence((err as Error).message)} ${told}` };
   const failures = {
@@ -174,6 +176,11 @@ async function failed(
   };
   const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said) };
   return { order: look.order, isSettled: false, atMs, report };
+}
+
+/** A status tells times in whole seconds: when the object says that it is due, the look has to be due, too. */
+function secondAfter(ms: number): number {
+  return Math.ceil(ms / 1_000) * 1_000;
 }
 
 interface Failure {
@@ -190,11 +197,8 @@ function pauseAfter(problem: AcmeProblem | undefined, { look, known, attempts, n
     leftMs: notAfter === undefined ? undefined : Date.parse(notAfter) - nowMs,
     seed: look.owner.uid,
   });
-  return problem?.type === 'connection' ? Math.min(pauseMs, unreachedPauseMs) : pauseMs;
+  return problem?.type === 'connection' ? Math.min(pauseMs, unreachedPauseMsAfter(attempts)) : pauseMs;
 }
-
-/** A CA that is away is no reason to wait for hours. */
-const unreachedPauseMs = 60_000;
 
 /** After these the same order may be carried on; all others have ended it, or never began one. */
 function isPassing({ type }: AcmeProblem): boolean {

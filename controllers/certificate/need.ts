@@ -44,10 +44,16 @@ export function isWaiting({ nextTryAt }: Failures, nowMs: number): boolean {
   return nextTryAt !== undefined && !isPast(nextTryAt, nowMs);
 }
 
-/** When the next look is due that no change announces, in ms since the epoch. Pure. */
-export function dueAt({ status = {} }: Certificate): number | undefined {
-  const times = [status.nextTryAt, status.renewalTime, status.renewalCheckTime].filter((time) => time !== undefined);
-  return times.length === 0 ? undefined : Math.min(...times.map((time) => Date.parse(time)));
+/**
+ * When the next look is due that no change announces, in ms since the epoch. What is past is waited for no more: a look is under way, or something that comes
+ * later is waited for, as the next try of a renewal that failed. Pure.
+ */
+export function dueAt({ status = {} }: Certificate, nowMs: number): number | undefined {
+  const times = [status.nextTryAt, status.renewalTime, status.renewalCheckTime]
+    .filter((time) => time !== undefined)
+    .map((time) => Date.parse(time))
+    .filter((atMs) => atMs > nowMs);
+  return times.length === 0 ? undefined : Math.min(...times);
 }
 
 function isPast(time: string | undefined, nowMs: number): boolean {

@@ -1,9 +1,10 @@
 import { parseDurationMs } from '#schemas/meta/duration.ts';
-import { certificateKind, type Certificate } from '#schemas/v1alpha1/certificate.ts';
+import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { CertificateOrder } from './model.ts';
 import type { Need } from './need.ts';
+import { createOrderIndexes, issuerTextOf, orderedAtMs, type OrderIndexes } from './order-indexes.ts';
 
 /** What a CA allows, as far as its issuer says so. */
 type Limit = NonNullable<NonNullable<CertificateOrder['issuer']['spec']['acme']>['limits']>['orders'];
@@ -26,6 +27,8 @@ export interface Paced {
 
 /** How fast orders are made at each CA account, and for each domain that somebody registered. */
 export interface OrderPace {
+  /** By which Certificates have to be found in the cache. */
+  readonly reads: OrderIndexes['reads'];
   /** `undefined`: it may be made now, and counts from now on. */
   ask(question: PaceQuestion, cache: Cache): Paced | undefined;
 }
@@ -33,79 +36,112 @@ export interface OrderPace {
 /** A cache shows a write no later than that. */
 const lagMs = 60_000;
 
+/** An order that this process has let be made. */
+interface Made {
+  readonly uid: string;
+  readonly atMs: number;
+  readonly issuer: string;
+  readonly dnsNames: readonly string[];
+  /** Nobody counts it then. */
+  readonly untilMs: number;
+}
+
 /**
- * Counts the orders that Certificates tell of, so that a start forgets none; of what the cache does not show yet it remembers its own.
- * `registrable` gives the domain that somebody registered above a name.
+ * Counts the orders that Certificates tell of, so that a start forgets none; what they do not tell it remembers: its own orders that the cache does not show
+ * yet, and those that failed and were made anew since. `registrable` gives the domain that somebody registered above a name.
  */
 export function createOrderPace(registrable: (dnsName: string) => string): OrderPace {
-  /** uid → time of its last order, oldest first. */
-  const recent = new Map<string, number>();
+  const indexes = createOrderIndexes(registrable);
+  let made: readonly Made[] = [];
   return {
+    reads: indexes.reads,
     ask: (question, cache) => {
-      const { uid } = question.owner;
-      const { nowMs } = question;
-      for (const [other, time] of recent) if (time < nowMs - lagMs) recent.delete(other);
-      const delays = limitsOf(question, registrable).map((limit) => delayOf(limit, { cache, recent, question }));
+      const { owner, nowMs, order } = question;
+      made = made.filter(({ untilMs }) => untilMs > nowMs);
+      const limits = limitsOf(question, { indexes, registrable });
+      const delays = limits.map((counted) => delayOf(counted, { cache, made, question }));
       const [longest] = delays.filter((delay) => delay !== undefined).toSorted((a, b) => b.atMs - a.atMs);
       if (longest !== undefined) return longest;
-      recent.delete(uid);
-      recent.set(uid, nowMs);
+      const untilMs = nowMs + Math.max(lagMs, ...limits.map(({ limit }) => periodMsOf(limit)));
+      const issuer = issuerTextOf(order.issuer);
+      made = [...made, { uid: owner.uid, atMs: nowMs, issuer, dnsNames: order.dnsNames, untilMs }];
       return undefined;
     },
   };
 }
 
+/** One limit, and the orders that count for it. */
 interface Counted {
   readonly limit: Limit;
   readonly text: string;
-  /** Whether an order for these names counts. */
-  readonly counts: (dnsNames: readonly string[]) => boolean;
+  readonly counts: (order: Pick<Made, 'issuer' | 'dnsNames'>) => boolean;
+  /** Certificates that were ordered since then; others may be among them. */
+  readonly ordered: (
+    cache: Cache,
+    since: { readonly fromMs: number; readonly nowMs: number },
+  ) => readonly Certificate[];
+  /** Those that wait for their order; others may be among them. */
+  readonly waiting: (cache: Cache) => readonly Certificate[];
 }
 
 /** A certificate for names for which there was one is no new one to a CA: it counts for the account only. */
-function limitsOf({ order, need }: PaceQuestion, registrable: (dnsName: string) => string): readonly Counted[] {
+function limitsOf(
+  { order, need }: PaceQuestion,
+  { indexes, registrable }: { readonly indexes: OrderIndexes; readonly registrable: (dnsName: string) => string },
+): readonly Counted[] {
   const { orders, ordersPerDomain } = order.issuer.spec.acme?.limits ?? {};
-  const ofAccount = orders === undefined ? [] : [{ limit: orders, text: 'orders', counts: () => true }];
-  if (ordersPerDomain === undefined || (need !== 'Missing' && need !== 'SpecChanged')) return ofAccount;
+  const issuer = issuerTextOf(order.issuer);
+  const ofAccount: Omit<Counted, 'limit'> = {
+    text: 'orders',
+    counts: (other) => other.issuer === issuer,
+    ordered: (cache, since) => indexes.ordered(issuer, cache, since),
+    waiting: (cache) => indexes.waiting(issuer, cache),
+  };
+  const all = orders === undefined ? [] : [{ ...ofAccount, limit: orders }];
+  if (ordersPerDomain === undefined || (need !== 'Missing' && need !== 'SpecChanged')) return all;
   const domains = [...new Set(order.dnsNames.map(registrable))];
-  return [
-    ...ofAccount,
-    ...domains.map((domain) => ({
-      limit: ordersPerDomain,
-      text: `orders for ${domain}`,
-      counts: (dnsNames: readonly string[]) => dnsNames.some((name) => registrable(name) === domain),
-    })),
-  ];
+  const ofDomain = (domain: string): Counted => ({
+    limit: ordersPerDomain,
+    text: `orders for ${domain}`,
+    counts: (other) => ofAccount.counts(other) && other.dnsNames.some((name) => registrable(name) === domain),
+    ordered: (cache) => indexes.ofDomain(issuer, domain, cache),
+    waiting: (cache) => indexes.ofDomain(issuer, domain, cache),
+  });
+  return [...all, ...domains.map(ofDomain)];
 }
 
 interface Counting {
   readonly cache: Cache;
-  readonly recent: ReadonlyMap<string, number>;
+  readonly made: readonly Made[];
   readonly question: PaceQuestion;
 }
 
-function delayOf({ limit, text, counts }: Counted, { cache, recent, question }: Counting): Paced | undefined {
-  const { nowMs, order } = question;
-  const periodMs = parseDurationMs(limit.period) ?? 0;
-  const others = certificatesOf(order, cache).filter(({ spec }) => counts(spec.dnsNames));
-  const times = others
-    .map(({ metadata, status }) => Math.max(orderedAtMs(status), recent.get(metadata.uid ?? '') ?? 0))
-    .filter((time) => time > nowMs - periodMs)
-    .toSorted((a, b) => a - b);
-  const oldest = times.at(-limit.count);
+function delayOf(counted: Counted, counting: Counting): Paced | undefined {
+  const { limit, text } = counted;
+  const { cache, question } = counting;
+  const periodMs = periodMsOf(limit);
+  const oldest = timesOf(counted, counting, question.nowMs - periodMs).at(-limit.count);
   if (oldest === undefined) return undefined;
   // Whoever came first is next; with each period as many have their turn.
-  const turns = Math.floor(others.filter((other) => isAhead(other, question)).length / limit.count);
+  const ahead = counted.waiting(cache).filter((other) => isAhead(other, question)).length;
   const message = `The issuer makes ${limit.count} ${text} in ${limit.period}.`;
-  return { atMs: oldest + periodMs * (1 + turns), message };
+  return { atMs: oldest + periodMs * (1 + Math.floor(ahead / limit.count)), message };
 }
 
-/** All that have the same issuer. */
-function certificatesOf({ issuer }: CertificateOrder, cache: Cache): readonly Certificate[] {
-  const { kind, name, namespace } = issuer;
-  return cache
-    .list(certificateKind, kind === 'Issuer' ? namespace : undefined)
-    .filter(({ spec: { issuerRef } }) => issuerRef.kind === kind && issuerRef.name === name);
+function periodMsOf({ period }: Limit): number {
+  return parseDurationMs(period) ?? 0;
+}
+
+/** Of the orders since then that count, in their order. */
+function timesOf({ counts, ordered }: Counted, { cache, made, question }: Counting, fromMs: number): readonly number[] {
+  const own = made.filter(counts);
+  const last = new Map(own.map(({ uid, atMs }) => [uid, atMs]));
+  const told = ordered(cache, { fromMs, nowMs: question.nowMs })
+    .map(({ metadata, status }) => ({ uid: metadata.uid ?? '', atMs: orderedAtMs(status) }))
+    // What a Certificate tells may be the very order that is remembered.
+    .filter(({ uid, atMs }) => atMs > (last.get(uid) ?? Number.NEGATIVE_INFINITY) + lagMs);
+  const times = [...told, ...own].map(({ atMs }) => atMs);
+  return times.filter((time) => time > fromMs).toSorted((a, b) => a - b);
 }
 
 /** Waits for its order, and for longer. */
@@ -113,9 +149,4 @@ function isAhead({ metadata, status }: Certificate, { owner, startedAt }: PaceQu
   const { issuance } = status ?? {};
   if (issuance?.startedAt === undefined || issuance.orderIntendedAt !== undefined) return false;
   return `${issuance.startedAt} ${metadata.uid ?? ''}` < `${startedAt} ${owner.uid}`;
-}
-
-function orderedAtMs({ issuance, lastOrderAt }: NonNullable<Certificate['status']> = {}): number {
-  const time = issuance?.orderIntendedAt ?? lastOrderAt;
-  return time === undefined ? 0 : Date.parse(time);
 }

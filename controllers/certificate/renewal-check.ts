@@ -3,6 +3,7 @@ import { AcmeProblem } from '#runtime/base/errors.ts';
 import type { RenewalWindow } from '#runtime/acme/account.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
 import type { CertificateFacts } from '#runtime/pki/server-certificate.ts';
 import type { AcmeAccounts } from '#controllers/acme-accounts.ts';
 import type { CertificateOrder, Standing } from './model.ts';
@@ -14,6 +15,7 @@ interface Checking {
   readonly order: CertificateOrder;
   readonly accounts: AcmeAccounts;
   readonly client: Client;
+  readonly cache: Cache;
   readonly clock: Clock;
 }
 
@@ -41,11 +43,11 @@ export async function withRenewal(standing: Standing, checking: Checking): Promi
 
 async function suggestedWindow(
   { renewalId }: CertificateFacts,
-  { order, accounts, client }: Checking,
+  { order, accounts, client, cache }: Checking,
 ): Promise<RenewalWindow | undefined> {
   if (order.issuer.spec.acme === undefined || renewalId === undefined) return undefined;
   try {
-    return await (await accounts.of(order.issuer, client)).renewalWindow(renewalId);
+    return await (await accounts.of(order.issuer, client, cache)).renewalWindow(renewalId);
   } catch (err) {
     if (err instanceof AcmeProblem) return undefined;
     throw err;

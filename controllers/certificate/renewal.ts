@@ -57,3 +57,8 @@ export function pauseMsAfter(
   const jitter = 1 + ((mixedHash(`${seed}/${failures}`) % 1_000) / 1_000) * 0.1;
   return Math.max(retryAfterMs, Math.min(urgent * jitter, dayMs));
 }
+
+/** A CA that is away is no reason to wait for hours; but thousands may wait for it, and each asks by itself. Pure. */
+export function unreachedPauseMsAfter(failures: number): number {
+  return Math.min(failures, 10) * minuteMs;
+}

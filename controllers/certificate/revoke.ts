@@ -9,14 +9,14 @@ type Revoked = NonNullable<Standing['revoked']>;
 
 /** Tells the CA that the certificate in the Secret is not to be trusted. Twice is as once. AcmeProblem when the CA can be told later. */
 export async function revokePresent(
-  { accounts, client, clock, order }: Look,
+  { accounts, client, cache, clock, order }: Look,
   { serialNumber, reasonCode }: Revocation,
   present: SecretContent | undefined,
 ): Promise<Revoked> {
   const told = { serialNumber, time: rfc3339(clock.now()) };
   if (order.issuer.spec.acme === undefined)
     return { ...told, problem: 'The issuer tells nobody what it has revoked: it is only replaced.' };
-  const account = await accounts.of(order.issuer, client);
+  const account = await accounts.of(order.issuer, client, cache);
   try {
     await account.revoke(present?.values['tls.crt'] ?? '', reasonCode);
     return told;

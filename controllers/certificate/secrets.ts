@@ -77,21 +77,32 @@ export async function nextKey(
   { key, secretName }: CertificateOrder,
 ): Promise<string> {
   const place = { namespace: owner.namespace, name: nextKeyName(owner) };
-  const found = (await readSecret(client, place, signal))?.values['tls.key'];
+  const there = await readSecret(client, place, signal);
+  const found = there?.values['tls.key'];
   if (found !== undefined && isOfKind(found, key)) return found;
   const present = key.isKept
     ? (await readSecret(client, { namespace: owner.namespace, name: secretName }, signal))?.values['tls.key']
     : undefined;
   const made = present !== undefined && isOfKind(present, key) ? present : newKey(key);
-  const order = { key: place, type: 'Opaque', values: { 'tls.key': made }, ...madeFor(owner) } as const;
+  const order = {
+    key: place,
+    type: 'Opaque',
+    values: { 'tls.key': made },
+    before: { there },
+    ...madeFor(owner),
+  } as const;
   await writeSecret(client, order, signal);
   return made;
 }
 
-/** Puts a certificate in service. */
+/** Puts a certificate in service, in place of what is present there. */
 export async function putServing(
   { client, owner, signal }: Where,
-  { order, pair }: { readonly order: CertificateOrder; readonly pair: PemPair },
+  {
+    order,
+    pair,
+    present,
+  }: { readonly order: CertificateOrder; readonly pair: PemPair; readonly present: SecretContent | undefined },
 ): Promise<SecretContent> {
   const values = { 'tls.crt': pair.certificate, 'tls.key': pair.key };
   const key = { namespace: owner.namespace, name: order.secretName };
@@ -99,7 +110,9 @@ export async function putServing(
     [ANNOTATIONS.issuedFor]: markOf(order),
     ...(order.renewal === undefined ? {} : { [ANNOTATIONS.renew]: order.renewal }),
   };
-  return await writeSecret(client, { key, type: 'kubernetes.io/tls', values, notes, ...madeFor(owner) }, signal);
+  const before = { there: present };
+  const wanted = { key, type: 'kubernetes.io/tls', values, notes, before, ...madeFor(owner) } as const;
+  return await writeSecret(client, wanted, signal);
 }
 
 /** Once the certificate that it is for serves. */

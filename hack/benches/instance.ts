@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { buildPrograms } from '#hack/build.ts';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
@@ -14,6 +14,12 @@ export interface Instance {
   readonly directory: string;
   readonly apiUrl: string;
   readonly httpPort: number;
+  /** 0 where HTTPS is not served. */
+  readonly httpsPort: number;
+  /** Of the CA's directory; 0 where there is none. */
+  readonly acmePort: number;
+  /** 0 where there is no name server. */
+  readonly dnsPort: number;
   readonly admin: Readonly<Record<'ca' | 'cert' | 'key', Buffer>>;
   /** The instance's own etcd. */
   readonly store: Store;
@@ -27,7 +33,7 @@ export interface Instance {
 
 export interface InstanceProcess {
   readonly pid: number;
-  /** `etcd`, `server`, `controller`, `agent`, `supervise`, `nginx: master process`, … */
+  /** `etcd`, `server`, `controller`, `agent`, `supervise`, `keys`, `nginx: master process`, … */
   readonly name: string;
   /** In clock ticks since boot; tells a process from a later one with its pid. */
   readonly startTime: string;
@@ -35,7 +41,14 @@ export interface InstanceProcess {
 
 const startTimeoutMs = 120_000;
 
-export async function openInstance(): Promise<Instance> {
+/** What is served beside HTTP: what is not measured is not started. */
+export interface Serving {
+  /** HTTPS, with a CA of the instance. */
+  readonly https?: boolean;
+  readonly dns?: boolean;
+}
+
+export async function openInstance({ https = false, dns = false }: Serving = {}): Promise<Instance> {
   const directory = await mkdtemp('/dev/shm/wcp360-sites-');
   await buildPrograms(join(directory, 'lib'));
   const [api, http, stream] = [await freePort(), await freePort(), await freePort()];
@@ -45,9 +58,8 @@ export async function openInstance(): Promise<Instance> {
       stdio: ['ignore', 'ignore', 'inherit'],
       timeout: startTimeoutMs,
     });
-  // What is not measured is not started.
-  const off = { https: 0, dns: 0, acme: 0 };
-  const ports = { api, http, stream, 'etcd-client': etcdClient, 'etcd-peer': etcdPeer, ...off };
+  const more = { ...(await httpsPorts(https)), ...(await dnsPorts(dns)) };
+  const ports = { api, http, stream, 'etcd-client': etcdClient, 'etcd-peer': etcdPeer, ...more };
   wcpd('up', ...Object.entries(ports).map(([name, port]) => `--${name}-port=${port}`), '--log-level=warn');
   const pem = (name: string): Buffer => readFileSync(join(directory, 'pki', name));
   const store = await openEtcdStore({
@@ -60,6 +72,9 @@ export async function openInstance(): Promise<Instance> {
     directory,
     apiUrl: `https://127.0.0.1:${api}`,
     httpPort: http,
+    httpsPort: more.https,
+    acmePort: more.acme,
+    dnsPort: more.dns,
     admin: { ca: pem('ca.crt'), cert: pem('admin.crt'), key: pem('admin.key') },
     store,
     supervisorPid: record.pid,
@@ -70,6 +85,16 @@ export async function openInstance(): Promise<Instance> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function httpsPorts(isServed: boolean) {
+  if (!isServed) return { https: 0, acme: 0 } as const;
+  const [https, acme, management, resolver] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  return { https, acme, 'acme-management': management, resolver };
+}
+
+async function dnsPorts(isServed: boolean) {
+  return isServed ? { dns: await freePort(), 'dns-api': await freePort() } : ({ dns: 0 } as const);
 }
 
 function processesIn(namespace: string): readonly InstanceProcess[] {
@@ -92,6 +117,8 @@ function nameOf(commandLine: string): string {
   const program = words.findIndex((word) => word.endsWith('wcpd.mjs'));
   if (program >= 0) return words[program + 1] ?? 'wcpd';
   const [first = ''] = words;
+  const module = words.find((word) => word.endsWith('.mjs'));
+  if (module !== undefined) return basename(module, '.mjs');
   return first.includes(': ') ? first.replace(/ \/.*$/, '').trim() : (first.split('/').at(-1) ?? '');
 }
 

@@ -1,16 +1,19 @@
 /**
  * Figures, each against a reference in the same run.
  *
- *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], hosts, serving, sites, start
+ *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], dns, hosts, renewals, serving, sites, start, tls
  */
 import { parseArgs } from 'node:util';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
 import { apiBench } from './api.ts';
 import { clusterBench } from './cluster.ts';
+import { dnsBench } from './dns.ts';
 import { hostsBench } from './hosts.ts';
+import { renewalsBench } from './renewals.ts';
 import { servingBench } from './serving.ts';
 import { sitesBench } from './sites.ts';
 import { startBench } from './start.ts';
+import { tlsBench } from './tls.ts';
 import type { Bench, Measurement } from './measurement.ts';
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -18,10 +21,13 @@ const benches: Readonly<Record<string, Bench>> = {
   cluster: clusterBench('creates', 'objects'),
   'cluster-creates': clusterBench('creates'),
   'cluster-objects': clusterBench('objects'),
+  dns: dnsBench,
   hosts: hostsBench,
+  renewals: renewalsBench,
   serving: servingBench,
   sites: sitesBench,
   start: startBench,
+  tls: tlsBench,
 };
 
 const { positionals, values } = parseArgs({

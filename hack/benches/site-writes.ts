@@ -14,18 +14,18 @@ export interface WriteLog {
   readonly readyCount: number;
   /** Per collection, everything included. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Resolves when so many Domains have Ready=True. */
+  /** Resolves when so many objects of the collection have Ready=True. */
   ready(count: number): Promise<void>;
   close(): void;
 }
 
 const prefix = '/registry/';
-const domains = 'hosting.wcp360.io/domains';
 /** Told to people, or renewed by time alone: no part of what makes a site. */
 const uncounted = /^(?:coordination\.k8s\.io\/leases|core\/events|events\.k8s\.io\/events)$/;
 
-/** Follows etcd itself, so whatever anybody writes is seen. */
-export async function watchWrites(store: Store): Promise<WriteLog> {
+/** Follows etcd itself, so whatever anybody writes is seen. `plural` says of what objects it is told how many are Ready. */
+export async function watchWrites(store: Store, plural = 'domains'): Promise<WriteLog> {
+  const ofInterest = `hosting.wcp360.io/${plural}`;
   const closed = new AbortController();
   const writes: Write[] = [];
   const counts = new Map<string, number>();
@@ -36,7 +36,7 @@ export async function watchWrites(store: Store): Promise<WriteLog> {
     const collection = key.slice(prefix.length).split('/').slice(0, 2).join('/');
     counts.set(collection, (counts.get(collection) ?? 0) + 1);
     if (!uncounted.test(collection)) writes.push({ key, bytes: value?.length });
-    if (collection === domains && value !== undefined && isReady(value)) readyKeys.add(key);
+    if (collection === ofInterest && value !== undefined && isReady(value)) readyKeys.add(key);
   };
   const follow = async (): Promise<void> => {
     for await (const { changes } of store.watch(prefix, start, closed.signal)) {

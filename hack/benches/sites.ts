@@ -1,11 +1,11 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { applyAll, domainOf, hostOf, makeTenant, tenant } from './domains.ts';
 import { openInstance, processNamed, quiet, type Instance } from './instance.ts';
 import { childFaultsOf, cpuSecondsOf, measurement, memoryBytesOf, percentile } from './measurement.ts';
 import type { Bench, BenchOptions } from './measurement.ts';
-import { startProfile, stopProfile } from './profiler.ts';
+import { cpuByProgram, saveProfiles, startProfiles } from './programs.ts';
 import { makePlainSites } from './reference/plain-sites.ts';
 import { watchWrites, type WriteLog } from './site-writes.ts';
 import { timeToAnswer } from './time-to-answer.ts';
@@ -45,8 +45,8 @@ async function measureAll(instance: Instance, count: number, options: BenchOptio
   const appliedSeconds = (performance.now() - startedAt) / 1000;
   await log.ready(count);
   const seconds = (performance.now() - startedAt) / 1000;
-  const cpu = cpuByProgram(instance).map(({ name, seconds: used }, n) => {
-    const ms = ((used - (cpuBefore[n]?.seconds ?? 0)) * 1000) / count;
+  const cpu = [...cpuByProgram(instance)].map(([name, used]) => {
+    const ms = ((used - (cpuBefore.get(name) ?? 0)) * 1000) / count;
     return { name, ms };
   });
   if (options.profileInto !== undefined) await saveProfiles(instance, options.profileInto, count);
@@ -74,24 +74,6 @@ async function measureAll(instance: Instance, count: number, options: BenchOptio
   reportWrites(log, count, options);
   for (const { name, ms } of cpu)
     options.report(measurement({ bench, measure: `CPU of ${name} per domain ${at}`, value: ms, unit: 'ms' }));
-}
-
-const programs = ['etcd', 'server', 'controller', 'agent'] as const;
-
-async function startProfiles(instance: Instance): Promise<void> {
-  for (const name of programs.slice(1)) await startProfile(processNamed(instance, name).pid);
-}
-
-async function saveProfiles(instance: Instance, directory: string, count: number): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  for (const name of programs.slice(1)) {
-    const text = await stopProfile(processNamed(instance, name).pid);
-    await writeFile(join(directory, `${name}-${count}.cpuprofile`), text);
-  }
-}
-
-function cpuByProgram(instance: Instance): readonly { readonly name: string; readonly seconds: number }[] {
-  return programs.map((name) => ({ name, seconds: cpuSecondsOf(processNamed(instance, name).pid) }));
 }
 
 function reportWrites(log: WriteLog, count: number, options: BenchOptions): void {

@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from 'node:dns';
 import { Agent, type RequestOptions } from 'node:https';
-import { rootCertificates } from 'node:tls';
+import { createSecureContext, rootCertificates } from 'node:tls';
 import { parseAddress, type Network } from '#runtime/base/networks.ts';
 import { isOpenAddress } from '#runtime/base/public-addresses.ts';
 import { AcmeProblem, HostError } from '#runtime/base/errors.ts';
@@ -36,10 +36,14 @@ const longestAnswer = 1024 * 1024;
 
 /** Requests to one CA over connections that are kept. Redirects are not followed: ACME has none. */
 export function createTransport(options: TransportOptions): Transport {
+  const { authorities } = options;
   const agent = new Agent({
     keepAlive: true,
     maxSockets: 16,
-    ...(options.authorities === undefined ? {} : { ca: [...rootCertificates, options.authorities] }),
+    // One context for all connections: an agent that is given PEM puts all of it into its key for each request.
+    ...(authorities === undefined
+      ? {}
+      : { secureContext: createSecureContext({ ca: [...rootCertificates, authorities] }) }),
   });
   return {
     request: async (url, method, body) => {

@@ -111,7 +111,7 @@ export interface RefusedName {
 export class AcmeProblem extends Wcp360Error {
   readonly code = 'WCP_ACME';
   readonly retry = 'backoff';
-  /** The last part of the problem's URN, such as `rateLimited`; `connection` when there was no answer, `malformedAnswer` when it made no sense. */
+  /** The last part of the problem's URN, such as `rateLimited`; `connection` when there was no answer, `malformedAnswer` when it made no sense, `orderInvalid` when an order has failed. */
   readonly type: string;
   /** Not before this, in ms from now; absent when the CA did not say. */
   readonly retryAfterMs: number | undefined;

@@ -23,8 +23,16 @@ export interface CertificateFacts {
 const mostCertificates = 10;
 const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/gu;
 
+/** What is asked about a chain is asked several times in a row, and parsing it costs more than the answers. */
+let lastParsed: { readonly pem: string; readonly chain: readonly X509Certificate[] } | undefined;
+
 /** The certificates of a PEM text, the one that serves first; empty when one of them is none. */
 export function parseChain(pem: string): readonly X509Certificate[] {
+  if (lastParsed?.pem !== pem) lastParsed = { pem, chain: chainIn(pem) };
+  return lastParsed.chain;
+}
+
+function chainIn(pem: string): readonly X509Certificate[] {
   const blocks = pem.match(block) ?? [];
   if (blocks.length > mostCertificates) return [];
   try {

@@ -11,6 +11,7 @@ import { openCertificateLab } from '#test/lab/certificates.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
 import { startRenewalInfo } from '#test/lab/renewal-info.ts';
+import { liveThrough } from '#test/lab/simulated/year.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
 // Certificates and Challenges with a real API server and a real CA; the web front is that of a model machine.
@@ -147,5 +148,26 @@ void t.test(
       'what nobody can tell is for the CA to find out',
     );
     test.same(await namesInVain(asked, { ...checking, caNames: [] }), [], 'nor is a CA held up that tells no names');
+  },
+);
+
+void t.test(
+  'no certificate ends before the next one is there, though orders fail and the CA is away for days',
+  async (test) => {
+    const year = await liveThrough({
+      ...{ certificates: 40, ofOneDomain: 8, days: 200, failing: 0.05 },
+      limits: { orders: { count: 10, period: '3h' }, ordersPerDomain: { count: 3, period: '168h' } },
+      outages: [
+        { fromDay: 60.5, untilDay: 61.5 },
+        { fromDay: 122, untilDay: 123 },
+      ],
+    });
+    const { counts, mostOrders } = year.ca;
+    test.same(year.expired, []);
+    test.ok(year.renewals >= 3 * 40, `each was renewed three times: ${year.renewals}`);
+    test.ok(counts.failed > 0, 'orders failed');
+    test.ok(counts.unanswered > 0, 'the CA was away when it was asked');
+    test.equal(mostOrders, 10, 'as many were ordered as it allows');
+    test.equal(counts.limited, 0, 'and no more');
   },
 );
