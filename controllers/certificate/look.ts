@@ -47,7 +47,7 @@ export async function lookAt(look: Look): Promise<CertificateWork> {
   const need = needOf(order, { standing, fault: serving.fault, nowMs: clock.now() });
   if (need === undefined) return await settled(look, known);
   const failures = failuresOf(opened.certificate.status);
-  const isUrgent = need === 'Revoked' && !isRevoked(standing);
+  const isUrgent = need === 'Revoked' && !isRevoked(known);
   const isAsked = isUrgent || order.request !== opened.certificate.status?.lastHandledRequestAt;
   if (isWaiting(failures, clock.now()) && !isAsked) return waiting(look, known, { need, failures });
   return await getNext(look, known, need);
@@ -113,22 +113,22 @@ function withoutPause({ failedIssuanceAttempts, lastFailureTime, failedNames }: 
 
 async function getNext(look: Look, known: Known, need: Need): Promise<CertificateWork> {
   try {
-    return await takeFurther(look, await withRevocation(look, known, need), need);
+    if (need === 'Revoked') await revoke(look, known);
+    return await takeFurther(look, known, need);
   } catch (err) {
     return await failed(look, known, { need, err });
   }
 }
 
-async function withRevocation(look: Look, known: Known, need: Need): Promise<Known> {
-  const { standing, present } = known;
+/** Noted at once: it is not to be forgotten what was done with it, whoever gets the next one. */
+async function revoke(look: Look, known: Known): Promise<void> {
   const { revocation } = look.order;
-  if (need !== 'Revoked' || revocation === undefined || isRevoked(standing)) return known;
-  const revoked = await revokePresent(look, revocation, present);
-  return { ...known, standing: { ...standing, revoked } };
+  if (revocation === undefined || isRevoked(known)) return;
+  await known.notes.writeRevoked(await revokePresent(look, revocation, known.present));
 }
 
 /** Whether the one that serves was revoked already. */
-function isRevoked({ revoked, serialNumber }: Standing): boolean {
+function isRevoked({ notes: { revoked }, standing: { serialNumber } }: Known): boolean {
   return revoked !== undefined && revoked.serialNumber === serialNumber;
 }
 

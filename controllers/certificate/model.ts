@@ -41,7 +41,6 @@ export type Standing = Pick<
   | 'issuedFor'
   | 'renewedFor'
   | 'secretVersion'
-  | 'revoked'
 >;
 
 /** What is told of attempts that failed. */
@@ -75,8 +74,8 @@ export type CertificateState = CertificateWork | undefined;
 export function standingOf(status: Status = {}): Standing {
   const { dnsNames, serialNumber, notBefore, notAfter, renewalTime, renewalCheckTime, issuedFor, renewedFor } = status;
   const fields = { dnsNames, serialNumber, notBefore, notAfter, renewalTime, renewalCheckTime, issuedFor, renewedFor };
-  const { publicKeyDigest, secretVersion, revoked } = status;
-  return onlyDefined<Standing>({ ...fields, publicKeyDigest, secretVersion, revoked });
+  const { publicKeyDigest, secretVersion } = status;
+  return onlyDefined<Standing>({ ...fields, publicKeyDigest, secretVersion });
 }
 
 /** What the status says of failed attempts. */
@@ -85,6 +84,7 @@ export function failuresOf(status: Status = {}): Failures {
   return onlyDefined<Failures>({ failedIssuanceAttempts, lastFailureTime, nextTryAt, failedNames });
 }
 
-function onlyDefined<T extends object>(fields: { readonly [K in keyof T]: T[K] | undefined }): T {
+/** Without the fields that have no value. */
+export function onlyDefined<T extends object>(fields: { readonly [K in keyof T]: T[K] | undefined }): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 }

@@ -2,10 +2,8 @@ import { rfc3339 } from '#runtime/base/clock.ts';
 import { AcmeProblem } from '#runtime/base/errors.ts';
 import type { SecretContent } from '#controllers/secret-store.ts';
 import type { Look } from './looking.ts';
-import type { Standing } from './model.ts';
+import type { Revoked } from './notes.ts';
 import type { Revocation } from './revocation.ts';
-
-type Revoked = NonNullable<Standing['revoked']>;
 
 /** Tells the CA that the certificate in the Secret is not to be trusted. Twice is as once. AcmeProblem when the CA can be told later. */
 export async function revokePresent(

@@ -53,7 +53,6 @@ export function standingIn(
   facts: CertificateFacts,
   before: Standing,
 ): Standing {
-  const { revoked } = before;
   const { [ANNOTATIONS.issuedFor]: issuedFor, [ANNOTATIONS.renew]: renewedFor } = notes;
   const { renewalTime, renewalCheckTime } = before.serialNumber === facts.serialNumber ? before : {};
   return {
@@ -65,7 +64,6 @@ export function standingIn(
     secretVersion: resourceVersion,
     ...(issuedFor === undefined ? {} : { issuedFor }),
     ...(renewedFor === undefined ? {} : { renewedFor }),
-    ...(revoked === undefined ? {} : { revoked }),
     ...(renewalTime === undefined ? {} : { renewalTime }),
     ...(renewalCheckTime === undefined ? {} : { renewalCheckTime }),
   };

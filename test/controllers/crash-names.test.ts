@@ -15,7 +15,7 @@ import { tellStories } from '#test/lab/crash-stories.ts';
 import { startHosting, type Hosting } from '#test/lab/hosting.ts';
 import { openNameServer } from '#test/lab/name-server.ts';
 import { startPebble } from '#test/lab/pebble.ts';
-import { declare, isGone, isReady, remove, type Step, type Story } from '#test/lab/stories.ts';
+import { declare, isGone, isReady, remove, settle, type Step, type Story } from '#test/lab/stories.ts';
 
 // Zones on a real name server and certificates of a real CA, whatever dies, and whenever: calls to both count as effects.
 
@@ -30,6 +30,11 @@ const isAnswered = async (hosting: Hosting): Promise<boolean> =>
 const aSite = declare(domainKind, 'shop', { hostname: 'shop.example' }, 'acme');
 const isSecured = async (hosting: Hosting): Promise<boolean> =>
   (await isReady(certificateKind, 'shop', 'acme')(hosting)) && (await isReady(domainKind, 'shop', 'acme')(hosting));
+
+const aSecuredSite: Step = async (hosting) => {
+  await aSite(hosting);
+  await settle(hosting, isSecured);
+};
 
 interface Issued {
   readonly serialNumber?: string;
@@ -70,21 +75,24 @@ const stories: readonly Story[] = [
     isOver: isAnswered,
   },
   {
-    name: 'a zone is deleted',
+    name: 'a zone is deleted with its record',
     before: [aTenant, aZone({}), aRecord('192.0.2.1')],
-    act: remove(zoneKind, 'acme', 'acme'),
+    act: async (hosting) => {
+      await remove(dnsRecordKind, 'www', 'acme')(hosting);
+      await remove(zoneKind, 'acme', 'acme')(hosting);
+    },
     isOver: isGone(zoneKind, 'acme', 'acme'),
   },
   { name: 'a site gets its certificate', before: [aTenant], act: aSite, isOver: isSecured },
   {
     name: 'a certificate is renewed',
-    before: [aTenant, aSite],
+    before: [aTenant, aSecuredSite],
     act: async (hosting) => await annotate(hosting, { [ANNOTATIONS.renew]: 'now' }),
     isOver: async (hosting) => (await isSecured(hosting)) && (await statusOf(hosting)).renewedFor === 'now',
   },
   {
     name: 'a certificate is revoked',
-    before: [aTenant, aSite],
+    before: [aTenant, aSecuredSite],
     act: async (hosting) => {
       const { serialNumber = '' } = await statusOf(hosting);
       await annotate(hosting, { [ANNOTATIONS.revoke]: `${serialNumber}/KeyCompromise` });
@@ -96,7 +104,7 @@ const stories: readonly Story[] = [
   },
   {
     name: 'a site with a certificate is deleted',
-    before: [aTenant, aSite],
+    before: [aTenant, aSecuredSite],
     act: remove(domainKind, 'shop', 'acme'),
     isOver: isGone(domainKind, 'shop', 'acme'),
   },

@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import type { MemoryHost } from '#runtime/host/memory/memory-host.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
@@ -52,7 +52,10 @@ function chancesIn(key: string, object: KubeObject): readonly (readonly [string,
     const certificate = new X509Certificate(decoded(chain));
     const name = `<certificate of ${key} for ${certificate.subjectAltName ?? ''}>`;
     found.push([chain, name], [JSON.stringify(decoded(chain)), name]);
-    found.push([certificate.serialNumber, `<serial number of ${key}>`]);
+    found.push(
+      [certificate.serialNumber, `<serial number of ${key}>`],
+      [keyDigestOf(certificate), '<digest of its key>'],
+    );
     if (certificate.checkPrivateKey(createPrivateKey(decoded(own))))
       found.push([own, '<its key>'], [JSON.stringify(decoded(own)), '<its key>']);
   } else if (own !== undefined) found.push([own, `<key of ${key}>`]);
@@ -61,13 +64,24 @@ function chancesIn(key: string, object: KubeObject): readonly (readonly [string,
   return found;
 }
 
+function keyDigestOf({ publicKey }: X509Certificate): string {
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
+}
+
 function decoded(base64: string): string {
   return Buffer.from(base64, 'base64').toString();
 }
 
+/** Of a condition that two tell of it is a matter of history which of them told which part. */
+function managerText(entry: object): string {
+  return JSON.stringify(entry, (key, value: unknown) => (key.startsWith('k:{"type":') ? {} : value));
+}
+
 function objectText(object: KubeObject): string {
   const { managedFields = [], ...metadata } = object.metadata;
-  const managers = managedFields.map((entry) => JSON.stringify(entry)).toSorted();
+  const managers = managedFields.map(managerText).toSorted();
   const status = object['status'] as { readonly conditions?: readonly { readonly type: string }[] } | undefined;
   const conditions = status?.conditions?.toSorted((a, b) => (a.type < b.type ? -1 : 1));
   return JSON.stringify(
