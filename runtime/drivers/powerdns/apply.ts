@@ -130,13 +130,20 @@ async function putKeys(zone: string, keys: readonly ZoneKey[], reach: Reach): Pr
   const isWanted = ({ dnskey }: HeldKey): boolean => keys.some((key) => key.dnskey === dnskey);
   const staying = held.filter(isWanted);
   if (held.some((key) => key.active && !isWanted(key))) await mayLeave(zone, staying, reach);
-  for (const key of keys) {
-    if (!held.some(({ dnskey }) => dnskey === key.dnskey)) await addKey(path, key, reach);
-  }
+  const missing = keys.filter((key) => !held.some(({ dnskey }) => dnskey === key.dnskey));
+  for (const key of missing) await addKey(path, key, reach);
+  if (missing.length > 0) await dropTwins(path, reach);
   for (const key of held) {
     const body = { active: isWanted(key), published: isWanted(key) };
     if (body.active !== key.active) await api.send('PUT', `${path}/${key.id}`, body, signal);
   }
+}
+
+/** What another agent may have added at the same moment: of several the first stays. */
+async function dropTwins(path: string, { api, signal }: Reach): Promise<void> {
+  const held = ((await api.get(path, signal)) as readonly HeldKey[]).toSorted((a, b) => a.id - b.id);
+  const twins = held.filter(({ dnskey }, index) => held.findIndex((other) => other.dnskey === dnskey) < index);
+  for (const { id } of twins) await api.send('DELETE', `${path}/${id}`, undefined, signal);
 }
 
 /** Whoever validates goes by the DS at the zone above: where there is one, it has to be that of a key that is there already and stays. */
