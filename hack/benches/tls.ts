@@ -38,7 +38,7 @@ interface Run {
 export const tlsBench: Bench = async (options) => {
   const size: Size = options.quick
     ? { first: 40, all: 100, ofLego: 3, handshakes: 200, rounds: 2, tries: 10 }
-    : { first: 1_000, all: 10_000, ofLego: 30, handshakes: 2_000, rounds: 5, tries: 100 };
+    : { first: 1_000, all: 10_000, ofLego: 12, handshakes: 2_000, rounds: 5, tries: 100 };
   const instance = await openInstance({ https: true });
   const names = Array.from({ length: size.all }, (_, n) => `site-${n}`);
   const run: Run = { instance, size, options, names };

@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { newKey } from '#runtime/pki/crypto-keys.ts';
 import { requestForNames } from '#runtime/pki/issue.ts';
 
@@ -44,6 +45,10 @@ interface Authorization {
   readonly challenges: readonly { readonly type: string; readonly url: string; readonly token: string }[];
 }
 
+/** Without a pause pebble 2.4 comes to a standstill: it waits for itself when it is asked for an order that it is just changing. */
+const pollMs = 10;
+const timeoutMs = 30_000;
+
 /** Opens an account of its own. */
 export async function openPlainAcme(options: PlainAcmeOptions): Promise<PlainAcme> {
   const poster = createPoster(options);
@@ -52,6 +57,7 @@ export async function openPlainAcme(options: PlainAcmeOptions): Promise<PlainAcm
   const read = async <T>(url: string): Promise<T> => JSON.parse((await poster.post(url, '')).body) as T;
   const until = async (url: string, status: string): Promise<Order> => {
     for (;;) {
+      await delay(pollMs);
       const order = await read<Order>(url);
       if (order.status === status) return order;
       if (order.status === 'invalid') throw new Error(`${url} has failed`);
@@ -112,12 +118,13 @@ function createPoster({ ca, connections }: PlainAcmeOptions): Poster {
   const exchange = async (method: string, url: string, body?: string): Promise<Answer> => {
     const headers = body === undefined ? {} : { 'content-type': 'application/jose+json' };
     const answer = await new Promise<Answer>((resolve, reject) => {
-      const sent = request(url, { agent, method, headers }, (response) => {
+      const sent = request(url, { agent, method, headers, timeout: timeoutMs }, (response) => {
         const { 'replay-nonce': nonce, location = '' } = response.headers;
         if (typeof nonce === 'string') nonces.push(nonce);
         const isGood = (response.statusCode ?? 500) < 300;
         text(response).then((told) => (isGood ? resolve({ location, body: told }) : reject(new Error(told))), reject);
       });
+      sent.on('timeout', () => sent.destroy(new Error(`${url} does not answer`)));
       sent.on('error', reject).end(body);
     });
     return answer;
