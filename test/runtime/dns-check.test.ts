@@ -141,18 +141,26 @@ await t.test(
 );
 
 await t.test('where the names of a site lead, and whom CAA allows, is told', async (t) => {
-  const site = { hostnames: ['www.acme.example'], addresses: ['192.0.2.10'], ca: 'letsencrypt.org', needsNoCa: false };
+  const site = {
+    hostnames: ['www.acme.example'],
+    addresses: ['192.0.2.10'],
+    mayLeadElsewhere: false,
+    caNames: ['letsencrypt.org'],
+    needsNoCa: false,
+  };
   const lookup = await byResolver();
   t.same(brief(await examineSite(site, lookup)), ['CAA Right', 'Addresses Right']);
-  const wrong = await examineSite({ ...site, addresses: ['192.0.2.11'], ca: 'pki.goog' }, lookup);
+  const wrong = await examineSite({ ...site, addresses: ['192.0.2.11'], caNames: ['pki.goog'] }, lookup);
   t.match(wrongOf(wrong), [
     ['CAA', 'CAA of acme.example. allows letsencrypt.org, and not pki.goog.', /0 issue "pki[.]goog"/],
     ['Addresses', 'www.acme.example points to 192.0.2.10.', /has to point it to 192[.]0[.]2[.]11/],
   ]);
-  t.same(brief(await examineSite({ ...site, addresses: [], ca: undefined }, lookup)), [
+  t.same(brief(await examineSite({ ...site, addresses: [], caNames: [] }, lookup)), [
     'CAA Unknown',
     'Addresses Unknown',
   ]);
+  const proxied = await examineSite({ ...site, addresses: ['192.0.2.11'], mayLeadElsewhere: true }, lookup);
+  t.match(proxied[1], { state: 'Unknown', message: /takes for a proxy/ });
 });
 
 await t.test('CAA without an issuer keeps nobody out, and one for nobody everybody', async (t) => {
@@ -165,7 +173,11 @@ await t.test('CAA without an issuer keeps nobody out, and one for nobody everybo
     ['Wrong', '0 issue ";"'],
     ['Wrong', '0 issue "other.example"'],
   ] as const) {
-    t.equal(caaFinding({ name, ca: 'letsencrypt.org' }, contents.map(record)).state, state, contents.join());
+    t.equal(
+      caaFinding({ name, caNames: ['sectigo.example', 'letsencrypt.org'] }, contents.map(record)).state,
+      state,
+      contents.join(),
+    );
   }
   t.match(addressFinding({ name, wanted: ['192.0.2.1'] }, { status: 'NXDOMAIN', records: [] }), { state: 'Wrong' });
 });

@@ -91,10 +91,12 @@ interface DeclaredSite {
 async function siteOf(session: Session, { domain, declared, ca }: DeclaredSite): Promise<ExaminedSite> {
   const { spec, status } = domain;
   const names = status?.hostnames ?? [spec.hostname, ...spec.aliases];
+  const issuer = await allowed(async () => await issuerOf(session, domain));
   return {
     hostnames: names.filter((name) => !name.startsWith('*.')),
     addresses: await addressesOf(session, domain, declared),
-    ca: ca ?? (await caOf(session, domain)),
+    mayLeadElsewhere: mayLeadElsewhere(issuer),
+    caNames: ca === undefined ? caNamesOf(issuer) : [ca],
     needsNoCa: spec.tls.mode === 'Off' || spec.tls.secretRef !== undefined,
   };
 }
@@ -114,19 +116,16 @@ async function addressesOf(
   return ofHost.length > 0 ? ofHost : [...new Set(ofRecords)];
 }
 
-/** Hosts of ACME directories → the names that those CAs document for CAA. */
-const wellKnown: Readonly<Record<string, string>> = {
-  'acme-v02.api.letsencrypt.org': 'letsencrypt.org',
-  'acme-staging-v02.api.letsencrypt.org': 'letsencrypt.org',
-  'acme.zerossl.com': 'sectigo.com',
-  'dv.acme-v02.api.pki.goog': 'pki.goog',
-  'acme.ssl.com': 'ssl.com',
-};
+/** As the CA itself told them; empty where it did not. */
+function caNamesOf(issuer: Issuer | ClusterIssuer | undefined): readonly string[] {
+  return issuer?.status?.acme?.caaIdentities ?? [];
+}
 
-async function caOf(session: Session, domain: Domain): Promise<string | undefined> {
-  const issuer = await allowed(async () => await issuerOf(session, domain));
-  const directory = issuer?.spec.acme?.server;
-  return directory === undefined ? undefined : wellKnown[new URL(directory).hostname];
+/** Where a proxy stands before the host, names lead to that, and the issuer was told so. */
+function mayLeadElsewhere(issuer: Issuer | ClusterIssuer | undefined): boolean {
+  return (issuer?.spec.acme?.solvers ?? []).some(({ http01, tlsAlpn01 }) =>
+    [http01, tlsAlpn01].some((solver) => solver?.addresses === 'Ignore'),
+  );
 }
 
 async function issuerOf(session: Session, { metadata, spec }: Domain): Promise<Issuer | ClusterIssuer | undefined> {

@@ -29,8 +29,10 @@ export interface ExaminedSite {
   readonly hostnames: readonly string[];
   /** Where the names are to point to; empty when that is not known. */
   readonly addresses: readonly string[];
-  /** By which name CAA records know its CA. */
-  readonly ca: string | undefined;
+  /** That they lead elsewhere is known, and wanted: to a proxy that stands before the host. */
+  readonly mayLeadElsewhere: boolean;
+  /** By which names CAA records know its CA; empty when that is not known. */
+  readonly caNames: readonly string[];
   /** No certificate of a CA is got for it. */
   readonly needsNoCa: boolean;
 }
@@ -106,9 +108,12 @@ export async function examineSite(site: ExaminedSite, lookup: Lookup): Promise<r
     site.hostnames.map(async (name) => {
       const [four, six] = [await lookup.resolve(name, 'A'), await lookup.resolve(name, 'AAAA')];
       const answer = { status: four.status, records: [...four.records, ...six.records] };
-      const pointing = addressFinding({ name, wanted: site.addresses }, answer);
+      const pointing = addressFinding(
+        { name, wanted: site.addresses, mayLeadElsewhere: site.mayLeadElsewhere },
+        answer,
+      );
       if (site.needsNoCa) return [pointing];
-      return [caaFinding({ name, ca: site.ca }, await countingCaa(name, lookup)), pointing];
+      return [caaFinding({ name, caNames: site.caNames }, await countingCaa(name, lookup)), pointing];
     }),
   );
   return findings.flat();

@@ -133,7 +133,7 @@ export function differs(set: Pick<DeclaredSet, 'name' | 'type' | 'contents'>, an
 
 /** Whether the CA may issue for a name (RFC 8659 §4). `records` are the CAA records that count for it; none: everybody may. */
 export function caaFinding(
-  { name, ca }: { readonly name: string; readonly ca: string | undefined },
+  { name, caNames }: { readonly name: string; readonly caNames: readonly string[] },
   records: readonly AnsweredRecord[],
 ): Finding {
   const check = 'CAA';
@@ -142,18 +142,24 @@ export function caaFinding(
   if (issuers === undefined) return { check, state: 'Right', message: `CAA keeps no CA from issuing for ${name}.` };
   const allowed = issuers.join(', ') || 'nobody';
   const zone = records[0]?.name ?? rootedName(name);
+  const [ca] = caNames;
   if (ca === undefined) {
     const message = `CAA of ${zone} allows ${allowed}; whether that is the CA of ${name} is not known. --ca tells its name.`;
     return { check, state: 'Unknown', message };
   }
-  if (issuers.includes(ca)) return { check, state: 'Right', message: `CAA of ${zone} allows ${ca}.` };
+  const known = caNames.find((each) => issuers.includes(each));
+  if (known !== undefined) return { check, state: 'Right', message: `CAA of ${zone} allows ${known}.` };
   const advice = `Add a record CAA to ${zone} with the value 0 issue "${ca}", or take those away that are there.`;
   return { check, state: 'Wrong', message: `CAA of ${zone} allows ${allowed}, and not ${ca}.`, advice };
 }
 
 /** Whether a name leads to the host. */
 export function addressFinding(
-  { name, wanted }: { readonly name: string; readonly wanted: readonly string[] },
+  {
+    name,
+    wanted,
+    mayLeadElsewhere = false,
+  }: { readonly name: string; readonly wanted: readonly string[]; readonly mayLeadElsewhere?: boolean },
   { status, records }: { readonly status: string; readonly records: readonly AnsweredRecord[] },
 ): Finding {
   const check = 'Addresses';
@@ -165,6 +171,10 @@ export function addressFinding(
   const strange = found.filter((address) => !wanted.includes(address));
   if (found.length > 0 && strange.length === 0)
     return { check, state: 'Right', message: `${name} points to ${found.join(', ')}.` };
+  if (found.length > 0 && mayLeadElsewhere) {
+    const message = `${name} points to ${found.join(', ')}, which the issuer takes for a proxy before the host.`;
+    return { check, state: 'Unknown', message };
+  }
   const message =
     found.length === 0 ? `${name} has no address (${status}).` : `${name} points to ${strange.join(', ')}.`;
   const advice = `Whoever answers for ${name} has to point it to ${wanted.join(', ')}, and to nothing else.`;
