@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { certificateKind, challengeKind, domainKind, hostKind } from '#schemas/index.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
+import { systemClock } from '#runtime/base/clock.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
@@ -93,6 +94,30 @@ void t.test(
     );
     await eventually(async () => (await told()).serialNumber !== serialNumber, 'the third', patienceMs);
     test.same(info.replaced.slice(2), [second, ''], 'what has a successor already is replaced without a word');
+  },
+);
+
+void t.test(
+  'a leader whose clock is wrong by a day gets a certificate, and no second one once it is right',
+  async (test) => {
+    for (const days of [-1, 1]) {
+      let wrongMs = days * 24 * 3_600_000;
+      const lab = await openCertificateLab(test, { clock: { ...systemClock, now: () => Date.now() + wrongMs } });
+      await lab.apply(domainKind, 'shop', { hostname: 'shop.acme.example' }, 'acme');
+      await lab.settled(certificateKind, 'shop', 'Issued');
+      const before = await lab.served('shop-tls');
+      wrongMs = 0;
+      await lab.restartLeader();
+      const body = { metadata: { annotations: { [ANNOTATIONS.requestedAt]: 'now' } } };
+      const key = { namespace: 'acme', name: 'shop' };
+      await lab.client.patch(resourceTypeOf(certificateKind), key, { type: 'merge', body });
+      const isHandled = async (): Promise<boolean> =>
+        ((await lab.get(certificateKind, 'shop', 'acme'))?.['status'] as { readonly lastHandledRequestAt?: string })
+          .lastHandledRequestAt === 'now';
+      await eventually(isHandled, 'a look by the right time', patienceMs);
+      test.equal((await lab.served('shop-tls')).serialNumber, before.serialNumber, `${days} days`);
+      await lab.settled(certificateKind, 'shop', 'Issued');
+    }
   },
 );
 

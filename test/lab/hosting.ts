@@ -8,7 +8,7 @@ import { createStoreGuard } from '#controllers/host/store-guard.ts';
 import { tellUids } from '#controllers/host/uid-teller.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { ClusterWorld, HostWorld } from '#controllers/parts.ts';
-import { systemClock } from '#runtime/base/clock.ts';
+import { systemClock, type Clock } from '#runtime/base/clock.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
@@ -101,6 +101,8 @@ const never = new AbortController().signal;
 export interface HostingOptions extends ClusterSettings {
   /** `127.0.0.1:53`: what the leader asks before it asks a CA, and whose names are; unless given nobody answers, and the CA is asked at once. */
   readonly dnsResolver?: string;
+  /** The leader's, by which it decides; that of the machine unless given. */
+  readonly clock?: Clock;
   /** A real one, as that of the machine; it is this world's alone. */
   readonly dns?: NameServer;
 }
@@ -151,7 +153,7 @@ export async function startHostingOn(api: LabApi): Promise<LiveHosting> {
 async function openHosting(
   api: LabApi,
   machine: { readonly present: MemoryHost },
-  { dnsResolver = nobody, dns: nameServer, ...settings }: HostingOptions = {},
+  { dnsResolver = nobody, clock = systemClock, dns: nameServer, ...settings }: HostingOptions = {},
 ): Promise<LiveHosting> {
   const [person, leader, agent] = await Promise.all([labClient(api), labClient(api), labClient(api)]);
   const { client } = person;
@@ -173,6 +175,7 @@ async function openHosting(
         faults,
         alarms,
         dnsResolver,
+        clock,
         nameServer,
         settings,
       }),
@@ -196,6 +199,7 @@ interface Starting {
   readonly faults: Partial<Faults>;
   readonly alarms: string[];
   readonly dnsResolver: string;
+  readonly clock: Clock;
   readonly nameServer: NameServer | undefined;
   readonly settings: ClusterSettings;
 }
@@ -213,9 +217,9 @@ async function startProgram(starting: Starting): Promise<Running> {
           controllers: createClusterControllers(
             createClusterParts<ClusterWorld>(
               {
-                sources: { ...noTools.sources, clock: systemClock },
+                sources: { ...noTools.sources, clock: starting.clock },
                 certificates: {
-                  clock: systemClock,
+                  clock: starting.clock,
                   networks: [],
                   resolver: createNameResolver(starting.dnsResolver),
                   delegations: createDelegations(starting.dnsResolver, systemClock, stop.signal),
