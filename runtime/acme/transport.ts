@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from 'node:dns';
 import { Agent, type RequestOptions } from 'node:https';
-import { createSecureContext, rootCertificates } from 'node:tls';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { parseAddress, type Network } from '#runtime/base/networks.ts';
 import { isOpenAddress } from '#runtime/base/public-addresses.ts';
 import { AcmeProblem, HostError } from '#runtime/base/errors.ts';
@@ -34,17 +34,30 @@ export interface Transport {
 const timeoutMs = 30_000;
 const longestAnswer = 1024 * 1024;
 
+const contexts = new Map<string, SecureContext>();
+/** Of the many accounts that there may be most are at the same few CAs. */
+const mostContexts = 16;
+
+/** One context for all connections that trust the same: an agent that is given PEM puts all of it into its key for each request, and reading the usual roots takes megabytes. */
+function contextOf(authorities: string): SecureContext {
+  const known = contexts.get(authorities);
+  if (known !== undefined) return known;
+  const context = createSecureContext({ ca: [...rootCertificates, authorities] });
+  const [oldest] = contexts.keys();
+  if (contexts.size >= mostContexts && oldest !== undefined) contexts.delete(oldest);
+  contexts.set(authorities, context);
+  return context;
+}
+
 /** Requests to one CA over connections that are kept. Redirects are not followed: ACME has none. */
 export function createTransport(options: TransportOptions): Transport {
   const { authorities } = options;
   const agent = new Agent({
     keepAlive: true,
     maxSockets: 16,
-    // One context for all connections: an agent that is given PEM puts all of it into its key for each request.
-    ...(authorities === undefined
-      ? {}
-      : { secureContext: createSecureContext({ ca: [...rootCertificates, authorities] }) }),
+    ...(authorities === undefined ? {} : { secureContext: contextOf(authorities) }),
   });
+  options.signal.addEventListener('abort', () => agent.destroy(), { once: true });
   return {
     request: async (url, method, body) => {
       const { status, headers, body: text } = await ask(url, { agent, method, body, options });
