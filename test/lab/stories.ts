@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Hosting, Program, World } from './hosting.ts';
 import { conditionOf } from './widgets.ts';
 
@@ -39,7 +40,7 @@ export const isGone = (kind: KindDefinition, name: string, namespace?: string) =
 
 export const programs: readonly Program[] = ['leader', 'agent'];
 
-const longestMs = 15_000;
+const longestMs = 30_000;
 /** What has not changed for so long is at rest. */
 export const restMs = 250;
 const lookMs = 20;
@@ -55,6 +56,21 @@ export async function settle(hosting: Hosting, isOver?: Story['isOver']): Promis
     await delay(lookMs);
   }
   throw new Error(`it does not come to rest: ${last}`);
+}
+
+/** What tells of itself, as resources. */
+const telling = /^\/registry\/hosting\.wcp360\.io\/(tenants|domains|zones|dnsrecords|certificates)\//;
+
+/** Whether all that was declared so far tells of itself, and nothing is on its way out: on a busy machine it takes a while before anything begins. */
+async function isTold({ server }: Hosting): Promise<boolean> {
+  const { entries } = await server.store.range('/registry/hosting.wcp360.io/');
+  return entries
+    .filter(({ key }) => telling.test(key))
+    .map(({ value }) => JSON.parse(value.toString()) as KubeObject)
+    .every((object) => {
+      const { observedGeneration } = (object['status'] ?? {}) as { readonly observedGeneration?: number };
+      return object.metadata.deletionTimestamp === undefined && observedGeneration === object.metadata.generation;
+    });
 }
 
 /** True once the world is in this state; false when that takes too long. */
@@ -114,7 +130,8 @@ export function createStages(stories: readonly Story[], open: () => Promise<Host
           await work(told);
         }
       });
-      await Promise.all(turns);
+      // Nobody goes on to the next law while somebody is at this one.
+      for (const turn of await Promise.allSettled(turns)) if (turn.status === 'rejected') throw turn.reason;
     },
     close: async () => {
       for (const { hosting } of await Promise.all(opened)) await hosting.close();
@@ -127,7 +144,7 @@ async function tell(story: Story, hosting: Hosting, empty: World): Promise<Told>
   await withBoth(hosting, async () => {
     for (const step of story.before) {
       await step(hosting);
-      await settle(hosting);
+      await settle(hosting, isTold);
     }
   });
   const start = await hosting.save();

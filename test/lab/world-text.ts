@@ -82,11 +82,14 @@ function managerText(entry: object): string {
 function objectText(object: KubeObject): string {
   const { managedFields = [], ...metadata } = object.metadata;
   const managers = managedFields.map(managerText).toSorted();
-  const status = object['status'] as { readonly conditions?: readonly { readonly type: string }[] } | undefined;
+  // What of a quota is used is counted by the server, some time after.
+  const { status: told, ...rest } = object as KubeObject & { readonly status?: unknown };
+  const status = (object.kind === 'ResourceQuota' ? undefined : told) as
+    { readonly conditions?: readonly { readonly type: string }[] } | undefined;
   const conditions = status?.conditions?.toSorted((a, b) => (a.type < b.type ? -1 : 1));
   return JSON.stringify(
     sortedKeys({
-      ...object,
+      ...rest,
       metadata: { ...metadata, managers },
       ...(status === undefined ? {} : { status: { ...status, conditions } }),
     }),
