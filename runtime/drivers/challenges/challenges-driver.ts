@@ -6,15 +6,15 @@ import type { FileOwnership, Host, ReadOnlyHost } from '#runtime/host/host.ts';
 import { issueChallengeCertificate, type ChallengeWord } from '#runtime/pki/challenge-certificate.ts';
 import type { PemPair } from '#runtime/pki/pair.ts';
 import { answerDirectories, answerPath, parseAnswer, renderAnswer } from './challenge-file.ts';
-import type { ChallengeAnswer, ChallengeAnswers, ChallengesAction } from './model.ts';
+import type { ChallengeAnswer, ChallengeAnswers, ChallengesAction, MarkedAnswer } from './model.ts';
 
 /** What the driver acts on. */
 export interface ChallengesWorld {
   readonly host: Host;
 }
 
-/** Answers by owner. */
-export type ChallengesSnapshot = ReadonlyMap<string, ChallengeAnswers>;
+/** Answers by owner. Belongs to the loop; `advanceAnswers` changes it in place. */
+export type ChallengesSnapshot = Map<string, Map<string, ChallengeAnswer>>;
 
 const noAnswers: ChallengeAnswers = new Map();
 
@@ -30,6 +30,7 @@ export function createChallengesDriver(certify: Certify): ChallengesDriver {
     nothing: noAnswers,
     normalize: (desired) => desired,
     observe: (world, signal) => observeAnswers(world.host, signal),
+    advance: advanceAnswers,
     of: (owner, snapshot) => snapshot.get(ownerId(owner)) ?? noAnswers,
     owners: (snapshot) => snapshot.keys(),
     plan: planAnswers,
@@ -43,17 +44,36 @@ export const challengesDriver = createChallengesDriver(
 );
 
 async function observeAnswers(host: ReadOnlyHost, signal: AbortSignal): Promise<ChallengesSnapshot> {
-  const snapshot = new Map<string, Map<string, ChallengeAnswer>>();
+  const snapshot: ChallengesSnapshot = new Map();
   const directories = answerDirectories(host.root);
   for (const way of ['Path', 'Handshake'] as const) {
     for (const text of (await host.readTexts(directories[way], signal))?.values() ?? []) {
       const found = parseAnswer(text, way);
       if (found === undefined) continue;
-      const own = snapshot.get(found.owner) ?? new Map<string, ChallengeAnswer>();
-      snapshot.set(found.owner, own.set(found.token, found.answer));
+      putAnswer(snapshot, found);
     }
   }
   return snapshot;
+}
+
+function putAnswer(snapshot: ChallengesSnapshot, { owner, token, answer }: MarkedAnswer): void {
+  const own = snapshot.get(owner) ?? new Map<string, ChallengeAnswer>();
+  snapshot.set(owner, own.set(token, answer));
+}
+
+/** With thousands of them under way, reading all after each one would cost more than everything else. */
+function advanceAnswers(snapshot: ChallengesSnapshot, done: readonly ChallengesAction[]): ChallengesSnapshot {
+  for (const { op, input } of done) {
+    if (op === 'put-answer') putAnswer(snapshot, input);
+    else dropAnswer(snapshot, input);
+  }
+  return snapshot;
+}
+
+function dropAnswer(snapshot: ChallengesSnapshot, { owner, token }: MarkedAnswer): void {
+  const own = snapshot.get(owner);
+  own?.delete(token);
+  if (own?.size === 0) snapshot.delete(owner);
 }
 
 function planAnswers(owner: Owner, desired: ChallengeAnswers, observed: ChallengeAnswers): readonly ChallengesAction[] {

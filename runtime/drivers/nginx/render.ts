@@ -17,6 +17,7 @@ export const templateNames = [
     'agent',
     'handshake',
     'staple',
+    'pair',
     'tls',
     'password',
     'access',

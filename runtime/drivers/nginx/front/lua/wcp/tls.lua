@@ -4,22 +4,24 @@ local lrucache = require "resty.lrucache"
 local ssl = require "ngx.ssl"
 local channel = require "wcp.channel"
 local config = require "wcp.config"
+local pairs_of = require "wcp.pair"
 local sites = require "wcp.site"
 local staple = require "wcp.staple"
 
 local M = {}
 
--- Certificates with their keys as OpenSSL has them, by the name of the record. All others are a question away.
-local kept = lrucache.new(1000)
+-- Certificates with their keys as OpenSSL has them, by the name of the record: about 5 KiB each. All others are a question away, which costs more than a
+-- handshake.
+local kept = lrucache.new(8000)
 
 local function fetch(site)
   local answer, fault = channel.ask(config.key_socket, site.name)
   if not answer then return nil, fault end
   local pair = cjson.decode(answer)
   if type(pair) ~= "table" then return nil, "not a pair" end
-  local chain, chain_fault = ssl.parse_pem_cert(pair.certificate)
+  local chain, chain_fault = pairs_of.chain(pair.certificate)
   if not chain then return nil, chain_fault end
-  local key, key_fault = ssl.parse_pem_priv_key(pair.key)
+  local key, key_fault = pairs_of.key(pair.key)
   if not key then return nil, key_fault end
   local found = { version = site.certificate, owner = site.owner, chain = chain, key = key }
   if pair.staple then found.staple = staple.of(pair.staple, pair.certificate) end
