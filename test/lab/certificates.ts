@@ -33,7 +33,7 @@ export interface CertificateLabOptions extends Partial<PebbleOptions>, HostingOp
 export async function openCertificateLab(test: Test, options: CertificateLabOptions = {}): Promise<CertificateLab> {
   const hosting = await startHosting(options);
   const running = { leader: await hosting.start('leader'), agent: await hosting.start('agent') };
-  const pebble = await startPebble({ httpPort: await openFront(test, () => hosting), ...options });
+  const pebble = await startPebble({ httpPort: await openFront(test, hosting), ...options });
   test.teardown(async () => {
     await Promise.all(Object.values(running).map(async (each) => await each.stop()));
     await pebble.stop();
@@ -82,10 +82,10 @@ async function settledIn(
 }
 
 /** What a visitor of port 80 gets, as far as a CA looks. */
-export async function openFront(test: Test, hosting: () => Hosting): Promise<number> {
+async function openFront(test: Test, hosting: Hosting): Promise<number> {
   const server = createServer((request, response) => {
     const [, token = ''] = /^\/\.well-known\/acme-challenge\/(.+)$/.exec(request.url ?? '') ?? [];
-    const answer = shownFor(hosting().machine, token);
+    const answer = shownFor(hosting.machine, token);
     response.writeHead(answer === undefined ? 404 : 200).end(answer);
   });
   const port = await freePort();
