@@ -10,7 +10,7 @@ import { createStages, programs, reaches, restMs, settle, withBoth, type Story, 
 // `WCP360_CRASH_ALL=1` leaves no point out.
 
 /** Every point, also where a few stand for the rest. */
-const isThorough = process.env['WCP360_CRASH_ALL'] === '1';
+export const isThorough = process.env['WCP360_CRASH_ALL'] === '1';
 const only = process.env['WCP360_CRASH_ONLY'] ?? '';
 
 /** Tells what is different: of each object the part from where it differs. */
