@@ -304,7 +304,11 @@ export const edits = {
     },
   ],
   'a name that is taken is refused': [
-    { file: judge, find: 'if (own !== undefined && own.spec.tenantRef.name !== tenant) {', replace: 'if (false) {' },
+    {
+      file: judge,
+      find: 'if (own !== undefined && own.spec.tenantRef.name !== tenant) return',
+      replace: 'if (own !== undefined && tenant === undefined) return',
+    },
   ],
   'claims are not forced': [
     {
