@@ -315,7 +315,11 @@ const hostnames: readonly ApiAttack[] = [
   ),
   ...grabbing(['a.shop.beta.test', '*.shop.beta.test'], 'names below another’s are refused'),
   ...grabbing(['beta.test', '*.beta.test'], 'names above another’s are refused'),
-  ...grabbing(['co.uk', '*.co.uk', 'github.io'], 'names under which everybody registers are refused'),
+  ...grabbing(
+    ['co.uk', '*.co.uk', 'github.io'],
+    'names under which everybody registers are refused',
+    'new names are shown to be their tenant’s once there are several',
+  ),
 ];
 
 /** Attacks on the API server, and on what controllers make of an owner's words. */
