@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse, parseAllDocuments } from 'yaml';
-import { domainKind, tenantKind } from '#schemas/index.ts';
+import { domainKind, tenantKind, zoneKind } from '#schemas/index.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
 import type { admit } from '#test/builders/admit.ts';
 import type { domainRecords } from '#test/builders/domain-records.ts';
@@ -69,10 +69,19 @@ const issuerWithAll = (kind: string): object => ({
   },
 });
 
+const zoneAt = (provider: string): object => ({
+  apiVersion: apiVersionOf(zoneKind),
+  kind: zoneKind.kind,
+  metadata: { name: 'acme', namespace: 'acme' },
+  spec: { name: 'acme.example', provider: { [provider]: { secretRef: { name: 'token' } } } },
+});
+
 function baseFor(kind: string, path: string): unknown {
   if (kind === tenantKind.kind) return tenantWithLists;
   if (kind.endsWith('Issuer')) return issuerWithAll(kind);
   const words = kind.replaceAll(/(?<=[a-z])([A-Z])|(?<=[A-Z])([A-Z])(?=[a-z])/g, '-$1$2').toLowerCase();
+  const provider = kind === zoneKind.kind ? /^spec\.provider\.(\w+)/.exec(path)?.[1] : undefined;
+  if (provider !== undefined) return zoneAt(provider);
   if (kind !== domainKind.kind) return parse(read(`${words}.yaml`));
   const [document] = parseAllDocuments(read('scenarios/shop.yaml'));
   const shop = document?.toJS() as { spec: Record<string, unknown> };

@@ -78,7 +78,8 @@ void t.test('a hostile value is refused in every field that is more than somebod
 });
 
 void t.test('no control character passes into a field whose text leaves the API', async (each) => {
-  const open = new Set(['spec.php.env[].value']);
+  // What a TXT says leaves as numbers (RFC 1035 §5.1).
+  const open = new Set(['spec.php.env[].value', 'spec.dns.records[].values[]']);
   const passed: string[] = [];
   for (const { kind, path } of stringFields.filter((field) => !open.has(field.path))) {
     for (const value of ['a\nb', 'a\r\nb', 'a\u0000b', 'a\u2028b', 'x'.repeat(65_536)]) {
