@@ -24,6 +24,10 @@ interface Renewed {
   readonly renewalTime?: string;
 }
 
+interface Handled {
+  readonly lastHandledRequestAt?: string;
+}
+
 interface Failed {
   readonly failedIssuanceAttempts?: number;
 }
@@ -111,9 +115,10 @@ void t.test(
       const body = { metadata: { annotations: { [ANNOTATIONS.requestedAt]: 'now' } } };
       const key = { namespace: 'acme', name: 'shop' };
       await lab.client.patch(resourceTypeOf(certificateKind), key, { type: 'merge', body });
-      const isHandled = async (): Promise<boolean> =>
-        ((await lab.get(certificateKind, 'shop', 'acme'))?.['status'] as { readonly lastHandledRequestAt?: string })
-          .lastHandledRequestAt === 'now';
+      const isHandled = async (): Promise<boolean> => {
+        const { status } = (await lab.get(certificateKind, 'shop', 'acme')) as { readonly status?: Handled };
+        return status?.lastHandledRequestAt === 'now';
+      };
       await eventually(isHandled, 'a look by the right time', patienceMs);
       test.equal((await lab.served('shop-tls')).serialNumber, before.serialNumber, `${days} days`);
       await lab.settled(certificateKind, 'shop', 'Issued');
