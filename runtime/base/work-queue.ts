@@ -109,10 +109,11 @@ function createKeys(clock: Clock, observer: WorkQueueObserver): Keys {
   const takers: ((key: string | undefined) => void)[] = [];
   const start = (key: string): string => {
     const now = clock.now();
-    observer.onTaken?.(now - (waiting.get(key) ?? now));
+    const since = waiting.get(key) ?? now;
     waiting.delete(key);
     urgent.delete(key);
     active.set(key, now);
+    observer.onTaken?.(now - since);
     return key;
   };
   const offer = (key: string, urgency: Urgency): void => {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createMortal, type Faults, type Mortal } from './faults.ts';
 import type { Hosting, Program, Running } from './hosting.ts';
 import { randomFrom } from './random.ts';
-import { createStages, programs, reaches, restMs, settle, withBoth, type Story, type Told } from './stories.ts';
+import { createStages, isTold, programs, reaches, restMs, settle, withBoth, type Story, type Told } from './stories.ts';
 
 // Whatever dies, and whenever: the end is the same as if nothing had happened. Every story is first told without a fault, and then again with one fault at
 // each point at which one can be. `WCP360_CRASH_ONLY=<words>` tells the stories whose names contain these words,
@@ -162,9 +162,9 @@ const laws: readonly {
 /** What is at rest stays at rest: how many effects a restart of both has. */
 async function effectsOfRestart({ hosting, start }: Told): Promise<readonly string[]> {
   await hosting.load(start);
-  await withBoth(hosting, async () => await settle(hosting));
+  await withBoth(hosting, async () => await settle(hosting, isTold));
   const effects: string[] = [];
-  const faults: Partial<Faults> = { onWrite: (text) => effects.push(text) };
+  const faults: Partial<Faults> = { onWrite: (text, body) => effects.push(`${text} ${JSON.stringify(body)}`) };
   const running = await Promise.all(programs.map(async (program) => await hosting.start(program, faults)));
   await delay(restMs);
   const count = running.reduce((sum, { mortal }) => sum + mortal.effects, 0);

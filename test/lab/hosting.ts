@@ -33,7 +33,7 @@ import { secretReader } from '#runtime/cmd/agent/secret-reader.ts';
 import { startHeartbeat } from '#runtime/manager/heartbeat.ts';
 import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
-import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { createMetrics, type Metrics } from '#runtime/telemetry/metrics.ts';
 import { hostKind, kinds } from '#schemas/index.ts';
 import { namespaceKind } from '#schemas/meta/builtin.ts';
 import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
@@ -71,6 +71,8 @@ export interface LiveHosting {
   readonly alarms: readonly string[];
   /** Starts one program; resolves once its caches are filled. */
   start(program: Program, faults?: Partial<Faults>): Promise<Running>;
+  /** Whether a program that runs has a round under way, or one that waits. */
+  isAtWork(): Promise<boolean>;
   apply(kind: KindDefinition, name: string, spec: object, namespace?: string): Promise<KubeObject>;
   get(kind: KindDefinition, name: string, namespace?: string): Promise<KubeObject | undefined>;
   remove(kind: KindDefinition, name: string, namespace?: string): Promise<void>;
@@ -91,6 +93,7 @@ export interface Hosting extends LiveHosting {
 export interface Running {
   readonly manager: Manager;
   readonly mortal: Mortal;
+  readonly metrics: Metrics;
   /** Ends it and forgets all that it knew. */
   stop(): Promise<void>;
 }
@@ -163,12 +166,13 @@ async function openHosting(
   await client.create(resourceTypeOf(namespaceKind), namespace);
   const alarms: string[] = [];
   const clients = { leader: leader.client, agent: agent.client };
+  const running = new Set<Running>();
   return {
     client,
     alarms,
     machine: machine.present,
-    start: async (program, faults = {}) =>
-      await startProgram({
+    start: async (program, faults = {}) => {
+      const started = await startProgram({
         program,
         client: clients[program],
         machine: machine.present,
@@ -178,7 +182,15 @@ async function openHosting(
         clock,
         nameServer,
         settings,
-      }),
+      });
+      running.add(started);
+      const stop = async (): Promise<void> => {
+        running.delete(started);
+        await started.stop();
+      };
+      return { ...started, stop };
+    },
+    isAtWork: async () => (await Promise.all([...running].map(roundsOf))).some((rounds) => rounds > 0),
     apply: async (kind, name, spec, namespace) => {
       const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
       const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, spec };
@@ -209,7 +221,8 @@ async function startProgram(starting: Starting): Promise<Running> {
   const { mortal = createMortal() } = faults;
   const client = faultyClient(faults.through?.(starting.client) ?? starting.client, { ...faults, mortal });
   const stop = new AbortController();
-  const common = { client, log: silentLogger, metrics: createMetrics(), signal: stop.signal };
+  const metrics = createMetrics();
+  const common = { client, log: silentLogger, metrics, signal: stop.signal };
   const manager =
     starting.program === 'leader'
       ? startManager<ClusterWorld>({
@@ -242,12 +255,20 @@ async function startProgram(starting: Starting): Promise<Running> {
   return {
     manager,
     mortal,
+    metrics,
     stop: async () => {
       stop.abort(new Error('the program was stopped'));
       await manager.close();
       await telling;
     },
   };
+}
+
+/** How many rounds of its controllers are under way or wait. */
+async function roundsOf({ metrics }: Running): Promise<number> {
+  const { text } = await metrics.exposition();
+  const numbers = [...text.matchAll(/^(?:workqueue_depth|controller_runtime_active_workers)\{.*\} (\d+)$/gm)];
+  return numbers.reduce((sum, [, number]) => sum + Number(number), 0);
 }
 
 /** What a CA is asked to do counts as an effect, too; that there be an account can be asked for again and again. */

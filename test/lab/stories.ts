@@ -45,13 +45,14 @@ const longestMs = 30_000;
 export const restMs = 250;
 const lookMs = 20;
 
-/** Waits until nothing has changed for a while. */
+/** Waits until nobody has anything to do, and nothing has changed for a while. */
 export async function settle(hosting: Hosting, isOver?: Story['isOver']): Promise<void> {
   const end = Date.now() + longestMs;
   let [last, since] = ['', Date.now()];
   while (Date.now() < end) {
     const now = await hosting.state();
-    if (now !== last || (isOver !== undefined && !(await isOver(hosting)))) [last, since] = [now, Date.now()];
+    if (now !== last || (await hosting.isAtWork()) || (isOver !== undefined && !(await isOver(hosting))))
+      [last, since] = [now, Date.now()];
     else if (Date.now() - since > restMs) return;
     await delay(lookMs);
   }
@@ -62,7 +63,7 @@ export async function settle(hosting: Hosting, isOver?: Story['isOver']): Promis
 const telling = /^\/registry\/hosting\.wcp360\.io\/(tenants|domains|zones|dnsrecords|certificates)\//;
 
 /** Whether all that was declared so far tells of itself, and nothing is on its way out: on a busy machine it takes a while before anything begins. */
-async function isTold({ server }: Hosting): Promise<boolean> {
+export async function isTold({ server }: Hosting): Promise<boolean> {
   const { entries } = await server.store.range('/registry/hosting.wcp360.io/');
   return entries
     .filter(({ key }) => telling.test(key))

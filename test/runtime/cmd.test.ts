@@ -2,13 +2,19 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { ApiError, HostError } from '#runtime/base/errors.ts';
+import type { Client } from '#runtime/client/client.ts';
+import { applyDefinitions } from '#runtime/cmd/instance/definitions.ts';
 import { serveMetrics } from '#runtime/cmd/serve-metrics.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { startLabServer } from '#test/lab/api-server.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { until } from '#test/lab/instance.ts';
 import { run } from '#test/lab/run.ts';
+import { labClient } from '#test/lab/widgets.ts';
 
 const wcpd = join(import.meta.dirname, '../../runtime/cmd/wcpd.ts');
+const manifests = join(import.meta.dirname, '../../manifests');
 
 void t.test('a program lives from its start, and is ready once its caches are full', async (t) => {
   const [port, stop, filled] = [await freePort(), new AbortController(), Promise.withResolvers<void>()];
@@ -54,3 +60,36 @@ void t.test('an agent whose root is no directory says how to make one', async (t
   };
   await Promise.all(roots.map(told));
 });
+
+void t.test(
+  'definitions are applied whole though the server fails meanwhile; what it refuses is told at once',
+  async (t) => {
+    const server = await startLabServer();
+    const { client } = await labClient(server);
+    t.teardown(async () => {
+      await client.close();
+      await server.stop();
+    });
+    /** Its third, sixth… write meets the next of these. */
+    const failing = (failures: Error[]): Client => {
+      let writes = 0;
+      return {
+        ...client,
+        apply: async (...asked) => {
+          const failure = ++writes % 3 === 0 ? failures.shift() : undefined;
+          if (failure !== undefined) throw failure;
+          return await client.apply(...asked);
+        },
+      };
+    };
+    const options = { manifests, hostName: 'web1' };
+    const { signal } = new AbortController();
+    const passing = [new HostError('the connection broke'), new ApiError(500, 'InternalError', 'no leader')];
+    await applyDefinitions(failing(passing), options, signal);
+    t.same(passing, [], 'both were met');
+    const packages = { group: 'hosting.wcp360.io', version: 'v1alpha1', resource: 'packages', kind: 'Package' };
+    t.ok(await client.get({ ...packages, namespaced: false }, { name: 'default' }));
+    const refusal = new ApiError(403, 'Forbidden', 'you may not');
+    await t.rejects(applyDefinitions(failing([refusal]), options, signal), refusal);
+  },
+);

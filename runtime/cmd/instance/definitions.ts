@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { agentAccountOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
+import { backoffMs, type Backoff } from '#runtime/base/backoff.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { hostReference } from '#controllers/host/registration.ts';
-import { HostError } from '#runtime/base/errors.ts';
+import { ApiError, HostError } from '#runtime/base/errors.ts';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { discover, resourceOfKind, type DiscoveredResource } from '#runtime/client/discovery.ts';
 
@@ -13,6 +14,7 @@ const fieldManager = 'wcp360-setup';
 const readyTimeoutMs = 60_000;
 const establishTimeoutMs = 20_000;
 const pollMs = 20;
+const repeat: Backoff = { firstMs: 200, maxMs: 5_000, factor: 2, jitterRatio: 0.1 };
 const definitionType: ResourceType = {
   group: 'apiextensions.k8s.io',
   version: 'v1',
@@ -38,15 +40,34 @@ export async function awaitReady(client: Client, signal: AbortSignal): Promise<v
   }
 }
 
+interface Definitions {
+  /** The directory that has them. */
+  readonly manifests: string;
+  readonly hostName: string;
+}
+
 /**
  * Applies the CRDs and roles that every instance has, and makes its first objects where they are missing: those belong to people from then on.
- * Repeatable; nothing is written that stands. Resolves when the kinds are served.
+ * Repeatable; nothing is written that stands. A server that fails meanwhile is waited for, as another may take over. Resolves when the kinds are served.
  */
-export async function applyDefinitions(
-  client: Client,
-  options: { readonly manifests: string; readonly hostName: string },
-  signal: AbortSignal,
-): Promise<void> {
+export async function applyDefinitions(client: Client, options: Definitions, signal: AbortSignal): Promise<void> {
+  const giveUpAt = Date.now() + readyTimeoutMs;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await applyOnce(client, options, signal);
+    } catch (err) {
+      if (!isOfServer(err) || Date.now() > giveUpAt) throw err;
+      await systemClock.sleep(backoffMs(repeat, attempt), signal);
+    }
+  }
+}
+
+/** Whether the server failed, and not what was asked of it. */
+function isOfServer(err: unknown): boolean {
+  return err instanceof HostError || (err instanceof ApiError && err.status >= 500);
+}
+
+async function applyOnce(client: Client, options: Definitions, signal: AbortSignal): Promise<void> {
   const [definitions, first, roles] = await Promise.all([
     readObjects(join(options.manifests, 'crds')),
     readObjects(join(options.manifests, 'bootstrap')),

@@ -93,6 +93,18 @@ t.test('a key that waits for the full pass is promoted when it becomes urgent, a
   queue.close();
 });
 
+t.test('who observes a queue is told of its depth as it is, down to none', async (t) => {
+  const depths: number[] = [];
+  const tell = (): void => void depths.push(queue.depth);
+  const queue = createWorkQueue({ observer: { onAdded: tell, onTaken: tell } });
+  queue.add('a');
+  queue.add('b');
+  await queue.take();
+  await queue.take();
+  t.same(depths, [1, 2, 1, 0]);
+  queue.close();
+});
+
 t.test('failures back off exponentially up to the bound, and start anew after success', async (t) => {
   const clock = steppedClock();
   const queue = createWorkQueue({ clock, backoff: plainBackoff });
