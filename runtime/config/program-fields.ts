@@ -102,4 +102,22 @@ export const nameServer = {
     9363,
     'Port on loopback under which the agent reaches the name server; a key that only root reads is needed there.',
   ),
+  dnsBackend: {
+    type: 'string',
+    enum: ['sqlite', 'lmdb'],
+    default: 'sqlite',
+    description: 'Where the name server keeps zones. lmdb needs the package pdns-backend-lmdb.',
+  },
+  dnsServer: {
+    type: 'string',
+    default: '',
+    pattern: '^$|^[0-9.]+:[0-9]+$|^\\[[0-9a-f:]+\\]:[0-9]+$',
+    description:
+      'Address and port of the API of a PowerDNS that runs already and is used in place of one of our own; it is asked at the first of dnsAddresses and dnsPort. Without TLS: on this machine, or through a network that nobody else hears.',
+  },
+  dnsServerKeyFile: {
+    type: 'string',
+    default: '',
+    description: 'File with the key of that API, which only root reads.',
+  },
 } as const satisfies Readonly<Record<string, Schema>>;

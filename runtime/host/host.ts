@@ -248,14 +248,21 @@ export interface Services extends ReadOnlyServices {
   signal(name: string, signal: NodeJS.Signals): Promise<void>;
 }
 
+export interface PowerdnsCapability {
+  readonly version: string;
+  readonly backends: readonly ('sqlite' | 'lmdb')[];
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export interface HostCapabilities {
   /** `['8.2']`: versions whose php-fpm is installed. */
   readonly phpVersions: readonly string[];
   readonly nginxVersion: string | undefined;
   /** Whether that nginx was built to speak HTTP/3. */
   readonly http3: boolean;
-  /** PowerDNS with its SQLite backend, and as whom it runs; `undefined` when it is not installed. */
-  readonly powerdns: { readonly version: string; readonly uid: number; readonly gid: number } | undefined;
+  /** PowerDNS, its backends that we know, and as whom it runs; `undefined` when it is not installed. */
+  readonly powerdns: PowerdnsCapability | undefined;
   /** Uids and account names that the host has on its own (getent passwd). */
   readonly takenUids: ReadonlySet<number>;
   /** How large the machine is; `storageBytes` is the file system that the root is on. */

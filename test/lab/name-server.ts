@@ -1,5 +1,12 @@
+import { generateKeyPairSync } from 'node:crypto';
 import type { Test } from 'tap';
-import { startDns, type DnsSettings, type ZoneState, type ZoneTable } from '#runtime/drivers/powerdns/index.ts';
+import {
+  startDns,
+  type DnsSettings,
+  type ZoneSettings,
+  type ZoneState,
+  type ZoneTable,
+} from '#runtime/drivers/powerdns/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { required } from '#runtime/base/errors.ts';
@@ -35,6 +42,7 @@ export async function openNameServer(
   const { uid, gid } = required(powerdns, 'PowerDNS');
   const settings: DnsSettings = {
     root: machine.host.root,
+    backend: 'sqlite',
     addresses: ['127.0.0.1'],
     port: await freePort(),
     apiPort: await freePort(),
@@ -76,6 +84,20 @@ function heard(host: Host, asked: string[]): Host {
       return await host.httpRequest(request, signal);
     },
   };
+}
+
+/** A key of ECDSA in a Secret of this name, made by another program than PowerDNS. */
+export function keptKey(
+  secrets: Map<string, Readonly<Record<string, string>>>,
+  name: string,
+): ZoneSettings['keys'][number] {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { d = '', x = '', y = '' } = privateKey.export({ format: 'jwk' });
+  const base64 = (...parts: readonly string[]): string =>
+    Buffer.concat(parts.map((part) => Buffer.from(part, 'base64url'))).toString('base64');
+  const file = `Private-key-format: v1.2\nAlgorithm: 13 (ECDSAP256SHA256)\nPrivateKey: ${base64(d)}\n`;
+  secrets.set(name, { private: file });
+  return { secret: { namespace: 'acme', name }, dnskey: `257 3 13 ${base64(x, y)}` };
 }
 
 /** A zone with a SOA, a name server and these records: `www A` → its contents. */

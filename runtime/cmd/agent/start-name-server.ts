@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { HostError } from '#runtime/base/errors.ts';
 import { reachable } from '#runtime/base/networks.ts';
 import type { AgentConfig } from '#runtime/config/programs.ts';
 import type { DnsServer } from '#runtime/dns/ask.ts';
-import { startDns } from '#runtime/drivers/powerdns/index.ts';
+import { parseServerAddress } from '#runtime/dns/server-address.ts';
+import { attachDns, startDns, stopDns } from '#runtime/drivers/powerdns/index.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 
@@ -18,25 +20,60 @@ interface Parts {
 }
 
 /** `undefined` where none is wanted or installed, or where it does not start: the agent does everything else then. */
-export async function startNameServer(
-  { root, dnsAddresses, dnsPort, dnsApiPort, dnsResolver }: AgentConfig,
-  { host, log, signal }: Parts,
-): Promise<NameServer | undefined> {
+export async function startNameServer(config: AgentConfig, parts: Parts): Promise<NameServer | undefined> {
+  if (config.dnsPort === 0) {
+    await stopDns(parts.host, parts.signal);
+    return undefined;
+  }
+  const version = await (config.dnsServer === '' ? startOwn(config, parts) : attach(config, parts));
+  const [first = '127.0.0.1'] = config.dnsAddresses;
+  return version === undefined ? undefined : { version, address: reachable(first), port: config.dnsPort };
+}
+
+/** Its version. */
+async function startOwn(config: AgentConfig, { host, log, signal }: Parts): Promise<string | undefined> {
+  const { root, dnsAddresses, dnsPort, dnsApiPort, dnsBackend, dnsResolver } = config;
   const { powerdns } = await host.capabilities(signal);
-  if (powerdns === undefined || dnsPort === 0) {
-    await host.services.stop('pdns', signal);
+  if (powerdns === undefined || !powerdns.backends.includes(dnsBackend)) {
+    await stopDns(host, signal);
+    const missing = `there is no PowerDNS with the backend ${dnsBackend}, so no name server: install pdns-server and pdns-backend-${dnsBackend === 'sqlite' ? 'sqlite3' : dnsBackend}`;
+    if (powerdns !== undefined) log.warn({}, missing);
     return undefined;
   }
   const { version, uid, gid } = powerdns;
-  const [first = '127.0.0.1'] = dnsAddresses;
-  const resolver = dnsResolver === '' ? undefined : dnsResolver;
+  const settings = {
+    root,
+    backend: dnsBackend,
+    addresses: dnsAddresses,
+    port: dnsPort,
+    apiPort: dnsApiPort,
+    resolver: dnsResolver === '' ? undefined : dnsResolver,
+    uid,
+    gid,
+  };
   try {
-    const settings = { root, addresses: dnsAddresses, port: dnsPort, apiPort: dnsApiPort, resolver, uid, gid };
     await startDns(host, settings, signal);
-    return { version, address: reachable(first), port: dnsPort };
+    return version;
   } catch (err) {
     if (!(err instanceof HostError)) throw err;
     log.warn({ err }, 'the name server does not start');
     return undefined;
+  }
+}
+
+/** Its version, where it tells it now: zones wait for a server that is down. */
+async function attach(config: AgentConfig, { host, log, signal }: Parts): Promise<string> {
+  const { dnsServer, dnsServerKeyFile } = config;
+  const at = parseServerAddress(dnsServer);
+  if (at === undefined) throw new HostError(`--dns-server: "${dnsServer}" is no address and port`);
+  if (dnsServerKeyFile === '')
+    throw new HostError('--dns-server needs --dns-server-key-file: the api-key of its configuration');
+  const key = (await readFile(dnsServerKeyFile, 'utf8')).trim();
+  try {
+    return await attachDns(host, { ...at, key }, signal);
+  } catch (err) {
+    if (!(err instanceof HostError)) throw err;
+    log.warn({ err }, 'the name server does not answer; zones wait for it');
+    return 'unknown';
   }
 }

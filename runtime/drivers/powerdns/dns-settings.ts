@@ -1,6 +1,10 @@
+export type DnsBackend = 'sqlite' | 'lmdb';
+
 /** Facts of the host that the name server's constant configuration is rendered with. Nothing of a tenant is among them. */
 export interface DnsSettings {
   readonly root: string;
+  /** Where it keeps zones. LMDB is faster to answer from; nothing is taken over from the other one, since zones are made from their objects again. */
+  readonly backend: DnsBackend;
   /** At least one; IPv6 addresses without brackets. */
   readonly addresses: readonly string[];
   readonly port: number;

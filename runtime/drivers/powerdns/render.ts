@@ -1,14 +1,27 @@
-import type { DnsSettings } from './dns-settings.ts';
+import type { DnsBackend, DnsSettings } from './dns-settings.ts';
 
-/** The name server's whole configuration: lines of `name=value` whose values are facts of the host. */
-export function renderConfiguration(settings: DnsSettings, apiKey: string): string {
-  const { root, addresses, port, apiPort, resolver, uid, gid } = settings;
-  const lines: Readonly<Record<string, string>> = {
+/** After the machine stopped at once either is whole, and has all but the very last changes. */
+const backendLines: Readonly<Record<DnsBackend, (directory: string) => Readonly<Record<string, string>>>> = {
+  sqlite: (directory) => ({
     launch: 'gsqlite3',
-    'gsqlite3-database': `${root}/dns/data/zones.db`,
+    'gsqlite3-database': `${directory}/zones.db`,
     'gsqlite3-pragma-journal-mode': 'WAL',
     'gsqlite3-pragma-synchronous': '1',
     'gsqlite3-dnssec': 'yes',
+  }),
+  lmdb: (directory) => ({
+    launch: 'lmdb',
+    'lmdb-filename': `${directory}/zones.lmdb`,
+    'lmdb-sync-mode': 'nometasync',
+    'lmdb-shards': '1',
+  }),
+};
+
+/** The name server's whole configuration: lines of `name=value` whose values are facts of the host. */
+export function renderConfiguration(settings: DnsSettings, apiKey: string): string {
+  const { root, backend, addresses, port, apiPort, resolver, uid, gid } = settings;
+  const lines: Readonly<Record<string, string>> = {
+    ...backendLines[backend](`${root}/dns/data`),
     'local-address': addresses.join(', '),
     'local-port': String(port),
     'socket-dir': `${root}/dns/run`,

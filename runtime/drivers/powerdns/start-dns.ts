@@ -2,10 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Host, ServiceUnit } from '#runtime/host/host.ts';
-import { accessFile, openApi, readAccess } from './api.ts';
+import { accessFile, openApi, readAccess, type ApiAccess } from './api.ts';
 import type { DnsSettings } from './dns-settings.ts';
 import { renderConfiguration } from './render.ts';
 
+const serviceName = 'pdns';
+const loopback = '127.0.0.1';
 const schemaFile = '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql';
 const readyTimeoutMs = 10_000;
 
@@ -13,7 +15,7 @@ const readyTimeoutMs = 10_000;
 export function dnsService(settings: DnsSettings, configuration: string): ServiceUnit {
   const directory = `${settings.root}/dns`;
   return {
-    name: 'pdns',
+    name: serviceName,
     command: ['/usr/sbin/pdns_server', `--config-dir=${directory}/conf`],
     environment: { WCP360_CONFIGURATION: createHash('sha256').update(configuration).digest('hex').slice(0, 12) },
     workingDirectory: '/',
@@ -24,19 +26,39 @@ export function dnsService(settings: DnsSettings, configuration: string): Servic
 }
 
 /**
- * Brings the name server to these settings: makes its database from Debian's schema, writes its configuration, starts it, and returns when its API answers.
- * Nothing is written or started anew when all stands. HostError when it does not start.
+ * Brings the name server to these settings: makes its database from Debian's schema where it is SQLite's, writes its configuration, starts it, and
+ * returns when its API answers. Nothing is written or started anew when all stands. HostError when it does not start.
  */
 export async function startDns(host: Host, settings: DnsSettings, signal: AbortSignal): Promise<void> {
   await makeDirectories(host, settings, signal);
-  await makeDatabase(host, settings, signal);
-  const key = (await readAccess(host, signal))?.key ?? randomBytes(24).toString('hex');
-  const configuration = renderConfiguration(settings, key);
+  if (settings.backend === 'sqlite') await makeDatabase(host, settings, signal);
   const { root, apiPort } = settings;
-  await place(host, accessFile(root), JSON.stringify({ port: apiPort, key }), signal);
+  const present = await readAccess(host, signal);
+  const isOwn = present?.address === loopback && present.port === apiPort;
+  const key = isOwn ? present.key : randomBytes(24).toString('hex');
+  const configuration = renderConfiguration(settings, key);
+  await placeAccess(host, { address: loopback, port: apiPort, key }, signal);
   await place(host, `${root}/dns/conf/pdns.conf`, configuration, signal);
   await host.services.start(dnsService(settings, configuration), signal);
   await untilItAnswers(host, signal);
+}
+
+/** Nothing when none runs. What it had stays. */
+export async function stopDns(host: Host, signal: AbortSignal): Promise<void> {
+  await host.services.stop(serviceName, signal);
+}
+
+/** Zones go to a server that somebody else runs from now on; its version. HostError while it does not answer. */
+export async function attachDns(host: Host, access: ApiAccess, signal: AbortSignal): Promise<string> {
+  await stopDns(host, signal);
+  await host.makeDirectory(`${host.root}/dns`, { mode: 0o711, uid: 0, gid: 0 }, signal);
+  await placeAccess(host, access, signal);
+  const server = (await (await openApi(host, signal)).get('', signal)) as { readonly version: string };
+  return server.version;
+}
+
+async function placeAccess(host: Host, access: ApiAccess, signal: AbortSignal): Promise<void> {
+  await place(host, accessFile(host.root), JSON.stringify(access), signal);
 }
 
 async function makeDirectories(host: Host, { root, uid, gid }: DnsSettings, signal: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { HostError } from '#runtime/base/errors.ts';
-import type { HostCapabilities } from '#runtime/host/host.ts';
+import type { HostCapabilities, PowerdnsCapability } from '#runtime/host/host.ts';
 import { runProgram } from './run-program.ts';
 
 const getent = '/usr/bin/getent';
@@ -10,7 +10,7 @@ const nginx = '/usr/sbin/nginx';
 const powerdns = {
   program: '/usr/sbin/pdns_server',
   user: 'pdns',
-  backend: '/usr/share/pdns-backend-sqlite3',
+  backends: { sqlite: 'libgsqlite3backend.so', lmdb: 'liblmdbbackend.so' },
 } as const;
 
 /** Looks at what this machine has: one `getent`, `nginx -v` and `-V`, one `pdns_server --version`, and the file system of `root`. */
@@ -49,9 +49,18 @@ async function powerdnsOf(
   signal: AbortSignal,
 ): Promise<HostCapabilities['powerdns']> {
   const account = accounts.find((row) => row[0] === powerdns.user);
-  if (account === undefined || !existsSync(powerdns.backend)) return undefined;
+  if (account === undefined) return undefined;
   const version = await versionOf([powerdns.program, '--version'], /Server (\S+)/, signal);
-  return version === undefined ? undefined : { version, uid: Number(account[2]), gid: Number(account[3]) };
+  if (version === undefined) return undefined;
+  return { version, backends: powerdnsBackends(), uid: Number(account[2]), gid: Number(account[3]) };
+}
+
+/** Modules lie below the directory of the machine's architecture. */
+function powerdnsBackends(): PowerdnsCapability['backends'] {
+  const directories = readdirSync('/usr/lib').map((name) => `/usr/lib/${name}/pdns`);
+  return (['sqlite', 'lmdb'] as const).filter((backend) =>
+    directories.some((directory) => existsSync(`${directory}/${powerdns.backends[backend]}`)),
+  );
 }
 
 /** `undefined` when the program is not there. */

@@ -1,25 +1,16 @@
-import { generateKeyPairSync } from 'node:crypto';
 import t from 'tap';
 import fc from 'fast-check';
 import { HostError, PostponedError, RefusedError } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { parentDs } from '#runtime/dns/parent-ds.ts';
-import {
-  powerdnsDriver,
-  startDns,
-  type ZoneSettings,
-  type ZoneState,
-  type ZoneTable,
-} from '#runtime/drivers/powerdns/index.ts';
-import { recordsContract } from '#test/contracts/records.ts';
-import { contentOfPresented } from '#runtime/drivers/dns-providers/presentation.ts';
-import type { RecordSets } from '#schemas/meta/record-set.ts';
+import { powerdnsDriver, startDns, type ZoneSettings, type ZoneTable } from '#runtime/drivers/powerdns/index.ts';
+import { powerdnsRecords } from '#test/contracts/powerdns-records.ts';
 import { contentOf } from '#schemas/meta/record-content.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { until } from '#test/lab/instance.ts';
 import { killProcess } from '#test/lab/kill.ts';
-import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
+import { aZoneTable, keptKey, openNameServer } from '#test/lab/name-server.ts';
 
 type ZoneKey = ZoneSettings['keys'][number];
 
@@ -30,16 +21,7 @@ const zone = 'acme.example.';
 const secrets = new Map<string, Readonly<Record<string, string>>>();
 const server = await openNameServer(t, secrets);
 
-/** A key of ECDSA in a Secret of this name, made by another program. */
-function keyIn(name: string): ZoneKey {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { d = '', x = '', y = '' } = privateKey.export({ format: 'jwk' });
-  const base64 = (...parts: readonly string[]): string =>
-    Buffer.concat(parts.map((part) => Buffer.from(part, 'base64url'))).toString('base64');
-  const file = `Private-key-format: v1.2\nAlgorithm: 13 (ECDSAP256SHA256)\nPrivateKey: ${base64(d)}\n`;
-  secrets.set(name, { private: file });
-  return { secret: { namespace: 'acme', name }, dnskey: `257 3 13 ${base64(x, y)}` };
-}
+const keyIn = (name: string): ZoneKey => keptKey(secrets, name);
 const { world, signal, dig } = server;
 const driver = powerdnsDriver;
 const go = async (desired: ZoneTable, owner = one) => await reach(driver, world, owner, desired);
@@ -47,44 +29,7 @@ const planned = async (desired: ZoneTable, owner = one) =>
   driver.plan(owner, driver.normalize(desired), driver.of(owner, await driver.observe(world, signal)));
 const writes = (): readonly string[] => server.asked.filter((each) => !each.startsWith('GET '));
 
-await t.test('PowerDNS keeps the laws of records', async (t) => {
-  let fault: { left: number; readonly when: 'before' | 'after' } | undefined;
-  const faulty: typeof world.host = {
-    ...world.host,
-    httpRequest: async (request, asking) => {
-      const when = fault !== undefined && fault.left-- === 0 ? fault.when : undefined;
-      if (when === 'before') throw new HostError('the connection was cut');
-      const answer = await world.host.httpRequest(request, asking);
-      if (when === 'after') throw new HostError('the connection was cut');
-      return answer;
-    },
-  };
-  // SOA and NS are the platform's, and stand in each state.
-  const tableFor = (records: RecordSets): ZoneTable => {
-    const [[name, state]] = [...aZoneTable(zone)] as [[string, ZoneState]];
-    return new Map([[name, { ...state, records: new Map([...state.records, ...records]) }]]);
-  };
-  const under = async (records: RecordSets) => await reach(driver, { ...world, host: faulty }, one, tableFor(records));
-  await recordsContract(t, {
-    zone,
-    takes: (type) => type !== 'ALIAS',
-    reach: under,
-    planned: async (records) => await planned(tableFor(records)),
-    clear: async () => void (await under(new Map())),
-    restart: () => undefined,
-    answered: async (name, type) => {
-      const lines = await dig(name, type, '+noshort', '+noall', '+answer', '+authority', '+tcp');
-      return lines.flatMap((line) => {
-        const [, owner = '', found, data = ''] = /^(\S+)\s+\d+\s+IN\s+(\S+)\s+(.*)$/.exec(line) ?? [];
-        return owner === name && found === type ? (contentOfPresented(type, data) ?? line) : [];
-      });
-    },
-    writes: () => writes().length,
-    failAfter: (skipped, when) => void (fault = { left: skipped, when }),
-    mostWrites: () => 1,
-  });
-  await go(driver.nothing);
-});
+await t.test('PowerDNS keeps the laws of records', async (t) => await powerdnsRecords(t, server, one));
 
 const states: readonly ZoneTable[] = [
   aZoneTable(zone, { 'www A': ['192.0.2.1'], '@ MX': ['10 mail.acme.example.'] }),
