@@ -12,6 +12,7 @@ import { reach } from '#test/contracts/driver.ts';
 import { openCertificateLab, type CertificateLab } from '#test/lab/certificates.ts';
 import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
+import { openSpoiledAnswers } from '#test/lab/spoiled-answers.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
 // What an issuer can be, and what CAs do: accounts from elsewhere, own CAs, kinds of keys, refused names, outages.
@@ -172,6 +173,72 @@ await t.test('a CA that is away, and has forgotten the account when it is back, 
   const { status } = await lab.settled(certificateKind, 'shop', 'Issued');
   test.notHas(status, { failedIssuanceAttempts: Number }, 'what went well is told of no failures');
 });
+
+await t.test(
+  'a CA that answers nonsense fails the attempt in words, whatever step it is, and nothing of it is kept',
+  async (test) => {
+    const lab = await openCertificateLab(test, { environment: { PEBBLE_AUTHZREUSE: '0' } });
+    const between = await openSpoiledAnswers(test, lab.pebble);
+    const many = { count: 1_000, period: '1h' };
+    await lab.issuer('pebble', {
+      server: between.directory,
+      caBundle: Buffer.from(between.ca).toString('base64'),
+      limits: { orders: many, ordersPerDomain: many },
+    });
+    await lab.settled(clusterIssuerKind, 'pebble', 'Available');
+    await claim(lab, 'shop.acme.example');
+    const nonsense = {
+      page: '<html>502 Bad Gateway</html>',
+      nothing: '',
+      list: '[[]]',
+      order: '{"status":7,"authorizations":"x","finalize":null,"certificate":{},"challenges":{}}',
+      done: '{"status":"valid","certificate":"file:///etc/passwd","authorizations":["/etc/passwd"],"finalize":"x"}',
+    };
+    for (const [at, [kind, body]] of Object.entries(nonsense).entries()) {
+      for (const from of [at % 2, 3 + at, 6 + (at % 2)]) {
+        const name = `${kind}-${from}`;
+        between.spoil({ body }, from);
+        await certificate(lab, name, {});
+        const failed = await lab.settled(certificateKind, name, 'IssuanceFailed');
+        test.match(failed['status'], { failedIssuanceAttempts: 1, nextTryAt: String }, name);
+        test.comment(`${name}: ${String(conditionOf(failed, 'Ready')?.['message'])}`);
+        const secrets = await lab.client.get(resourceTypeOf(secretKind), { namespace: 'acme', name: `${name}-tls` });
+        test.notOk(
+          (secrets?.['data'] as { readonly 'tls.crt'?: string } | undefined)?.['tls.crt'],
+          'nothing is served',
+        );
+        between.relent();
+        const issued = async (): Promise<boolean> => {
+          await askAgain(lab, name);
+          return conditionOf(await lab.get(certificateKind, name, 'acme'), 'Ready')?.['reason'] === 'Issued';
+        };
+        await eventually(issued, `${name} to be issued`, 30_000);
+      }
+    }
+  },
+);
+
+await t.test(
+  'a CA that takes what it is asked and never answers fails the attempt in half a minute, and others go on',
+  async (test) => {
+    const lab = await openCertificateLab(test);
+    const between = await openSpoiledAnswers(test, lab.pebble);
+    const caBundle = Buffer.from(between.ca).toString('base64');
+    await lab.issuer('silent', { server: between.directory, caBundle });
+    await lab.settled(clusterIssuerKind, 'silent', 'Available');
+    await claim(lab, 'shop.acme.example');
+    between.spoil('silence', 1);
+    await certificate(lab, 'silent', { issuerRef: { kind: 'ClusterIssuer', name: 'silent' } });
+    await certificate(lab, 'other', {});
+    await lab.settled(certificateKind, 'other', 'Issued');
+    const failed = async (): Promise<boolean> => {
+      const ready = conditionOf(await lab.get(certificateKind, 'silent', 'acme'), 'Ready');
+      return ready?.['reason'] === 'IssuanceFailed';
+    };
+    await eventually(failed, 'the attempt to fail', 60_000);
+    test.match(await lab.get(certificateKind, 'silent', 'acme'), { status: { failedIssuanceAttempts: 1 } });
+  },
+);
 
 await t.test('no more orders are made than the CA allows, whoever leads', async (test) => {
   const lab = await openCertificateLab(test);

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { ResourceType } from '#runtime/client/client.ts';
@@ -363,6 +363,50 @@ await t.test(
     await until(async () => (await ask('late.acme.example', 'AAAA')).join() === '2001:db8::7', 'the record');
     await told(recordType, late, 'Answered');
     t.same(await ask('host.acme.example', 'A'), ['192.0.2.5']);
+  },
+);
+
+await t.test(
+  'while the name server cannot start zones say so, and what is declared meanwhile is answered after',
+  async (t) => {
+    const [configuration, away] = ['dns/conf/pdns.conf', 'dns/conf/away'].map((path) => join(instance.directory, path));
+    await rename(String(configuration), String(away));
+    const killed = (await instance.services()).get('pdns')?.pid;
+    killProcess(killed);
+    const late = aRecord('late', { name: 'late', type: 'A', values: ['192.0.2.40'] });
+    await declare(client, recordType, late);
+    const waiting = await told(zoneType, zone, 'ApplyFailed');
+    t.match(conditionOf(waiting, 'Ready'), { status: 'False', message: /did not answer/ });
+    await rename(String(away), String(configuration));
+    await told(recordType, late, 'Answered');
+    t.same(await ask('late.acme.example', 'A'), ['192.0.2.40']);
+    t.same(await ask('host.acme.example', 'A'), ['192.0.2.5'], 'what was there is there');
+    await told(zoneType, zone, 'Answered');
+  },
+);
+
+await t.test(
+  'what a package says is in every zone, counts with what is declared, and no more than it allows',
+  async (t) => {
+    const records = [
+      { name: '@', type: 'MX', values: ['10 mail.hosting.example'] },
+      { name: 'note', type: 'TXT', values: ['of $(ZONE)'] },
+    ];
+    await declareTenant(client, 'small', { limits: { domains: 5, zones: 1, dnsRecords: 3 }, dns: { records } });
+    const one = aZone('small', 'small.example');
+    await declare(client, zoneType, one);
+    await told(zoneType, one, 'Answered');
+    await until(async () => (await ask('note.small.example', 'TXT')).join() === '"of small.example"', 'its records');
+    t.same(await ask('small.example', 'MX'), ['10 mail.hosting.example.']);
+    await t.rejects(declare(client, zoneType, aZone('small', 'second.example')), { message: /exceeded quota/ });
+    await declare(
+      client,
+      recordType,
+      aRecord('mx', { name: '@', type: 'MX', values: ['5 mx.small.example'] }, 'small'),
+    );
+    await until(async () => (await ask('small.example', 'MX')).join() === '5 mx.small.example.', 'what was declared');
+    const more = aRecord('more', { name: 'more', type: 'A', values: ['192.0.2.1'] }, 'small');
+    await t.rejects(declare(client, recordType, more), { message: /exceeded quota/ });
   },
 );
 

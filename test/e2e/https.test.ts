@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect, type PeerCertificate } from 'node:tls';
@@ -9,6 +9,7 @@ import {
   clusterIssuerKind,
   dnsRecordKind,
   domainKind,
+  hostKind,
   zoneKind,
 } from '#schemas/index.ts';
 import type { ClusterIssuer } from '#schemas/v1alpha1/cluster-issuer.ts';
@@ -20,6 +21,7 @@ import { apiVersionOf } from '#schemas/meta/kind.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { startInstance } from '#test/lab/instance.ts';
 import { killProcess } from '#test/lab/kill.ts';
+import { dig } from '#test/lab/name-server.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
 import { run } from '#test/lab/run.ts';
 import { testServer } from '#test/lab/test-servers.ts';
@@ -216,6 +218,34 @@ void t.test('a wildcard is shown to be ours by a record in the Zone of the tenan
     ['wild'],
     'nothing is left of what the CA wanted to see',
   );
+});
+
+void t.test('the DNS tells where a site is, and the key that it shows', async (test) => {
+  const host = { apiVersion: apiVersionOf(hostKind), kind: 'Host', metadata: { name: 'local' } };
+  const declareHost = async (addresses: readonly object[]) =>
+    await client.apply(type(hostKind), { ...host, spec: { addresses } }, { fieldManager: 'test', force: true });
+  await declareHost([{ type: 'Public', address: '127.0.0.1' }]);
+  await apply(zoneKind, 'told', { name: 'told.localhost' });
+  await apply(domainKind, 'told', { hostname: 'shop.told.localhost', dns: { tlsa: 'Key' } });
+  await settled(domainKind, 'told');
+  const ask = async (name: string, of: string) => await dig(instance.ports.dns, [name, of]);
+  const shown = new X509Certificate((await shownFor('shop.told.localhost')).raw);
+  const digest = createHash('sha256')
+    .update(shown.publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
+  await eventually(
+    async () => {
+      const told = (await ask('_443._tcp.shop.told.localhost', 'TLSA')).join().replaceAll(' ', '').toLowerCase();
+      return told === `311${digest}`;
+    },
+    'the key to be told',
+    patienceMs,
+  );
+  test.same(await ask('shop.told.localhost', 'A'), ['127.0.0.1']);
+  await client.delete(type(domainKind), { namespace, name: 'told' });
+  const isGone = async () => (await ask('_443._tcp.shop.told.localhost', 'TLSA')).length === 0;
+  await eventually(isGone, 'what was told to go', patienceMs);
+  await declareHost([]);
 });
 
 void t.test('a name is shown to be ours in a handshake, where the issuer has no other way', async (test) => {
