@@ -1,3 +1,4 @@
+import { breathe } from '#runtime/base/breathe.ts';
 import { LostLeadershipError } from '#runtime/base/errors.ts';
 import { createWorkQueue, type WorkQueue } from '#runtime/base/work-queue.ts';
 import { keyText, parseKeyText } from '#runtime/client/resource-type.ts';
@@ -190,5 +191,6 @@ async function work<W>(parts: Work, options: ControllerRunnerOptions<W>, signal:
       echoes.end(key);
       queue.done(key);
     }
+    await breathe();
   }
 }

@@ -315,6 +315,37 @@ t.test('a manager that dies at any action is taken over by the next one, and the
   t.comment(`${points} points covered`);
 });
 
+t.test('a full pass over many objects leaves everything else in the process its turns', async (t) => {
+  const { client, start } = await setUp(t);
+  const names = Array.from({ length: 60 }, (_, n) => `w${n}`);
+  for (const name of names) await client.create(widgetType, aWidget(name, { parts: ['a'] }));
+  let [ticks, isPassing] = [0, false];
+  const ticksAtRounds: number[] = [];
+  const { gather } = widgetController();
+  const manager = await start({
+    gather: (widget, cache) => {
+      if (isPassing) {
+        ticksAtRounds.push(ticks);
+        // What looking takes where there is more to look at.
+        const since = performance.now();
+        while (performance.now() - since < 4);
+      }
+      return gather(widget, cache);
+    },
+  });
+  const isReady = async (): Promise<boolean> =>
+    (await client.list(widgetType)).items.every((widget) => conditionOf(widget, 'Ready')?.['status'] === 'True');
+  await eventually(isReady, 'all of them');
+  await calm();
+  const timer = setInterval(() => (ticks += 1), 1);
+  t.teardown(() => clearInterval(timer));
+  isPassing = true;
+  manager.resync();
+  await eventually(() => ticksAtRounds.length >= names.length, 'the pass');
+  const atOnce = Map.groupBy(ticksAtRounds, (count) => count).values();
+  t.ok(Math.max(...[...atOnce].map((rounds) => rounds.length)) < names.length / 2, 'timers fired in between');
+});
+
 t.test('a paused object is looked at and not changed, not even taken down', async (t) => {
   const { client, shop, start, settled, patch, widget } = await setUp(t);
   await start();

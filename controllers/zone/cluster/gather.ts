@@ -7,6 +7,7 @@ import type { Pending, Refused } from '#runtime/manager/controller.ts';
 import { nameState } from '#controllers/claimed-name.ts';
 import type { JudgeHostname } from '#controllers/parts.ts';
 import { providerIdOf } from '#controllers/zone-provider.ts';
+import { BY_WANTED_NAME } from '#controllers/wanted-names.ts';
 import { defined, hostsOf, type Whereabouts } from '#controllers/whereabouts.ts';
 import type { FoundKey, ZoneClusterInputs } from './inputs.ts';
 import { dnskeyIn, keySecretOf } from './keys-driver.ts';
@@ -58,8 +59,8 @@ function tsigSecretOf(
 function twinOf({ metadata, spec }: Zone, cache: Cache): Pick<ZoneClusterInputs, 'twin'> {
   const age = ({ creationTimestamp = '', name }: Zone['metadata']): string => `${creationTimestamp} ${name}`;
   const twin = cache
-    .list(zoneKind, metadata.namespace)
-    .find((other) => other.spec.name === spec.name && age(other.metadata) < age(metadata));
+    .byIndex(zoneKind, BY_WANTED_NAME, spec.name)
+    .find((other) => other.metadata.namespace === metadata.namespace && age(other.metadata) < age(metadata));
   return twin === undefined ? {} : { twin: twin.metadata.name };
 }
 
