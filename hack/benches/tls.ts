@@ -13,6 +13,7 @@ import { watchWrites } from './site-writes.ts';
 import { timeToSee } from './time-to-answer.ts';
 import { openVisitor } from './visitor.ts';
 
+const selfSigned = 'self';
 const bench = 'tls';
 const connections = 16;
 
@@ -73,23 +74,31 @@ async function measureIssuing(run: Run): Promise<void> {
   options.note(`${first} certificates by a client that signs and posts`);
   const plain = await rateOfPlain(run, first);
   options.note(`${first} certificates`);
-  const ours = await rateOfOurs(run, names.slice(0, first));
+  const ours = await rateOfOurs(run, names.slice(0, first), 'local');
   const row = { bench, measure: `certificates (${first}), beside signing and posting`, unit: '/s' };
   options.report(measurement({ ...row, value: ours, reference: plain }, { atLeast: 0.5 }));
   const besideLego = { bench, measure: `certificates (${first}), beside lego`, unit: '/s' };
   options.report(measurement({ ...besideLego, value: ours, reference: lego }, { atLeast: 8 }));
   options.note(`${all - first} certificates more`);
-  const more = await rateOfOurs(run, names.slice(first));
-  options.report(measurement({ bench, measure: `certificates (up to ${all})`, value: more, unit: '/s' }));
+  await applyAll(run.instance, [objectOf('ClusterIssuer', 'clusterissuers', { name: selfSigned }, { selfSigned: {} })]);
+  // Debian's pebble can lock itself up over thousands of orders at once, and who signed makes no difference to what follows.
+  const more = await rateOfOurs(run, names.slice(first), selfSigned);
+  options.report(
+    measurement({ bench, measure: `certificates that sign themselves (up to ${all})`, value: more, unit: '/s' }),
+  );
 }
 
 /** From the first apply until the last one is in its Secret, per second. */
-async function rateOfOurs({ instance, options }: Run, names: readonly string[]): Promise<number> {
+async function rateOfOurs({ instance, options }: Run, names: readonly string[], issuer: string): Promise<number> {
   const log = await watchWrites(instance.store, 'certificates');
   if (options.profileInto !== undefined) await startProfiles(instance);
   const cpuBefore = cpuByProgram(instance);
   const startedAt = performance.now();
-  await applyAll(instance, names.map(certificateOf), connections);
+  await applyAll(
+    instance,
+    names.map((name) => certificateOf(name, issuer)),
+    connections,
+  );
   await log.ready(names.length);
   const seconds = (performance.now() - startedAt) / 1_000;
   const cpu = cpuByProgram(instance);
@@ -112,11 +121,11 @@ async function rateOfOurs({ instance, options }: Run, names: readonly string[]):
 }
 
 /** As the Domain itself will make it, but for who owns it. */
-function certificateOf(name: string) {
+function certificateOf(name: string, issuer: string) {
   const spec = {
     dnsNames: [hostOf(name)],
     secretName: `${name}-tls`,
-    issuerRef: { kind: 'ClusterIssuer', name: 'local' },
+    issuerRef: { kind: 'ClusterIssuer', name: issuer },
   };
   return objectOf('Certificate', `namespaces/${tenant}/certificates`, { name, namespace: tenant }, spec);
 }
