@@ -6,6 +6,10 @@ import { createCertificateClusterController } from './certificate/cluster.ts';
 import { createChallengeClusterController } from './challenge/cluster.ts';
 import { createChallengeHostController } from './challenge/host.ts';
 import { createClusterIssuerClusterController } from './cluster-issuer/cluster.ts';
+import { createDatabaseUserClusterController } from './database-user/cluster.ts';
+import { createDatabaseUserHostController } from './database-user/host.ts';
+import { createDatabaseClusterController } from './database/cluster.ts';
+import { createDatabaseHostController } from './database/host.ts';
 import { createDnsRecordClusterController } from './dns-record/cluster.ts';
 import { createDnsRecordHostController } from './dns-record/host.ts';
 import { createDomainArrivalController } from './domain/arrival.ts';
@@ -35,6 +39,8 @@ export function createClusterControllers<W extends ClusterWorld>(parts: ClusterP
     createCertificateSigningRequestClusterController(parts),
     createChallengeClusterController(parts),
     createClusterIssuerClusterController(parts),
+    createDatabaseClusterController(parts),
+    createDatabaseUserClusterController(parts),
     createDnsRecordClusterController(parts),
     createDomainClusterController(parts),
     createHostClusterController(parts),
@@ -53,6 +59,8 @@ export function createClusterControllers<W extends ClusterWorld>(parts: ClusterP
 export function createHostControllers<W extends HostWorld>(parts: HostParts<W>): readonly AnyController<W>[] {
   return [
     createChallengeHostController(parts),
+    createDatabaseHostController(parts),
+    createDatabaseUserHostController(parts),
     createDnsRecordHostController(parts),
     createDomainArrivalController(parts),
     createDomainDepartureController(parts),

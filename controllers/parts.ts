@@ -5,6 +5,7 @@ import type { Accounts } from '#runtime/drivers/accounts/model.ts';
 import type { ChallengeAnswer, ChallengeAnswers } from '#runtime/drivers/challenges/model.ts';
 import type { Copy, CopyKey } from '#runtime/drivers/copies/model.ts';
 import type { ProviderState } from '#runtime/drivers/dns-providers/model.ts';
+import type { DatabaseState } from '#runtime/drivers/databases/model.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
 import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
@@ -15,6 +16,7 @@ import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Action } from '#runtime/plan/plan.ts';
+import type { Engine } from './database-names.ts';
 import type { CertificateState } from './certificate/model.ts';
 import type { Verdict } from './certificate-signing-request/model.ts';
 import type { Objection } from './hostname-claim/judge.ts';
@@ -110,6 +112,9 @@ export interface FrontProbes<W> {
   ) => Promise<boolean>;
 }
 
+/** The database servers of a host, by their kind; what is wanted of one, the others do not have. */
+export type DatabaseServerDrivers<W> = { readonly [E in Engine]: DriverOf<DatabaseState, W> };
+
 /** What the composition root hands to every host controller. */
 export interface HostParts<W> {
   /** Name of the Host object of this machine. */
@@ -120,6 +125,8 @@ export interface HostParts<W> {
   readonly phpFpm: DriverOf<PhpPools, W>;
   readonly nginx: DriverOf<SiteTable, W>;
   readonly powerdns: DriverOf<ZoneTable, W>;
+  /** The database servers of this machine. */
+  readonly databases: DatabaseServerDrivers<W>;
   /** Asks the name server of this machine. HostError when it does not answer. */
   readonly askNameServer: (
     world: W,

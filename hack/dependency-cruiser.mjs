@@ -49,7 +49,7 @@ export default {
     forbid(
       'drivers-do-not-know-each-other',
       { path: '^runtime/drivers/([^/]+)/' },
-      { path: '^runtime/drivers/[^/]+/', pathNot: '^runtime/drivers/$1/' },
+      { path: '^runtime/drivers/[^/]+/', pathNot: '^runtime/drivers/($1|databases)/' },
     ),
     forbid(
       'controllers-are-islands',
@@ -118,7 +118,10 @@ export default {
     home('diff', '^runtime/cli/'),
     home('tldts', '^controllers/hostname-claim/'),
     home('dns-packet', '^runtime/dns/'),
+    home('mysql2', '^runtime/drivers/mariadb/'),
     home('aws4fetch', '^runtime/drivers/dns-providers/route53/'),
+    home('pg', '^runtime/drivers/postgresql/'),
+    home('@mongodb-js/saslprep', '^runtime/drivers/postgresql/'),
     home('saxes', '^runtime/drivers/dns-providers/route53/'),
     forbid(
       'no-dev-dependency-at-run-time',

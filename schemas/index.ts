@@ -3,6 +3,8 @@ import type { KindDefinition } from './meta/kind.ts';
 import { certificateKind } from './v1alpha1/certificate.ts';
 import { challengeKind } from './v1alpha1/challenge.ts';
 import { clusterIssuerKind } from './v1alpha1/cluster-issuer.ts';
+import { databaseUserKind } from './v1alpha1/database-user.ts';
+import { databaseKind } from './v1alpha1/database.ts';
 import { dnsRecordKind } from './v1alpha1/dns-record.ts';
 import { domainKind } from './v1alpha1/domain.ts';
 import { hostKind } from './v1alpha1/host.ts';
@@ -19,6 +21,8 @@ import { zoneKind } from './v1alpha1/zone.ts';
 export type { Certificate } from './v1alpha1/certificate.ts';
 export type { Challenge } from './v1alpha1/challenge.ts';
 export type { ClusterIssuer } from './v1alpha1/cluster-issuer.ts';
+export type { DatabaseUser } from './v1alpha1/database-user.ts';
+export type { Database } from './v1alpha1/database.ts';
 export type { DNSRecord } from './v1alpha1/dns-record.ts';
 export type { Domain } from './v1alpha1/domain.ts';
 export type { Host } from './v1alpha1/host.ts';
@@ -35,6 +39,8 @@ export {
   certificateKind,
   challengeKind,
   clusterIssuerKind,
+  databaseUserKind,
+  databaseKind,
   dnsRecordKind,
   domainKind,
   hostKind,
@@ -54,6 +60,8 @@ export const kinds: readonly KindDefinition[] = [
   certificateKind,
   challengeKind,
   clusterIssuerKind,
+  databaseUserKind,
+  databaseKind,
   dnsRecordKind,
   domainKind,
   hostKind,

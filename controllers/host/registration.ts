@@ -51,6 +51,7 @@ export function hostStatus(facts: HostFacts, present: Host | undefined, now: str
       ...(nginxVersion === undefined ? {} : { nginxVersion, http3 }),
       ...(httpsPort === 0 ? {} : { httpsPort }),
       ...(dns === undefined ? {} : { dns: { version: dns.version, port: dns.port } }),
+      ...databasesOf(capabilities),
       services: services.manager,
       limitsEnforced: services.limitsEnforced,
       accounts: facts.hasAccounts,
@@ -60,6 +61,18 @@ export function hostStatus(facts: HostFacts, present: Host | undefined, now: str
     },
     conditions: mergeConditions(present?.status?.conditions, stated, now).map((condition) => ({ ...condition })),
   };
+}
+
+function databasesOf({
+  postgresql,
+  mariadb,
+}: HostCapabilities): Pick<NonNullable<NonNullable<Host['status']>['capabilities']>, 'databases'> {
+  const found = [
+    { engine: 'PostgreSQL' as const, version: postgresql?.version },
+    { engine: 'MariaDB' as const, version: mariadb?.version },
+  ];
+  const databases = found.flatMap(({ engine, version }) => (version === undefined ? [] : [{ engine, version }]));
+  return databases.length === 0 ? {} : { databases };
 }
 
 function servingOf(capabilities: HostCapabilities): Statement {

@@ -23,6 +23,8 @@ const MADE_BY_CONTROLLERS: readonly string[] = [
   'retaineddata',
   'uidclaims',
 ];
+/** What agents bring about, and hold until it is gone. */
+const OF_HOSTS = ['challenges', 'databases', 'databaseusers', 'domains', 'zones'] as const;
 /** Names of accounts that Sources may act as wherever they are. */
 const SOURCE_ACCOUNTS = ['default', 'source'] as const;
 /** Whose status the leader writes. */
@@ -30,6 +32,8 @@ const WITH_STATUS_OF_LEADER = [
   'certificates',
   'challenges',
   'clusterissuers',
+  'databases',
+  'databaseusers',
   'dnsrecords',
   'domains',
   'hostnameclaims',
@@ -75,7 +79,7 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
   return [
     clusterRole('wcp360-controller', 'What the leader does for all tenants.', [
       ours(plurals, FOLLOW),
-      ours(['challenges', 'domains', 'sources', 'tenants', 'zones'], ['patch']),
+      ours(['challenges', 'databases', 'databaseusers', 'domains', 'sources', 'tenants', 'zones'], ['patch']),
       ours(['certificates'], ['get', ...APPLY, 'delete']),
       ours(['challenges'], ['create', 'delete']),
       ours(['hostnameclaims'], [...APPLY, 'delete']),
@@ -164,20 +168,13 @@ function gatewayRules(): readonly Rule[] {
 function agentRoles(): readonly object[] {
   return [
     clusterRole(AGENT, 'What every agent may do everywhere: read.', [
-      ours(
-        ['challenges', 'dnsrecords', 'domains', 'hosts', 'planrequests', 'retaineddata', 'tenants', 'zones'],
-        FOLLOW,
-      ),
+      ours([...OF_HOSTS, 'dnsrecords', 'hosts', 'planrequests', 'retaineddata', 'tenants'], FOLLOW),
       ASK_FOR_CERTIFICATES,
     ]),
     clusterRole(
       'wcp360-agent-tenant',
       'What the agent of a tenant’s host may do in the tenant’s namespace; bound there by placement.',
-      [
-        ours(['challenges', 'domains', 'zones'], ['patch']),
-        ours(['challenges', 'dnsrecords', 'domains', 'planrequests', 'zones'].map(statusOf), ['patch']),
-        events(),
-      ],
+      [ours(OF_HOSTS, ['patch']), ours([...OF_HOSTS, 'dnsrecords', 'planrequests'].map(statusOf), ['patch']), events()],
     ),
     clusterRole(
       AGENT_ARRIVAL,

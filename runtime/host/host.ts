@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 /**
  * The machine: the only way in which anything of ours touches files, processes and sockets of a host.
  * `local` is the real one, `memory` a model with the same contract; `test/contracts/host.ts` runs on both.
@@ -107,6 +109,8 @@ export interface Host extends ReadOnlyHost {
     onLine: (line: string) => Promise<string>,
     signal: AbortSignal,
   ): Promise<void>;
+  /** A connection to a unix socket of this machine; HostError when nobody listens there. */
+  connectUnix(path: string, signal: AbortSignal): Promise<Duplex>;
   /** Gives a socket that `uid` made in a directory of its own a second name, replacing what has it; HostError when it is no socket of that uid. */
   publishSocket(from: string, to: string, uid: number, signal: AbortSignal): Promise<void>;
   readonly services: Services;
@@ -248,11 +252,21 @@ export interface Services extends ReadOnlyServices {
   signal(name: string, signal: NodeJS.Signals): Promise<void>;
 }
 
-export interface PowerdnsCapability {
+/** A daemon of Debian's, and as whom it runs. */
+export interface DaemonCapability {
   readonly version: string;
-  readonly backends: readonly ('sqlite' | 'lmdb')[];
   readonly uid: number;
   readonly gid: number;
+}
+
+export interface PowerdnsCapability extends DaemonCapability {
+  readonly backends: readonly ('sqlite' | 'lmdb')[];
+}
+
+/** Of one version, the newest where there are several. */
+export interface PostgresqlCapability extends DaemonCapability {
+  /** Where its programs are: `/usr/lib/postgresql/15/bin`. */
+  readonly programs: string;
 }
 
 export interface HostCapabilities {
@@ -263,6 +277,10 @@ export interface HostCapabilities {
   readonly http3: boolean;
   /** PowerDNS, its backends that we know, and as whom it runs; `undefined` when it is not installed. */
   readonly powerdns: PowerdnsCapability | undefined;
+  /** MariaDB; `undefined` when it is not installed. */
+  readonly mariadb: DaemonCapability | undefined;
+  /** PostgreSQL, and as whom it runs; `undefined` when it is not installed. */
+  readonly postgresql: PostgresqlCapability | undefined;
   /** Uids and account names that the host has on its own (getent passwd). */
   readonly takenUids: ReadonlySet<number>;
   /** How large the machine is; `storageBytes` is the file system that the root is on. */

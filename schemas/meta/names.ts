@@ -28,6 +28,8 @@ export const ANNOTATIONS = {
   revoke: 'hosting.wcp360.io/revoke',
   /** On the Secret of a Certificate: a mark of the spec that it was got for. */
   issuedFor: 'hosting.wcp360.io/issued-for',
+  /** On the Secret of a DatabaseUser: a digest of what it says beside the password. */
+  connection: 'hosting.wcp360.io/connection',
   /** On a Host: the word that an alarm names, written by a person who has looked. */
   confirm: 'hosting.wcp360.io/confirm',
   /** On the Secret of a join token: the Host that a machine may become by it. */

@@ -96,6 +96,10 @@ export const PATTERNS = {
   recordText: '^[^\\x00]*$',
   /** Whole seconds. */
   timeToLive: '^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$',
+  /** Of a database or a login: what both engines take without quotes. */
+  serverName: '^[a-z][a-z0-9_]*$',
+  /** `utf8mb4_unicode_ci`, `de_DE.UTF-8`, `sr_RS@latin` */
+  collation: '^[A-Za-z][A-Za-z0-9_-]*([.@][A-Za-z0-9_-]+)*$',
   phpVersion: '^[5-9]\\.[0-9]$',
   /** Words, numbers, sizes and expressions of error levels; no quotes, line ends or `$`. */
   phpValue: '^[A-Za-z0-9_.,/:+& ~|^-]*$',

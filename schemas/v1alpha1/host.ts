@@ -10,6 +10,7 @@ import {
 } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
+import { engineField } from './database.ts';
 import { phpVersionField } from './limits.ts';
 
 const uidField = { type: 'integer', description: 'A Unix user or group id.', format: 'int64', minimum: 0 } as const;
@@ -127,6 +128,19 @@ export const hostKind = defineKind({
                 minimum: 1,
                 maximum: 65_535,
               },
+            },
+          },
+          databases: {
+            type: 'array',
+            description: 'Database servers that are installed; one is started when a Database needs it.',
+            maxItems: 2,
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-list-map-keys': ['engine'],
+            items: {
+              type: 'object',
+              description: 'One of them.',
+              required: ['engine', 'version'],
+              properties: { engine: engineField, version: textField('Its version.') },
             },
           },
           services: { type: 'string', description: 'What runs the daemons.', enum: ['systemd', 'supervisor'] },

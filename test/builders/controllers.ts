@@ -5,6 +5,7 @@ import { noFront } from '#test/builders/no-front.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 import { HostError } from '#runtime/base/errors.ts';
+import { noDatabases } from '#runtime/drivers/databases/model.ts';
 import type { AnyController } from '#runtime/manager/controller.ts';
 import type { CacheIndex } from '#runtime/manager/cache.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
@@ -32,6 +33,7 @@ export const hostParts: HostParts<HostWorld> = {
   phpFpm: silent('php-fpm', new Map()),
   nginx: silent('nginx', new Map()),
   powerdns: silent('powerdns', new Map()),
+  databases: { PostgreSQL: silent('postgresql', noDatabases), MariaDB: silent('mariadb', noDatabases) },
   askNameServer: () => Promise.reject(new HostError('nobody answers')),
   shells: silent('shells', 'Free'),
   copies: silent('copies', { pass: 'None' }),

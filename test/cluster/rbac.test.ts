@@ -6,6 +6,8 @@ import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import {
   certificateKind,
+  databaseKind,
+  databaseUserKind,
   dnsRecordKind,
   issuerKind,
   kinds,
@@ -120,6 +122,7 @@ async function wholeLife(lab: Lab): Promise<void> {
   await askForPlans(lab);
   await useStreams(lab);
   await answerNames(lab);
+  await useDatabase(lab);
   await disturb(lab);
   await deleteDomain(client, 'shop');
   await declareSite(client, aDomain(tenant, 'shop'));
@@ -326,6 +329,28 @@ async function answerNames({ client }: Lab): Promise<void> {
   await until(async () => (await client.get(zoneType, key)) === undefined, 'the zone to go');
 }
 
+/** A Database and who uses it, for as long as it takes until they can be used. */
+async function useDatabase({ client }: Lab): Promise<void> {
+  const made = [
+    [databaseKind, { engine: 'MariaDB', deletionPolicy: 'Delete' }],
+    [databaseUserKind, { databases: [{ name: 'shop' }], secretName: 'shop-db' }],
+  ] as const;
+  const key = { namespace: tenant, name: 'shop' };
+  for (const [kind, spec] of made) {
+    const object = { apiVersion, kind: kind.kind, metadata: key, spec };
+    await declare(client, resourceTypeOf(kind), object);
+  }
+  for (const [kind] of made) {
+    const isReady = async (): Promise<boolean> =>
+      conditionOf(await client.get(resourceTypeOf(kind), key), 'Ready')?.['status'] === 'True';
+    await until(isReady, `${kind.kind} shop to be Ready`, patienceMs);
+  }
+  for (const [kind] of made.toReversed()) {
+    await client.delete(resourceTypeOf(kind), key);
+    await until(async () => (await client.get(resourceTypeOf(kind), key)) === undefined, `${kind.kind} shop to go`);
+  }
+}
+
 interface EventFields {
   readonly message?: string;
   readonly count?: number;
@@ -360,6 +385,8 @@ function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
       })),
       // And with a Zone.
       { ...ofSecrets, role: 'wcp360-zone-acme.test', name: 'acme.test-dnssec-1' },
+      // And with a DatabaseUser.
+      { ...ofSecrets, role: 'wcp360-database-user-shop', name: 'shop-db' },
     ],
   };
 }

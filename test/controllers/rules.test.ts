@@ -511,6 +511,8 @@ void t.test('equal facts of a host give an equal status', async (t) => {
       nginxVersion: '1.22.1',
       http3: false,
       powerdns: undefined,
+      mariadb: undefined,
+      postgresql: undefined,
       takenUids: new Set([1000, 20_001, 20_000]),
       size: { processors: 2, memoryBytes: 3 * 2 ** 30, storageBytes: 10 * 2 ** 30 },
       front: { user: 'www-data', uid: 33, gid: 33 },

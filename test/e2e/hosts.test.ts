@@ -109,10 +109,12 @@ await t.test('an agent may read hosting objects, write what is its own, and noth
   const [own = '', other = ''] = await tenantsOf('web1', 'web2');
   const agent = createClient({ ...(await loadKubeconfig({ path: machineOf('web1').kubeconfig })), userAgent: 'lab' });
   t.teardown(async () => await agent.close());
+  const ofHosts = ['challenges', 'databases', 'databaseusers', 'domains', 'zones'];
   const everywhere = [
-    ...['challenges', 'dnsrecords', 'domains', 'hosts', 'planrequests', 'retaineddata', 'tenants', 'zones'].flatMap(
-      (kind) => [`list ${kind}`, `watch ${kind}`],
-    ),
+    ...[...ofHosts, 'dnsrecords', 'hosts', 'planrequests', 'retaineddata', 'tenants'].flatMap((kind) => [
+      `list ${kind}`,
+      `watch ${kind}`,
+    ]),
     ...['get hosts web1', 'patch hosts/status web1'],
     'create hosts/attach web1',
     // Its certificate is renewed that way.
@@ -122,8 +124,8 @@ await t.test('an agent may read hosting objects, write what is its own, and noth
   const events = ['create events', 'patch events'];
   const inNamespace = {
     [own]: [
-      ...['challenges', 'domains', 'zones'].map((kind) => `patch ${kind}`),
-      ...['challenges', 'dnsrecords', 'domains', 'planrequests', 'zones'].map((kind) => `patch ${kind}/status`),
+      ...ofHosts.map((kind) => `patch ${kind}`),
+      ...[...ofHosts, 'dnsrecords', 'planrequests'].map((kind) => `patch ${kind}/status`),
       ...events,
     ],
     [other]: [],

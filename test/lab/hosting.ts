@@ -19,6 +19,9 @@ import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { createDelegations } from '#runtime/dns/delegations.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { accessFile } from '#runtime/drivers/powerdns/api.ts';
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { mariadbDriver } from '#runtime/drivers/mariadb/index.ts';
+import { postgresqlDriver } from '#runtime/drivers/postgresql/index.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
@@ -99,6 +102,9 @@ export interface Running {
 }
 
 const hostName = 'web1';
+
+/** What the drivers of an agent act on. */
+type LabWorld = HostWorld & DatabasesWorld;
 const never = new AbortController().signal;
 
 export interface HostingOptions extends ClusterSettings {
@@ -247,7 +253,7 @@ async function startProgram(starting: Starting): Promise<Running> {
           world: (cache) => ({ client, cache }),
           identity: 'cluster',
         })
-      : startManager<HostWorld>(await agentOptions(starting, { ...common, mortal }));
+      : startManager<LabWorld>(await agentOptions(starting, { ...common, mortal }));
   await Promise.race([manager.synced, mortal.died]);
   const { cache } = manager;
   const host = starting.machine.seenBy(mortal);
@@ -301,14 +307,14 @@ async function agentTells(
 
 async function agentOptions(
   { machine, alarms, nameServer }: Starting,
-  common: Pick<ManagerOptions<HostWorld>, 'client' | 'log' | 'metrics' | 'signal'> & { readonly mortal: Mortal },
-): Promise<ManagerOptions<HostWorld>> {
+  common: Pick<ManagerOptions<LabWorld>, 'client' | 'log' | 'metrics' | 'signal'> & { readonly mortal: Mortal },
+): Promise<ManagerOptions<LabWorld>> {
   const { client, mortal } = common;
   const host = machine.seenBy(mortal);
   const events = { record: (_object: KubeObject, { reason }: EventText) => void alarms.push(reason) };
   return {
     ...common,
-    controllers: createHostControllers<HostWorld>({
+    controllers: createHostControllers<LabWorld>({
       hostName,
       accounts: accountsDriver,
       slices: slicesDriver,
@@ -316,6 +322,7 @@ async function agentOptions(
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,
       powerdns: powerdnsDriver,
+      databases: { PostgreSQL: postgresqlDriver, MariaDB: mariadbDriver },
       askNameServer: async (_world, question, signal) => {
         if (nameServer === undefined) throw new HostError('nobody answers');
         return await askDns({ address: '127.0.0.1', port: nameServer.settings.port }, question, signal);

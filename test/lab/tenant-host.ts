@@ -10,6 +10,9 @@ import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { noFront } from '#test/builders/no-front.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { nginxDriver, startFront } from '#runtime/drivers/nginx/index.ts';
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { mariadbDriver } from '#runtime/drivers/mariadb/index.ts';
+import { postgresqlDriver } from '#runtime/drivers/postgresql/index.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { phpFpmDriver, startWaker } from '#runtime/drivers/php-fpm/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
@@ -65,6 +68,7 @@ const drivers = {
   phpFpm: phpFpmDriver,
   nginx: nginxDriver,
   powerdns: powerdnsDriver,
+  databases: { PostgreSQL: postgresqlDriver, MariaDB: mariadbDriver },
 } as const;
 
 const uids: Readonly<Record<Tenant, number>> = { alpha: 20_001, beta: 20_002 };
@@ -148,7 +152,7 @@ function anAgent(
   world: { readonly host: Host; readonly secrets: SecretReader },
   objects: readonly KubeObject[],
 ): Agent {
-  const controllers = createHostControllers<HostWorld>({
+  const controllers = createHostControllers<HostWorld & DatabasesWorld>({
     hostName,
     ...drivers,
     shells: createShellsDriver({ count: () => 0, end: () => undefined }),
@@ -191,7 +195,7 @@ function placed(domain: Domain, others: readonly KubeObject[]): Domain {
 }
 
 async function oneRound(
-  controller: AnyController<HostWorld>,
+  controller: AnyController<HostWorld & DatabasesWorld>,
   object: KubeObject,
   around: { readonly others: readonly KubeObject[]; readonly world: object },
 ): Promise<string | undefined> {

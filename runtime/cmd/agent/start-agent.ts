@@ -16,18 +16,22 @@ import type { AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { createCopies, createCopiesDriver } from '#runtime/drivers/copies/index.ts';
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { mariadbDriver } from '#runtime/drivers/mariadb/index.ts';
 import { nginxDriver, type Stapler } from '#runtime/drivers/nginx/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
 import { parentDs } from '#runtime/dns/parent-ds.ts';
 import { parseServerAddress } from '#runtime/dns/server-address.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
 import { powerdnsDriver, type PowerdnsWorld } from '#runtime/drivers/powerdns/index.ts';
+import { postgresqlDriver } from '#runtime/drivers/postgresql/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { treeDriver } from '#runtime/drivers/tree/index.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { TenantProcesses } from '#runtime/host/tenant-processes.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
 import { createEventRecorder } from '#runtime/manager/event-recorder.ts';
 import { startHeartbeat, type Heartbeat } from '#runtime/manager/heartbeat.ts';
 import { kindId } from '#runtime/manager/informer-cache.ts';
@@ -39,6 +43,7 @@ import type { Metrics } from '#runtime/telemetry/metrics.ts';
 import { machineIdentity } from './machine-identity.ts';
 import { registerHost } from './register.ts';
 import { runStreams } from './streams.ts';
+import type { DatabaseServers } from './database-servers.ts';
 import type { NameServer } from './start-name-server.ts';
 import { copyTaker } from './take-copy.ts';
 
@@ -46,7 +51,8 @@ import { copyTaker } from './take-copy.ts';
 const copiesAtOnce = 4;
 
 /** What the drivers of an agent act on. */
-interface AgentWorld extends HostWorld {
+interface AgentWorld extends HostWorld, DatabasesWorld {
+  readonly host: Host;
   readonly secrets: SecretReader;
   readonly staples: Stapler;
   readonly parentDs: NonNullable<PowerdnsWorld['parentDs']>;
@@ -59,6 +65,8 @@ export interface AgentOptions {
   readonly host: Host;
   /** Its name server; `undefined` where there is none. */
   readonly dns: NameServer | undefined;
+  /** Its database servers. */
+  readonly databaseServers: DatabaseServers;
   readonly secrets: SecretReader;
   /** Asks CAs for their words on the certificates that are served. */
   readonly staples: Stapler;
@@ -78,7 +86,7 @@ export interface Agent extends Pick<Manager, 'synced' | 'resync'> {
 
 /** Acts in the name of a host on a machine whose directories and front stand; resolves once the name is this machine's alone. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { client, host, secrets, staples, log, metrics, signal } = options;
+  const { client, log, metrics, signal } = options;
   const { hostName } = options.config;
   const heartbeat = await join(options);
   const writers = createWriters();
@@ -94,6 +102,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,
       powerdns: powerdnsDriver,
+      databases: { PostgreSQL: postgresqlDriver, MariaDB: mariadbDriver },
       askNameServer: async (_world, question, asking) =>
         await askDns(required(options.dns, 'a name server'), question, asking),
       shells: createShellsDriver(writers),
@@ -104,7 +113,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       front: options.front,
       now: () => Date.now(),
     }),
-    world: (cache) => ({ client, cache, host, secrets, staples, parentDs: askParent(options) }),
+    world: worldOf(options),
     log,
     metrics,
     signal,
@@ -120,6 +129,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     resync: () => manager.resync(),
     ended: Promise.race([manager.ended, heartbeat.ended.then(async () => await manager.ended)]),
   };
+}
+
+function worldOf(options: AgentOptions): (cache: Cache) => AgentWorld {
+  const { client, host, secrets, staples, databaseServers } = options;
+  const parentDs = askParent(options);
+  return (cache) => ({ client, cache, host, secrets, staples, parentDs, startServer: databaseServers.start });
 }
 
 /** By the resolver that is set, else those of the machine. */

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { HostError } from '#runtime/base/errors.ts';
-import type { HostCapabilities, PowerdnsCapability } from '#runtime/host/host.ts';
+import type { DaemonCapability, HostCapabilities, PowerdnsCapability } from '#runtime/host/host.ts';
 import { runProgram } from './run-program.ts';
 
 const getent = '/usr/bin/getent';
@@ -12,8 +12,10 @@ const powerdns = {
   user: 'pdns',
   backends: { sqlite: 'libgsqlite3backend.so', lmdb: 'liblmdbbackend.so' },
 } as const;
+const mariadb = { user: 'mysql', argv: ['/usr/sbin/mariadbd', '--no-defaults', '--version'], words: /Ver (\d[\d.]*)/ };
+const postgresql = { versions: '/usr/lib/postgresql', user: 'postgres' } as const;
 
-/** Looks at what this machine has: one `getent`, `nginx -v` and `-V`, one `pdns_server --version`, and the file system of `root`. */
+/** Looks at what this machine has: one `getent`, `nginx -v` and `-V`, `--version` of `pdns_server`, `mariadbd` and `postgres`, and the file system of `root`. */
 export async function detectCapabilities(
   { root, frontUser }: { readonly root: string; readonly frontUser: string },
   signal: AbortSignal,
@@ -27,6 +29,8 @@ export async function detectCapabilities(
     nginxVersion: await versionOf([nginx, '-v'], /nginx\/(\S+)/, signal),
     http3: (await versionOf([nginx, '-V'], /--with-(http_v3)_module/, signal)) !== undefined,
     powerdns: await powerdnsOf(rows, signal),
+    mariadb: await daemonOf(rows, mariadb, signal),
+    postgresql: await postgresqlOf(rows, signal),
     takenUids: new Set(rows.filter((row) => row.length > 2).map((row) => Number(row[2]))),
     size: await sizeOf(root),
     front: { user: frontUser, uid: Number(front[2]), gid: Number(front[3]) },
@@ -44,15 +48,25 @@ function phpVersions(): readonly string[] {
     .toSorted();
 }
 
-async function powerdnsOf(
-  accounts: readonly (readonly string[])[],
+async function powerdnsOf(accounts: Rows, signal: AbortSignal): Promise<HostCapabilities['powerdns']> {
+  const { program, user } = powerdns;
+  const daemon = await daemonOf(accounts, { user, argv: [program, '--version'], words: /Server (\S+)/ }, signal);
+  return daemon === undefined ? undefined : { ...daemon, backends: powerdnsBackends() };
+}
+
+/** Of `getent passwd`. */
+type Rows = readonly (readonly string[])[];
+
+/** `undefined` where the program or its account is not there. */
+async function daemonOf(
+  accounts: Rows,
+  { user, argv, words }: { readonly user: string; readonly argv: readonly string[]; readonly words: RegExp },
   signal: AbortSignal,
-): Promise<HostCapabilities['powerdns']> {
-  const account = accounts.find((row) => row[0] === powerdns.user);
-  if (account === undefined) return undefined;
-  const version = await versionOf([powerdns.program, '--version'], /Server (\S+)/, signal);
-  if (version === undefined) return undefined;
-  return { version, backends: powerdnsBackends(), uid: Number(account[2]), gid: Number(account[3]) };
+): Promise<DaemonCapability | undefined> {
+  const account = accounts.find((row) => row[0] === user);
+  const version = account === undefined ? undefined : await versionOf(argv, words, signal);
+  if (account === undefined || version === undefined) return undefined;
+  return { version, uid: Number(account[2]), gid: Number(account[3]) };
 }
 
 /** Modules lie below the directory of the machine's architecture. */
@@ -61,6 +75,16 @@ function powerdnsBackends(): PowerdnsCapability['backends'] {
   return (['sqlite', 'lmdb'] as const).filter((backend) =>
     directories.some((directory) => existsSync(`${directory}/${powerdns.backends[backend]}`)),
   );
+}
+
+async function postgresqlOf(accounts: Rows, signal: AbortSignal): Promise<HostCapabilities['postgresql']> {
+  const { user, versions } = postgresql;
+  const installed = existsSync(versions) ? readdirSync(versions).map(Number) : [];
+  if (installed.length === 0) return undefined;
+  const programs = `${versions}/${String(Math.max(...installed))}/bin`;
+  const argv = [`${programs}/postgres`, '--version'];
+  const daemon = await daemonOf(accounts, { user, argv, words: /PostgreSQL\) (\S+)/ }, signal);
+  return daemon === undefined ? undefined : { ...daemon, programs };
 }
 
 /** `undefined` when the program is not there. */

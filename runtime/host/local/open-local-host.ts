@@ -12,7 +12,7 @@ import { deleteForGood, removeTree } from './remove-tree.ts';
 import { runProgram } from './run-program.ts';
 import type { Roots } from './safe-path.ts';
 import { shakeHands } from './tls-handshake.ts';
-import { accepts, listenUnix, resolveName } from './sockets.ts';
+import { accepts, connectUnix, listenUnix, resolveName } from './sockets.ts';
 import { openStaging } from './staging.ts';
 import { openSupervisor } from './supervisor/supervisor.ts';
 import { openSystemd } from './systemd/systemd.ts';
@@ -129,7 +129,10 @@ async function replaceFiles(scope: FileScope, files: readonly FileToWrite[], sig
 function processes(
   roots: Roots,
   frontUser: string,
-): Pick<Host, 'run' | 'httpRequest' | 'tlsHandshake' | 'accepts' | 'resolve' | 'listenUnix' | 'capabilities'> {
+): Pick<
+  Host,
+  'run' | 'httpRequest' | 'tlsHandshake' | 'accepts' | 'resolve' | 'listenUnix' | 'connectUnix' | 'capabilities'
+> {
   let known: Promise<HostCapabilities> | undefined;
   return {
     run: runProgram,
@@ -138,6 +141,7 @@ function processes(
     accepts: (path, signal) => accepts(roots, path, signal),
     resolve: resolveName,
     listenUnix: (path, ownership, onLine, signal) => listenUnix({ roots, path, ownership }, onLine, signal),
+    connectUnix: (path, signal) => connectUnix(roots, path, signal),
     capabilities: async (signal) => {
       known ??= detectCapabilities({ root: roots[0], frontUser }, signal).catch((err: unknown) => {
         known = undefined;

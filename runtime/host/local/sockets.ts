@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { createServer, connect, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Ownership } from '#runtime/host/host.ts';
 import { errorCode, onPath, orAbsent } from './file-errors.ts';
@@ -39,6 +40,32 @@ async function canConnect(path: string, signal: AbortSignal): Promise<boolean> {
     socket.once('connect', () => finish(true));
     socket.once('error', () => finish(false));
   });
+}
+
+/** A connection that stands; like `accepts`, by a handle of the inode. */
+export async function connectUnix(roots: Roots, path: string, signal: AbortSignal): Promise<Duplex> {
+  checkPath(roots, path);
+  signal.throwIfAborted();
+  const fd = orAbsent(path, () => openSync(path, pathOnly | constants.O_NOFOLLOW));
+  if (fd === undefined) throw new HostError(`there is no socket "${path}"`, { path });
+  try {
+    return await new Promise<Duplex>((resolve, reject) => {
+      const socket = connect({ path: `/proc/self/fd/${fd}`, signal });
+      const failed = (cause?: Error): void => {
+        socket.destroy();
+        reject(new HostError(`nobody answers at "${path}"`, { path }, { cause }));
+      };
+      socket.once('error', failed);
+      socket.setTimeout(connectTimeoutMs, failed);
+      socket.once('connect', () => {
+        socket.setTimeout(0);
+        socket.off('error', failed);
+        resolve(socket);
+      });
+    });
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Serves lines on a unix socket until the signal aborts; the socket is removed then. */

@@ -108,6 +108,18 @@ function seenWith(machine: Machine): MemoryHost {
   };
 }
 
+const modelCapabilities: HostCapabilities = {
+  phpVersions: ['8.2'],
+  nginxVersion: '1.22.1',
+  http3: false,
+  powerdns: undefined,
+  mariadb: undefined,
+  postgresql: undefined,
+  takenUids: new Set([0, 33]),
+  size: { processors: 4, memoryBytes: 8 * 2 ** 30, storageBytes: 100 * 2 ** 30 },
+  front: { user: 'www-data', uid: 33, gid: 33 },
+};
+
 function readers({ tree, options }: Machine) {
   const read = (path: string): MemoryNode | undefined => (checkMemoryPath(tree, path), tree.nodes.get(path));
   return {
@@ -146,16 +158,7 @@ function readers({ tree, options }: Machine) {
     readProgramText: async (url) => `text of ${posix.basename(url.pathname)}\n`,
     accepts: async (path) => read(path)?.type === 'socket',
     resolve: async (hostname) => options.addresses?.[hostname] ?? [],
-    capabilities: async () => ({
-      phpVersions: ['8.2'],
-      nginxVersion: '1.22.1',
-      http3: false,
-      powerdns: undefined,
-      takenUids: new Set([0, 33]),
-      size: { processors: 4, memoryBytes: 8 * 2 ** 30, storageBytes: 100 * 2 ** 30 },
-      front: { user: 'www-data', uid: 33, gid: 33 },
-      ...options.capabilities,
-    }),
+    capabilities: async () => ({ ...modelCapabilities, ...options.capabilities }),
   } satisfies Partial<Host>;
 }
 
@@ -250,6 +253,8 @@ function network(machine: Machine) {
       if (options.tls === undefined) throw new HostError('nothing answers on the model machine');
       return options.tls(port, serverName);
     },
+    connectUnix: async (path) =>
+      await Promise.reject(new HostError(`nobody answers at "${path}" on the model machine`)),
     watchFiles: async (directory, onChange, signal) => {
       const watcher = { directory, onChange };
       watchers.add(watcher);

@@ -1,0 +1,84 @@
+import type { DatabaseAction, DatabaseSettings, DatabaseState, LoginSettings } from './model.ts';
+
+/** Everything on a server, ours and that of others. Belongs to the loop; `advanceDatabases` changes it in place. */
+export interface DatabasesSnapshot {
+  readonly databases: Shelf<DatabaseSettings>;
+  readonly logins: Shelf<LoginSettings>;
+}
+
+/** Things of one kind by real name, and by whom they belong to. */
+export interface Shelf<Settings> {
+  readonly found: Map<string, Found<Settings>>;
+  readonly byOwner: Map<string, Set<string>>;
+}
+
+export interface Found<Settings> {
+  /** `undefined`: somebody else's, which is never touched. */
+  readonly owner: string | undefined;
+  /** `undefined`: not as it was left, so that it is put again. */
+  readonly settings: Settings | undefined;
+}
+
+export function emptyDatabases(): DatabasesSnapshot {
+  return { databases: emptyShelf(), logins: emptyShelf() };
+}
+
+function emptyShelf<Settings>(): Shelf<Settings> {
+  return { found: new Map(), byOwner: new Map() };
+}
+
+/** Notes a thing as it was found, in place of what was known of it. */
+export function putFound<Settings>(shelf: Shelf<Settings>, name: string, thing: Found<Settings>): void {
+  dropFound(shelf, name);
+  shelf.found.set(name, thing);
+  if (thing.owner === undefined) return;
+  const own = shelf.byOwner.get(thing.owner) ?? new Set();
+  shelf.byOwner.set(thing.owner, own.add(name));
+}
+
+export function dropFound<Settings>({ found, byOwner }: Shelf<Settings>, name: string): void {
+  const owner = found.get(name)?.owner ?? '';
+  found.delete(name);
+  const own = byOwner.get(owner);
+  own?.delete(name);
+  if (own?.size === 0) byOwner.delete(owner);
+}
+
+/** What one owner has. */
+export function databasesOf({ databases, logins }: DatabasesSnapshot, owner: string): DatabaseState {
+  return { databases: ownedBy(owner, databases), logins: ownedBy(owner, logins) };
+}
+
+function ownedBy<Settings>(
+  owner: string,
+  { found, byOwner }: Shelf<Settings>,
+): ReadonlyMap<string, Settings | undefined> {
+  return new Map([...(byOwner.get(owner) ?? [])].map((name) => [name, found.get(name)?.settings]));
+}
+
+/** The snapshot after these actions, without looking again. */
+export function advanceDatabases<Name extends string>(
+  snapshot: DatabasesSnapshot,
+  done: readonly DatabaseAction<Name>[],
+): DatabasesSnapshot {
+  const { databases, logins } = snapshot;
+  for (const { op, input } of done) {
+    const { name, owner } = input;
+    if (op === 'create-database' || op === 'put-database')
+      putFound(databases, name, { owner, settings: input.settings });
+    else if (op === 'create-login' || op === 'put-login') putFound(logins, name, { owner, settings: input.settings });
+    else if (op === 'drop-login') dropFound(logins, name);
+    else {
+      dropFound(databases, name);
+      forgetUsersOf(name, logins);
+    }
+  }
+  return snapshot;
+}
+
+/** What a login might there went with the database: one that is made again under the name knows nothing of it. */
+function forgetUsersOf(database: string, logins: Shelf<LoginSettings>): void {
+  for (const [name, { owner, settings }] of logins.found) {
+    if (settings?.grants[database] !== undefined) logins.found.set(name, { owner, settings: undefined });
+  }
+}

@@ -1,0 +1,98 @@
+import { isRecord } from '#runtime/base/json.ts';
+import type { LoginSettings } from '#runtime/drivers/databases/model.ts';
+import { verifierOf } from './native-password.ts';
+import { privilegeColumns } from './privileges.ts';
+import type { Row, Server } from './server.ts';
+import { connectionLimit, loginHost } from './statements.ts';
+
+/** What the server has under the name of a login. */
+export interface Account {
+  /** As `mysql.global_priv` has them; `undefined` where there are accounts of that name for other hosts only. */
+  readonly attributes: Readonly<Record<string, unknown>> | undefined;
+  /** Privileges by pattern of a database. */
+  readonly grants: ReadonlyMap<string, readonly string[]>;
+  /** Whether it has any other right: on a table, column or routine, by a role, or as somebody's proxy. */
+  readonly hasMore: boolean;
+}
+
+const moreTables = ['tables_priv', 'columns_priv', 'procs_priv', 'roles_mapping', 'proxies_priv'] as const;
+
+/** Of one name, or of all, in three statements; in one where there is none. */
+export async function readAccounts(server: Server, login?: string): Promise<ReadonlyMap<string, Account>> {
+  const [where, values] = login === undefined ? ['', undefined] : [' WHERE User = ?', [login]];
+  const from = (columns: string, tables: readonly string[]): string =>
+    tables.map((table) => `SELECT ${columns} FROM mysql.${table}${where}`).join(' UNION ');
+  const known = await server.ask(from('User, Host, Priv', ['global_priv']), values);
+  if (known.length === 0) return new Map();
+  const grants = grantsByLogin(await server.ask(from('*', ['db']), values));
+  const more = await server.ask(from('User, Host', moreTables), values && moreTables.flatMap(() => values));
+  const withMore = new Set(more.filter(isForSocket).map(({ User }) => String(User)));
+  const byName = Map.groupBy(known, ({ User }) => String(User));
+  return new Map(
+    [...byName].map(([name, rows]) => [
+      name,
+      {
+        attributes: attributesOf(rows.find(isForSocket)),
+        grants: grants.get(name) ?? new Map<string, readonly string[]>(),
+        hasMore: withMore.has(name),
+      },
+    ]),
+  );
+}
+
+function isForSocket({ Host }: Row): boolean {
+  return Host === loginHost;
+}
+
+function attributesOf(row: Row | undefined): Account['attributes'] {
+  if (row === undefined) return undefined;
+  const { Priv } = row;
+  const value: unknown = typeof Priv === 'string' ? JSON.parse(Priv) : Priv;
+  return isRecord(value) ? value : {};
+}
+
+function grantsByLogin(rows: readonly Row[]): ReadonlyMap<string, ReadonlyMap<string, readonly string[]>> {
+  const byLogin = Map.groupBy(rows.filter(isForSocket), ({ User }) => String(User));
+  return new Map(
+    [...byLogin].map(([login, own]) => [login, new Map(own.map((row) => [String(row['Db']), privilegesIn(row)]))]),
+  );
+}
+
+/** Of a row of `mysql.db`. */
+export function privilegesIn(row: Row): readonly string[] {
+  return Object.entries(privilegeColumns).flatMap(([privilege, column]) => (row[column] === 'Y' ? [privilege] : []));
+}
+
+/** What a login of ours is given, and can be given anew, and what says nothing about what it may do. */
+const usual: ReadonlySet<string> = new Set([
+  'version_id',
+  'password_last_changed',
+  'plugin',
+  'authentication_string',
+  'max_user_connections',
+  'account_locked',
+]);
+
+/** How an account differs from what a login is given: not at all, in that alone, or by what it should have none of. */
+export function differenceOf(
+  account: Account | undefined,
+  verifier: string | undefined,
+  { connections, isLocked }: LoginSettings,
+): 'none' | 'ours' | 'more' {
+  if (account?.attributes === undefined) return 'more';
+  const { attributes, hasMore } = account;
+  const isBare = Object.entries(attributes).every(([key, value]) => usual.has(key) || isNothing(value));
+  if (!isBare || hasMore) return 'more';
+  const isSame =
+    attributes['plugin'] === 'mysql_native_password' &&
+    verifierOf(String(attributes['authentication_string'])) === verifier &&
+    // 0 where it has expired.
+    attributes['password_last_changed'] !== 0 &&
+    attributes['max_user_connections'] === connectionLimit(connections) &&
+    (attributes['account_locked'] === true) === isLocked;
+  return isSame ? 'none' : 'ours';
+}
+
+function isNothing(value: unknown): boolean {
+  return value === 0 || value === '' || value === false || value === null;
+}

@@ -1,0 +1,27 @@
+import { RefusedError } from '#runtime/base/errors.ts';
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import type { DatabaseAction } from '#runtime/drivers/databases/model.ts';
+import { dropDatabaseOf, putDatabase } from './apply-database.ts';
+import { dropLoginOf, putLogin } from './apply-login.ts';
+import { hasServer } from './observe.ts';
+
+/** Carries out one action. All of it can be repeated. */
+export async function applyMariadb(
+  action: DatabaseAction<'mariadb'>,
+  world: DatabasesWorld,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!(await hasServer(world.host, signal))) throw new RefusedError('ServerMissing', 'This host has no MariaDB.');
+  switch (action.op) {
+    case 'create-database':
+    case 'put-database':
+      return await putDatabase(action.input, world.host, signal);
+    case 'create-login':
+    case 'put-login':
+      return await putLogin(action.input, world, signal);
+    case 'drop-database':
+      return await dropDatabaseOf(action.input, world.host, signal);
+    case 'drop-login':
+      return await dropLoginOf(action.input, world.host, signal);
+  }
+}

@@ -1,0 +1,31 @@
+import { RefusedError } from '#runtime/base/errors.ts';
+import { readMarks, type Mark, type MarkKind } from './marks.ts';
+import type { Server } from './server.ts';
+
+/** A name on the server, and for whom. */
+export interface Claimant {
+  readonly name: string;
+  readonly owner: string;
+}
+
+/**
+ * The mark of what is there under a name for its owner; `undefined` where there is neither. RefusedError `NameTaken` where somebody has it by now, be it by
+ * hand (`isThere`) or for another object.
+ */
+export async function claim(
+  server: Server,
+  kind: MarkKind,
+  { name, owner }: Claimant,
+  isThere: boolean,
+): Promise<Mark | undefined> {
+  const [mark] = await readMarks(server, kind, [name]);
+  if (mark === undefined ? isThere : mark.owner !== owner)
+    throw new RefusedError('NameTaken', `The database server has the ${kind} ${name} already, and it is not ours.`);
+  return mark;
+}
+
+/** Whether it is there for this owner, who alone may drop it. */
+export async function isOwn(server: Server, kind: MarkKind, { name, owner }: Claimant): Promise<boolean> {
+  const [mark] = await readMarks(server, kind, [name]);
+  return mark?.owner === owner;
+}

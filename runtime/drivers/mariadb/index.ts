@@ -1,0 +1,4 @@
+export type { MariadbSettings } from './mariadb-settings.ts';
+export { mariadbPaths } from './mariadb-settings.ts';
+export { mariadbDriver } from './mariadb-driver.ts';
+export { startMariadb, stopMariadb } from './start-mariadb.ts';

@@ -1,0 +1,37 @@
+/** Facts of the host that the server's constant configuration is rendered with. Nothing of a tenant is among them. */
+export interface MariadbSettings {
+  readonly root: string;
+  /** As whom it runs. */
+  readonly uid: number;
+  readonly gid: number;
+  /** How much of the machine's memory it keeps pages of tables in; at least 5 MiB. */
+  readonly bufferBytes: number;
+  /** Sessions at once, of all tenants together. */
+  readonly connections: number;
+  /** Lines of its option file that are added to ours or stand in place of them: what a test wants otherwise. */
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+export interface MariadbPaths {
+  readonly directory: string;
+  readonly configuration: string;
+  readonly data: string;
+  readonly temporary: string;
+  readonly run: string;
+  readonly socket: string;
+  readonly log: string;
+}
+
+/** Everything of the server lies below `<root>/databases/mariadb`. */
+export function mariadbPaths(root: string): MariadbPaths {
+  const directory = `${root}/databases/mariadb`;
+  return {
+    directory,
+    configuration: `${directory}/mariadb.cnf`,
+    data: `${directory}/data`,
+    temporary: `${directory}/tmp`,
+    run: `${directory}/run`,
+    socket: `${directory}/run/mariadb.sock`,
+    log: `${directory}/mariadb.log`,
+  };
+}

@@ -1,0 +1,82 @@
+import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
+import { emptyDatabases, putFound, type DatabasesSnapshot, type Shelf } from '#runtime/drivers/databases/snapshot.ts';
+import type { Host } from '#runtime/host/host.ts';
+import { differenceOf, readAccounts, type Account } from './account.ts';
+import { grantChanges, wantedGrants } from './grants.ts';
+import { mariadbPaths } from './mariadb-settings.ts';
+import { readMarks, type Mark } from './marks.ts';
+import { withServer, type Server } from './server.ts';
+
+/** Whether this host has ever had a server of ours. */
+export async function hasServer(host: Host, signal: AbortSignal): Promise<boolean> {
+  return (await host.facts(mariadbPaths(host.root).data, signal)) !== undefined;
+}
+
+/** Everything there is, in seven statements. */
+export async function observeMariadb(host: Host, signal: AbortSignal): Promise<DatabasesSnapshot> {
+  const snapshot = emptyDatabases();
+  if (!(await hasServer(host, signal))) return snapshot;
+  await withServer(host, signal, async (server) => {
+    const databases = byName(await readMarks(server, 'database'));
+    const logins = byName(await readMarks(server, 'login'));
+    const schemas = await readSchemas(server);
+    note(snapshot.databases, databases, schemas, isSame);
+    const accounts = await readAccounts(server);
+    note(snapshot.logins, logins, accounts, (settings, account, mark) =>
+      isAccountOf(settings, account, { mark, databases }),
+    );
+  });
+  return snapshot;
+}
+
+type Marks<Settings> = ReadonlyMap<string, Mark<Settings>>;
+
+function byName<Settings>(marks: readonly Mark<Settings>[]): Marks<Settings> {
+  return new Map(marks.map((mark) => [mark.name, mark]));
+}
+
+/** What is there, and what a mark says is there. */
+function note<Settings, Thing>(
+  shelf: Shelf<Settings>,
+  marks: Marks<Settings>,
+  things: ReadonlyMap<string, Thing>,
+  isIntact: (settings: Settings, thing: Thing, mark: Mark<Settings>) => boolean,
+): void {
+  for (const name of new Set([...things.keys(), ...marks.keys()])) {
+    const [mark, thing] = [marks.get(name), things.get(name)];
+    const settings = mark?.isSettled === true ? mark.settings : undefined;
+    const stands = mark !== undefined && settings !== undefined && thing !== undefined;
+    putFound(shelf, name, {
+      owner: mark?.owner,
+      settings: stands && isIntact(settings, thing, mark) ? settings : undefined,
+    });
+  }
+}
+
+export type Schema = Pick<DatabaseSettings, 'encoding' | 'collation'>;
+
+/** Of one name, or of all. */
+export async function readSchemas(server: Server, name?: string): Promise<ReadonlyMap<string, Schema>> {
+  const [where, values] = name === undefined ? ['', undefined] : [' WHERE SCHEMA_NAME = ?', [name]];
+  const columns = 'SCHEMA_NAME AS name, DEFAULT_CHARACTER_SET_NAME AS encoding, DEFAULT_COLLATION_NAME AS collation';
+  const rows = await server.ask(`SELECT ${columns} FROM information_schema.SCHEMATA${where}`, values);
+  return new Map(
+    rows.map((row) => [
+      String(row['name']),
+      { encoding: String(row['encoding']), collation: String(row['collation']) },
+    ]),
+  );
+}
+
+export function isSame(settings: DatabaseSettings, { encoding, collation }: Schema): boolean {
+  return settings.encoding === encoding && settings.collation === collation;
+}
+
+function isAccountOf(
+  settings: LoginSettings,
+  account: Account,
+  { mark, databases }: { readonly mark: Mark<LoginSettings>; readonly databases: Marks<DatabaseSettings> },
+): boolean {
+  if (differenceOf(account, mark.verifier, settings) !== 'none') return false;
+  return grantChanges(account.grants, wantedGrants(settings, databases)).length === 0;
+}

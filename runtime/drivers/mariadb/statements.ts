@@ -1,0 +1,79 @@
+import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
+
+/**
+ * What is said to MariaDB, as text. Every word that is not ours stands as a quoted name, also where a string would do: it is read in one way whatever
+ * `sql_mode` says. What may be a parameter of a prepared statement is none of this file's.
+ */
+
+/** A name: a database, a character set, one part of an account. */
+export function identifier(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``;
+}
+
+/** The one database of this name, as it stands in `mysql.db`: GRANT takes `_` and `%` for any character. */
+export function patternOf(database: string): string {
+  return database.replaceAll(/[\\_%]/g, String.raw`\$&`);
+}
+
+/** Who logs in by the socket under this name. */
+export function account(login: string): string {
+  return `${identifier(login)}@${identifier(loginHost)}`;
+}
+
+export const loginHost = 'localhost';
+
+/** Somebody else's statement, or a prepared transaction, may hold a table of it for ever; meanwhile everybody waits for us. */
+const patiently = 'SET STATEMENT lock_wait_timeout=2, innodb_lock_wait_timeout=2 FOR';
+
+export function createDatabase(name: string, settings: DatabaseSettings): string {
+  return `CREATE DATABASE ${identifier(name)} ${charactersOf(settings)}`;
+}
+
+export function alterDatabase(name: string, settings: DatabaseSettings): string {
+  return `${patiently} ALTER DATABASE ${identifier(name)} ${charactersOf(settings)}`;
+}
+
+function charactersOf({ encoding, collation }: DatabaseSettings): string {
+  return `CHARACTER SET ${identifier(encoding)} COLLATE ${identifier(collation)}`;
+}
+
+export function dropDatabase(name: string): string {
+  return `${patiently} DROP DATABASE IF EXISTS ${identifier(name)}`;
+}
+
+/** `hash` is `nativeHash`'s. Takes away whatever an account of that name had. */
+export function createLogin(name: string, hash: string, settings: LoginSettings): string {
+  return `CREATE OR REPLACE USER ${account(name)} ${attributesOf(hash, settings)}`;
+}
+
+export function alterLogin(name: string, hash: string, settings: LoginSettings): string {
+  return `ALTER USER ${account(name)} ${attributesOf(hash, settings)}`;
+}
+
+function attributesOf(hash: string, { connections, isLocked }: LoginSettings): string {
+  const lock = isLocked ? 'LOCK' : 'UNLOCK';
+  const most = connectionLimit(connections);
+  return `IDENTIFIED VIA mysql_native_password USING '${hash}' WITH MAX_USER_CONNECTIONS ${most} ACCOUNT ${lock}`;
+}
+
+/** 0 would be any number to the server, and -1 is none. */
+export function connectionLimit(connections: number): number {
+  return connections === 0 ? -1 : connections;
+}
+
+export function dropLogin(name: string): string {
+  return `DROP USER IF EXISTS ${account(name)}`;
+}
+
+/** `pattern` as it stands in `mysql.db`. */
+export function grant(privileges: readonly string[], pattern: string, login: string): string {
+  return `GRANT ${privileges.join(', ')} ON ${identifier(pattern)}.* TO ${account(login)}`;
+}
+
+export function revoke(privileges: readonly string[], pattern: string, login: string): string {
+  return `REVOKE ${privileges.join(', ')} ON ${identifier(pattern)}.* FROM ${account(login)}`;
+}
+
+export function endSession(id: number): string {
+  return `KILL CONNECTION ${id}`;
+}

@@ -1,0 +1,116 @@
+import type { DatabaseAccess, DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
+import { groupOf, groupsOf } from './groups.ts';
+import { administrator } from './render.ts';
+
+/** Goes up with every change of what is put on the server for the same settings, so that it is put again where it was put before. */
+const version = 1;
+
+/** What was put, once all of it stands. */
+export interface DatabaseMark {
+  readonly version: number;
+  readonly settings: DatabaseSettings;
+}
+
+export interface LoginMark {
+  readonly version: number;
+  readonly settings: LoginSettings;
+  /** Of the verifier that the server was given. */
+  readonly digest: string;
+}
+
+/** What the server has of a database, as `look.ts` reads it. */
+export interface DatabaseFacts {
+  readonly holder: string;
+  readonly encoding: string;
+  readonly collation: string;
+  readonly characters: string;
+  readonly isConnectable: boolean;
+  readonly isTemplate: boolean;
+  readonly connections: number;
+  /** `CONNECT d_one:owner`; nobody's name stands for everybody, a star for the right to hand it on. */
+  readonly grants: readonly string[];
+  readonly parameters: readonly string[];
+  /** Names with commas between them. */
+  readonly extensions: string | null;
+  /** Those of its groups that may nothing by themselves. */
+  readonly groups: readonly string[];
+}
+
+/** What the server has of a login. */
+export interface LoginFacts {
+  /** Has none of the rights that reach beyond a database. */
+  readonly isPlain: boolean;
+  readonly canLogin: boolean;
+  readonly connections: number;
+  /** Roles that it is a member of, with a star where it may take in others. */
+  readonly groups: readonly string[];
+  readonly members: readonly string[];
+  /** `d_one: role=d_one:owner`; without a database for all of them. */
+  readonly parameters: readonly string[];
+  readonly digest: string | null;
+}
+
+/** What a session of a login is held to; what it writes aside it cannot lift. Durations as the server writes them. */
+export const loginParameters: Readonly<Record<string, string>> = {
+  idle_in_transaction_session_timeout: '10min',
+  statement_timeout: '10min',
+  temp_file_limit: '1GB',
+};
+
+/** Rights on the database itself. What is inside a full one is in `inside/database.sql`. */
+const rights: Readonly<Record<DatabaseAccess, Readonly<Record<string, readonly string[]>>>> = {
+  Open: { owner: ['CONNECT', 'CREATE', 'TEMPORARY'], readwrite: ['CONNECT', 'TEMPORARY'], readonly: ['CONNECT'] },
+  Full: { owner: ['CONNECT'], readwrite: ['CONNECT'], readonly: ['CONNECT'] },
+  Closed: {},
+};
+
+/** Group → what it may with the database. */
+export function rightsOf(database: string, access: DatabaseAccess): readonly (readonly [string, readonly string[]])[] {
+  return Object.entries(rights[access]).map(([word, may]) => [`${database}:${word}`, may]);
+}
+
+export function markDatabase(settings: DatabaseSettings): DatabaseMark {
+  return { version, settings };
+}
+
+export function markLogin(settings: LoginSettings, digest: string): LoginMark {
+  return { version, settings, digest };
+}
+
+/** What the server has where a mark tells the truth; `undefined`: it was made by another version of this program. */
+export function markedDatabase(name: string, { version: madeBy, settings }: DatabaseMark): DatabaseFacts | undefined {
+  if (madeBy !== version) return undefined;
+  return {
+    holder: administrator,
+    encoding: settings.encoding,
+    collation: settings.collation,
+    characters: settings.collation,
+    isConnectable: true,
+    isTemplate: false,
+    connections: -1,
+    grants: rightsOf(name, settings.access)
+      .flatMap(([group, may]) => may.map((right) => `${right} ${group}`))
+      .toSorted(),
+    parameters: [],
+    extensions: settings.extensions.length === 0 ? null : settings.extensions.join(','),
+    groups: groupsOf(name),
+  };
+}
+
+/** As `markedDatabase`. */
+export function markedLogin({ version: madeBy, settings, digest }: LoginMark): LoginFacts | undefined {
+  if (madeBy !== version) return undefined;
+  const grants = Object.entries(settings.grants);
+  return {
+    isPlain: true,
+    canLogin: !settings.isLocked,
+    connections: settings.connections,
+    groups: grants.map(([database, grant]) => groupOf(database, grant)).toSorted(),
+    members: [],
+    parameters: [
+      ...Object.entries(loginParameters).map(([parameter, value]) => `: ${parameter}=${value}`),
+      ...grants.map(([database, grant]) => `${database}: role=${groupOf(database, grant)}`),
+    ].toSorted(),
+    digest,
+  };
+}

@@ -1,0 +1,32 @@
+import { RefusedError } from '#runtime/base/errors.ts';
+import { createDatabasesDriver, type DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import type { DatabaseAction } from '#runtime/drivers/databases/model.ts';
+import { dropDatabase, dropLogin } from './drop.ts';
+import { observeDatabases } from './observe.ts';
+import { putDatabase } from './put-database.ts';
+import { putLogin } from './put-login.ts';
+import { hasServer } from './start-postgresql.ts';
+
+export type PostgresqlAction = DatabaseAction<'postgresql'>;
+
+/** Databases and logins of the host's own PostgreSQL, by its socket. */
+export const postgresqlDriver = createDatabasesDriver({
+  name: 'postgresql',
+  observe: observeDatabases,
+  apply: async (action: PostgresqlAction, world: DatabasesWorld, signal: AbortSignal) => {
+    if (!(await hasServer(world.host, signal)))
+      throw new RefusedError('DatabaseServerMissing', 'This host has no PostgreSQL server.');
+    switch (action.op) {
+      case 'create-database':
+      case 'put-database':
+        return await putDatabase(action.input, world, signal);
+      case 'create-login':
+      case 'put-login':
+        return await putLogin(action.input, world, signal);
+      case 'drop-database':
+        return await dropDatabase(action.input, world, signal);
+      case 'drop-login':
+        return await dropLogin(action.input, world, signal);
+    }
+  },
+});

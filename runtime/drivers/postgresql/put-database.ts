@@ -1,0 +1,141 @@
+import { RefusedError } from '#runtime/base/errors.ts';
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import type { DatabaseSettings } from '#runtime/drivers/databases/model.ts';
+import { change, inside } from './administration.ts';
+import { groupsOf } from './groups.ts';
+import { factsOf, lookAtDatabase, lookAtGroups, type SeenDatabase } from './look.ts';
+import { markDatabase, rightsOf } from './mark.ts';
+import { refuseForeign } from './refuse-foreign.ts';
+import { administrator } from './render.ts';
+import type { Ask } from './session.ts';
+import { endSessions } from './sessions.ts';
+import { list, literal, name as quoted, shipped, sql, together, type Sql } from './sql.ts';
+
+interface Wanted {
+  readonly name: string;
+  readonly owner: string;
+  readonly settings: DatabaseSettings;
+}
+
+/** Makes a database, or brings it to its settings. Its sessions go on unless its access changes. */
+export async function putDatabase(wanted: Wanted, { host }: DatabasesWorld, signal: AbortSignal): Promise<void> {
+  const { name, settings } = wanted;
+  const prepare = shipped(await host.readProgramText(new URL('./inside/database.sql', import.meta.url), signal));
+  await change(host, signal, async (ask) => {
+    const found = await lookAtDatabase(ask, name);
+    refuseForeign(found, wanted);
+    refuseOther(found, settings);
+    await ask(together([...begin(wanted, found), ...putGroups(name, await lookAtGroups(ask, [name]))]));
+    // Nobody is let in before it is finished: everybody may enter a new one.
+    if (factsOf(found) === undefined) await ask(create(wanted));
+    await inside({ host, database: name, signal }, ask, async (askInside) => {
+      const state = await lookInside(askInside, prepare);
+      if (mustShut(settings, state)) await shut(ask, name);
+      await putAccess(askInside, settings, state);
+      await askInside(together(extensions(settings, state)));
+    });
+    await ask(together(finish(wanted, found)));
+  });
+}
+
+/** Encoding and collation are in every page of it. */
+function refuseOther(found: SeenDatabase | undefined, { encoding, collation }: DatabaseSettings): void {
+  const facts = factsOf(found);
+  if (facts === undefined || (facts.encoding === encoding && facts.collation === collation)) return;
+  const message = `The database has encoding ${facts.encoding} and collation ${facts.collation}, and cannot have others: make another one and move the data there.`;
+  throw new RefusedError('FixedSetting', message);
+}
+
+/** From here on its settings count as unknown, until it is finished. */
+function begin({ name, owner }: Wanted, found: SeenDatabase | undefined): readonly Sql[] {
+  const mark = sql`INSERT INTO wcp360.marks (kind, name, owner) VALUES ('database', ${literal(name)}, ${literal(owner)})
+    ON CONFLICT (kind, name) DO UPDATE SET mark = NULL, database = (SELECT oid FROM pg_database WHERE datname = excluded.name)`;
+  const open = sql`ALTER DATABASE ${quoted(name)} WITH ALLOW_CONNECTIONS true IS_TEMPLATE false`;
+  return factsOf(found) === undefined ? [mark] : [mark, open];
+}
+
+/** They may nothing by themselves, whatever somebody made of them. */
+function putGroups(database: string, present: ReadonlyMap<string, readonly string[]>): readonly Sql[] {
+  return groupsOf(database).flatMap((group) => {
+    const role = quoted(group);
+    const others = (present.get(group) ?? []).map(quoted);
+    return [
+      ...(present.has(group) ? [] : [sql`CREATE ROLE ${role}`]),
+      ...(others.length === 0 ? [] : [sql`REVOKE ${list(others)} FROM ${role} CASCADE`]),
+      sql`ALTER ROLE ${role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT NOLOGIN`,
+    ];
+  });
+}
+
+function create({ name, settings }: Wanted): Sql {
+  const collation = literal(settings.collation);
+  return sql`CREATE DATABASE ${quoted(name)} TEMPLATE template0 ENCODING ${literal(settings.encoding)} LC_COLLATE ${collation} LC_CTYPE ${collation} LOCALE_PROVIDER libc CONNECTION LIMIT 0`;
+}
+
+interface Inside {
+  readonly isFull: boolean;
+  /** Whether some table could be written to all the same. */
+  readonly hasGaps: boolean;
+  readonly extensions: readonly string[];
+}
+
+async function lookInside(ask: Ask, prepare: Sql): Promise<Inside> {
+  await ask(prepare);
+  const look = sql`SELECT wcp360.is_full() AS "isFull", EXISTS (SELECT FROM wcp360.unguarded) AS "hasGaps",
+    ARRAY(SELECT extname::text FROM pg_extension WHERE extname <> 'plpgsql') AS extensions`;
+  return (await ask(look))[0] as unknown as Inside;
+}
+
+/** Locks, temporary tables and large objects that are open belong to sessions. */
+function mustShut({ access }: DatabaseSettings, { isFull, hasGaps }: Inside): boolean {
+  if (access === 'Closed') return true;
+  return access === 'Open' ? isFull : !isFull || hasGaps;
+}
+
+async function shut(ask: Ask, name: string): Promise<void> {
+  await ask(sql`REVOKE ALL ON DATABASE ${quoted(name)} FROM PUBLIC, ${list(groupsOf(name).map(quoted))} CASCADE`);
+  await endSessions(ask, sql`datname = ${literal(name)}`);
+}
+
+/** A closed one stays as it is inside. */
+async function putAccess(ask: Ask, { access }: DatabaseSettings, { isFull }: Inside): Promise<void> {
+  if (access === 'Full') {
+    await ask(sql`SELECT wcp360.fill()`);
+    await untilDone(ask, sql`SELECT wcp360.guard() AS "isDone"`);
+  } else if (access === 'Open' || !isFull) {
+    await untilDone(ask, sql`SELECT wcp360.unguard() AS "isDone"`);
+    await ask(sql`SELECT wcp360.reopen()`);
+  }
+}
+
+async function untilDone(ask: Ask, some: Sql): Promise<void> {
+  while ((await ask(some))[0]?.['isDone'] !== true);
+}
+
+function extensions({ extensions: wanted }: DatabaseSettings, { extensions: present }: Inside): readonly Sql[] {
+  return [
+    ...present.filter((each) => !wanted.includes(each)).map((each) => sql`DROP EXTENSION ${quoted(each)}`),
+    ...wanted
+      .filter((each) => !present.includes(each))
+      .map((each) => sql`CREATE EXTENSION ${quoted(each)} SCHEMA public`),
+    sql`SELECT wcp360.note()`,
+  ];
+}
+
+function finish({ name, settings }: Wanted, found: SeenDatabase | undefined): readonly Sql[] {
+  const database = quoted(name);
+  const grantees = new Set((factsOf(found)?.grants ?? []).map((grant) => grant.slice(grant.indexOf(' ') + 1)));
+  const others = [...grantees].filter((grantee) => grantee !== '').map(quoted);
+  const mark = literal(JSON.stringify(markDatabase(settings)));
+  return [
+    sql`ALTER DATABASE ${database} OWNER TO ${quoted(administrator)}`,
+    sql`REVOKE ALL ON DATABASE ${database} FROM ${list([sql`PUBLIC`, ...groupsOf(name).map(quoted), ...others])} CASCADE`,
+    ...rightsOf(name, settings.access).map(
+      ([group, may]) => sql`GRANT ${list(may.map(shipped))} ON DATABASE ${database} TO ${quoted(group)}`,
+    ),
+    sql`ALTER DATABASE ${database} RESET ALL`,
+    sql`ALTER DATABASE ${database} CONNECTION LIMIT -1`,
+    sql`UPDATE wcp360.marks SET mark = ${mark}, database = (SELECT oid FROM pg_database WHERE datname = ${literal(name)})
+      WHERE kind = 'database' AND name = ${literal(name)}`,
+  ];
+}

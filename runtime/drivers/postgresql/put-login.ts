@@ -1,0 +1,115 @@
+import { HostError, RefusedError } from '#runtime/base/errors.ts';
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import type { LoginSettings } from '#runtime/drivers/databases/model.ts';
+import { change } from './administration.ts';
+import { groupOf } from './groups.ts';
+import { factsOf, lookAtGroups, lookAtLogin, type SeenLogin } from './look.ts';
+import { loginParameters, markLogin } from './mark.ts';
+import { refuseForeign } from './refuse-foreign.ts';
+import type { Ask } from './session.ts';
+import { endSessions } from './sessions.ts';
+import { list, literal, name as quoted, shipped, sql, together, type Sql } from './sql.ts';
+import { digestOf, scramVerifier } from './verifier.ts';
+
+interface Wanted {
+  readonly name: string;
+  readonly owner: string;
+  readonly settings: LoginSettings;
+}
+
+/** Makes a login, or brings it to its settings. It is put out of where it was let in otherwise than now. */
+export async function putLogin(wanted: Wanted, { host, secrets }: DatabasesWorld, signal: AbortSignal): Promise<void> {
+  const { name, settings } = wanted;
+  const { password } = settings;
+  const secret = await secrets.read(password.namespace, password.name, signal);
+  const verifier = await scramVerifier(passwordIn(secret, password.name));
+  await change(host, signal, async (ask) => {
+    const found = await lookAtLogin(ask, name);
+    refuseForeign(found, wanted);
+    await checkDatabases(ask, settings);
+    // A verifier lets nobody in, but it lets guess: it is in no log either.
+    await ask(together([sql`BEGIN`, ...unlogged]));
+    await ask(together([...put(wanted, found, verifier), sql`COMMIT`]));
+    await endSessions(ask, strayed(wanted, found));
+    const mark = literal(JSON.stringify(markLogin(settings, digestOf(verifier))));
+    await ask(sql`UPDATE wcp360.marks SET mark = ${mark} WHERE kind = 'login' AND name = ${literal(name)}`);
+  });
+}
+
+const unlogged: readonly Sql[] = [
+  sql`SET LOCAL log_statement = 'none'`,
+  sql`SET LOCAL log_min_duration_statement = -1`,
+  sql`SET LOCAL log_min_duration_sample = -1`,
+  sql`SET LOCAL log_transaction_sample_rate = 0`,
+  sql`SET LOCAL log_min_error_statement = 'panic'`,
+];
+
+function passwordIn(secret: Readonly<Record<string, string>> | undefined, name: string): string {
+  const { password = '' } = secret ?? {};
+  if (password === '') throw new RefusedError('SecretNotFound', `Secret ${name} has no password for the login.`);
+  if (password.includes('\0'))
+    throw new RefusedError('PasswordRefused', `The password in Secret ${name} has a zero byte.`);
+  return password;
+}
+
+/** What comes by itself is waited for. */
+async function checkDatabases(ask: Ask, { grants }: LoginSettings): Promise<void> {
+  const present = await lookAtGroups(ask, Object.keys(grants));
+  const missing = Object.entries(grants).find(([database, grant]) => !present.has(groupOf(database, grant)));
+  if (missing !== undefined)
+    throw new HostError(`PostgreSQL has no database ${missing[0]} yet that a login could be let into`);
+}
+
+function put({ name, owner, settings }: Wanted, found: SeenLogin | undefined, verifier: string): readonly Sql[] {
+  const role = quoted(name);
+  const login = shipped(settings.isLocked ? 'NOLOGIN' : 'LOGIN');
+  return [
+    ...(factsOf(found) === undefined ? [sql`CREATE ROLE ${role}`] : []),
+    sql`ALTER ROLE ${role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT ${login} CONNECTION LIMIT ${settings.connections} PASSWORD ${literal(verifier)} VALID UNTIL 'infinity'`,
+    ...memberships(name, settings, found),
+    ...parameters(name, settings, found),
+    sql`INSERT INTO wcp360.marks (kind, name, owner) VALUES ('login', ${literal(name)}, ${literal(owner)})
+      ON CONFLICT (kind, name) DO UPDATE SET mark = NULL`,
+  ];
+}
+
+function memberships(name: string, { grants }: LoginSettings, found: SeenLogin | undefined): readonly Sql[] {
+  const present = (factsOf(found)?.groups ?? []).map((group) => quoted(group.replace(/\*$/, '')));
+  const wanted = Object.entries(grants).map(([database, grant]) => quoted(groupOf(database, grant)));
+  const members = (factsOf(found)?.members ?? []).map(quoted);
+  const role = quoted(name);
+  return [
+    ...(present.length === 0 ? [] : [sql`REVOKE ${list(present)} FROM ${role} CASCADE`]),
+    ...(members.length === 0 ? [] : [sql`REVOKE ${role} FROM ${list(members)} CASCADE`]),
+    ...(wanted.length === 0 ? [] : [sql`GRANT ${list(wanted)} TO ${role}`]),
+  ];
+}
+
+/** In each of its databases it acts as the group, so that what it makes is the group's. */
+function parameters(name: string, { grants }: LoginSettings, found: SeenLogin | undefined): readonly Sql[] {
+  const role = quoted(name);
+  const places = (factsOf(found)?.parameters ?? []).map((line) => line.slice(0, line.indexOf(':')));
+  return [
+    sql`ALTER ROLE ${role} RESET ALL`,
+    ...[...new Set(places)]
+      .filter((database) => database !== '')
+      .map((database) => sql`ALTER ROLE ${role} IN DATABASE ${quoted(database)} RESET ALL`),
+    ...Object.entries(loginParameters).map(
+      ([parameter, value]) => sql`ALTER ROLE ${role} SET ${quoted(parameter)} = ${literal(value)}`,
+    ),
+    ...Object.entries(grants).map(
+      ([database, grant]) =>
+        sql`ALTER ROLE ${role} IN DATABASE ${quoted(database)} SET role = ${literal(groupOf(database, grant))}`,
+    ),
+  ];
+}
+
+/** Sessions keep the group that they once took. */
+function strayed({ name, settings }: Wanted, found: SeenLogin | undefined): Sql {
+  const own = sql`usename = ${literal(name)}`;
+  const groups = factsOf(found)?.groups ?? [];
+  const staying = Object.entries(settings.grants)
+    .filter(([database, grant]) => groups.includes(groupOf(database, grant)))
+    .map(([database]) => literal(database));
+  return settings.isLocked || staying.length === 0 ? own : sql`${own} AND datname NOT IN (${list(staying)})`;
+}

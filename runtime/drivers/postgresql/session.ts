@@ -1,0 +1,107 @@
+import type { Duplex } from 'node:stream';
+import { Client, DatabaseError, type QueryResult } from 'pg';
+import { HostError, RefusedError, Wcp360Error } from '#runtime/base/errors.ts';
+import type { ReadOnlyHost, Host } from '#runtime/host/host.ts';
+import { administrator, socketDirectory } from './render.ts';
+import type { Sql } from './sql.ts';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Sends one message; rows of its last statement. RefusedError for what the server will never take, HostError for all else, in the server's words. */
+export type Ask = (statement: Sql) => Promise<readonly Row[]>;
+
+/** The administrator in one database. */
+export interface Session {
+  readonly isOpen: boolean;
+  ask(statement: Sql, signal: AbortSignal): Promise<readonly Row[]>;
+  close(): void;
+}
+
+/** How sessions of ours are told from those of people. */
+export const applicationName = 'wcp360';
+const connectTimeoutMs = 10_000;
+/** Names mean what they mean to the server, whatever a tenant calls things in its database; and nothing is waited for without end. */
+const sessionOptions = '-c search_path=pg_catalog,pg_temp -c lock_timeout=30s -c statement_timeout=10min';
+const longestStatementMs = 11 * 60_000;
+/** SQLSTATE classes of what the same statement always leads to: feature not supported, dependent objects, data, syntax or access rule. */
+const refusals = new Set(['0A', '2B', '22', '42']);
+
+/** HostError when nobody answers. */
+export async function openSession(
+  host: ReadOnlyHost & Pick<Host, 'connectUnix'>,
+  database: string,
+  signal: AbortSignal,
+): Promise<Session> {
+  const stream = await host.connectUnix(`${socketDirectory(host.root)}/.s.PGSQL.5432`, signal);
+  const client = new Client({
+    stream: () => dressed(stream),
+    user: administrator,
+    database,
+    application_name: applicationName,
+    client_encoding: 'UTF8',
+    options: sessionOptions,
+    ssl: false,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: longestStatementMs,
+  });
+  let isOpen = true;
+  const ended = (): void => void (isOpen = false);
+  client.on('error', ended);
+  client.on('end', ended);
+  const close = (): void => {
+    ended();
+    void client.end().catch(() => undefined);
+  };
+  await told(client.connect()).catch((err: unknown) => {
+    close();
+    throw err;
+  });
+  return {
+    get isOpen() {
+      return isOpen;
+    },
+    ask: async (statement, asking) => {
+      asking.throwIfAborted();
+      const abort = (): void => void stream.destroy();
+      asking.addEventListener('abort', abort);
+      try {
+        return rowsOf(await told(client.query(statement)));
+      } finally {
+        asking.removeEventListener('abort', abort);
+      }
+    },
+    close,
+  };
+}
+
+/** A connection that stands, as the library wants its sockets: it connects them itself. */
+function dressed(stream: Duplex): Duplex {
+  return Object.assign(stream, {
+    setNoDelay: () => stream,
+    connect: () => queueMicrotask(() => stream.emit('connect')),
+    ref: () => stream,
+    unref: () => stream,
+  });
+}
+
+/** Of several statements the answers come as a list. */
+function rowsOf(result: QueryResult<Row> | readonly QueryResult<Row>[]): readonly Row[] {
+  const last = Array.isArray(result) ? (result as readonly QueryResult<Row>[]).at(-1) : (result as QueryResult<Row>);
+  return last?.rows ?? [];
+}
+
+async function told<R>(answer: Promise<R>): Promise<R> {
+  try {
+    return await answer;
+  } catch (err) {
+    throw asOurs(err);
+  }
+}
+
+/** Never with the statement: it may hold what is secret. */
+function asOurs(err: unknown): unknown {
+  if (err instanceof Wcp360Error) return err;
+  if (!(err instanceof DatabaseError)) return new HostError('the connection to PostgreSQL broke', {}, { cause: err });
+  const words = `PostgreSQL refuses: ${err.message} (${err.code ?? 'no code'})`;
+  return refusals.has(err.code?.slice(0, 2) ?? '') ? new RefusedError('DatabaseRefused', words) : new HostError(words);
+}

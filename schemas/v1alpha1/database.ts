@@ -1,0 +1,150 @@
+import {
+  conditionsField,
+  observedGenerationField,
+  placementFields,
+  SELECTABLE_PLACEMENT,
+  textField,
+  timeField,
+} from '#schemas/meta/fragments.ts';
+import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
+import { PATTERNS } from '#schemas/meta/patterns.ts';
+import type { Schema } from '#schemas/meta/schema.ts';
+
+/** Trusted ones of PostgreSQL's own, which give nobody more than their database, and a few that read only. */
+const EXTENSIONS = [
+  'btree_gin',
+  'btree_gist',
+  'citext',
+  'cube',
+  'fuzzystrmatch',
+  'hstore',
+  'intarray',
+  'isn',
+  'ltree',
+  'pg_trgm',
+  'pgcrypto',
+  'seg',
+  'tablefunc',
+  'tcn',
+  'unaccent',
+  'uuid-ossp',
+] as const;
+
+export const engineField = {
+  type: 'string',
+  description: 'Which kind of server has it.',
+  enum: ['PostgreSQL', 'MariaDB'],
+} as const satisfies Schema;
+
+/** A name on the server. */
+export const serverNameField = {
+  type: 'string',
+  description: 'What it is called on the server.',
+  maxLength: 32,
+  pattern: PATTERNS.serverName,
+} as const satisfies Schema;
+
+const specField = {
+  type: 'object',
+  description: 'Which database, and what becomes of it.',
+  required: ['engine'],
+  properties: {
+    engine: {
+      ...engineField,
+      'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'a database does not change its engine' }],
+    },
+    collation: {
+      type: 'string',
+      description:
+        'How texts are compared: a collation of MariaDB (`utf8mb4_unicode_ci` unless given), a locale of PostgreSQL (`C.UTF-8` unless given).',
+      maxLength: 64,
+      pattern: PATTERNS.collation,
+    },
+    extensions: {
+      type: 'array',
+      description:
+        'Extensions that are installed in it; of PostgreSQL alone. One that is taken away goes when nothing uses it.',
+      default: [],
+      maxItems: 16,
+      'x-kubernetes-list-type': 'set',
+      items: { type: 'string', description: 'Name of an extension.', enum: EXTENSIONS },
+    },
+    suspended: { type: 'boolean', description: 'Nobody is let in; what it holds stays.', default: false },
+    deletionPolicy: {
+      type: 'string',
+      description:
+        'What becomes of the data when the Database is deleted: Retain keeps it closed, for a Database of the same name to take back; Delete removes it.',
+      enum: ['Retain', 'Delete'],
+      default: 'Retain',
+    },
+  },
+  'x-kubernetes-validations': [
+    {
+      rule: 'has(self.collation) == has(oldSelf.collation) && (!has(self.collation) || self.collation == oldSelf.collation)',
+      message: 'a database does not change its collation: make another one and copy what it holds',
+      fieldPath: '.collation',
+    },
+    {
+      rule: "self.engine == 'PostgreSQL' || self.extensions.size() == 0",
+      message: 'MariaDB has no extensions: leave them away',
+      fieldPath: '.extensions',
+    },
+  ],
+} as const satisfies Schema;
+
+export const databaseKind = defineKind({
+  group: 'hosting.wcp360.io',
+  version: 'v1alpha1',
+  kind: 'Database',
+  plural: 'databases',
+  singular: 'database',
+  shortNames: ['wdb'],
+  categories: ['hosting'],
+  scope: 'Namespaced',
+  description: 'A database on the server of the tenant’s host. Who uses it are DatabaseUsers.',
+  spec: specField,
+  status: {
+    type: 'object',
+    description: 'What it is called, and whether it can be used.',
+    properties: {
+      observedGeneration: observedGenerationField,
+      ...placementFields,
+      databaseName: serverNameField,
+      serverVersion: textField('Version of the server that has it.'),
+      attempts: {
+        type: 'integer',
+        description: 'Failed attempts in a row; absent when the last one went well.',
+        format: 'int32',
+        minimum: 0,
+      },
+      nextTryAt: timeField('When the next attempt is made.'),
+      conditions: conditionsField,
+    },
+  },
+  columns: [
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether it can be used.',
+    },
+    { name: 'Engine', type: 'string', jsonPath: '.spec.engine', description: 'Which kind of server has it.' },
+    {
+      name: 'Name on server',
+      type: 'string',
+      jsonPath: '.status.databaseName',
+      description: 'What it is called on the server.',
+    },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      description: 'Why it is or is not ready.',
+    },
+    { name: 'Host', type: 'string', jsonPath: '.status.host', description: 'Where it is.', priority: 1 },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since it was made.' },
+  ],
+  selectableFields: SELECTABLE_PLACEMENT,
+});
+
+export type Database = ResourceOf<typeof databaseKind>;

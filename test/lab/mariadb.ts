@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import { Readable, type Duplex } from 'node:stream';
+import { createConnection } from 'mysql2/promise';
+import type { Test } from 'tap';
+import { required } from '#runtime/base/errors.ts';
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { mariadbPaths, startMariadb, type MariadbSettings } from '#runtime/drivers/mariadb/index.ts';
+import type { Host } from '#runtime/host/host.ts';
+import type { DatabaseSession } from '#test/contracts/databases.ts';
+import { realMachine } from '#test/runtime/host/machines.ts';
+import { killProcess } from './kill.ts';
+
+/** A real MariaDB below a root of its own, and what tests ask of it. */
+export interface MariadbServer {
+  readonly host: Host;
+  readonly settings: MariadbSettings;
+  readonly signal: AbortSignal;
+  readonly world: DatabasesWorld;
+  readonly socket: string;
+  setPassword(secretName: string, password: string): void;
+  login(name: string, password: string, database?: string): Promise<DatabaseSession>;
+  admin(database?: string): Promise<DatabaseSession>;
+  statements(): Promise<{ readonly reads: number; readonly writes: number }>;
+  log(): Promise<string>;
+  breakAfter(statements: number | undefined): void;
+  crash(): Promise<void>;
+}
+
+/** What stands in a file that LOAD DATA LOCAL sends, whatever its name. */
+const localFile = '101\n102\n';
+
+/** Starts it on tmpfs; everything ends with the test. */
+export async function openMariadb(t: Test): Promise<MariadbServer> {
+  const machine = await realMachine();
+  const lifetime = new AbortController();
+  const { signal } = lifetime;
+  t.teardown(async () => {
+    lifetime.abort();
+    await machine.close();
+  });
+  const { mariadb } = await machine.host.capabilities(signal);
+  const settings = labSettings(machine.host.root, required(mariadb, 'MariaDB'));
+  await startMariadb(machine.host, settings, signal);
+  const { socket, log } = mariadbPaths(machine.host.root);
+  const passwords = new Map<string, string>();
+  const breaker = breakable(machine.host);
+  const session = async (user: string, password: string | undefined, database: string | undefined) =>
+    await openSession({ socketPath: socket, user, password, database });
+  return {
+    host: breaker.host,
+    settings,
+    signal,
+    world: {
+      host: breaker.host,
+      secrets: { read: async (_namespace, name) => withPassword(passwords.get(name)) },
+    },
+    socket,
+    setPassword: (name, password) => void passwords.set(name, password),
+    login: session,
+    admin: async (database) => await session('root', undefined, database),
+    statements: async () => countStatements(readFileSync(generalLog(settings), 'utf8')),
+    log: async () => [generalLog(settings), log].map((path) => readFileSync(path, 'utf8')).join('\n'),
+    breakAfter: breaker.breakAfter,
+    crash: async () => {
+      const { pid } = required(await machine.host.services.get('mariadb', signal), 'the service');
+      killProcess(pid);
+      await startMariadb(machine.host, settings, signal);
+    },
+  };
+}
+
+/** Small, quick to stop, and with a log of all statements. */
+export function labSettings(
+  root: string,
+  { uid, gid }: { readonly uid: number; readonly gid: number },
+): MariadbSettings {
+  const options = {
+    'innodb-flush-log-at-trx-commit': '2',
+    'innodb-flush-method': 'nosync',
+    'innodb-log-file-size': '16M',
+    'general-log': '1',
+    'general-log-file': `${mariadbPaths(root).temporary}/general.log`,
+  };
+  return { root, uid, gid, bufferBytes: 32 << 20, connections: 60, options };
+}
+
+function generalLog({ options }: MariadbSettings): string {
+  return required(options?.['general-log-file'], 'the log of statements');
+}
+
+function withPassword(password: string | undefined): Readonly<Record<string, string>> | undefined {
+  return password === undefined ? undefined : { password };
+}
+
+async function openSession(options: {
+  readonly socketPath: string;
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly database: string | undefined;
+}): Promise<DatabaseSession> {
+  const connection = await createConnection({
+    socketPath: options.socketPath,
+    user: options.user,
+    ...(options.password === undefined ? {} : { password: options.password }),
+    ...(options.database === undefined ? {} : { database: options.database }),
+    rowsAsArray: true,
+    typeCast: (field) => field.string(),
+    infileStreamFactory: () => Readable.from([Buffer.from(localFile)]),
+  });
+  connection.on('error', () => undefined);
+  return {
+    query: async (statement) => {
+      const [answer] = await connection.query(statement);
+      return Array.isArray(answer) ? (answer as unknown as readonly (readonly (string | null)[])[]) : [];
+    },
+    close: async () => await connection.end(),
+  };
+}
+
+/** Of the administrator, by the server's log of statements. */
+function countStatements(log: string): { readonly reads: number; readonly writes: number } {
+  const administrators = new Set<string>();
+  const counts = { reads: 0, writes: 0 };
+  for (const [, id = '', command = '', text = ''] of log.matchAll(/^[^\t\n]*\t+ *(\d+) (\w+)\t(.*)$/gm)) {
+    if (command === 'Connect') administrators[text.startsWith('root@') ? 'add' : 'delete'](id);
+    if (!/^(Query|Execute)$/.test(command) || !administrators.has(id)) continue;
+    counts[/^\s*(SELECT|SHOW)\b/i.test(text) ? 'reads' : 'writes'] += 1;
+  }
+  return counts;
+}
+
+/** COM_QUERY, COM_STMT_PREPARE, COM_STMT_EXECUTE */
+const statementCommands: readonly number[] = [0x03, 0x16, 0x17];
+
+/** A host whose connections break before the statement that is one too many. */
+function breakable(host: Host) {
+  let left = Infinity;
+  const counted = (stream: Duplex): Duplex => {
+    const write = stream.write.bind(stream) as (bytes: Buffer, done?: (err?: Error | null) => void) => boolean;
+    stream.write = ((bytes: Buffer, done?: (err?: Error | null) => void) => {
+      // The first packet of a command has the number 0.
+      if (bytes[3] === 0 && statementCommands.includes(bytes[4] ?? -1)) left -= 1;
+      if (left >= 0) return write(bytes, done);
+      stream.destroy();
+      return true;
+    }) as typeof stream.write;
+    return stream;
+  };
+  return {
+    host: { ...host, connectUnix: async (path, signal) => counted(await host.connectUnix(path, signal)) } as Host,
+    breakAfter: (statements: number | undefined) => void (left = statements ?? Infinity),
+  };
+}

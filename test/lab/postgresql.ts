@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import { Client } from 'pg';
+import type { Test } from 'tap';
+import { required } from '#runtime/base/errors.ts';
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { startPostgresql, type PostgresqlSettings } from '#runtime/drivers/postgresql/index.ts';
+import type { Host } from '#runtime/host/host.ts';
+import type { DatabaseSession } from '#test/contracts/databases.ts';
+import { realMachine } from '#test/runtime/host/machines.ts';
+import { until } from './instance.ts';
+import { killProcess } from './kill.ts';
+
+/** A real PostgreSQL below a root of its own, and what tests ask of it. */
+export interface PostgresqlServer {
+  readonly host: Host;
+  readonly settings: PostgresqlSettings;
+  readonly signal: AbortSignal;
+  /** Its connections can be broken. */
+  readonly world: DatabasesWorld;
+  readonly passwords: Map<string, string>;
+  login(name: string, password: string, database?: string): Promise<DatabaseSession>;
+  admin(database?: string): Promise<DatabaseSession>;
+  /** Messages with statements that the driver has sent, by the server's log. */
+  statements(): Promise<readonly string[]>;
+  log(): Promise<string>;
+  breakAfter(statements: number | undefined): void;
+  crash(): Promise<void>;
+}
+
+const socketName = '.s.PGSQL.5432';
+/** Of a line of the log that the driver is the cause of. */
+const ofDriver = 'wcp360> ';
+
+/** Starts it; everything ends with the test. */
+export async function openPostgresql(t: Test): Promise<PostgresqlServer> {
+  const machine = await realMachine();
+  const { host } = machine;
+  const lifetime = new AbortController();
+  const { signal } = lifetime;
+  t.teardown(async () => {
+    lifetime.abort();
+    await machine.close();
+  });
+  const settings = await testSettings(host, signal);
+  await startPostgresql(host, settings, signal);
+  const passwords = new Map<string, string>();
+  const { connectUnix, breakAfter } = breakable(host);
+  const directory = `${host.root}/databases/postgresql`;
+  const log = async (): Promise<string> => await readFile(`${directory}/postgresql.log`, 'utf8');
+  const enter = async (user: string, password: string | undefined, database: string) =>
+    await openClient({ host: `${directory}/run`, user, password, database });
+  return {
+    host,
+    settings,
+    signal,
+    passwords,
+    world: {
+      host: { ...host, connectUnix },
+      secrets: { read: async (_namespace, name) => ({ password: passwords.get(name) ?? '' }) },
+    },
+    login: async (name, password, database = 'postgres') => await enter(name, password, database),
+    admin: async (database = 'postgres') => await enter('postgres', undefined, database),
+    log,
+    statements: async () =>
+      (await log()).split('\n').flatMap((line) => line.split(`${ofDriver}LOG:  statement: `)[1] ?? []),
+    breakAfter,
+    crash: async () => {
+      const { pid } = required(await host.services.get('postgresql', signal), 'PostgreSQL');
+      killProcess(pid);
+      await until(async () => (await host.services.get('postgresql', signal))?.pid !== pid, 'its end');
+      await startPostgresql(host, settings, signal);
+    },
+  };
+}
+
+/** Quick, and talkative. */
+export async function testSettings(host: Host, signal: AbortSignal): Promise<PostgresqlSettings> {
+  const { version: _version, ...installed } = required((await host.capabilities(signal)).postgresql, 'PostgreSQL');
+  return {
+    ...installed,
+    root: host.root,
+    memoryBytes: 1 << 29,
+    parameters: { fsync: 'off', full_page_writes: 'off', log_statement: 'all', log_line_prefix: '%a> ' },
+  };
+}
+
+/** As a tenant's program does it, with the library that ours uses, by the path of the socket. */
+async function openClient(options: {
+  readonly host: string;
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly database: string;
+}): Promise<DatabaseSession> {
+  const text = { getTypeParser: () => (value: unknown) => value } as never;
+  const client = new Client({ ...options, port: 5432, ssl: false, application_name: 'tenant', types: text });
+  client.on('error', () => undefined);
+  await client.connect();
+  return {
+    query: async (statement) => {
+      const result = await client.query({ text: statement, rowMode: 'array' });
+      return result.rows as (string | null)[][];
+    },
+    close: async () => await client.end(),
+  };
+}
+
+/** Connections of a host to the server, all of which break once so many statements were sent over them together: the last is not answered any more. */
+function breakable(host: Host): Pick<Host, 'connectUnix'> & { readonly breakAfter: PostgresqlServer['breakAfter'] } {
+  let left: number | undefined;
+  const open = new Set<Duplex>();
+  const breakAll = (): void => open.forEach((stream) => stream.destroy());
+  const connectUnix: Host['connectUnix'] = async (path, signal) => {
+    const stream = await host.connectUnix(path, signal);
+    if (!path.endsWith(socketName)) return stream;
+    open.add(stream.on('close', () => open.delete(stream)));
+    const write = stream.write.bind(stream) as (chunk: Buffer, done?: () => void) => boolean;
+    const counted = (chunk: Buffer, done?: () => void): boolean => {
+      // A query of the protocol begins with a Q; start and end do not.
+      if (left === undefined || chunk[0] !== 0x51) return write(chunk, done);
+      if (left === 0) return (breakAll(), false);
+      left -= 1;
+      return left === 0 ? write(chunk, breakAll) : write(chunk, done);
+    };
+    return Object.assign(stream, { write: counted });
+  };
+  return { connectUnix, breakAfter: (statements) => void (left = statements) };
+}
