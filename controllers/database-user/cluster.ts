@@ -1,6 +1,5 @@
 import { roleBindingKind, roleKind, secretKind } from '#schemas/meta/builtin.ts';
-import { apiVersionOf } from '#schemas/meta/kind.ts';
-import { agentAccountOf, FINALIZERS, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { databaseKind } from '#schemas/v1alpha1/database.ts';
 import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
@@ -22,6 +21,7 @@ import { serverOn } from '#controllers/database-server.ts';
 import { createDepartureDriver, isServed } from '#controllers/departure-driver.ts';
 import { hostHolders, toldPlace } from '#controllers/host-holders.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
+import { secretRights } from '#controllers/secret-rights.ts';
 import { stayingPlace, type StayingInputs } from '#controllers/staying-place.ts';
 import { whereaboutsOf } from '#controllers/whereabouts.ts';
 import type { Connection } from './cluster/connection.ts';
@@ -31,7 +31,7 @@ import {
   createConnectionsDriver,
   type Connections,
 } from './cluster/connections-driver.ts';
-import { usedDatabases } from './used-databases.ts';
+import { usedDatabases, usersByDatabase, usersOf } from './used-databases.ts';
 
 /** What a DatabaseUser is made of in the API, in the order of creation. */
 export type DatabaseUserClusterDrivers<W> = {
@@ -75,13 +75,10 @@ export function createDatabaseUserClusterController<W extends ClusterWorld>(_par
     indexes: [
       connectionSecrets,
       { kind: databaseUserKind, index: { name: BY_SECRET, valuesOf: secretOf } },
-      { kind: databaseUserKind, index: { name: BY_DATABASE, valuesOf: databasesIn } },
+      usersByDatabase,
     ],
     watches: [
-      {
-        kind: databaseKind,
-        keysOf: (database, cache) => keysOf(cache.byIndex(databaseUserKind, BY_DATABASE, idOf(database))),
-      },
+      { kind: databaseKind, keysOf: (database, cache) => keysOf(usersOf(database, cache)) },
       { kind: secretKind, keysOf: (secret, cache) => keysOf(cache.byIndex(databaseUserKind, BY_SECRET, idOf(secret))) },
       { kind: hostKind, keysOf: (_host, cache) => keysOf(cache.list(databaseUserKind)) },
     ],
@@ -97,7 +94,6 @@ export function createDatabaseUserClusterController<W extends ClusterWorld>(_par
 }
 
 const BY_SECRET = 'connectionSecret';
-const BY_DATABASE = 'usedDatabase';
 
 function idOf({ metadata: { namespace = '', name } }: KubeObject): string {
   return `${namespace}/${name}`;
@@ -105,10 +101,6 @@ function idOf({ metadata: { namespace = '', name } }: KubeObject): string {
 
 function secretOf(user: KubeObject): readonly string[] {
   return [`${user.metadata.namespace ?? ''}/${(user as DatabaseUser).spec.secretName}`];
-}
-
-function databasesIn(user: KubeObject): readonly string[] {
-  return (user as DatabaseUser).spec.databases.map(({ name }) => `${user.metadata.namespace ?? ''}/${name}`);
 }
 
 function keysOf(users: readonly DatabaseUser[]): readonly ObjectKey[] {
@@ -136,38 +128,12 @@ function gatherUser(user: DatabaseUser, cache: Cache): DatabaseUserClusterInputs
   };
 }
 
-/** Lets the agent of the host read the very Secret, and no other. */
-function desiredRights({ metadata, spec }: DatabaseUser, { host }: DatabaseUserClusterInputs): readonly KubeObject[] {
-  if (host === undefined) return [];
-  const { namespace = '', name, uid } = metadata;
-  const owner = {
-    apiVersion: apiVersionOf(databaseUserKind),
-    kind: databaseUserKind.kind,
-    name,
-    uid: uid ?? '',
-    controller: true,
-  };
-  const common = {
-    name: `wcp360-database-user-${name}`,
-    namespace,
-    labels: { [LABELS.tenant]: namespace, [LABELS.managedBy]: MANAGED_BY },
-    ...(uid === undefined ? {} : { ownerReferences: [owner] }),
-  };
-  return [
-    {
-      apiVersion: apiVersionOf(roleKind),
-      kind: roleKind.kind,
-      metadata: common,
-      rules: [{ apiGroups: [''], resources: ['secrets'], resourceNames: [spec.secretName], verbs: ['get'] }],
-    },
-    {
-      apiVersion: apiVersionOf(roleBindingKind),
-      kind: roleBindingKind.kind,
-      metadata: common,
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: common.name },
-      subjects: [{ kind: 'ServiceAccount', name: agentAccountOf(host), namespace: SYSTEM_NAMESPACE }],
-    },
-  ];
+function desiredRights(user: DatabaseUser, { host }: DatabaseUserClusterInputs): readonly KubeObject[] {
+  return secretRights(databaseUserKind, user, {
+    name: `wcp360-database-user-${user.metadata.name}`,
+    readers: host === undefined ? [] : [host],
+    secrets: [user.spec.secretName],
+  });
 }
 
 /** The Secret and the rights to it go once nobody logs in by it any more. */

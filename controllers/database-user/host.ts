@@ -1,6 +1,5 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import { findCondition } from '#schemas/meta/conditions.ts';
-import type { KubeObject } from '#schemas/meta/object.ts';
 import { databaseKind } from '#schemas/v1alpha1/database.ts';
 import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
@@ -18,7 +17,7 @@ import {
 import { usernameOf } from '#controllers/database-names.ts';
 import { isTenantSuspended, onEngine, saidOfServer, serverOn } from '#controllers/database-server.ts';
 import type { DatabaseServerDrivers, HostParts, HostWorld } from '#controllers/parts.ts';
-import { usedDatabases, type UsedDatabases } from './used-databases.ts';
+import { usedDatabases, usersByDatabase, usersOf, type UsedDatabases } from './used-databases.ts';
 
 /** Everything about the world that a DatabaseUser on this host depends on. */
 export interface DatabaseUserHostInputs extends UsedDatabases {
@@ -38,6 +37,7 @@ export function createDatabaseUserHostController<W extends HostWorld>({ hostName
     finalizer: FINALIZERS.host,
     finalizerSetBy: 'placement',
     drivers: databases,
+    indexes: [usersByDatabase],
     watches: [
       { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(databaseUserKind, tenant.metadata.name)) },
       { kind: databaseKind, keysOf: (database, cache) => keysOf(usersOf(database, cache)) },
@@ -52,12 +52,6 @@ export function createDatabaseUserHostController<W extends HostWorld>({ hostName
 
 function keysOf(users: readonly DatabaseUser[]): readonly ObjectKey[] {
   return users.map(({ metadata: { namespace, name } }) => ({ namespace, name }));
-}
-
-function usersOf({ metadata: { namespace, name } }: KubeObject, cache: Cache): readonly DatabaseUser[] {
-  return cache
-    .list(databaseUserKind, namespace)
-    .filter(({ spec }) => spec.databases.some((database) => database.name === name));
 }
 
 function gatherUser(hostName: string, user: DatabaseUser, cache: Cache): DatabaseUserHostInputs | Pending {

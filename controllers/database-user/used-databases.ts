@@ -1,5 +1,6 @@
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
-import type { DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
+import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending } from '#runtime/manager/controller.ts';
 import { databaseNameOf, type Engine } from '#controllers/database-names.ts';
@@ -10,6 +11,23 @@ export interface UsedDatabases {
   readonly engine: Engine;
   /** What may be done where, by the name on the server. The first one is what its Secret is for. */
   readonly grants: readonly (readonly [databaseName: string, DatabaseUser['spec']['databases'][number]['access']])[];
+}
+
+const BY_DATABASE = 'usedDatabase';
+
+/** DatabaseUsers by the Databases that they use. */
+export const usersByDatabase = {
+  kind: databaseUserKind,
+  index: {
+    name: BY_DATABASE,
+    valuesOf: (user: KubeObject) =>
+      (user as DatabaseUser).spec.databases.map(({ name }) => `${user.metadata.namespace ?? ''}/${name}`),
+  },
+};
+
+/** Those who use a Database. */
+export function usersOf({ metadata: { namespace = '', name } }: KubeObject, cache: Cache): readonly DatabaseUser[] {
+  return cache.byIndex(databaseUserKind, BY_DATABASE, `${namespace}/${name}`);
 }
 
 /** Reads the Databases that it names. */

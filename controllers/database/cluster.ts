@@ -16,7 +16,7 @@ import { createDepartureDriver } from '#controllers/departure-driver.ts';
 import { hostHolders, toldPlace } from '#controllers/host-holders.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { stayingPlace, type StayingInputs } from '#controllers/staying-place.ts';
-import { whereaboutsOf } from '#controllers/whereabouts.ts';
+import { hostsOf, whereaboutsOf } from '#controllers/whereabouts.ts';
 
 export type DatabaseClusterDrivers<W> = {
   /** Whether the host is done with a deleted Database. */
@@ -57,14 +57,14 @@ function isLeaving({ metadata }: KubeObject): boolean {
 }
 
 /** Reads where the tenant is. */
-function gatherPlace({ metadata: { namespace = '' } }: Database, cache: Cache): StayingInputs | Pending {
+function gatherPlace({ metadata: { namespace = '' }, status }: Database, cache: Cache): StayingInputs | Pending {
   const tenant = cache.get(tenantKind, { name: namespace });
   if (tenant === undefined) {
     const message = `There is no Tenant ${namespace}; make one, or move the Database.`;
     return { pending: { reason: 'NamespaceWithoutTenant', message } };
   }
   const { host } = tenant.status ?? {};
-  const lostHosts = cache.list(hostKind).flatMap(({ metadata, spec }) => (spec.lost ? [metadata.name] : []));
+  const lostHosts = hostsOf(status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
   return { ...(host === undefined ? {} : { host }), lostHosts };
 }
 
