@@ -91,7 +91,7 @@ void t.test('the image', { skip: noImageTools }, async (t) => {
       await rm(node, { recursive: true, force: true });
     });
     const ready = [`${controllerAddress}:9361`, `${agentAddress}:9362`].map((address) =>
-      until(async () => (await fetch(`http://${address}/readyz`)).ok, `${address} to be ready`, 60_000),
+      until(async () => (await fetch(`http://${address}/readyz`)).ok, `${address} to be ready`),
     );
     await Promise.all(ready).catch(() => t.fail(pods.map((pod) => pod.log()).join('\n')));
     await declareTenant(client, 'acme', { limits: { memory: '1Gi' } });

@@ -246,7 +246,7 @@ void t.test(
       return addresses.filter((_, index) => /^leader_election_master_status\{.*\} 1$/m.test(told[index] ?? ''));
     };
     for (const [index, address] of addresses.entries()) {
-      const isReady = until(async () => (await ask(address, '/readyz')).ok, `${address} to be ready`, 60_000);
+      const isReady = until(async () => (await ask(address, '/readyz')).ok, `${address} to be ready`);
       await isReady.catch(() => t.fail(pods[index]?.log() ?? ''));
       t.ok((await ask(address, '/livez')).ok);
       t.equal((await ask(address, '/')).status, 404);
@@ -288,7 +288,7 @@ void t.test('an agent as in its pod, beside a controller as in its own, serves s
     for (const pod of pods) await pod.stop();
     await rm(node, { recursive: true, force: true });
   });
-  const isReady = until(async () => (await fetch(`http://${address}:9362/readyz`)).ok, 'the agent to be ready', 60_000);
+  const isReady = until(async () => (await fetch(`http://${address}:9362/readyz`)).ok, 'the agent to be ready');
   await isReady.catch(() => t.fail(pods.map((pod) => pod.log()).join('\n')));
   await declareTenant(client, 'acme', { limits: { memory: '1Gi' } });
   const directory = join(node, 'srv/wcp360');

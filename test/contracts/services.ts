@@ -6,6 +6,7 @@ import { HostError } from '#runtime/base/errors.ts';
 import type { ServiceUnit, Services } from '#runtime/host/host.ts';
 import { isAlive, startTimeOf } from '#runtime/host/local/supervisor/process-table.ts';
 import { killProcess } from '#test/lab/kill.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 
 /** Services with real processes. Whatever the test leaves running is stopped after it. */
 export interface ServicesUnderTest {
@@ -235,9 +236,8 @@ function commandOf(pid: number | undefined): string {
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 1500; tries += 1) {
+  for (const end = performance.now() + patienceMs; performance.now() < end; await delay(10)) {
     if (await condition()) return;
-    await delay(10);
   }
   throw new Error('waited in vain');
 }

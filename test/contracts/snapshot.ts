@@ -8,11 +8,12 @@ import { restoreStore } from '#runtime/storage/snapshot/restore.ts';
 import { saveStore } from '#runtime/storage/snapshot/save.ts';
 import { storeToServe } from '#runtime/storage/store-record.ts';
 import type { Store } from '#runtime/storage/store.ts';
-import { bytes, committed, limitMs, put } from './store.ts';
+import { bytes, committed, put } from './store.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 
 export async function save(store: Store): Promise<Buffer> {
   const now = new Date('2026-11-28T12:00:00Z');
-  return Buffer.concat(await Array.fromAsync(saveStore({ store, now, signal: AbortSignal.timeout(limitMs) })));
+  return Buffer.concat(await Array.fromAsync(saveStore({ store, now, signal: AbortSignal.timeout(patienceMs) })));
 }
 
 /** Pieces that end anywhere: a reader may rely on no border. */
@@ -98,7 +99,7 @@ export function snapshotContract(t: Test, name: string, open: (t: Test) => Promi
     await fill(store, 2_000);
     const content = await contentOf(store);
     const chunks: Buffer[] = [];
-    for await (const chunk of saveStore({ store, now: new Date(), signal: AbortSignal.timeout(limitMs) })) {
+    for await (const chunk of saveStore({ store, now: new Date(), signal: AbortSignal.timeout(patienceMs) })) {
       chunks.push(chunk);
       await put(store, `${things}1`, 'changed');
       await put(store, `${things}zzz`, 'new');
@@ -123,7 +124,7 @@ export function snapshotContract(t: Test, name: string, open: (t: Test) => Promi
     for (const revision of [0, 1, known?.revision ?? 0, later, later + 5_000, (entry?.revision ?? 0) - 1]) {
       await t.rejects(after.range(things, { revision }), CompactedError);
       await t.rejects(
-        after.watch(things, revision, AbortSignal.timeout(limitMs))[Symbol.asyncIterator]().next(),
+        after.watch(things, revision, AbortSignal.timeout(patienceMs))[Symbol.asyncIterator]().next(),
         CompactedError,
       );
     }
@@ -139,7 +140,7 @@ export function snapshotContract(t: Test, name: string, open: (t: Test) => Promi
         put: [{ key: `${things}0`, value: bytes('on') }],
       }),
     );
-    for await (const { changes } of after.watch(things, now, AbortSignal.timeout(limitMs))) {
+    for await (const { changes } of after.watch(things, now, AbortSignal.timeout(patienceMs))) {
       if (changes.length === 0) continue;
       t.match(changes, [{ key: `${things}0`, revision }], 'and from there it goes on');
       break;

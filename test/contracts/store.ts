@@ -1,14 +1,12 @@
 import type { Test } from 'tap';
 import { CompactedError } from '#runtime/storage/compacted-error.ts';
 import type { Batch, Change, Outcome, Store } from '#runtime/storage/store.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 
 /** How a store under test is come by; each law works below a prefix of its own. */
 export interface StoreLab {
   readonly store: Store;
 }
-
-/** Bounds everything that waits. */
-export const limitMs = 15_000;
 
 export const bytes = (text: string): Buffer => Buffer.from(text);
 
@@ -42,7 +40,7 @@ export function storeContract(t: Test, name: string, lab: () => StoreLab): void 
   const setUp = (): { readonly store: Store; readonly prefix: string; readonly signal: AbortSignal } => ({
     store: lab().store,
     prefix: `/registry/law-${++counter}/things/`,
-    signal: AbortSignal.timeout(limitMs),
+    signal: AbortSignal.timeout(patienceMs),
   });
   const law = (words: string, body: (t: Test, at: ReturnType<typeof setUp>) => Promise<void>): void => {
     t.test(`${name}: ${words}`, (child) => body(child, setUp()));

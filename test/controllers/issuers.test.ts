@@ -64,7 +64,7 @@ await t.test('a certificate has the kind of key that is asked for, whatever nonc
     const served = await lab.served('rsa-tls');
     return served.serialNumber === before.serialNumber ? undefined : served;
   };
-  const after = await eventually(next, 'the next certificate', 20_000);
+  const after = await eventually(next, 'the next certificate');
   test.ok(after.publicKey.equals(before.publicKey), 'a key that is pinned stays');
 });
 
@@ -169,7 +169,7 @@ await t.test('a CA that is away, and has forgotten the account when it is back, 
     const found = await lab.get(certificateKind, 'shop', 'acme');
     return conditionOf(found, 'Ready')?.['reason'] === 'Issued';
   };
-  await eventually(issued, 'the certificate', 30_000);
+  await eventually(issued, 'the certificate');
   const { status } = await lab.settled(certificateKind, 'shop', 'Issued');
   test.notHas(status, { failedIssuanceAttempts: Number }, 'what went well is told of no failures');
 });
@@ -212,7 +212,7 @@ await t.test(
           await askAgain(lab, name);
           return conditionOf(await lab.get(certificateKind, name, 'acme'), 'Ready')?.['reason'] === 'Issued';
         };
-        await eventually(issued, `${name} to be issued`, 30_000);
+        await eventually(issued, `${name} to be issued`);
       }
     }
   },
@@ -235,7 +235,7 @@ await t.test(
       const ready = conditionOf(await lab.get(certificateKind, 'silent', 'acme'), 'Ready');
       return ready?.['reason'] === 'IssuanceFailed';
     };
-    await eventually(failed, 'the attempt to fail', 60_000);
+    await eventually(failed, 'the attempt to fail');
     test.match(await lab.get(certificateKind, 'silent', 'acme'), { status: { failedIssuanceAttempts: 1 } });
   },
 );

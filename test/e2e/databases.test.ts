@@ -21,7 +21,6 @@ await declareTenant(client, tenant);
 const databaseType = resourceTypeOf(databaseKind);
 const userType = resourceTypeOf(databaseUserKind);
 /** A server is made when the first one needs it. */
-const patienceMs = 60_000;
 
 const object = (kind: string, name: string, spec: object): KubeObject => ({
   apiVersion: 'hosting.wcp360.io/v1alpha1',
@@ -31,16 +30,12 @@ const object = (kind: string, name: string, spec: object): KubeObject => ({
 });
 
 async function settled(type: ResourceType, name: string, reason: string): Promise<KubeObject> {
-  return await until(
-    async () => {
-      const live = await client.get(type, { namespace: tenant, name });
-      const ready = conditionOf(live, 'Ready');
-      const isSo = ready?.['reason'] === reason && ready['observedGeneration'] === live?.metadata.generation;
-      return isSo ? live : undefined;
-    },
-    `${name} to say ${reason}`,
-    patienceMs,
-  );
+  return await until(async () => {
+    const live = await client.get(type, { namespace: tenant, name });
+    const ready = conditionOf(live, 'Ready');
+    const isSo = ready?.['reason'] === reason && ready['observedGeneration'] === live?.metadata.generation;
+    return isSo ? live : undefined;
+  }, `${name} to say ${reason}`);
 }
 
 /** What an application finds in its Secret; paths of an instance are those of its own view of the files, and lie elsewhere for us. */

@@ -76,14 +76,10 @@ async function startOtherStore({ kubeconfig }: LabInstance): Promise<OtherStore>
 async function converges(instance: LabInstance, name: string): Promise<void> {
   const client = await instance.client();
   const domain = aDomain('acme', name, { deletionPolicy: 'Delete' });
-  await until(() => declare(client, domainType, domain), `${name} to be taken`, 40_000);
-  await until(async () => (await instance.http(`${name}.acme.test`)).status === 200, `${name} to be served`, 40_000);
+  await until(() => declare(client, domainType, domain), `${name} to be taken`);
+  await until(async () => (await instance.http(`${name}.acme.test`)).status === 200, `${name} to be served`);
   await client.delete(domainType, { namespace: 'acme', name });
-  await until(
-    async () => (await client.get(domainType, { namespace: 'acme', name })) === undefined,
-    `${name} to go`,
-    40_000,
-  );
+  await until(async () => (await client.get(domainType, { namespace: 'acme', name })) === undefined, `${name} to go`);
 }
 
 async function masterOf(instance: LabInstance): Promise<string> {
@@ -114,7 +110,7 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
     });
   await t.test('all at once but the supervisor', async (t) => {
     for (const [name, { pid }] of await instance.services()) if (name !== 'supervisor') killProcess(pid);
-    await until(() => bothAnswer(instance), 'the sites', 30_000);
+    await until(() => bothAnswer(instance), 'the sites');
     await converges(instance, 'after-all');
     t.ok(await bothAnswer(instance));
   });
@@ -145,8 +141,8 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
     t.same(new Set(await statuses()), new Set([301]));
     const [, ...argv] = /(wcpctl) (host) (confirm) (local) (\w+)/u.exec(String(message))?.slice(1) ?? [];
     t.match(await instance.wcpctl(argv), { exitCode: 0 });
-    await until(async () => (await statuses()).every((status) => status === 421), 'their end', 60_000);
-    await until(async () => (await alarm())?.['status'] !== 'True', 'the end of the alarm', 60_000);
+    await until(async () => (await statuses()).every((status) => status === 421), 'their end');
+    await until(async () => (await alarm())?.['status'] !== 'True', 'the end of the alarm');
     t.ok(await bothAnswer(instance), 'the others go on');
   });
   await t.test('the supervisor: what it started goes on, and up takes it over', async (t) => {
@@ -172,7 +168,7 @@ await t.test('kill -9 of any process: sites go on or come back, and everything c
     await t.rejects(instance.http('still.acme.test'), 'the control: now nothing answers');
     const up = await instance.up();
     t.equal(up.exitCode, 0, up.stderr);
-    await until(() => bothAnswer(instance), 'the sites', 30_000);
+    await until(() => bothAnswer(instance), 'the sites');
     await converges(instance, 'resurrected');
   });
 });
@@ -203,15 +199,13 @@ await t.test(
     t.equal((await instance.http('still.acme.test')).body, page);
     await rm(ballast);
     await rm(join(directory, 'one-more'), { force: true });
-    await until(() => declare(client, domainType, declared), 'the Domain to be taken', 40_000).catch(
-      async (err: unknown) => {
-        for (const log of ['up', 'etcd', 'server', 'agent', 'controller'])
-          t.comment(`${log}: ${(await readFile(join(directory, 'logs', `${log}.log`), 'utf8')).slice(-1500)}`);
-        throw err;
-      },
-    );
-    await until(async () => (await instance.http('late.acme.test')).status === 200, 'the late site', 60_000);
-    await until(() => bothAnswer(instance), 'the others', 40_000);
+    await until(() => declare(client, domainType, declared), 'the Domain to be taken').catch(async (err: unknown) => {
+      for (const log of ['up', 'etcd', 'server', 'agent', 'controller'])
+        t.comment(`${log}: ${(await readFile(join(directory, 'logs', `${log}.log`), 'utf8')).slice(-1500)}`);
+      throw err;
+    });
+    await until(async () => (await instance.http('late.acme.test')).status === 200, 'the late site');
+    await until(() => bothAnswer(instance), 'the others');
     await converges(instance, 'with-room');
     const still = await client.get(domainType, { namespace: 'acme', name: 'still' });
     t.equal(conditionOf(still, 'Ready')?.['status'], 'True', 'nothing declared is lost');
@@ -251,7 +245,7 @@ await t.test(
     t.equal(back.exitCode, 0, back.stderr);
     await until(() => bothAnswer(instance), 'both sites');
     const client = await instance.client();
-    await until(async () => (await client.list(domainType)).items.length === 2, 'what was declared', 30_000);
+    await until(async () => (await client.list(domainType)).items.length === 2, 'what was declared');
     t.ok(await bothAnswer(instance));
     await converges(instance, 'back-again');
     t.same(await inventory(), before);

@@ -64,7 +64,7 @@ async function told(path: 'readyz' | 'metrics'): Promise<string | undefined> {
 /** As a cluster does: a pod that is ready gets its share of connections. */
 async function startSecond(): Promise<void> {
   second.start();
-  await until(() => told('readyz'), 'the second controller to be ready', 60_000);
+  await until(() => told('readyz'), 'the second controller to be ready');
   endpoints = [one, two];
 }
 
@@ -110,14 +110,14 @@ await t.test('the ground: a site, and a Service before the gateway of the instan
   await client.patch(serviceType, { namespace: SYSTEM_NAMESPACE, name: STREAMS.service }, { type: 'merge', body });
   await declareTenant(client, 'acme');
   await declareStaticSite(instance, client, { domain: aDomain('acme', 'shop'), page: 'shop of acme' });
-  await until(async () => (await runs('true')) === 0, 'the first stream', 60_000);
+  await until(async () => (await runs('true')) === 0, 'the first stream');
   each.pass();
 });
 
 await t.test('a second gateway joins, and from the first moment on streams work whichever is asked', async (each) => {
   const joined = startSecond().then(async () => {
     const readyAt = performance.now();
-    await until(hasBoth, 'the agent to dial to it, too', 60_000);
+    await until(hasBoth, 'the agent to dial to it, too');
     each.comment(`attached ${Math.round(performance.now() - readyAt)} ms after it was ready`);
     await delay(2_000);
   });
@@ -153,7 +153,7 @@ await t.test('one is killed: what goes by the other goes on, and so does the API
 
 await t.test('one that stops in order leaves the API to the other', async (each) => {
   await startSecond();
-  await until(hasBoth, 'the agent to dial to it again', 60_000);
+  await until(hasBoth, 'the agent to dial to it again');
   const uid = (await client.get(apiServiceType, apiService))?.metadata.uid;
   // A pod that is to end gets no new connections, and is told some seconds later.
   endpoints = [one];

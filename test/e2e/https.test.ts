@@ -32,7 +32,6 @@ import { conditionOf, eventually } from '#test/lab/widgets.ts';
 // Sites are served over HTTPS by themselves: from a manifest to a handshake, with a real CA, by controller and agent of an instance.
 
 const namespace = 'secure';
-const patienceMs = 60_000;
 const instance = await startInstance({ https: true });
 t.teardown(async () => await instance.stop());
 const client = await instance.client();
@@ -51,7 +50,7 @@ async function settled(kind: KindDefinition, name: string, status: 'True' | 'Fal
     const ready = conditionOf(last, 'Ready');
     return ready?.['status'] === status && ready['observedGeneration'] === last?.metadata.generation ? last : undefined;
   };
-  return await eventually(look, `${name} to be Ready=${status}`, patienceMs).catch((err: unknown) => {
+  return await eventually(look, `${name} to be Ready=${status}`).catch((err: unknown) => {
     throw new Error(`${String(err)}: ${JSON.stringify(last?.['status'])}`);
   });
 }
@@ -149,18 +148,13 @@ void t.test('a new certificate is shown from the next handshake on, and nginx go
   await eventually(
     async () => (await shownFor('shop.localhost')).serialNumber !== before.serialNumber,
     'the next certificate to be shown',
-    patienceMs,
   );
   test.equal(await nginxPid(), pid);
   const { serialNumber } = await shownFor('shop.localhost');
-  await eventually(
-    async () => {
-      const certificate = await client.get(type(certificateKind), { namespace, name: 'shop' });
-      return (certificate?.['status'] as { readonly serialNumber?: string } | undefined)?.serialNumber === serialNumber;
-    },
-    'the status to tell of it',
-    patienceMs,
-  );
+  await eventually(async () => {
+    const certificate = await client.get(type(certificateKind), { namespace, name: 'shop' });
+    return (certificate?.['status'] as { readonly serialNumber?: string } | undefined)?.serialNumber === serialNumber;
+  }, 'the status to tell of it');
 });
 
 void t.test(
@@ -187,7 +181,7 @@ void t.test(
     test.notHas(after.revoked, { problem: String }, 'the CA has revoked it');
     test.not(after.serialNumber, second);
     test.not((await key())['tls.key'], before['tls.key']);
-    await eventually(async () => (await serial()) === after.serialNumber, 'the next one to be shown', patienceMs);
+    await eventually(async () => (await serial()) === after.serialNumber, 'the next one to be shown');
   },
 );
 
@@ -204,14 +198,10 @@ void t.test('a wildcard is shown to be ours by a record in the Zone of the tenan
   test.equal((await shownFor('wild.localhost')).subjectaltname, 'DNS:wild.localhost', 'no Zone has it yet');
   await apply(zoneKind, 'wild', { name: 'wild.localhost' });
   await apply(dnsRecordKind, 'wild', { zoneRef: { name: 'wild' }, name: '@', type: 'A', values: ['127.0.0.1'] });
-  await eventually(
-    async () => {
-      const shown = await shownFor('any.wild.localhost').catch(() => undefined);
-      return shown?.subjectaltname === 'DNS:*.wild.localhost, DNS:wild.localhost';
-    },
-    'a name below it to be served',
-    patienceMs,
-  );
+  await eventually(async () => {
+    const shown = await shownFor('any.wild.localhost').catch(() => undefined);
+    return shown?.subjectaltname === 'DNS:*.wild.localhost, DNS:wild.localhost';
+  }, 'a name below it to be served');
   const left = await client.list(type(dnsRecordKind), { namespace });
   test.same(
     left.items.map(({ metadata }) => metadata.name),
@@ -233,18 +223,14 @@ void t.test('the DNS tells where a site is, and the key that it shows', async (t
   const digest = createHash('sha256')
     .update(shown.publicKey.export({ type: 'spki', format: 'der' }))
     .digest('hex');
-  await eventually(
-    async () => {
-      const told = (await ask('_443._tcp.shop.told.localhost', 'TLSA')).join().replaceAll(' ', '').toLowerCase();
-      return told === `311${digest}`;
-    },
-    'the key to be told',
-    patienceMs,
-  );
+  await eventually(async () => {
+    const told = (await ask('_443._tcp.shop.told.localhost', 'TLSA')).join().replaceAll(' ', '').toLowerCase();
+    return told === `311${digest}`;
+  }, 'the key to be told');
   test.same(await ask('shop.told.localhost', 'A'), ['127.0.0.1']);
   await client.delete(type(domainKind), { namespace, name: 'told' });
   const isGone = async () => (await ask('_443._tcp.shop.told.localhost', 'TLSA')).length === 0;
-  await eventually(isGone, 'what was told to go', patienceMs);
+  await eventually(isGone, 'what was told to go');
   await declareHost([]);
 });
 
@@ -306,7 +292,7 @@ void t.test(
         const ready = conditionOf(await client.get(type(domainKind), { namespace, name: 'own' }), 'Ready');
         return ready?.['reason'] === 'CertificateInvalid' && message.test(String(ready['message']));
       };
-      await eventually(isTold, `what is wrong with ${name} to be told`, patienceMs);
+      await eventually(isTold, `what is wrong with ${name} to be told`);
       test.equal((await shownFor('own.localhost', authority.ca)).serialNumber, serialNumber, 'the good one serves on');
     }
   },
@@ -382,7 +368,7 @@ void t.test('a Certificate is Ready once each Domain shows it, and says which on
       const certificate = await client.get(type(certificateKind), { namespace, name: 'seen' });
       return conditionOf(certificate, 'Ready')?.['reason'] === 'NotServed';
     };
-    await eventually(isNext, 'the next certificate to be there', patienceMs);
+    await eventually(isNext, 'the next certificate to be there');
     const waiting = consumersOf(await settled(certificateKind, 'seen', 'False'));
     test.not(waiting.serialNumber, serialNumber);
     test.same(waiting.consumers, [{ domain: 'seen', serialNumber }], 'the one before is shown still');
@@ -402,6 +388,6 @@ void t.test('what a Domain leaves goes: its certificate, the Secret, the name', 
     [certificateKind, 'shop'],
     [secretKind, 'shop-tls'],
   ] as const)
-    await eventually(async () => (await client.get(type(kind), { namespace, name })) === undefined, name, patienceMs);
+    await eventually(async () => (await client.get(type(kind), { namespace, name })) === undefined, name);
   await test.rejects(shownFor('shop.localhost'));
 });

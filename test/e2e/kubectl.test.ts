@@ -54,7 +54,7 @@ await t.test('a definition is applied, established and known to every command', 
   );
   t.match(await succeeds(t, 'api-resources --api-group=wcp.example'), /websites +web +wcp.example\/v1 +true +Website/);
   // A Kubernetes publishes the schema of a new kind a moment after it serves it.
-  await until(async () => (await run('explain web.spec')).exitCode === 0, 'the schema', 30_000);
+  await until(async () => (await run('explain web.spec')).exitCode === 0, 'the schema');
   t.match(await succeeds(t, 'explain web.spec'), /host\t<string> -required-\n +The host name\./);
   t.match(await succeeds(t, 'explain secret.data'), /FIELD: data/);
   t.match(await succeeds(t, 'apply -f -', websiteDefinition()), /unchanged/);

@@ -311,7 +311,7 @@ await t.test('plain kubectl brings the quick start up, too, and takes it down', 
   t.ok([404, 421].includes(await statusOf('php.localhost')));
   t.notOk(readdirSync(join(instance.directory, 'tenants')).includes(namespace), 'its directory is gone');
   // While the quota of the new namespace is being counted a Kubernetes refuses what it limits.
-  await until(async () => (await kubectl.run(['apply', '-f', files])).exitCode === 0, 'everything to be taken', 60_000);
+  await until(async () => (await kubectl.run(['apply', '-f', files])).exitCode === 0, 'everything to be taken');
   await run('wait', 'domain/php', '-n', namespace, '--for=condition=Placed', '--timeout=20s');
   await run('wait', 'domain/old', '-n', namespace, '--for=condition=Ready', '--timeout=30s');
   t.equal(await statusOf('old.localhost'), 301);

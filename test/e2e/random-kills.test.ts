@@ -10,7 +10,6 @@ import { conditionOf } from '#test/lab/widgets.ts';
 
 const seed = Number(process.env['WCP360_SEED'] ?? '7');
 const names = Array.from({ length: 20 }, (_, index) => `shop${index}`);
-const patienceMs = 60_000;
 
 /** Kills the agent three times at random moments after it came up, the first time while `work` goes on; tells how long each lived. */
 async function killing(instance: LabInstance, random: () => number, work: () => Promise<void>): Promise<string> {
@@ -22,7 +21,7 @@ async function killing(instance: LabInstance, random: () => number, work: () => 
   };
   const killer = async (): Promise<void> => {
     for (let count = 0; count < 3; count += 1) {
-      last = await until(another, 'another agent', patienceMs);
+      last = await until(another, 'another agent');
       const lifeMs = Math.round(20 + random() * 700);
       await delay(lifeMs);
       killProcess(last);
@@ -54,14 +53,14 @@ t.test('an agent that is killed at random moments of making, changing and deleti
     for (const name of names)
       await declare(client, domainType, aDomain('acme', name, name.endsWith('3') ? { php: {} } : {}));
   });
-  await until(() => areReady(1), 'all sites', patienceMs);
+  await until(() => areReady(1), 'all sites');
   t.strictSame(await sites(), names.map((name) => `${name}.acme.test`).toSorted());
 
   const changed = await killing(instance, random, async () => {
     for (const name of names)
       await declare(client, domainType, aDomain('acme', name, { aliases: [`${name}.other.test`] }));
   });
-  await until(() => areReady(2), 'all changes', patienceMs);
+  await until(() => areReady(2), 'all changes');
   const both = names.flatMap((name) => [`${name}.acme.test`, `${name}.other.test`]).toSorted();
   t.strictSame(await sites(), both);
   for (const hostname of both) t.equal((await instance.http(hostname)).status, 200, hostname);
@@ -69,7 +68,7 @@ t.test('an agent that is killed at random moments of making, changing and deleti
   const deleted = await killing(instance, random, async () => {
     for (const name of names) await client.delete(domainType, { namespace: 'acme', name });
   });
-  await until(async () => (await client.list(domainType)).items.length === 0, 'all to go', patienceMs);
+  await until(async () => (await client.list(domainType)).items.length === 0, 'all to go');
   t.strictSame(await sites(), []);
   t.strictSame(await readdir(join(instance.directory, 'tenants/acme/domains')), []);
   const kept = await readdir(join(instance.directory, 'kept/domain/acme'));

@@ -75,7 +75,7 @@ async function answering(): Promise<boolean> {
 }
 
 await t.test('the gateway and the agent find each other', async (each) => {
-  await until(answering, 'the first stream', 60_000);
+  await until(answering, 'the first stream');
   each.pass();
 });
 
@@ -276,7 +276,7 @@ await t.test('a tenant has its share of streams and no more', async (each) => {
   const open = Array.from({ length: 10 }, () =>
     begin(each, ['exec', 'shop', '--', 'sh', '-c', 'echo here; sleep 600']),
   );
-  await until(() => open.every(({ heard }) => heard().includes('here')), 'ten shells', 60_000);
+  await until(() => open.every(({ heard }) => heard().includes('here')), 'ten shells');
   each.match(await wcpctl(['exec', 'shop', '--', 'true']), { exitCode: 1, stderr: /TooManyRequests/u });
   each.equal((await instance.wcpctl(['exec', '-n', 'beta', 'blog', '--', 'true'])).exitCode, 0, 'another has its own');
   open[0]?.child.kill('SIGKILL');
@@ -315,7 +315,6 @@ await t.test('a suspended site can be looked at, and runs nothing', async (each)
   await until(
     async () => /suspended/u.test((await instance.wcpctl(['exec', '-n', 'beta', 'blog', '--', 'true'])).stderr),
     'the suspension to be obeyed',
-    30_000,
   );
   each.equal((await instance.wcpctl(['logs', '-n', 'beta', 'blog'])).exitCode, 0);
   const files = streamPath({

@@ -16,6 +16,7 @@ import { run, type Ended } from './run.ts';
 import { tenantFiles, type TenantFiles } from './tenant-files.ts';
 import { testServer } from './test-servers.ts';
 import { visit, type Visit, type VisitOptions } from './visit.ts';
+import { patienceMs } from './patience.ts';
 
 export interface RunOptions {
   readonly input?: string;
@@ -193,7 +194,11 @@ export async function leftOvers(directory: string): Promise<readonly string[]> {
 }
 
 /** Waits until `look` gives something truthy; what it throws meanwhile counts as "not yet". */
-export async function until<T>(look: () => T | Promise<T>, what: string, timeoutMs = 15_000): Promise<NonNullable<T>> {
+export async function until<T>(
+  look: () => T | Promise<T>,
+  what: string,
+  timeoutMs = patienceMs,
+): Promise<NonNullable<T>> {
   let last: unknown;
   for (const end = performance.now() + timeoutMs; performance.now() < end; await delay(25)) {
     try {

@@ -13,6 +13,7 @@ import { conditionsField, observedGenerationField, textField } from '#schemas/me
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { LabApi } from './lab-api.ts';
+import { patienceMs } from './patience.ts';
 
 /** A kind for tests of the machinery: things that stand on shelves. */
 export const widgetKind = defineKind({
@@ -298,7 +299,7 @@ export async function installKind(client: Client, kind: Parameters<typeof toCrd>
 export async function eventually<T>(
   look: () => T | Promise<T>,
   what: string,
-  timeoutMs = 15_000,
+  timeoutMs = patienceMs,
 ): Promise<NonNullable<T>> {
   for (const end = Date.now() + timeoutMs; Date.now() < end; await delay(10)) {
     const found = await look();

@@ -1,3 +1,4 @@
+import { HostError } from '#runtime/base/errors.ts';
 import { serials } from '#runtime/drivers/powerdns/apply.ts';
 import { openApi } from '#runtime/drivers/powerdns/api.ts';
 import type { NameServer } from './name-server.ts';
@@ -51,13 +52,14 @@ export async function openZoneCopies({ host }: Pick<NameServer, 'host'>): Promis
   const send = async (method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown) =>
     await api.send(method, path, body, never);
   const copyOf = async (name: string): Promise<ZoneCopy | undefined> => {
-    const path = `${zones}/${name}`;
-    try {
-      return await whole(path);
-    } catch (err) {
-      if ((await names()).includes(name)) throw err;
-      // It went while it was looked at.
-      return undefined;
+    // Looked at while others work on it, a part of it may have gone in between.
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await whole(`${zones}/${name}`);
+      } catch (err) {
+        if (!(err instanceof HostError) || tries === 10) throw err;
+        if (!(await names()).includes(name)) return undefined;
+      }
     }
   };
   const whole = async (path: string): Promise<ZoneCopy> => {

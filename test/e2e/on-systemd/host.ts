@@ -149,7 +149,7 @@ async function beginInSite(t: Test): Promise<{ readonly child: ChildProcess; rea
 }
 
 await t.test('shells, logs and copies run as the tenant in its sandbox, in its slice, under its limits', async (t) => {
-  await until(async () => await must(inSite('echo', 'here')), 'the agent to be reached', 60_000);
+  await until(async () => await must(inSite('echo', 'here')), 'the agent to be reached');
   const script = 'id -u; pwd; ls /srv/wcp360/tenants; ls /etc/wcp360; exit 7';
   const ended = await run(inSite('sh', '-c', script));
   const uid = await tenants.uidOf('acme');
@@ -175,7 +175,7 @@ await t.test('a shell ends with the agent, and leaves nothing', async (t) => {
   await beginInSite(t);
   await must(['/usr/bin/systemctl', 'kill', '--signal=KILL', 'wcpd-agent.service']);
   await until(async () => (await programs()).length === 0, 'its unit to be gone');
-  await until(async () => await must(inSite('echo', 'here')), 'the next agent to be reached', 60_000);
+  await until(async () => await must(inSite('echo', 'here')), 'the next agent to be reached');
   t.pass();
 });
 

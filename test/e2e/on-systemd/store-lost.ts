@@ -48,10 +48,10 @@ await t.test('a store that is lost is restored as the guide says, and its host g
   t.equal(await page('kept'), 'kept', 'sites are served without a store');
   for (const command of commands) await bash(command.replace(/^sudo /, ''));
 
-  const after = await until(() => client.get(domainType, { namespace: 'bakery', name: 'kept' }), 'the server', 60_000);
+  const after = await until(() => client.get(domainType, { namespace: 'bakery', name: 'kept' }), 'the server');
   t.equal(after.metadata.uid, before?.metadata.uid);
   const declareNext = () => declareStaticSite(ground, client, { domain: aDomain('bakery', 'next'), page: 'next' });
-  await until(async () => declareNext().then(() => true), 'another leader than the one in the snapshot', 60_000);
+  await until(async () => declareNext().then(() => true), 'another leader than the one in the snapshot');
   t.equal(await page('next'), 'next', 'the agent has noticed that its versions are of another store');
   t.equal(await page('kept'), 'kept');
   await until(async () => (await page('later')) !== 'later', 'what the store does not know to be served no more');

@@ -1,10 +1,13 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
+import { required } from '#runtime/base/errors.ts';
 import { capLog } from '#runtime/host/local/service-log.ts';
+import { startTimeOf } from '#runtime/host/local/supervisor/process-table.ts';
 import { openSupervisor } from '#runtime/host/local/supervisor/supervisor.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { servicesContract } from '#test/contracts/services.ts';
 import { until } from '#test/lab/instance.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { realServices } from '#test/runtime/host/machines.ts';
 
 const signal = new AbortController().signal;
@@ -30,6 +33,24 @@ t.test('what a service keeps as a service of its own outlives its stop', async (
   await services.stop('keeper', signal);
   await until(() => !existsSync(`/proc/${pid}`), 'its end');
   test.ok(existsSync(`/proc/${kept}`));
+});
+
+t.test('a service begins when the one before it has left the process table', async (test) => {
+  const { directory, open } = prepare(test);
+  const { services } = open();
+  const program = `cd "${directory}" && { [ ! -e pid ] || ls -d /proc/$(cat pid) > met 2> /dev/null || rm -f met; }; echo $$ > pid; exec sleep 300`;
+  const unit = { name: 'next', command: ['/bin/sh', '-c', program], restart: 'always' } as const;
+  await services.start(unit, signal);
+  for (let round = 0; round < 5; round += 1) {
+    await until(() => existsSync(`${directory}/pid`) && readFileSync(`${directory}/pid`, 'utf8') !== '', 'its number');
+    const { pid } = required(await services.get('next', signal), 'the service');
+    killProcess(pid);
+    // Ended for whoever looks, while nobody had the time to hear of it.
+    while (startTimeOf(required(pid, 'its number')) !== undefined);
+    await services.start(unit, signal);
+    await until(() => readFileSync(`${directory}/pid`, 'utf8') !== `${pid}\n`, 'the next one');
+    test.notOk(existsSync(`${directory}/met`));
+  }
 });
 
 t.test('the environment of what is started on demand is not written down', async (test) => {

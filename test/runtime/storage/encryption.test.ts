@@ -16,7 +16,8 @@ import { openMemoryStore } from '#runtime/storage/memory/memory-store.ts';
 import { encodeStored } from '#runtime/storage/object-codec.ts';
 import type { Store } from '#runtime/storage/store.ts';
 import { startWatchCache } from '#runtime/storage/watch-cache/watch-cache.ts';
-import { bytes, collect, committed, limitMs, put, storeContract } from '#test/contracts/store.ts';
+import { bytes, collect, committed, put, storeContract } from '#test/contracts/store.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { startEtcd } from '#test/lab/etcd.ts';
 
 const newKey = (id: string): EncryptionKey => encryptionKey(id, randomBytes(32));
@@ -44,7 +45,7 @@ t.test(
       [true, false],
     );
     const changes = await collect(
-      store.watch('/registry/', start, AbortSignal.timeout(limitMs)),
+      store.watch('/registry/', start, AbortSignal.timeout(patienceMs)),
       (all) => all.length >= 2,
     );
     t.same(
@@ -107,7 +108,7 @@ t.test('a value that does not open makes a read fail; it is never missing from a
   await t.rejects(store.read(`${prefix}a/moved`), { code: 'WCP_REFUSED', reason: 'ValueTampered' });
   await t.rejects(store.range('/registry/'), { code: 'WCP_REFUSED' });
   await t.rejects(
-    collect(store.watch('/registry/', start, AbortSignal.timeout(limitMs)), () => true),
+    collect(store.watch('/registry/', start, AbortSignal.timeout(patienceMs)), () => true),
     { code: 'WCP_REFUSED' },
   );
   await put(raw, `${prefix}a/moved`, '{"apiVersion":"v1"}');

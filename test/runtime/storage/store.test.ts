@@ -1,7 +1,8 @@
 import t from 'tap';
 import { openMemoryStore } from '#runtime/storage/memory/memory-store.ts';
 import { openEtcdStore } from '#runtime/storage/etcd/etcd-store.ts';
-import { bytes, collect, committed, limitMs, put, storeContract } from '#test/contracts/store.ts';
+import { bytes, collect, committed, put, storeContract } from '#test/contracts/store.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { startEtcd } from '#test/lab/etcd.ts';
 import { startEtcdCluster } from '#test/lab/etcd-cluster.ts';
 import { startTcpProxy } from '#test/lab/tcp-proxy.ts';
@@ -44,7 +45,7 @@ t.test('etcd: a watch over a connection that is cut again and again misses nothi
   const seen: number[] = [];
   let cuts = 0;
   const watching = (async () => {
-    for await (const batch of cut.watch(prefix, start, AbortSignal.timeout(limitMs))) {
+    for await (const batch of cut.watch(prefix, start, AbortSignal.timeout(patienceMs))) {
       seen.push(...batch.changes.map((change) => change.revision));
       if (seen.length >= 3_500) break;
       if (cuts < 5 && seen.length > cuts * 600) {
@@ -121,7 +122,7 @@ t.test(
     const seen = new Map<string, number>();
     let finished = false;
     const watching = (async () => {
-      for await (const batch of client.watch(prefix, start, AbortSignal.timeout(limitMs))) {
+      for await (const batch of client.watch(prefix, start, AbortSignal.timeout(patienceMs))) {
         for (const change of batch.changes) seen.set(change.key, change.revision);
         if (finished && [...confirmed.keys()].every((key) => seen.has(key))) break;
       }
@@ -162,7 +163,7 @@ t.test('etcd: values with the same time to live share a lease, and none goes ear
   const puts = Array.from({ length: 20 }, (_, n) => ({ key: `${prefix}${n}`, value: bytes('x'), ttlSeconds: 3 }));
   const begun = Date.now();
   for (const one of puts) committed(await store.commit({ if: [], put: [one] }));
-  const changes = await collect(store.watch(prefix, start, AbortSignal.timeout(limitMs)), (all) => all.length >= 40);
+  const changes = await collect(store.watch(prefix, start, AbortSignal.timeout(patienceMs)), (all) => all.length >= 40);
   t.ok(Date.now() - begun >= 3_000);
   t.ok(new Set(changes.slice(20).map((change) => change.revision)).size <= 5, 'they go together');
 });
@@ -174,7 +175,7 @@ t.test('etcd: with mutual TLS it answers its own clients and nobody else', async
   const start = await client.currentRevision();
   await put(client, '/registry/tls/a', 'x');
   const changes = await collect(
-    client.watch('/registry/tls/', start, AbortSignal.timeout(limitMs)),
+    client.watch('/registry/tls/', start, AbortSignal.timeout(patienceMs)),
     (all) => all.length > 0,
   );
   t.equal(changes.length, 1);

@@ -7,7 +7,8 @@ import { objectKey } from '#runtime/storage/object-key.ts';
 import type { Store } from '#runtime/storage/store.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import { startWatchCache, type WatchCacheOptions } from '#runtime/storage/watch-cache/watch-cache.ts';
-import { committed, limitMs } from '#test/contracts/store.ts';
+import { committed } from '#test/contracts/store.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { startEtcd } from '#test/lab/etcd.ts';
 import { startTcpProxy } from '#test/lab/tcp-proxy.ts';
 
@@ -126,7 +127,7 @@ for (const { name, open } of stores) {
     const cache = await started(store);
     const start = await write(store, { ...site, host: 'web2' });
     await cache.waitFor(start);
-    const signal = AbortSignal.timeout(limitMs);
+    const signal = AbortSignal.timeout(patienceMs);
     const stop = new AbortController();
     const later = cache.subscribe(sites, start, stop.signal);
     const all = cache.subscribe(undefined, cache.revision, signal);
@@ -189,7 +190,7 @@ for (const { name, open } of stores) {
         fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
           const start = await cache.sync();
           const replayed = new Map([...cache.list(sites)].map((cached) => [pathOf(cached), cached.bytes.toString()]));
-          const subscription = cache.subscribe(sites, start, AbortSignal.timeout(limitMs));
+          const subscription = cache.subscribe(sites, start, AbortSignal.timeout(patienceMs));
           for (const { site, deletes } of steps) await (deletes ? remove(store, site) : write(store, site));
           const end = await cache.sync();
           const batches = end > start ? await readUntil(subscription, end) : [];
@@ -224,14 +225,14 @@ for (const { name, open } of stores) {
     const cache = await started(blocked.store);
     await cache.waitFor(await write(store, { namespace: 'b', name: 'watched' }));
     const before = cache.revision;
-    const subscription = cache.subscribe(sites, before, AbortSignal.timeout(limitMs));
+    const subscription = cache.subscribe(sites, before, AbortSignal.timeout(patienceMs));
     await blocked.block();
     const changed = await write(store, { namespace: 'a', name: 'changed', host: 'web2' });
     await remove(store, { namespace: 'a', name: 'deleted' });
     const added = await write(store, { namespace: 'a', name: 'added' });
     await store.compact(added);
     blocked.release();
-    await cache.waitFor(added, { timeoutMs: limitMs });
+    await cache.waitFor(added, { timeoutMs: patienceMs });
     const events = (await readUntil(subscription, added)).flatMap((batch) => batch.events);
     t.same(
       events.map(({ type, revision, current }) => [type, current.name, revision]),
@@ -242,7 +243,7 @@ for (const { name, open } of stores) {
       ].toSorted((a, b) => Number(a[2]) - Number(b[2])),
     );
     t.same(state(cache), await stored(store));
-    t.throws(() => cache.subscribe(sites, before, AbortSignal.timeout(limitMs)), { code: 'WCP_API', status: 410 });
+    t.throws(() => cache.subscribe(sites, before, AbortSignal.timeout(patienceMs)), { code: 'WCP_API', status: 410 });
     const last = await write(store, { namespace: 'a', name: 'after' });
     await cache.waitFor(last);
     await cache.close();
@@ -276,7 +277,7 @@ t.test('etcd: a cache over a connection that is cut stays equal to the store', a
   const direct = await etcd.open();
   const far = await etcd.open({ endpoint: `http://127.0.0.1:${proxy.port}`, requestTimeoutMs: 2_000 });
   const cache = await started(far);
-  const subscription = cache.subscribe(sites, cache.revision, AbortSignal.timeout(limitMs));
+  const subscription = cache.subscribe(sites, cache.revision, AbortSignal.timeout(patienceMs));
   const count = cache.count(sites);
   let last = 0;
   for (let n = 0; n < 400; n++) {
@@ -363,7 +364,7 @@ t.test('a cache tells what had happened before it began, as far as the store rem
   const deleted = await remove(store, site);
   const added = await write(store, { namespace: 'a', name: 'two' });
   const cache = await started(store);
-  const signal = AbortSignal.timeout(limitMs);
+  const signal = AbortSignal.timeout(patienceMs);
   t.same([...cache.list(sites)].map(pathOf), ['a/two'], 'what is there now is there at once');
   t.same(
     (await readUntil(cache.subscribe(sites, kept, signal), added)).flatMap(({ events }) =>
@@ -432,7 +433,7 @@ t.test('a list, once begun, does not move; nor does a snapshot', async (t) => {
 t.test('events of one revision come in one batch, and all collections change at once', async (t) => {
   const store = openMemoryStore();
   const cache = await started(store);
-  const subscription = cache.subscribe(undefined, cache.revision, AbortSignal.timeout(limitMs));
+  const subscription = cache.subscribe(undefined, cache.revision, AbortSignal.timeout(patienceMs));
   const revision = committed(
     await store.commit({
       if: [],
@@ -453,7 +454,7 @@ t.test('events of one revision come in one batch, and all collections change at 
 t.test('who reads too slowly is dropped, and nobody else notices', async (t) => {
   const store = openMemoryStore();
   const cache = await started(store, { history: { minEvents: 50, minAgeMs: 0, maxEvents: 100 } });
-  const signal = AbortSignal.timeout(limitMs);
+  const signal = AbortSignal.timeout(patienceMs);
   const slow = cache.subscribe(sites, cache.revision, signal)[Symbol.asyncIterator]();
   const fast = cache.subscribe(sites, cache.revision, signal);
   await write(store, { namespace: 'a', name: 'first' });
@@ -474,7 +475,7 @@ t.test('a subscriber that starts ahead of the cache is told of nothing older', a
   const store = openMemoryStore();
   const cache = await started(store);
   const future = cache.revision + 3;
-  const subscription = cache.subscribe(sites, future, AbortSignal.timeout(limitMs));
+  const subscription = cache.subscribe(sites, future, AbortSignal.timeout(patienceMs));
   for (let n = 0; n < 5; n++) await write(store, { namespace: 'a', name: `s${n}` });
   const events = (await readUntil(subscription, future + 2)).flatMap((batch) => batch.events);
   t.same(
@@ -551,7 +552,7 @@ t.test('a cache that is closed before its first read says so, and keeps no reade
   await cache.close();
   await refused;
   const open = await started(store);
-  const reading = readUntil(open.subscribe(sites, open.revision, AbortSignal.timeout(limitMs)), Infinity);
+  const reading = readUntil(open.subscribe(sites, open.revision, AbortSignal.timeout(patienceMs)), Infinity);
   await open.close();
   t.same(await reading, []);
 });

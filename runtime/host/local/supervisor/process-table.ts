@@ -17,6 +17,11 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return startTimeOf(identity.pid) === identity.startTime;
 }
 
+/** Whether its number is still its own: as long as its parent has not heard of its end, others take it for a live one's (kill(2)). */
+export function isInTable({ pid, startTime }: ProcessIdentity): boolean {
+  return statFields(pid)?.[19] === startTime;
+}
+
 /** Whether any process of the group that `leader` founded is left. The kernel gives no process the leader's id before the group is empty. */
 export function isGroupAlive(leader: ProcessIdentity): boolean {
   if (isAlive(leader)) return true;

@@ -6,7 +6,15 @@ import { keepLogsBounded, logTail } from '#runtime/host/local/service-log.ts';
 import { hashUnit } from '#runtime/host/local/unit-hash.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import { launch } from './launch.ts';
-import { familyOf, groupOf, isAlive, isGroupAlive, sendSignal, type ProcessIdentity } from './process-table.ts';
+import {
+  familyOf,
+  groupOf,
+  isAlive,
+  isGroupAlive,
+  isInTable,
+  sendSignal,
+  type ProcessIdentity,
+} from './process-table.ts';
 import { readRecords, removeRecord, writeRecord, type ServiceRecord } from './service-record.ts';
 
 /** A process that ends this soon after its start did not start. */
@@ -187,11 +195,11 @@ async function stop(scope: Scope, name: string, signal: AbortSignal): Promise<vo
   const family = started();
   try {
     signalAll(record, family, record.unit.stopSignal ?? 'SIGTERM');
-    const isGone = await allEnd(record, family, record.unit.stopTimeoutMs ?? defaultStopTimeoutMs, signal);
+    const isGone = await allEnd(tracked, family, record.unit.stopTimeoutMs ?? defaultStopTimeoutMs, signal);
     if (!isGone) {
       const last = [...family, ...started()];
       signalAll(record, last, 'SIGKILL');
-      await allEnd(record, last, killWaitMs, signal);
+      await allEnd(tracked, last, killWaitMs, signal);
     }
   } finally {
     if (isAlive(record)) scope.tracked.set(name, tracked);
@@ -206,13 +214,14 @@ function signalAll(leader: ServiceRecord, family: readonly ProcessIdentity[], si
 
 /** Polls with growing waits, from 1 ms: the end of so many is told by no event. */
 async function allEnd(
-  leader: ServiceRecord,
+  { record, isChild }: Tracked,
   family: readonly ProcessIdentity[],
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
-  for (let waitMs = 1; isGroupAlive(leader) || family.some(isAlive); waitMs = Math.min(waitMs * 2, 50)) {
+  const isThere = (): boolean => isGroupAlive(record) || family.some(isAlive) || (isChild && isInTable(record));
+  for (let waitMs = 1; isThere(); waitMs = Math.min(waitMs * 2, 50)) {
     if (performance.now() > deadline) return false;
     await delay(waitMs, undefined, { signal });
   }
