@@ -325,6 +325,18 @@ const ruleCases: readonly RuleCase[] = [
     says: 'spec: Invalid value: "object": no such key: b evaluating rule: self.a <= self.b',
   },
   { rule: '!has(self.a) || self.a / 2 == 1', spec: { a: 3 } },
+  { rule: 'self.b == 1 || self.a == 1', spec: { a: 1 } },
+  { rule: 'self.list.all(x, x > 0) && (self.on || self.a == 1) && has(self.a)', spec: { a: 1, list: [1] } },
+  ...[
+    'self.b == 1 || self.s == "x"',
+    'self.b == 1 && self.s == "x"',
+    'self.objects.all(o, o.n == self.b) || self.s == "x"',
+    'self.a == 2 || self.b == 1 || self.s == "x" || self.d > 0.5',
+  ].map((rule) => ({
+    rule,
+    spec: { a: 1, objects: [{ n: 1 }] },
+    says: `spec: Invalid value: "object": no such key: b evaluating rule: ${rule}`,
+  })),
   { rule: 'has(self.maybe)', spec: { maybe: null }, says: failedRule('has(self.maybe)') },
   { rule: 'self.d > 0.5 && self.d < 2', spec: { d: 1 } },
   { rule: 'type(self.io) == int ? self.io < 10 : self.io.endsWith("%")', spec: { io: '5%' } },

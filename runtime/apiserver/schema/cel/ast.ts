@@ -22,6 +22,12 @@ export interface CelNode {
 
 export type Evaluate = (evaluator: unknown, node: CelNode, context: unknown) => unknown;
 
+/** What works values out. */
+export interface Evaluator {
+  /** The value of a node, or the Error that it ended with. */
+  tryEval(node: CelNode, context: unknown): unknown;
+}
+
 /** A macro that checks and evaluates itself (`has`, `cel.bind`). */
 export interface CelMacro {
   readonly args?: readonly CelNode[];

@@ -1,5 +1,5 @@
 import type { Environment, ParseResult } from '@marcbachmann/cel-js';
-import { calledName, childrenOf, comprehensionOf, renameCall, walk, type CelNode } from './ast.ts';
+import { calledName, childrenOf, comprehensionOf, renameCall, walk, type CelNode, type Evaluator } from './ast.ts';
 import { REPLACED, REPLACEMENT_PREFIX } from './environment.ts';
 import { charge, effortOf, meter } from './meter.ts';
 
@@ -31,6 +31,7 @@ export function compileExpression(environment: Environment, text: string): Expre
   const checked = parsed.check();
   if (!checked.valid) return { error: errorText(checked.error) };
   addCosts(ast);
+  walk(ast, tellFirstError);
   return { ast, type: checked.type ?? 'dyn', evaluate: (variables, budget) => evaluate(parsed, variables, budget) };
 }
 
@@ -110,6 +111,24 @@ function addLoopCost(step: CelNode, units: number): void {
   step.setMeta('evaluate', (evaluator: unknown, node: CelNode, context: unknown) => {
     charge(units);
     return original(evaluator, node, context);
+  });
+}
+
+/** Of two operands of which neither can be told, Kubernetes (cel-go) says what is wrong with the first, the CEL library with the second. */
+function tellFirstError(node: CelNode): void {
+  if (node.op !== '||' && node.op !== '&&') return;
+  const [left, right] = node.args as readonly [CelNode, CelNode];
+  const decides = node.op === '||';
+  const original = node.meta.evaluate;
+  node.setMeta('evaluate', (evaluator: Evaluator, own: CelNode, context: unknown) => {
+    const first = evaluator.tryEval(left, context);
+    if (first === decides) return decides;
+    const second = evaluator.tryEval(right, context);
+    if (second === decides) return decides;
+    const unfit = [first, second].find((value) => typeof value !== 'boolean');
+    if (unfit === undefined) return !decides;
+    if (unfit instanceof Error) throw unfit;
+    return original(evaluator, own, context);
   });
 }
 
