@@ -193,6 +193,39 @@ t.test('a decision does not get slower with the bindings of others', (t) =>
   }),
 );
 
+t.test('one of many Roles that each name an object is found without a look at the others', (t) =>
+  withWorld(async (world) => {
+    let looks = 0;
+    const get: typeof world.cache.get = (...key) => {
+      looks += 1;
+      return world.cache.get(...key);
+    };
+    const authorizer = createRbacAuthorizer({ cache: { ...world.cache, get } });
+    for (let n = 0; n < 500; n += 1) {
+      const rules = [{ apiGroups: [''], resources: ['secrets'], resourceNames: [`s${n}`], verbs: ['get'] }];
+      await world.create(role('a', `r${n}`, rules));
+      await world.create(
+        binding('a', `b${n}`, `Role=r${n}`, subjects(n === 400 ? 'User=tom' : 'ServiceAccount=x/agent')),
+      );
+    }
+    await world.create(binding('b', 'elsewhere', 'Role=r7', subjects('ServiceAccount=x/agent')));
+    await world.cache.sync();
+    const agent = user('system:serviceaccount:x:agent');
+    const decide = (namespace: string, name: string) =>
+      authorizer.authorize(request(agent, { resource: 'secrets', namespace, name }));
+    t.same(decide('a', 's450'), {
+      allowed: true,
+      reason: 'RBAC: allowed by RoleBinding "b450/a" of Role "r450" to ServiceAccount "agent/x"',
+    });
+    t.equal(looks, 0);
+    t.notOk(decide('a', 's400').allowed, 'that one is of somebody else');
+    t.notOk(decide('b', 's7').allowed, 'a Role of another namespace');
+    await world.update('Role', { namespace: 'a', name: 'r450' }, (live) => ({ ...live, rules: [] }));
+    await world.cache.sync();
+    t.notOk(decide('a', 's450').allowed, 'and no longer');
+  }),
+);
+
 t.test('rules cover others right by right', async (t) => {
   const held = [
     rule({ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] }),
