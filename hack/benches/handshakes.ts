@@ -20,7 +20,7 @@ export async function costOfHandshakes(
   const used = (): number => front.reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0);
   const [before, startedAt] = [used(), performance.now()];
   await eachOf(names, async (name) => {
-    if (!(await visitor.shakesHands(name))) throw new Error(`${name} is shown no certificate that is to be believed`);
+    if (!(await visitor.shakesHands(name))) throw new Error(`${name} is shown no certificate`);
   });
   const seconds = (performance.now() - startedAt) / 1_000;
   return { cpuMicroseconds: ((used() - before) * 1e6) / names.length, perSecond: names.length / seconds };
