@@ -23,13 +23,20 @@ export interface CertificateFacts {
 const mostCertificates = 10;
 const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/gu;
 
-/** What is asked about a chain is asked several times in a row, and parsing it costs more than the answers. */
-let lastParsed: { readonly pem: string; readonly chain: readonly X509Certificate[] } | undefined;
+/** What is asked about a chain is asked several times while others are, too, and parsing it costs more than the answers: those parsed last are kept. */
+const parsed = new Map<string, readonly X509Certificate[]>();
+const mostParsed = 64;
+const factsByCertificate = new WeakMap<X509Certificate, CertificateFacts>();
 
 /** The certificates of a PEM text, the one that serves first; empty when one of them is none. */
 export function parseChain(pem: string): readonly X509Certificate[] {
-  if (lastParsed?.pem !== pem) lastParsed = { pem, chain: chainIn(pem) };
-  return lastParsed.chain;
+  const known = parsed.get(pem);
+  if (known !== undefined) return known;
+  const chain = chainIn(pem);
+  const [oldest] = parsed.keys();
+  if (parsed.size >= mostParsed && oldest !== undefined) parsed.delete(oldest);
+  parsed.set(pem, chain);
+  return chain;
 }
 
 function chainIn(pem: string): readonly X509Certificate[] {
@@ -47,6 +54,14 @@ function chainIn(pem: string): readonly X509Certificate[] {
 export function factsOf(pem: string): CertificateFacts | undefined {
   const [certificate] = parseChain(pem);
   if (certificate === undefined) return undefined;
+  const known = factsByCertificate.get(certificate);
+  if (known !== undefined) return known;
+  const facts = factsIn(certificate);
+  factsByCertificate.set(certificate, facts);
+  return facts;
+}
+
+function factsIn(certificate: X509Certificate): CertificateFacts {
   const issuerKey = keyIdentifierOf(certificate.raw);
   return {
     serialNumber: certificate.serialNumber.toUpperCase(),
