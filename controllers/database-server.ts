@@ -1,18 +1,34 @@
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import { noDatabases, type DatabaseState } from '#runtime/drivers/databases/model.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Desired, Outcome, Pending } from '#runtime/manager/controller.ts';
+import { failureMessage } from './attempts.ts';
 import { ENGINES, socketDirectoryOf, type Engine } from './database-names.ts';
 import type { DatabaseServerDrivers } from './parts.ts';
+import { hostsOf } from './whereabouts.ts';
 
 /** Wants this of one server, and nothing of the others. */
 export function onEngine<W>(engine: Engine, state: DatabaseState): Desired<DatabaseServerDrivers<W>> {
   return Object.fromEntries(ENGINES.map((each) => [each, each === engine ? state : noDatabases])) as Desired<
     DatabaseServerDrivers<W>
   >;
+}
+
+const BY_HOST = 'host';
+
+/** Databases by the host that they are on. */
+export const databasesByHost = {
+  kind: databaseKind,
+  index: { name: BY_HOST, valuesOf: (database: KubeObject) => hostsOf((database as Database).status) },
+};
+
+/** Those whose server is on a host. */
+export function databasesOn({ metadata }: KubeObject, cache: Cache): readonly Database[] {
+  return cache.byIndex(databaseKind, BY_HOST, metadata.name);
 }
 
 export interface ServerOnHost {
@@ -42,11 +58,19 @@ export function isTenantSuspended(name: string, cache: Cache): boolean {
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 
+/** What Ready says of something that is as declared. */
+interface Usability {
+  readonly isSuspended: boolean;
+  /** Why writes are refused; absent: they are not. */
+  readonly full?: string | undefined;
+  readonly available: string;
+}
+
 /** Ready, of something on a database server. */
 export function saidOfServer(
   { metadata }: KubeObject,
   outcome: Outcome,
-  { isSuspended, available }: { readonly isSuspended: boolean; readonly available: string },
+  { isSuspended, full, available }: Usability,
 ): Statement {
   const notReady = (reason: string, message: string): Statement => ({
     type: 'Ready',
@@ -54,19 +78,23 @@ export function saidOfServer(
     reason,
     message,
   });
+  const usable = (): Statement => {
+    if (isSuspended) return notReady('Suspended', 'It is suspended: nobody is let in.');
+    if (full !== undefined) return notReady('Full', full);
+    return { type: 'Ready', status: 'True', reason: 'Available', message: available };
+  };
   if (metadata.deletionTimestamp !== undefined) return notReady('Deleting', 'It is being deleted.');
   switch (outcome.phase) {
     case 'pending':
     case 'refused':
       return notReady(outcome.reason, outcome.message);
-    case 'failed': {
-      const attempt = `This was attempt ${String(outcome.attempts)}; the next one is at ${outcome.nextTryAt}.`;
-      return notReady(outcome.reason, `${outcome.message}. ${attempt}`);
-    }
+    case 'failed':
+      return notReady(outcome.reason, failureMessage(outcome));
     case 'drifted':
+      if (outcome.withheld.some(({ op }) => op.startsWith('create-')))
+        return notReady('DriftFound', 'The server does not have it, and the drift policy leaves it so.');
+      return usable();
     case 'synced':
-      return isSuspended
-        ? notReady('Suspended', 'It is suspended: nobody is let in.')
-        : { type: 'Ready', status: 'True', reason: 'Available', message: available };
+      return usable();
   }
 }

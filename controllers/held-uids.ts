@@ -26,9 +26,13 @@ export const heldUidIndexes = [
   hostsBy(TAKEN_UID, ({ takenUids = [] }) => takenUids),
   {
     kind: retainedDataKind,
-    index: { name: KEPT_UID, valuesOf: (kept: KubeObject) => [String((kept as RetainedData).spec.userId)] },
+    index: { name: KEPT_UID, valuesOf: (kept: KubeObject) => userIdsOf(kept as RetainedData) },
   },
 ];
+
+function userIdsOf({ spec: { userId } }: RetainedData): readonly string[] {
+  return userId === undefined ? [] : [String(userId)];
+}
 
 type Capabilities = NonNullable<NonNullable<Host['status']>['capabilities']>;
 

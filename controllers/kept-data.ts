@@ -7,12 +7,20 @@ import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 
-/** Name of the RetainedData of a Domain on a host. One for each life of a name: a later deletion never writes into an earlier one's. */
-export function retainedNameOf(
-  { metadata: { namespace = '', name, uid = '' } }: { readonly metadata: KubeObject['metadata'] },
-  host: string,
-): string {
-  return `domain.${namespace}.${name}.${uid}.${host}`;
+/** An object of which hosts keep data. */
+export interface Keepable {
+  readonly kind: string;
+  readonly metadata: Pick<KubeObject['metadata'], 'namespace' | 'name' | 'uid'>;
+}
+
+/** Name of the RetainedData of an object on a host. One for each life of a name: a later deletion never writes into an earlier one's. */
+export function retainedNameOf(object: Keepable, host: string): string {
+  return `${retainedPrefixOf(object)}${object.metadata.uid ?? ''}.${host}`;
+}
+
+/** How names of what is kept of an object begin, of all its lives. */
+export function retainedPrefixOf({ kind, metadata: { namespace = '', name } }: Keepable): string {
+  return `${kind.toLowerCase()}.${namespace}.${name}.`;
 }
 
 /** The hosts on which files of a Domain stay: the one that it was moved from, and, when it is being deleted, the one that it is on. */
@@ -63,20 +71,27 @@ export interface Keeping {
 /** The object that stands for files that a Domain leaves on a host. */
 export function retainedDataOf(domain: Domain, { host, accountId, expiresAt }: Keeping): KubeObject {
   const { namespace = '', name, uid = '' } = domain.metadata;
+  const path = keptDirectory('Domain', namespace, name, uid);
+  return retainedObject(domain, host, { path, userId: accountId, ...(expiresAt === undefined ? {} : { expiresAt }) });
+}
+
+type Where = Pick<RetainedData['spec'], 'path' | 'userId' | 'database' | 'expiresAt'>;
+
+/** The object that stands for what an object leaves on a host. */
+export function retainedObject(object: Keepable, host: string, where: Where): KubeObject {
+  const { namespace = '', name } = object.metadata;
   return {
     apiVersion: apiVersionOf(retainedDataKind),
     kind: retainedDataKind.kind,
     metadata: {
-      name: retainedNameOf(domain, host),
+      name: retainedNameOf(object, host),
       labels: { [LABELS.tenant]: namespace, [LABELS.managedBy]: MANAGED_BY },
     },
     spec: {
-      objectRef: { kind: 'Domain', namespace, name },
+      objectRef: { kind: object.kind, namespace, name },
       tenantRef: { name: namespace },
       host,
-      path: keptDirectory('Domain', namespace, name, uid),
-      userId: accountId,
-      ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...where,
     },
   };
 }
@@ -91,6 +106,11 @@ export function expiryOf(domain: Domain, host: string, movedAt: string | undefin
     host === domain.status?.formerHost
       ? [movedAt, movedForMs]
       : [domain.metadata.deletionTimestamp, retainFor === undefined ? undefined : parseDurationMs(retainFor)];
+  return endOf(since, lastsMs);
+}
+
+/** So long after a time, RFC 3339; `undefined`: never. */
+export function endOf(since: string | undefined, lastsMs: number | undefined): string | undefined {
   const sinceMs = Date.parse(since ?? '');
   if (lastsMs === undefined || Number.isNaN(sinceMs)) return undefined;
   return `${new Date(sinceMs + lastsMs).toISOString().slice(0, 19)}Z`;

@@ -127,6 +127,8 @@ export interface HostParts<W> {
   readonly powerdns: DriverOf<ZoneTable, W>;
   /** The database servers of this machine. */
   readonly databases: DatabaseServerDrivers<W>;
+  /** Bytes of a database on the server of a driver, by its name there; `undefined` while nobody has measured it. */
+  readonly databaseSizeOf: (driver: string, databaseName: string) => number | undefined;
   /** Asks the name server of this machine. HostError when it does not answer. */
   readonly askNameServer: (
     world: W,

@@ -1,6 +1,7 @@
 import { rfc3339 } from '#runtime/base/clock.ts';
 import { AcmeProblem, RefusedError } from '#runtime/base/errors.ts';
 import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
+import { failureMessage } from '#controllers/attempts.ts';
 import type { SecretContent } from '#controllers/secret-store.ts';
 import { putChallenges } from './challenges.ts';
 import { issue } from './issue.ts';
@@ -166,12 +167,12 @@ async function failed(
   const nowMs = look.clock.now();
   const attempts = (known.certificate.status?.failedIssuanceAttempts ?? 0) + 1;
   const atMs = secondAfter(nowMs + pauseAfter(problem, { look, known, attempts, nowMs }));
-  const told = `This was attempt ${attempts}; the next one is at ${rfc3339(atMs)}.`;
-  const said = { reason, message: `${sentence((err as Error).message)} ${told}` };
+  const nextTryAt = rfc3339(atMs);
+  const said = { reason, message: failureMessage({ message: (err as Error).message, attempts, nextTryAt }) };
   const failures = {
     failedIssuanceAttempts: attempts,
     lastFailureTime: rfc3339(nowMs),
-    nextTryAt: rfc3339(atMs),
+    nextTryAt,
     ...(problem === undefined || problem.names.length === 0 ? {} : { failedNames: problem.names }),
   };
   const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said) };
@@ -215,8 +216,4 @@ function reasonOf(err: unknown): CertificateReason | undefined {
   return err instanceof RefusedError && err.reason in CERTIFICATE_REASONS
     ? (err.reason as CertificateReason)
     : undefined;
-}
-
-function sentence(message: string): string {
-  return /[.!?]$/u.test(message) ? message : `${message}.`;
 }

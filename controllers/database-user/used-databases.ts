@@ -3,7 +3,9 @@ import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending } from '#runtime/manager/controller.ts';
+import { databasesByHost, databasesOn } from '#controllers/database-server.ts';
 import { databaseNameOf, type Engine } from '#controllers/database-names.ts';
+import { hostsOf } from '#controllers/whereabouts.ts';
 
 /** What a DatabaseUser uses, all on one server. */
 export interface UsedDatabases {
@@ -16,7 +18,7 @@ export interface UsedDatabases {
 const BY_DATABASE = 'usedDatabase';
 
 /** DatabaseUsers by the Databases that they use. */
-export const usersByDatabase = {
+const usersByDatabase = {
   kind: databaseUserKind,
   index: {
     name: BY_DATABASE,
@@ -25,9 +27,26 @@ export const usersByDatabase = {
   },
 };
 
+const BY_HOST = 'host';
+
+/** DatabaseUsers by where they are. */
+const usersByHost = {
+  kind: databaseUserKind,
+  index: { name: BY_HOST, valuesOf: (user: KubeObject) => hostsOf((user as DatabaseUser).status) },
+};
+
+/** What the look-ups of this file go by. */
+export const userIndexes = [usersByDatabase, usersByHost, databasesByHost];
+
 /** Those who use a Database. */
 export function usersOf({ metadata: { namespace = '', name } }: KubeObject, cache: Cache): readonly DatabaseUser[] {
   return cache.byIndex(databaseUserKind, BY_DATABASE, `${namespace}/${name}`);
+}
+
+/** Those who use a server of a host, or did. */
+export function usersOn(host: KubeObject, cache: Cache): readonly DatabaseUser[] {
+  const byDatabase = databasesOn(host, cache).flatMap((database) => usersOf(database, cache));
+  return [...new Set([...byDatabase, ...cache.byIndex(databaseUserKind, BY_HOST, host.metadata.name)])];
 }
 
 /** Reads the Databases that it names. */

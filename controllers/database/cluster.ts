@@ -2,30 +2,53 @@ import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import {
   defineController,
   isPending,
+  type Desired,
   type Pending,
   type StatusInput,
   type StatusPatch,
 } from '#runtime/manager/controller.ts';
-import { createDepartureDriver } from '#controllers/departure-driver.ts';
+import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
+import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
+import { clusterRoleKind } from '#schemas/meta/builtin.ts';
+import { databasesByHost, databasesOn } from '#controllers/database-server.ts';
+import { createDepartureDriver, isServed } from '#controllers/departure-driver.ts';
 import { hostHolders, toldPlace } from '#controllers/host-holders.ts';
+import { hostOfRole, isGranted } from '#controllers/host-rights.ts';
+import { keptByObject, retainedNameOf } from '#controllers/kept-data.ts';
+import {
+  databasesByKeepingHost,
+  keepingHostsOf,
+  keptPlaceOf,
+  leavingDatabasesOn,
+  retainedDatabaseOf,
+} from '#controllers/kept-databases.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { stayingPlace, type StayingInputs } from '#controllers/staying-place.ts';
 import { hostsOf, whereaboutsOf } from '#controllers/whereabouts.ts';
 
 export type DatabaseClusterDrivers<W> = {
+  /** RetainedData: what tells of the data that a deleted Database leaves. It stays when the Database goes. */
+  readonly kept: DriverOf<Children, W>;
   /** Whether the host is done with a deleted Database. */
   readonly departure: DriverOf<boolean, W>;
 };
 
+/** What the leader knows about a Database; plain data. */
+export interface DatabaseClusterInputs extends StayingInputs {
+  /** Hosts that are to keep its data, once their agents may look after what tells of it. */
+  readonly keepers: readonly string[];
+}
+
 /** Gives a Database to the host that its tenant is on. There it stays: its data does not follow by itself. */
 export function createDatabaseClusterController<W extends ClusterWorld>(_parts: ClusterParts<W>) {
-  return defineController<typeof databaseKind, W, DatabaseClusterDrivers<W>, StayingInputs>({
+  return defineController<typeof databaseKind, W, DatabaseClusterDrivers<W>, DatabaseClusterInputs>({
     name: 'database.cluster',
     kind: databaseKind,
     finalizer: FINALIZERS.cluster,
@@ -36,14 +59,29 @@ export function createDatabaseClusterController<W extends ClusterWorld>(_parts: 
       const place = stayingPlace(database, inputs);
       return hostHolders(database, { ...place, isComing: place.host !== undefined });
     },
-    drivers: { departure: createDepartureDriver(databaseKind) },
+    drivers: {
+      kept: createObjectsDriver({
+        name: 'database-kept',
+        fieldManager: 'wcp360-database-kept',
+        kinds: [retainedDataKind],
+        // It goes when the host has handed the data back, or purged it.
+        leavesUnwanted: true,
+      }),
+      departure: createDepartureDriver(databaseKind),
+    },
+    indexes: [databasesByHost, databasesByKeepingHost, keptByObject],
     watches: [
       { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(databaseKind, tenant.metadata.name)) },
-      { kind: hostKind, keysOf: (_host, cache) => keysOf(cache.list(databaseKind).filter(isLeaving)) },
+      { kind: hostKind, keysOf: (host, cache) => keysOf(databasesOn(host, cache).filter(isLeaving)) },
+      {
+        kind: clusterRoleKind,
+        keysOf: ({ metadata }, cache) => keysOf(leavingDatabasesOn(hostOfRole(metadata.name) ?? '', cache)),
+      },
+      { kind: retainedDataKind, keysOf: (kept) => databaseKeyOf(kept as RetainedData) },
     ],
     gather: gatherPlace,
-    desired: () => ({ departure: false }),
-    afterDeletion: () => ({ departure: true }),
+    desired: () => ({ kept: new Map(), departure: false }),
+    afterDeletion,
     status: clusterStatus,
   });
 }
@@ -52,12 +90,18 @@ function keysOf(databases: readonly Database[]): readonly ObjectKey[] {
   return databases.map(({ metadata: { namespace, name } }) => ({ namespace, name }));
 }
 
+function databaseKeyOf({ spec: { objectRef } }: RetainedData): readonly ObjectKey[] {
+  return objectRef.kind === databaseKind.kind ? [{ namespace: objectRef.namespace, name: objectRef.name }] : [];
+}
+
 function isLeaving({ metadata }: KubeObject): boolean {
   return metadata.deletionTimestamp !== undefined;
 }
 
-/** Reads where the tenant is. */
-function gatherPlace({ metadata: { namespace = '' }, status }: Database, cache: Cache): StayingInputs | Pending {
+/** Reads where the tenant is, and where data of the Database is. */
+function gatherPlace(database: Database, cache: Cache): DatabaseClusterInputs | Pending {
+  const { metadata, status } = database;
+  const { namespace = '' } = metadata;
   const tenant = cache.get(tenantKind, { name: namespace });
   if (tenant === undefined) {
     const message = `There is no Tenant ${namespace}; make one, or move the Database.`;
@@ -65,12 +109,37 @@ function gatherPlace({ metadata: { namespace = '' }, status }: Database, cache: 
   }
   const { host } = tenant.status ?? {};
   const lostHosts = hostsOf(status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
-  return { ...(host === undefined ? {} : { host }), lostHosts };
+  const elsewhere = status?.host === undefined ? keptElsewhere(database, host, cache) : undefined;
+  if (elsewhere !== undefined) return elsewhere;
+  const keepers = keepingHostsOf(database)
+    .filter((name) => !lostHosts.includes(name))
+    .filter((name) => isGranted(name, { retaineddata: retainedNameOf(database, name) }, cache));
+  return { ...(host === undefined ? {} : { host }), lostHosts, keepers };
+}
+
+/** An empty one beside what it had would be taken for a loss. */
+function keptElsewhere(database: Database, host: string | undefined, cache: Cache): Pending | undefined {
+  const kept = keptPlaceOf(database, cache);
+  if (kept === undefined || host === undefined || kept.spec.host === host) return undefined;
+  if (cache.get(hostKind, { name: kept.spec.host })?.spec.lost === true) return undefined;
+  const message = `Its data is kept on host ${kept.spec.host}, and the tenant is on ${host}: move the tenant there, or delete RetainedData ${kept.metadata.name} to begin without it.`;
+  return { pending: { reason: 'KeptElsewhere', message } };
+}
+
+/** What it leaves is told of before its host lets go of it. */
+function afterDeletion<W>(
+  database: Database,
+  inputs: DatabaseClusterInputs | undefined,
+): Desired<DatabaseClusterDrivers<W>> | Pending {
+  if (!isServed(database)) return { kept: new Map(), departure: false };
+  if (inputs === undefined || inputs.lostHosts.length > 0)
+    return { pending: { reason: 'Deleting', message: 'The host takes the Database down first.' } };
+  return { kept: childrenOf(inputs.keepers.map((host) => retainedDatabaseOf(database, host))), departure: true };
 }
 
 function clusterStatus(
   database: Database,
-  { inputs, outcome }: StatusInput<StayingInputs, DatabaseClusterDrivers<unknown>>,
+  { inputs, outcome }: StatusInput<DatabaseClusterInputs, DatabaseClusterDrivers<unknown>>,
 ): StatusPatch<typeof databaseKind> {
   const place =
     inputs === undefined ? whereaboutsOf(database.status) : toldPlace(database, stayingPlace(database, inputs));

@@ -1,45 +1,60 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
-import type { DatabaseSettings, DatabaseState } from '#runtime/drivers/databases/model.ts';
+import {
+  noDatabases,
+  type DatabaseAccess,
+  type DatabaseSettings,
+  type DatabaseState,
+} from '#runtime/drivers/databases/model.ts';
+import { ownerId } from '#runtime/drivers/driver.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import {
-  defineController,
-  type Desired,
-  type Pending,
-  type StatusInput,
-  type StatusPatch,
-} from '#runtime/manager/controller.ts';
-import { databaseNameOf } from '#controllers/database-names.ts';
-import { isTenantSuspended, onEngine, saidOfServer, serverOn } from '#controllers/database-server.ts';
-import type { DatabaseServerDrivers, HostParts, HostWorld } from '#controllers/parts.ts';
+import { defineController, isPending, type Desired, type Pending } from '#runtime/manager/controller.ts';
+import { databaseLimitsOf } from '#controllers/database-limits.ts';
+import { databaseNameOf, type Engine } from '#controllers/database-names.ts';
+import { databasesByHost, databasesOn, isTenantSuspended, onEngine, serverOn } from '#controllers/database-server.ts';
+import { keptByObject, retainedNameOf } from '#controllers/kept-data.ts';
+import { keeperOf, keepersOf, keptOfDatabase } from '#controllers/kept-databases.ts';
+import { createKeptDriver, inCharge, noKeeping, type Keeping } from '#controllers/kept-driver.ts';
+import type { DatabaseServerDrivers, DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
+import { endOfLifeOf } from '#controllers/server-end-of-life.ts';
+import { sizeInputsOf } from './size.ts';
+import { databaseStatus, type DatabaseHostInputs } from './status.ts';
 
-/** Everything about the world that a Database on this host depends on. */
-export interface DatabaseHostInputs {
-  /** What it is called on the server. */
-  readonly databaseName: string;
-  readonly serverVersion: string;
-  readonly isSuspended: boolean;
-}
+/** In the order of creation. */
+export type DatabaseHostDrivers<W> = DatabaseServerDrivers<W> & {
+  /** RetainedData: takes the data over before the Database goes, and goes itself once the Database has it again. */
+  readonly kept: DriverOf<Keeping, W>;
+};
 
 /** A Database on the host that it is on. */
-export function createDatabaseHostController<W extends HostWorld>({ hostName, databases }: HostParts<W>) {
-  return defineController<typeof databaseKind, W, DatabaseServerDrivers<W>, DatabaseHostInputs>({
+export function createDatabaseHostController<W extends HostWorld>(parts: HostParts<W>) {
+  const { hostName, databases } = parts;
+  const drivers: DatabaseHostDrivers<W> = { ...databases, kept: createDatabaseKept(hostName) };
+  return defineController<typeof databaseKind, W, DatabaseHostDrivers<W>, DatabaseHostInputs>({
     name: 'database.host',
     kind: databaseKind,
     finalizer: FINALIZERS.host,
     finalizerSetBy: 'placement',
-    drivers: databases,
+    drivers,
+    indexes: [databasesByHost, keptByObject],
     watches: [
+      { kind: retainedDataKind, keysOf: (kept) => databaseKeyOf(kept as RetainedData) },
       { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(databaseKind, tenant.metadata.name)) },
-      { kind: hostKind, keysOf: (_host, cache) => keysOf(cache.list(databaseKind)) },
+      { kind: hostKind, keysOf: (host, cache) => keysOf(databasesOn(host, cache)) },
     ],
     concerns: ({ status }) => status?.host === hostName,
-    gather: (database, cache) => gatherDatabase(hostName, database, cache),
-    desired: (database, inputs) => onEngine(database.spec.engine, stateOf(database, inputs)),
-    afterDeletion: (database) => afterDeletion(database),
+    gather: (database, cache) => gatherDatabase(parts, database, cache),
+    driftPolicy: ({ spec }) => spec.drift,
+    isImposed: (_database, { isFull, isSuspended }) => isFull || isSuspended,
+    desired: (database, inputs) => ({
+      ...onEngine<W>(database.spec.engine, stateOf(database, inputs)),
+      kept: noKeeping,
+    }),
+    afterDeletion: (database, inputs) => afterDeletion(hostName, database, inputs),
     status: databaseStatus,
   });
 }
@@ -48,18 +63,47 @@ function keysOf(databases: readonly Database[]): readonly ObjectKey[] {
   return databases.map(({ metadata: { namespace, name } }) => ({ namespace, name }));
 }
 
-function gatherDatabase(
-  hostName: string,
-  { metadata: { namespace = '', name }, spec }: Database,
+function databaseKeyOf({ spec: { objectRef } }: RetainedData): readonly ObjectKey[] {
+  return objectRef.kind === databaseKind.kind ? [{ namespace: objectRef.namespace, name: objectRef.name }] : [];
+}
+
+function createDatabaseKept<W extends HostWorld>(hostName: string) {
+  return createKeptDriver<'database-kept', W>({
+    name: 'database-kept',
+    hostName,
+    keptOf: (owner, cache) => {
+      const database = cache.get(databaseKind, owner);
+      return database === undefined ? [] : keptOfDatabase(database, cache);
+    },
+  });
+}
+
+/** What is being deleted goes whatever else is missing. */
+function gatherDatabase<W>(
+  { hostName, databases, databaseSizeOf }: HostParts<W>,
+  database: Database,
   cache: Cache,
 ): DatabaseHostInputs | Pending {
+  const { metadata, spec } = database;
+  const { namespace = '', name } = metadata;
   const server = serverOn(hostName, spec.engine, cache);
-  if ('pending' in server) return server;
+  if (isPending(server) && metadata.deletionTimestamp === undefined) return server;
+  const databaseName = databaseNameOf(namespace, name);
   return {
-    databaseName: databaseNameOf(namespace, name),
-    serverVersion: server.version,
+    databaseName,
+    ...(isPending(server) ? {} : versionOf(spec.engine, server.version)),
     isSuspended: spec.suspended || isTenantSuspended(namespace, cache),
+    isNoted: cache.get(retainedDataKind, { name: retainedNameOf(database, hostName) }) !== undefined,
+    ...sizeInputsOf(database, {
+      measuredBytes: databaseSizeOf(databases[spec.engine].name, databaseName),
+      givenBytes: databaseLimitsOf(namespace, cache).storageBytes,
+    }),
   };
+}
+
+function versionOf(engine: Engine, version: string): Pick<DatabaseHostInputs, 'serverVersion' | 'serverEndOfLife'> {
+  const serverEndOfLife = endOfLifeOf(engine, version);
+  return { serverVersion: version, ...(serverEndOfLife === undefined ? {} : { serverEndOfLife }) };
 }
 
 const usual = {
@@ -72,36 +116,26 @@ function settingsOf({ spec }: Database, access: DatabaseSettings['access']): Dat
   return { encoding: usual[engine].encoding, collation, extensions: extensions.toSorted(), access };
 }
 
-function stateOf(database: Database, { databaseName, isSuspended }: DatabaseHostInputs): DatabaseState {
-  const settings = settingsOf(database, isSuspended ? 'Closed' : 'Open');
-  return { databases: new Map([[databaseName, settings]]), logins: new Map() };
+function accessOf({ isSuspended, isFull, isGrowing }: DatabaseHostInputs): DatabaseAccess {
+  if (isSuspended || isGrowing) return 'Closed';
+  return isFull ? 'Full' : 'Open';
 }
 
-/** What is kept is closed; a Database of the same name finds it again. */
-function afterDeletion<W>(database: Database): Desired<DatabaseServerDrivers<W>> {
-  const { namespace = '', name } = database.metadata;
-  const { engine, deletionPolicy } = database.spec;
-  const kept = new Map([[databaseNameOf(namespace, name), settingsOf(database, 'Closed')]]);
-  return onEngine(engine, { databases: deletionPolicy === 'Delete' ? new Map() : kept, logins: new Map() });
+function stateOf(database: Database, inputs: DatabaseHostInputs): DatabaseState {
+  const settings = settingsOf(database, accessOf(inputs));
+  return { databases: new Map([[inputs.databaseName, settings]]), logins: new Map(), heirTo: keepersOf(database) };
 }
 
-function databaseStatus(
+/** It is closed at once, and handed over when there is an object that tells of it: from then on that alone decides about the data. */
+function afterDeletion<W>(
+  hostName: string,
   database: Database,
-  { inputs, outcome }: StatusInput<DatabaseHostInputs, DatabaseServerDrivers<unknown>>,
-): StatusPatch<typeof databaseKind> {
-  const { serverVersion } = inputs ?? database.status ?? {};
-  // Told once it is there: who uses it goes by that.
-  const databaseName = outcome.phase === 'synced' ? inputs?.databaseName : database.status?.databaseName;
-  const ready = saidOfServer(database, outcome, {
-    isSuspended: inputs?.isSuspended === true,
-    available: 'The database can be used.',
-  });
-  return {
-    fields: {
-      ...(databaseName === undefined ? {} : { databaseName }),
-      ...(serverVersion === undefined ? {} : { serverVersion }),
-      ...(outcome.phase === 'failed' ? { attempts: outcome.attempts, nextTryAt: outcome.nextTryAt } : {}),
-    },
-    conditions: [ready],
-  };
+  inputs: DatabaseHostInputs | undefined,
+): Desired<DatabaseHostDrivers<W>> {
+  const { kind, metadata } = database;
+  const { namespace = '', name, uid = '' } = metadata;
+  const itself = ownerId({ kind, namespace, name, uid });
+  const heir = inputs?.isNoted === true ? keeperOf(database, hostName) : itself;
+  const kept = new Map([[databaseNameOf(namespace, name), heir]]);
+  return { ...onEngine<W>(database.spec.engine, { ...noDatabases, kept }), kept: inCharge };
 }

@@ -3,13 +3,14 @@ import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import type { Copy } from '#runtime/drivers/copies/model.ts';
 import { defineController, type Desired, type Pending } from '#runtime/manager/controller.ts';
 import { keptByObject } from '#controllers/kept-data.ts';
+import { noKeeping } from '#controllers/kept-driver.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 import { hasArrivedOn, isComingTo } from '#controllers/whereabouts.ts';
 import { arrivalStatus } from './arrival/status.ts';
 import { gatherArrival, type ArrivalInputs } from './arrival/gather.ts';
 import { copyOf } from './arrival/desired.ts';
 import { desiredPools, desiredTree } from './host/desired.ts';
-import { createKeptDriver, noKeeping } from './host/kept-driver.ts';
+import { createDomainKept } from './host/kept.ts';
 import { domainHostWatches, type DomainHostDrivers } from './host.ts';
 import { probeDomain } from './host/probe.ts';
 import { desiredSites } from './host/sites.ts';
@@ -23,7 +24,7 @@ export type DomainArrivalDrivers<W> = DomainHostDrivers<W> & {
 /** A Domain on the host that it moves to: first its files, and, when these stand still, all that serves it. It becomes the Domain's host without doing anything else. */
 export function createDomainArrivalController<W extends HostWorld>(parts: HostParts<W>) {
   const { hostName, tree, phpFpm, nginx, copies, front } = parts;
-  const drivers: DomainArrivalDrivers<W> = { tree, copies, phpFpm, nginx, kept: createKeptDriver(hostName) };
+  const drivers: DomainArrivalDrivers<W> = { tree, copies, phpFpm, nginx, kept: createDomainKept(hostName) };
   const isComing = ({ status }: Domain): boolean => isComingTo(hostName, status);
   return defineController<typeof domainKind, W, DomainArrivalDrivers<W>, ArrivalInputs>({
     name: 'domain.arrival',

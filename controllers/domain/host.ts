@@ -11,11 +11,12 @@ import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
 import { keptByObject } from '#controllers/kept-data.ts';
+import { inCharge, noKeeping, type Keeping } from '#controllers/kept-driver.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 import { desiredPools, desiredTree, keptTree } from './host/desired.ts';
 import { gatherDomain } from './host/gather.ts';
 import type { DomainHostInputs, LeavingInputs } from './host/inputs.ts';
-import { createKeptDriver, inCharge, noKeeping, type Keeping } from './host/kept-driver.ts';
+import { createDomainKept } from './host/kept.ts';
 import { probeDomain } from './host/probe.ts';
 import { desiredSites } from './host/sites.ts';
 import { domainHostStatus } from './host/status.ts';
@@ -37,7 +38,7 @@ type DomainHomeDrivers<W> = DomainHostDrivers<W> & {
 /** A Domain on the host that it is placed on: its directory, its PHP, its records in the front. */
 export function createDomainHostController<W extends HostWorld>(parts: HostParts<W>) {
   const { hostName, tree, phpFpm, nginx, shells, front } = parts;
-  const drivers: DomainHomeDrivers<W> = { tree, phpFpm, nginx, kept: createKeptDriver(hostName), shells };
+  const drivers: DomainHomeDrivers<W> = { tree, phpFpm, nginx, kept: createDomainKept(hostName), shells };
   return defineController<typeof domainKind, W, DomainHomeDrivers<W>, DomainHostInputs>({
     name: 'domain.host',
     kind: domainKind,

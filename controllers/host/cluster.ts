@@ -1,6 +1,7 @@
 import { FINALIZERS, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { leaseKind } from '#schemas/meta/builtin.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
@@ -11,6 +12,7 @@ import { childrenOf, type Children } from '#runtime/manager/objects/children.ts'
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { hostsOf } from '#controllers/whereabouts.ts';
 import { keepingHostsOf } from '#controllers/kept-data.ts';
+import { keepingHostsOf as keepingHostsOfDatabase } from '#controllers/kept-databases.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { desiredChildren, HOST_CHILD_KINDS } from './cluster/desired.ts';
 import { gatherHostCluster, hostIndexes } from './cluster/gather.ts';
@@ -65,6 +67,7 @@ const hostClusterWatches: readonly Watch[] = [
   { kind: leaseKind, keysOf: ({ metadata }) => hostOfLease(metadata) },
   { kind: tenantKind, keysOf: (tenant) => keysOf(hostsOf((tenant as Tenant).status)) },
   { kind: domainKind, keysOf: (domain) => keysOf(keepingHostsOf(domain as Domain)) },
+  { kind: databaseKind, keysOf: (database) => keysOf(keepingHostsOfDatabase(database as Database)) },
   { kind: retainedDataKind, keysOf: (kept) => keysOf([(kept as RetainedData).spec.host]) },
 ];
 

@@ -27,7 +27,7 @@ export function statedUids(hostName: string, cache: Cache): ReadonlySet<string> 
   const kept = cache
     .list(retainedDataKind)
     .filter(({ spec }) => spec.host === hostName)
-    .map(({ spec }) => statementOf(spec.tenantRef.name, spec.userId));
+    .flatMap(({ spec }) => (spec.userId === undefined ? [] : [statementOf(spec.tenantRef.name, spec.userId)]));
   return new Set([...tenants, ...kept]);
 }
 

@@ -1,17 +1,22 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { domainDirectory } from '#schemas/meta/tenant-tree.ts';
+import { databaseKind } from '#schemas/v1alpha1/database.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
+import { noDatabases } from '#runtime/drivers/databases/model.ts';
+import { ownerId } from '#runtime/drivers/driver.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
-import { defineController, type Outcome, type StatusPatch } from '#runtime/manager/controller.ts';
+import { defineController, type Desired, type StatusInput, type StatusPatch } from '#runtime/manager/controller.ts';
+import { onEngine } from '#controllers/database-server.ts';
 import { keptByObject, keptForObject } from '#controllers/kept-data.ts';
-import type { DriverOf, Fate, HostParts } from '#controllers/parts.ts';
+import type { DatabaseServerDrivers, DriverOf, Fate, HostParts } from '#controllers/parts.ts';
+import { RETAINED_DATA_REASONS } from './reasons.ts';
 
 /** In the order of creation. */
-export type RetainedDataDrivers<W> = {
+export type RetainedDataDrivers<W> = DatabaseServerDrivers<W> & {
   readonly tree: DriverOf<Tree, W>;
   /** Deletes the object itself when its time is over. */
   readonly disposal: DriverOf<Fate, W>;
@@ -25,8 +30,8 @@ export interface RetainedDataInputs {
 }
 
 /** Kept data on its host: purged when its object is deleted or its time is over. Once the data is back in place nothing is left at its path. */
-export function createRetainedDataHostController<W>({ hostName, tree, disposal, now }: HostParts<W>) {
-  const drivers: RetainedDataDrivers<W> = { tree, disposal: disposal(retainedDataKind) };
+export function createRetainedDataHostController<W>({ hostName, tree, databases, disposal, now }: HostParts<W>) {
+  const drivers: RetainedDataDrivers<W> = { tree, ...databases, disposal: disposal(retainedDataKind) };
   return defineController<typeof retainedDataKind, W, RetainedDataDrivers<W>, RetainedDataInputs>({
     name: 'retained-data.host',
     kind: retainedDataKind,
@@ -34,21 +39,35 @@ export function createRetainedDataHostController<W>({ hostName, tree, disposal, 
     finalizerSetBy: 'loop',
     drivers,
     indexes: [keptByObject],
-    watches: [{ kind: domainKind, keysOf: keptOf }],
+    watches: [
+      { kind: domainKind, keysOf: keptOf },
+      { kind: databaseKind, keysOf: keptOf },
+    ],
     concerns: (kept) => kept.spec.host === hostName,
     gather: (kept, cache) => ({ object: objectOf(kept, cache), isExpired: expiryMsOf(kept) <= now() }),
     desired: (kept, inputs) => ({
       tree: keptTree(kept),
+      ...keptOnServer<W>(kept),
       disposal: { fate: inputs.isExpired && inputs.object === 'Gone' ? 'Go' : 'Stay', resourceVersion: '' },
     }),
-    status: (kept, { inputs, outcome }) => retainedDataStatus(kept, inputs, outcome),
-    due: (kept) => (kept.spec.expiresAt === undefined ? undefined : expiryMsOf(kept)),
+    status: retainedDataStatus,
+    // What is over may wait for its object to go, which tells of itself.
+    due: (kept, atMs) => (kept.spec.expiresAt === undefined || expiryMsOf(kept) <= atMs ? undefined : expiryMsOf(kept)),
   });
 }
 
 /** Only noted here, so that it can be purged: the Domain's own deletion moves the directory, and its return brings it back. */
 function keptTree(kept: RetainedData): Tree {
-  return { directories: new Map(), kept: new Map([[originOf(kept), kept.spec.path]]) };
+  const { path } = kept.spec;
+  return { directories: new Map(), kept: new Map(path === undefined ? [] : [[originOf(kept), path]]) };
+}
+
+/** Nobody is let in, and nothing is made: a Database hands over what it had, and takes it back. */
+function keptOnServer<W>({ kind, metadata, spec }: RetainedData): Desired<DatabaseServerDrivers<W>> {
+  const { engine = 'PostgreSQL', databaseName } = spec.database ?? {};
+  const itself = ownerId({ kind, namespace: '', name: metadata.name, uid: '' });
+  const kept = new Map(databaseName === undefined ? [] : [[databaseName, itself]]);
+  return onEngine(engine, { ...noDatabases, kept });
 }
 
 function originOf(kept: RetainedData): string {
@@ -57,37 +76,64 @@ function originOf(kept: RetainedData): string {
 }
 
 function objectOf(kept: RetainedData, cache: Cache): RetainedDataInputs['object'] {
-  const { kind, namespace, name } = kept.spec.objectRef;
-  const found = kind === domainKind.kind ? cache.get(domainKind, { namespace, name }) : undefined;
+  const found = foundFor(kept, cache);
   if (found === undefined) return 'Gone';
   const isComing = [found.status?.host, found.status?.nextHost].includes(kept.spec.host);
   return isComing && found.metadata.deletionTimestamp === undefined ? 'Back' : 'Leaving';
+}
+
+/** A database on a server of another kind has nothing to do with it. */
+function foundFor({ spec: { objectRef, database } }: RetainedData, cache: Cache) {
+  if (objectRef.kind === domainKind.kind) return cache.get(domainKind, objectRef);
+  if (objectRef.kind !== databaseKind.kind) return undefined;
+  const found = cache.get(databaseKind, objectRef);
+  return found?.spec.engine === database?.engine ? found : undefined;
 }
 
 function expiryMsOf(kept: RetainedData): number {
   return kept.spec.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(kept.spec.expiresAt);
 }
 
-function keptOf(domain: KubeObject, cache: Cache): readonly ObjectKey[] {
-  const { namespace = '', name } = domain.metadata;
-  return keptForObject({ kind: 'Domain', namespace, name }, cache).map((kept) => ({ name: kept.metadata.name }));
+function keptOf({ kind, metadata }: KubeObject, cache: Cache): readonly ObjectKey[] {
+  const { namespace = '', name } = metadata;
+  return keptForObject({ kind, namespace, name }, cache).map((kept) => ({ name: kept.metadata.name }));
 }
 
 function retainedDataStatus(
   kept: RetainedData,
-  inputs: RetainedDataInputs | undefined,
-  outcome: Outcome,
+  input: StatusInput<RetainedDataInputs, RetainedDataDrivers<unknown>>,
 ): StatusPatch<typeof retainedDataKind> {
-  const ready = (status: 'True' | 'False', reason: string, message: string): StatusPatch<typeof retainedDataKind> => ({
-    fields: {},
-    conditions: [{ type: 'Ready', status, reason, message }],
-  });
-  if (outcome.phase === 'failed') return ready('False', 'ApplyFailed', outcome.message);
-  if (kept.metadata.deletionTimestamp !== undefined && inputs?.object === 'Gone') {
-    return ready('False', 'Purging', 'The data is being removed.');
+  const [status, reason, message] = saidOf(kept, input);
+  return { fields: {}, conditions: [{ type: 'Ready', status, reason, message }] };
+}
+
+type Said = readonly [status: 'True' | 'False', reason: keyof typeof RETAINED_DATA_REASONS, message: string];
+
+function saidOf(
+  kept: RetainedData,
+  { inputs, observed, outcome }: StatusInput<RetainedDataInputs, RetainedDataDrivers<unknown>>,
+): Said {
+  if (outcome.phase === 'failed') return ['False', 'ApplyFailed', outcome.message];
+  switch (inputs?.object) {
+    case 'Back':
+      return ['True', 'TakenBack', 'The object is here again; its data goes back to it.'];
+    case 'Gone':
+      return saidOfGone(kept, observed);
+    case 'Leaving':
+    case undefined:
+      return saidOfKept(kept);
   }
-  if (inputs?.object === 'Back')
-    return ready('True', 'TakenBack', 'The object is here again; its data goes back to it.');
-  const until = kept.spec.expiresAt === undefined ? 'until this object is deleted' : `until ${kept.spec.expiresAt}`;
-  return ready('True', 'Kept', `The data is kept ${until}.`);
+}
+
+function saidOfGone(kept: RetainedData, observed: Desired<RetainedDataDrivers<unknown>> | undefined): Said {
+  if (kept.metadata.deletionTimestamp !== undefined) return ['False', 'Purging', 'The data is being removed.'];
+  const { database } = kept.spec;
+  const isMissing =
+    database !== undefined && observed?.[database.engine].databases.has(database.databaseName) === false;
+  return isMissing ? ['True', 'NothingKept', RETAINED_DATA_REASONS.NothingKept] : saidOfKept(kept);
+}
+
+function saidOfKept({ spec: { expiresAt } }: RetainedData): Said {
+  const until = expiresAt === undefined ? 'until this object is deleted' : `until ${expiresAt}`;
+  return ['True', 'Kept', `The data is kept ${until}.`];
 }

@@ -37,7 +37,7 @@ export function createUidClaimClusterController<W>({ disposal }: ClusterParts<W>
         keysOf: ({ metadata }, cache) =>
           heldUnder(Number(metadata.name), cache).flatMap((held) => concernedBy(held, cache)),
       },
-      { kind: retainedDataKind, keysOf: (kept) => [{ name: String((kept as RetainedData).spec.userId) }] },
+      { kind: retainedDataKind, keysOf: (kept) => keptKeysOf(kept as RetainedData) },
     ],
     gather: (claim, cache) => ({ carrier: carrierOf(claim, cache) }),
     desired: (_claim, inputs) => ({
@@ -65,6 +65,10 @@ function uidClaimStatus(carrier: UidClaimInputs['carrier']): StatusPatch<typeof 
 function concernedBy({ tenant, uid }: HeldUid, cache: Cache): readonly ObjectKey[] {
   const own = cache.byIndex(uidClaimKind, BY_TENANT, tenant).map(({ metadata }) => ({ name: metadata.name }));
   return [{ name: String(uid) }, ...own];
+}
+
+function keptKeysOf({ spec: { userId } }: RetainedData): readonly ObjectKey[] {
+  return userId === undefined ? [] : [{ name: String(userId) }];
 }
 
 function uidKeysOf(tenant: KubeObject): readonly { readonly name: string }[] {

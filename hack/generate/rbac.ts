@@ -245,6 +245,8 @@ function tenantRoles(namespaced: readonly string[]): readonly object[] {
       stream('domains/log', ['get']),
       // A WebSocket begins with a GET, and the gateway asks for more.
       stream('domains/exec', ['get', 'create']),
+      stream('databases/dump', ['get']),
+      ...['restore', 'shell'].map((work) => stream(`databases/${work}`, ['get', 'create'])),
       seen,
       happened,
     ]),

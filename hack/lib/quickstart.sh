@@ -4,7 +4,7 @@
 set -euo pipefail
 top=$1 directory=$2
 . "$top/hack/lib/setup.sh"
-namespace=quickstart domains=(hello php proxy old)
+namespace=quickstart domains=(hello php proxy old) databases=(notes visits)
 . "$directory/env"
 wcpctl=("$directory/bin/wcpctl")
 
@@ -40,8 +40,8 @@ start_program() {
 # wait_for TYPE/NAME…: until the host has made them so.
 wait_for() {
   "${wcpctl[@]}" wait "$@" -n "$namespace" --for=condition=Ready --timeout 60s >/dev/null || {
-    "${wcpctl[@]}" get tenants,domains -n "$namespace" -o wide
-    fail "Not everything became Ready: $*" "See why: wcpctl describe domains -n $namespace, and $directory/logs. Then run this again."
+    "${wcpctl[@]}" get tenants,domains,databases,databaseusers -n "$namespace" -o wide
+    fail "Not everything became Ready: $*" "See why: wcpctl describe domains,databases,databaseusers -n $namespace, and $directory/logs. Then run this again."
   }
 }
 
@@ -51,11 +51,11 @@ wait_for "tenant/$namespace" domain/hello domain/php
 fill_site hello
 fill_site php
 start_program
-wait_for "${domains[@]/#/domain/}"
-say ready "${domains[*]}"
+wait_for "${domains[@]/#/domain/}" "${databases[@]/#/databaseuser/}"
+say ready "${domains[*]}, databases ${databases[*]}"
 
 printf '\n'
-"${wcpctl[@]}" get tenants,domains -n "$namespace"
+"${wcpctl[@]}" get tenants,domains,databases -n "$namespace"
 printf '\n'
 for domain in "${domains[@]}"; do printf '  https://%s.localhost:%s/\n' "$domain" "${WCP360_HTTPS##*:}"; done
 cat <<END

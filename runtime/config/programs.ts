@@ -209,6 +209,13 @@ export const agentConfig = {
         'Networks where CAs may say whether certificates have been revoked, beside public addresses at port 80.',
     },
     ...nameServer,
+    databaseInterval: {
+      type: 'string',
+      pattern: PATTERNS.duration,
+      default: '1m',
+      description:
+        'How often database servers are looked at: how large databases are, what was changed by hand, and whose statements take too long.',
+    },
     serviceManager: {
       type: 'string',
       enum: ['systemd', 'supervised'],

@@ -9,6 +9,8 @@ export interface TenantSeat {
   readonly workingDirectory: string;
   /** Whether it may only look at the tree; `/tmp` stays its own. */
   readonly isReadOnly: boolean;
+  /** Directories with sockets of servers that it may connect to. */
+  readonly sockets?: readonly string[];
   /**
    * Instead of the tenant's own group. For programs of ours that copy files, as members of the web front's group: files keep it then, with setgid, and what
    * has it is read whatever its mode.

@@ -4,6 +4,8 @@ export interface SandboxParts {
   readonly tree: string;
   /** Whether nothing in the tree can be changed; `/tmp` stays the tenant's own. */
   readonly isReadOnly: boolean;
+  /** Directories that show at their own paths, for the sockets in them; those that are not there are left out. Nothing in them can be changed. */
+  readonly sockets: readonly string[];
   /** bubblewrap's words that bring `/etc/passwd` and `/etc/group`. */
   readonly accounts: readonly string[];
   /** Further words: what else is shown, and where. */
@@ -30,9 +32,9 @@ const shared = [
 
 /**
  * argv of bubblewrap up to the program, to be started as the tenant: user, process, IPC and host name spaces, /usr read-only, of all tenants only its own
- * tree, /tmp from that tree, and an /etc that knows one account.
+ * tree, /tmp from that tree, an /etc that knows one account, and the sockets that it is given.
  */
-export function tenantSandbox({ tree, isReadOnly, accounts, more }: SandboxParts): readonly string[] {
+export function tenantSandbox({ tree, isReadOnly, sockets, accounts, more }: SandboxParts): readonly string[] {
   const words: readonly (string | readonly string[])[] = [
     '/usr/bin/bwrap',
     ['--unshare-user', '--disable-userns', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
@@ -43,6 +45,7 @@ export function tenantSandbox({ tree, isReadOnly, accounts, more }: SandboxParts
     ...shared.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
     accounts,
     [isReadOnly ? '--ro-bind' : '--bind', tree, tree, '--bind', `${tree}/tmp`, '/tmp'],
+    ...sockets.map((directory) => ['--ro-bind-try', directory, directory]),
     more,
     '--',
   ];
@@ -60,11 +63,11 @@ const giveBack = [
 /** Words before a program inside: give carried variables their names back, and become the program. Constant. */
 export const givingBack: readonly string[] = ['/usr/bin/perl', '-e', giveBack, '--'];
 
-/** Variables of a tenant as the programs are given them that build its sandbox; without those that no program can have. */
+/** Variables of a tenant as the programs are given them that build its sandbox; without those that no program can have, and those that are ours (`WCP_…`). */
 export function carried(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(variables)
-      .filter(([name, value]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !value.includes('\0'))
+      .filter(([name, value]) => /^(?!WCP_)[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !value.includes('\0'))
       .map(([name, value]) => [`${variablePrefix}${name}`, value]),
   );
 }

@@ -132,7 +132,7 @@ function policyContext<W>(
 ): Parameters<typeof filterByPolicy>[1] {
   const { stood } = known.memory;
   return {
-    drift: driftPolicyOf(options, object),
+    drift: isImposed(options, object, known.planned) ? 'Enforce' : driftPolicyOf(options, object),
     paused: isPaused(object),
     deleting: isTakenDown(options.planning, object),
     // After a restart nothing is remembered; a generation that was acted on is the next best witness.
@@ -147,6 +147,13 @@ function isPaused(object: KubeObject): boolean {
 
 function driftPolicyOf<W>(options: ActingOptions<W>, object: KubeObject): DriftPolicy {
   return options.planning.controller.driftPolicy?.(object as ResourceOf<KindDefinition>) ?? 'Enforce';
+}
+
+function isImposed<W>(options: ActingOptions<W>, object: KubeObject, { inputs }: PlannedActions): boolean {
+  return (
+    inputs !== undefined &&
+    options.planning.controller.isImposed?.(object as ResourceOf<KindDefinition>, inputs) === true
+  );
 }
 
 function isObserved(object: KubeObject): boolean {

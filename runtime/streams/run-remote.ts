@@ -5,15 +5,15 @@ import { WebSocket } from 'ws';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { statusError } from '#runtime/client/status-error.ts';
-import { streamPath } from '#schemas/meta/streams.ts';
+import { streamPath, type StreamTarget } from '#schemas/meta/streams.ts';
 import { channelProtocol, channels, feed, maxMessageBytes, messageOf, sendOn } from './channels.ts';
 import { exitCodeOf } from './exit-status.ts';
 
-/** A program to be run in a Domain's sandbox, and what it is joined to. */
+/** A program to be run in a tenant's sandbox, and what it is joined to. */
 export interface RemoteRun {
-  readonly namespace: string;
-  readonly domain: string;
-  readonly command: readonly string[];
+  readonly target: StreamTarget;
+  /** What is asked for there, such as the words of a command. */
+  readonly query?: readonly (readonly [string, string])[];
   /** Nothing is read when absent. */
   readonly stdin?: Readable | undefined;
   readonly stdout: Writable;
@@ -47,9 +47,20 @@ export async function runRemote(client: Client, run: RemoteRun): Promise<number>
   }
 }
 
-async function connect(client: Client, { namespace, domain, command, ...run }: RemoteRun): Promise<WebSocket> {
-  const path = streamPath({ resource: 'domains', subresource: 'exec', namespace, name: domain });
-  const query = new URLSearchParams(command.map((word): [string, string] => ['command', word]));
+/** What `exec` of a Domain asks for. */
+export function commandIn(
+  domain: { readonly namespace: string; readonly name: string },
+  command: readonly string[],
+): Required<Pick<RemoteRun, 'target' | 'query'>> {
+  return {
+    target: { resource: 'domains', subresource: 'exec', ...domain },
+    query: command.map((word) => ['command', word] as const),
+  };
+}
+
+async function connect(client: Client, { target, query: asked = [], ...run }: RemoteRun): Promise<WebSocket> {
+  const path = streamPath(target);
+  const query = new URLSearchParams(asked.map(([name, value]): [string, string] => [name, value]));
   for (const [name, isWanted] of [
     ['stdin', run.stdin],
     ['stdout', true],

@@ -159,6 +159,17 @@ export const lastHandledRequestField = textField(
   'The last value of the annotation `hosting.wcp360.io/requested-at` that was acted on.',
 );
 
+/** Of something that is tried again by itself. */
+export const attemptFields = {
+  attempts: {
+    type: 'integer',
+    description: 'Failed attempts in a row; absent when the last one went well.',
+    format: 'int32',
+    minimum: 0,
+  },
+  nextTryAt: timeField('When the next attempt is made.'),
+} as const satisfies Readonly<Record<string, Schema>>;
+
 /** Where everything that runs on a host is, where it goes, and where it was. */
 export const placementFields = {
   host: nameField('The host that this runs on; written by placement.'),
@@ -174,6 +185,15 @@ export const placementFields = {
 
 /** By which an agent finds what concerns its host. */
 export const SELECTABLE_PLACEMENT = ['.status.host', '.status.nextHost', '.status.formerHost'] as const;
+
+/** What becomes of changes that somebody else makes where we work. */
+export const driftField = {
+  type: 'string',
+  description:
+    'What happens when somebody changes what we made on the host: Enforce repairs it, Warn only tells, Observe changes nothing at all.',
+  enum: ['Enforce', 'Warn', 'Observe'],
+  default: 'Enforce',
+} as const satisfies Schema;
 
 /** `matchLabels` and `matchExpressions`. */
 export function labelSelectorField<const D extends string>(description: D) {

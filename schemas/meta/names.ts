@@ -28,8 +28,12 @@ export const ANNOTATIONS = {
   revoke: 'hosting.wcp360.io/revoke',
   /** On the Secret of a Certificate: a mark of the spec that it was got for. */
   issuedFor: 'hosting.wcp360.io/issued-for',
-  /** On the Secret of a DatabaseUser: a digest of what it says beside the password. */
+  /** On the Secret of a DatabaseUser: a digest of what it says, with the password by its key. */
   connection: 'hosting.wcp360.io/connection',
+  /** On the Secret with the passwords of a DatabaseUser: which of them are in use, and since when. */
+  passwords: 'hosting.wcp360.io/passwords',
+  /** On a DatabaseUser: any new value asks for a new password. */
+  rotate: 'hosting.wcp360.io/rotate',
   /** On a Host: the word that an alarm names, written by a person who has looked. */
   confirm: 'hosting.wcp360.io/confirm',
   /** On the Secret of a join token: the Host that a machine may become by it. */

@@ -127,6 +127,8 @@ export const PATTERNS = {
   absolutePath: `^(/\\.?${SEGMENT})+$`,
   objectName: `^${DNS_LABEL}(\\.${DNS_LABEL})*$`,
   namespace: `^${DNS_LABEL}$`,
+  /** Of a value in a Secret; without those of Kubernetes that begin with a dot or a hyphen, end with a dot, or have two of them in a row. */
+  secretKey: `^${SEGMENT}$`,
   /** Names of people and groups: visible ASCII. */
   subject: '^[!-~]+$',
   kind: '^[A-Z][A-Za-z0-9]*$',

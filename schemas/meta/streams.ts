@@ -1,6 +1,6 @@
 import { GROUP } from './names.ts';
 
-/** The API of what flows rather than stands: logs and shells of Domains, and the way by which agents are reached. */
+/** The API of what flows rather than stands: logs and shells of Domains, dumps of Databases, and the way by which agents are reached. */
 export const STREAMS = {
   group: `stream.${GROUP}`,
   version: 'v1alpha1',
@@ -10,10 +10,10 @@ export const STREAMS = {
   tunnelProtocol: 'wcp360-tunnel',
 } as const;
 
-/** One thing that a stream is of: `log`, `exec` or an operation of `proxy` of a Domain, `attach` of a Host. */
+/** One thing that a stream is of: `log`, `exec` or an operation of `proxy` of a Domain, `dump`, `restore` or `shell` of a Database, `attach` of a Host. */
 export interface StreamTarget {
-  readonly resource: 'domains' | 'hosts';
-  readonly subresource: 'log' | 'exec' | 'proxy' | 'attach';
+  readonly resource: 'domains' | 'databases' | 'hosts';
+  readonly subresource: 'log' | 'exec' | 'proxy' | 'dump' | 'restore' | 'shell' | 'attach';
   /** Of `proxy` alone: which files there are, or an archive of some. */
   readonly operation?: 'files' | 'archive';
   /** Empty for a Host. */
@@ -25,6 +25,10 @@ const prefix = `/apis/${STREAMS.group}/${STREAMS.version}`;
 const name = '[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?';
 const domainPath = new RegExp(
   `^/namespaces/(?<namespace>${name})/domains/(?<name>${name})/(?:(?<subresource>log|exec)|(?<subresource>proxy)/(?<operation>files|archive))$`,
+  'u',
+);
+const databasePath = new RegExp(
+  `^/namespaces/(?<namespace>${name})/databases/(?<name>${name})/(?<subresource>dump|restore|shell)$`,
   'u',
 );
 const hostPath = new RegExp(`^/hosts/(?<name>${name})/(?<subresource>attach)$`, 'u');
@@ -40,11 +44,15 @@ export function streamPath({ resource, subresource, operation, namespace, name: 
 export function parseStreamPath(path: string): StreamTarget | undefined {
   if (!path.startsWith(prefix)) return undefined;
   const rest = path.slice(prefix.length);
-  const found = domainPath.exec(rest)?.groups ?? hostPath.exec(rest)?.groups;
+  const [resource, found] = [
+    ['domains', domainPath.exec(rest)?.groups] as const,
+    ['databases', databasePath.exec(rest)?.groups] as const,
+    ['hosts', hostPath.exec(rest)?.groups] as const,
+  ].find(([, groups]) => groups !== undefined) ?? ['hosts', undefined];
   if (found === undefined) return undefined;
   const { namespace = '', name: object = '', subresource, operation } = found;
   return {
-    resource: namespace === '' ? 'hosts' : 'domains',
+    resource,
     subresource: subresource as StreamTarget['subresource'],
     ...(operation !== undefined && { operation: operation as 'files' | 'archive' }),
     namespace,

@@ -1,4 +1,5 @@
 import {
+  attemptFields,
   conditionsField,
   durationField,
   issuerReference,
@@ -158,14 +159,9 @@ export const certificateKind = defineKind({
       },
       issuance: issuanceField,
       lastOrderAt: timeField('When the CA was asked last.'),
-      failedIssuanceAttempts: {
-        type: 'integer',
-        description: 'Failed attempts in a row; absent when the last one went well.',
-        format: 'int32',
-        minimum: 0,
-      },
+      failedIssuanceAttempts: attemptFields.attempts,
       lastFailureTime: timeField('When the last attempt failed.'),
-      nextTryAt: timeField('When the next attempt is made.'),
+      nextTryAt: attemptFields.nextTryAt,
       failedNames: {
         type: 'array',
         description: 'Names that the CA refused at the last attempt.',

@@ -1,5 +1,8 @@
 import {
+  attemptFields,
   conditionsField,
+  driftField,
+  durationField,
   nameField,
   observedGenerationField,
   placementFields,
@@ -8,8 +11,62 @@ import {
   timeField,
 } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
+import { PATTERNS } from '#schemas/meta/patterns.ts';
 import { serverNameField } from './database.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+
+const rotationField = {
+  type: 'object',
+  description:
+    'How a generated password is followed by another one: by the annotation `hosting.wcp360.io/rotate`, of which each new value asks for one, and by time.',
+  default: {},
+  properties: {
+    interval: {
+      ...durationField('How long a password is used. When absent, until the annotation asks for another one.'),
+      'x-kubernetes-validations': [{ rule: "duration(self) >= duration('1h')", message: 'at least 1h' }],
+    },
+    gracePeriod: {
+      ...durationField(
+        'How long the password before works beside the one that follows. A change counts for the period that runs.',
+      ),
+      default: '24h',
+    },
+  },
+  'x-kubernetes-validations': [
+    {
+      rule: '!has(self.interval) || duration(self.interval) > duration(self.gracePeriod)',
+      message: 'the interval has to be longer than the grace period',
+      fieldPath: '.interval',
+    },
+  ],
+} as const satisfies Schema;
+
+const passwordsField = {
+  type: 'array',
+  description:
+    'What the server is to take: the password that the Secret has, and beside it the one that follows, or the one before as long as it works.',
+  maxItems: 2,
+  'x-kubernetes-list-type': 'atomic',
+  items: {
+    type: 'object',
+    description: 'One of its passwords.',
+    required: ['id', 'login', 'state'],
+    properties: {
+      id: textField('What stands for it, also in the Secret that the agent reads.'),
+      login: {
+        type: 'string',
+        description: 'Which of its two logins has it; on MariaDB these are one.',
+        enum: ['First', 'Second'],
+      },
+      state: {
+        type: 'string',
+        description:
+          'Current: the Secret has it. Next: the Secret gets it once the server takes it. Former: it works for a while.',
+        enum: ['Current', 'Next', 'Former'],
+      },
+    },
+  },
+} as const satisfies Schema;
 
 const specField = {
   type: 'object',
@@ -40,18 +97,48 @@ const specField = {
       },
     },
     secretName: nameField(
-      'The Secret that is made with `host`, `port`, `socket`, `database`, `username`, `password` and `uri`. One that is there is not overwritten, unless it was made for this object.',
+      'The Secret that is made with `host`, `port`, `socket`, `database`, `username`, `password`, `uri` and `jdbc-uri`. One that is there is not overwritten, unless it was made for this object.',
     ),
+    passwordSecretRef: {
+      type: 'object',
+      description:
+        'A Secret with the password, made by a person; changes of it are followed at once. When absent, a password is generated.',
+      required: ['name'],
+      properties: {
+        name: nameField('Name of the Secret.'),
+        key: {
+          type: 'string',
+          description: 'What the password is called there. 8 to 256 characters, none of which is a control character.',
+          maxLength: 253,
+          pattern: PATTERNS.secretKey,
+          default: 'password',
+        },
+      },
+    },
+    rotation: rotationField,
     connections: {
       type: 'integer',
-      description: 'Sessions that it may have at the same time.',
+      description: 'Sessions that it may have at the same time; no more than the package gives.',
       format: 'int32',
       minimum: 1,
       maximum: 500,
       default: 20,
     },
+    drift: driftField,
     suspended: { type: 'boolean', description: 'It cannot log in; whoever is logged in is put out.', default: false },
   },
+  'x-kubernetes-validations': [
+    {
+      rule: '!has(self.passwordSecretRef) || !has(self.rotation.interval)',
+      message: 'a password that somebody gives is rotated by them: leave the interval away',
+      fieldPath: '.rotation.interval',
+    },
+    {
+      rule: '!has(self.passwordSecretRef) || self.passwordSecretRef.name != self.secretName',
+      message: 'the connection goes into another Secret than the one with the password',
+      fieldPath: '.passwordSecretRef.name',
+    },
+  ],
 } as const satisfies Schema;
 
 export const databaseUserKind = defineKind({
@@ -72,14 +159,20 @@ export const databaseUserKind = defineKind({
       observedGeneration: observedGenerationField,
       ...placementFields,
       username: serverNameField,
-      secretVersion: textField('resourceVersion of the Secret; empty while it is not there.'),
-      attempts: {
-        type: 'integer',
-        description: 'Failed attempts in a row; absent when the last one went well.',
-        format: 'int32',
-        minimum: 0,
+      secretVersion: textField('resourceVersion of the Secret, once it is as it should be.'),
+      passwords: passwordsField,
+      acceptedPasswords: {
+        type: 'array',
+        description: 'Those that the server takes, by their id.',
+        maxItems: 2,
+        'x-kubernetes-list-type': 'atomic',
+        items: textField('One of `passwords`.'),
       },
-      nextTryAt: timeField('When the next attempt is made.'),
+      rotatedAt: timeField('Since when the Secret has its password.'),
+      rotatedFor: textField('The last value of the annotation `hosting.wcp360.io/rotate` that led to a new one.'),
+      formerPasswordUntil: timeField('Until when the password before works.'),
+      nextRotationAt: timeField('When the next password is made.'),
+      ...attemptFields,
       conditions: conditionsField,
     },
   },
@@ -108,6 +201,13 @@ export const databaseUserKind = defineKind({
       type: 'string',
       jsonPath: '.status.username',
       description: 'What it is called on the server.',
+      priority: 1,
+    },
+    {
+      name: 'Rotated',
+      type: 'date',
+      jsonPath: '.status.rotatedAt',
+      description: 'Time since its password was made.',
       priority: 1,
     },
     { name: 'Host', type: 'string', jsonPath: '.status.host', description: 'Where it is.', priority: 1 },

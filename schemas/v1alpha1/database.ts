@@ -1,5 +1,9 @@
 import {
+  attemptFields,
+  bytesField,
   conditionsField,
+  driftField,
+  durationField,
   observedGenerationField,
   placementFields,
   SELECTABLE_PLACEMENT,
@@ -44,6 +48,10 @@ export const serverNameField = {
   pattern: PATTERNS.serverName,
 } as const satisfies Schema;
 
+const storageField = bytesField(
+  'Most that its tables and indexes may take, such as `2Gi`: beyond, writes are refused, while reads and deletes go on. What the package gives when absent.',
+);
+
 const specField = {
   type: 'object',
   description: 'Which database, and what becomes of it.',
@@ -51,7 +59,12 @@ const specField = {
   properties: {
     engine: {
       ...engineField,
-      'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'a database does not change its engine' }],
+      'x-kubernetes-validations': [
+        {
+          rule: 'self == oldSelf',
+          message: 'a database does not change its engine: make another one and copy what it holds',
+        },
+      ],
     },
     collation: {
       type: 'string',
@@ -69,14 +82,24 @@ const specField = {
       'x-kubernetes-list-type': 'set',
       items: { type: 'string', description: 'Name of an extension.', enum: EXTENSIONS },
     },
+    limits: {
+      type: 'object',
+      description: 'What it may use.',
+      default: {},
+      properties: { storage: storageField },
+    },
+    drift: driftField,
     suspended: { type: 'boolean', description: 'Nobody is let in; what it holds stays.', default: false },
     deletionPolicy: {
       type: 'string',
       description:
-        'What becomes of the data when the Database is deleted: Retain keeps it closed, for a Database of the same name to take back; Delete removes it.',
+        'What becomes of the data when the Database is deleted. It is kept closed (RetainedData), for a Database of the same name to take back: with Retain until somebody says otherwise, with Delete for a day.',
       enum: ['Retain', 'Delete'],
       default: 'Retain',
     },
+    retainFor: durationField(
+      'How long the data is kept instead once the Database is deleted, such as `720h`; `0s` removes it with the Database.',
+    ),
   },
   'x-kubernetes-validations': [
     {
@@ -111,13 +134,19 @@ export const databaseKind = defineKind({
       ...placementFields,
       databaseName: serverNameField,
       serverVersion: textField('Version of the server that has it.'),
-      attempts: {
-        type: 'integer',
-        description: 'Failed attempts in a row; absent when the last one went well.',
-        format: 'int32',
-        minimum: 0,
+      serverEndOfLife: timeField(
+        'When the makers of the server mend this version for the last time; absent where that is not known.',
+      ),
+      size: bytesField(
+        'What its tables and indexes take, to about one percent; what every database has from its beginning does not count.',
+      ),
+      sizeWhenFull: bytesField('What it held when it was found to hold more than it may; absent unless it does.'),
+      limits: {
+        type: 'object',
+        description: 'What is in force: its own limits, or those of the package where they are lower.',
+        properties: { storage: bytesField('Most that its tables and indexes may take.') },
       },
-      nextTryAt: timeField('When the next attempt is made.'),
+      ...attemptFields,
       conditions: conditionsField,
     },
   },
@@ -129,6 +158,14 @@ export const databaseKind = defineKind({
       description: 'Whether it can be used.',
     },
     { name: 'Engine', type: 'string', jsonPath: '.spec.engine', description: 'Which kind of server has it.' },
+    { name: 'Size', type: 'string', jsonPath: '.status.size', description: 'What its tables and indexes take.' },
+    {
+      name: 'Limit',
+      type: 'string',
+      jsonPath: '.status.limits.storage',
+      description: 'Most that they may take.',
+      priority: 1,
+    },
     {
       name: 'Name on server',
       type: 'string',

@@ -80,8 +80,8 @@ const environmentFields = {
       },
       'x-kubernetes-validations': [
         {
-          rule: "!self.name.startsWith('WCP360_')",
-          message: 'names that begin with WCP360_ are ours',
+          rule: "!self.name.startsWith('WCP_') && !self.name.startsWith('WCP360_')",
+          message: 'names that begin with WCP_ or WCP360_ are ours',
           fieldPath: '.name',
         },
       ],
@@ -89,14 +89,23 @@ const environmentFields = {
   },
   envFrom: {
     type: 'array',
-    description: 'Secrets whose keys become environment variables; env wins over them, later ones over earlier ones.',
+    description:
+      'Secrets whose keys become environment variables, those that can be names of variables; env wins over them, later ones over earlier ones.',
     default: [],
     maxItems: 16,
     items: {
       type: 'object',
       description: 'One source of variables.',
       required: ['secretRef'],
-      properties: { secretRef: objectReference('A Secret of the same namespace.') },
+      properties: {
+        prefix: {
+          type: 'string',
+          description: 'Put before each key: with `DB_` the key `host` becomes DB_host.',
+          maxLength: 64,
+          pattern: PATTERNS.envName,
+        },
+        secretRef: objectReference('A Secret of the same namespace.'),
+      },
     },
   },
 } as const satisfies Readonly<Record<string, Schema>>;

@@ -1,10 +1,10 @@
 import {
+  attemptFields,
   conditionsField,
   LENGTHS,
   lastHandledRequestField,
   observedGenerationField,
   placementFields,
-  timeField,
 } from '#schemas/meta/fragments.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { servedTlsField, shownSerialField } from './domain-tls.ts';
@@ -58,13 +58,7 @@ export const domainStatusField = {
         },
       },
     },
-    attempts: {
-      type: 'integer',
-      description: 'Failed attempts in a row; absent when the last one went well.',
-      format: 'int32',
-      minimum: 0,
-    },
-    nextTryAt: timeField('When the next attempt is made.'),
+    ...attemptFields,
     conditions: conditionsField,
   },
 } as const satisfies Schema;

@@ -1,5 +1,6 @@
 import {
   bytesField,
+  driftField,
   durationField,
   hostnameField,
   LENGTHS,
@@ -164,13 +165,7 @@ const specField = {
         timeout: { ...durationField('How long an answer may take, up to 1h.'), default: '60s' },
       },
     },
-    drift: {
-      type: 'string',
-      description:
-        'What happens when somebody changes what we made on the host: Enforce repairs it, Warn only tells, Observe changes nothing at all.',
-      enum: ['Enforce', 'Warn', 'Observe'],
-      default: 'Enforce',
-    },
+    drift: driftField,
     suspended: { type: 'boolean', description: 'Answer with a notice; nothing is removed.', default: false },
     deletionPolicy: {
       type: 'string',

@@ -1,4 +1,11 @@
-import { bytesField, countField, cpuField, hostnameField, timeToLiveField } from '#schemas/meta/fragments.ts';
+import {
+  bytesField,
+  countField,
+  cpuField,
+  durationField,
+  hostnameField,
+  timeToLiveField,
+} from '#schemas/meta/fragments.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { recordNameField, RECORD_RULES, recordTypeField } from './record-fields.ts';
@@ -8,6 +15,7 @@ import { recordNameField, RECORD_RULES, recordTypeField } from './record-fields.
 export const limitFields = {
   domains: countField('Domains in the namespace.'),
   databases: countField('Databases in the namespace.'),
+  databaseUsers: countField('DatabaseUsers in the namespace.'),
   zones: countField('Zones in the namespace, those that Domains make among them.'),
   dnsRecords: countField(
     'DNSRecords in the namespace, those that follow from Domains and from the package among them.',
@@ -38,6 +46,21 @@ export const phpLimitFields = {
   },
   children: { ...countField('Requests that one site may work on at the same time.'), minimum: 1, maximum: 512 },
   memory: bytesField('Largest memory limit of one request, such as `256Mi`.'),
+} as const satisfies Readonly<Record<string, Schema>>;
+
+export const databaseLimitFields = {
+  storage: bytesField(
+    'Most that one database may hold, such as `2Gi`, also where it asks for more or for nothing; not limited when absent.',
+  ),
+  connections: {
+    ...countField('Most sessions that one DatabaseUser may have at the same time, also where it asks for more.'),
+    minimum: 1,
+    maximum: 500,
+  },
+  statementTimeout: durationField('How long a statement may take, such as `10m`; `0s` for as long as it likes.'),
+  temporaryFiles: bytesField(
+    'Disk space that one session may use for sorting and the like, such as `1Gi`; of PostgreSQL alone.',
+  ),
 } as const satisfies Readonly<Record<string, Schema>>;
 
 const zoneRecordField = {

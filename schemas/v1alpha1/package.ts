@@ -1,6 +1,6 @@
 import { conditionsField, countField, observedGenerationField } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
-import { dnsFields, limitFields, phpLimitFields, proxyTargetsField } from './limits.ts';
+import { databaseLimitFields, dnsFields, limitFields, phpLimitFields, proxyTargetsField } from './limits.ts';
 
 export const packageKind = defineKind({
   group: 'hosting.wcp360.io',
@@ -35,6 +35,17 @@ export const packageKind = defineKind({
           versions: { ...phpLimitFields.versions, default: [] },
           children: { ...phpLimitFields.children, default: 8 },
           memory: { ...phpLimitFields.memory, default: '256Mi' },
+        },
+      },
+      database: {
+        type: 'object',
+        description: 'What databases and their users may use.',
+        default: {},
+        properties: {
+          storage: databaseLimitFields.storage,
+          connections: { ...databaseLimitFields.connections, default: 100 },
+          statementTimeout: { ...databaseLimitFields.statementTimeout, default: '10m' },
+          temporaryFiles: { ...databaseLimitFields.temporaryFiles, default: '1Gi' },
         },
       },
       dns: {

@@ -8,6 +8,7 @@ import {
 } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
+import { engineField, serverNameField } from './database.ts';
 
 export const retainedDataKind = defineKind({
   group: 'hosting.wcp360.io',
@@ -23,7 +24,7 @@ export const retainedDataKind = defineKind({
   spec: {
     type: 'object',
     description: 'What is kept and where.',
-    required: ['objectRef', 'tenantRef', 'host', 'path', 'userId'],
+    required: ['objectRef', 'tenantRef', 'host'],
     properties: {
       objectRef: {
         type: 'object',
@@ -39,17 +40,34 @@ export const retainedDataKind = defineKind({
       host: nameField('The host that keeps it.'),
       path: {
         type: 'string',
-        description: 'Where it lies below the host’s root.',
+        description: 'Where files lie below the host’s root.',
         maxLength: LENGTHS.message,
         pattern: PATTERNS.relativePath,
       },
-      userId: { type: 'integer', description: 'Unix user id that the files carry.', format: 'int32', minimum: 0 },
+      userId: {
+        type: 'integer',
+        description: 'Unix user id that the files carry; absent: none of a tenant’s.',
+        format: 'int32',
+        minimum: 0,
+      },
+      database: {
+        type: 'object',
+        description: 'A database that is kept on the host’s server, closed to everybody.',
+        required: ['engine', 'databaseName'],
+        properties: { engine: engineField, databaseName: serverNameField },
+      },
       expiresAt: timeField('When it is purged by itself; absent: never.'),
     },
     'x-kubernetes-validations': [
+      { rule: 'has(self.path) || has(self.database)', message: 'say what is kept: a path, or a database' },
       {
-        rule: 'self.path == oldSelf.path && self.host == oldSelf.host',
+        rule: 'self.host == oldSelf.host && has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)',
         message: 'where data is kept can not be changed',
+      },
+      {
+        rule: 'has(self.database) == has(oldSelf.database) && (!has(self.database) || self.database == oldSelf.database)',
+        message: 'which database is kept can not be changed',
+        fieldPath: '.database',
       },
     ],
   },

@@ -13,7 +13,7 @@ import {
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
 import { PATTERNS } from '#schemas/meta/patterns.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
-import { dnsFields, limitFields, phpLimitFields, proxyTargetsField } from './limits.ts';
+import { databaseLimitFields, dnsFields, limitFields, phpLimitFields, proxyTargetsField } from './limits.ts';
 
 const suspensionsField = {
   type: 'array',
@@ -55,6 +55,11 @@ const effectiveField = {
     packageName: nameField('The package in force.'),
     limits: { type: 'object', description: 'Amounts in force.', properties: limitFields },
     php: { type: 'object', description: 'What PHP sites may use.', properties: phpLimitFields },
+    database: {
+      type: 'object',
+      description: 'What databases and their users may use.',
+      properties: databaseLimitFields,
+    },
     dns: { type: 'object', description: 'What zones get.', properties: dnsFields },
     proxyTargets: proxyTargetsField,
     suspended: { type: 'boolean', description: 'Whether the tenant, or the reseller it belongs to, is suspended.' },

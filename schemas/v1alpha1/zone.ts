@@ -1,4 +1,5 @@
 import {
+  attemptFields,
   conditionsField,
   hostnameField,
   lastHandledRequestField,
@@ -9,7 +10,6 @@ import {
   placementFields,
   SELECTABLE_PLACEMENT,
   textField,
-  timeField,
   timeToLiveField,
 } from '#schemas/meta/fragments.ts';
 import { defineKind, type ResourceOf } from '#schemas/meta/kind.ts';
@@ -155,13 +155,7 @@ const statusField = {
     provider: zoneProviderStatus,
     challenges: ownershipChallengesField,
     tsigSecretVersion: textField('resourceVersion of the Secret for transfers; empty while it is not there.'),
-    attempts: {
-      type: 'integer',
-      description: 'Failed attempts in a row; absent when the last one went well.',
-      format: 'int32',
-      minimum: 0,
-    },
-    nextTryAt: timeField('When the next attempt is made.'),
+    ...attemptFields,
     conditions: conditionsField,
   },
 } as const satisfies Schema;

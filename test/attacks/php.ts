@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isRecord } from '#runtime/base/json.ts';
@@ -128,6 +128,15 @@ const host: readonly PhpAttack[] = [
         `$seen = array_map(fn($p) => (string) file_get_contents($p), glob('/proc/[0-9]*/cmdline'));
         echo json_encode(implode(' ', preg_grep('/nginx/', $seen)));`,
       ),
+  },
+  {
+    name: 'PHP reads what lies beside the sockets of a database server',
+    against: ['a sandbox shows of database servers their sockets only'],
+    run: async (ground) => {
+      const path = 'databases/mariadb/beside.txt';
+      await writeFile(join(ground.directory, path), canary);
+      return gainOf(ground, `echo json_encode((string) file_get_contents(${quoted(`${ground.root}/${path}`)}));`);
+    },
   },
   {
     name: 'PHP sends a signal to a process of another tenant',

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { ApiError } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { requestToken } from '#runtime/client/request-token.ts';
-import { runRemote } from '#runtime/streams/run-remote.ts';
+import { commandIn, runRemote } from '#runtime/streams/run-remote.ts';
 import { STREAMS, streamPath } from '#schemas/meta/streams.ts';
 import type { InstanceGround } from '#test/lab/instance-ground.ts';
 import { until } from '#test/lab/instance.ts';
@@ -22,7 +22,7 @@ const attachMs = 60_000;
 async function said(client: Client, namespace: Tenant, command: readonly string[]): Promise<string | undefined> {
   const stdout = new PassThrough();
   const answer = text(stdout);
-  const run = { namespace, domain: 'files', command, stdout, stderr: new PassThrough().resume() };
+  const run = { ...commandIn({ namespace, name: 'files' }, command), stdout, stderr: new PassThrough().resume() };
   const exitCode = await runRemote(client, { ...run, signal: new AbortController().signal })
     .catch((err: unknown) => {
       if (err instanceof ApiError && err.status === 403) return -1;

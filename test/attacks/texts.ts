@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse, parseAllDocuments } from 'yaml';
-import { domainKind, tenantKind, zoneKind } from '#schemas/index.ts';
+import { databaseUserKind, domainKind, tenantKind, zoneKind } from '#schemas/index.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
 import type { admit } from '#test/builders/admit.ts';
 import type { domainRecords } from '#test/builders/domain-records.ts';
@@ -76,9 +76,17 @@ const zoneAt = (provider: string): object => ({
   spec: { name: 'acme.example', provider: { [provider]: { secretRef: { name: 'token' } } } },
 });
 
+const databaseUserWithPassword = {
+  apiVersion: apiVersionOf(databaseUserKind),
+  kind: databaseUserKind.kind,
+  metadata: { name: 'shop', namespace: 'acme' },
+  spec: { databases: [{ name: 'shop' }], secretName: 'shop-db', passwordSecretRef: { name: 'shop-password' } },
+};
+
 function baseFor(kind: string, path: string): unknown {
   if (kind === tenantKind.kind) return tenantWithLists;
   if (kind.endsWith('Issuer')) return issuerWithAll(kind);
+  if (kind === databaseUserKind.kind) return databaseUserWithPassword;
   const words = kind.replaceAll(/(?<=[a-z])([A-Z])|(?<=[A-Z])([A-Z])(?=[a-z])/g, '-$1$2').toLowerCase();
   const provider = kind === zoneKind.kind ? /^spec\.provider\.(\w+)/.exec(path)?.[1] : undefined;
   if (provider !== undefined) return zoneAt(provider);

@@ -34,6 +34,7 @@ export const hostParts: HostParts<HostWorld> = {
   nginx: silent('nginx', new Map()),
   powerdns: silent('powerdns', new Map()),
   databases: { PostgreSQL: silent('postgresql', noDatabases), MariaDB: silent('mariadb', noDatabases) },
+  databaseSizeOf: () => undefined,
   askNameServer: () => Promise.reject(new HostError('nobody answers')),
   shells: silent('shells', 'Free'),
   copies: silent('copies', { pass: 'None' }),

@@ -38,6 +38,7 @@ export function aPool(root: string, overrides: Partial<PhpPool> = {}): PhpPool {
     uploadBytes: 8 * 1024 * 1024,
     environment: {},
     environmentFrom: [],
+    sockets: [],
     errorLog: `${root}/tenants/${tenant}/logs/shop.error.log`,
     slice: 'wcp360-20001',
     ...overrides,

@@ -332,7 +332,7 @@ async function answerNames({ client }: Lab): Promise<void> {
 /** A Database and who uses it, for as long as it takes until they can be used. */
 async function useDatabase({ client }: Lab): Promise<void> {
   const made = [
-    [databaseKind, { engine: 'MariaDB', deletionPolicy: 'Delete' }],
+    [databaseKind, { engine: 'MariaDB', retainFor: '0s' }],
     [databaseUserKind, { databases: [{ name: 'shop' }], secretName: 'shop-db' }],
   ] as const;
   const key = { namespace: tenant, name: 'shop' };
@@ -386,7 +386,7 @@ function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
       // And with a Zone.
       { ...ofSecrets, role: 'wcp360-zone-acme.test', name: 'acme.test-dnssec-1' },
       // And with a DatabaseUser.
-      { ...ofSecrets, role: 'wcp360-database-user-shop', name: 'shop-db' },
+      { ...ofSecrets, role: 'wcp360-database-user-shop', name: 'wcp360-database-user-shop' },
     ],
   };
 }

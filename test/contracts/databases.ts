@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
 import { RefusedError } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
-import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import type { DatabasesDriver, DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
 import type {
   DatabaseAccess,
   DatabaseAction,
@@ -9,9 +10,14 @@ import type {
   DatabaseSettings,
   DatabaseState,
   LoginSettings,
+  PasswordRef,
+  SessionLimits,
 } from '#runtime/drivers/databases/model.ts';
-import type { DatabasesSnapshot } from '#runtime/drivers/databases/snapshot.ts';
-import { ownerId, type Driver, type Owner } from '#runtime/drivers/driver.ts';
+import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
+import { systemClock, type Clock } from '#runtime/base/clock.ts';
+import { createPatrol } from '#runtime/drivers/databases/patrol.ts';
+import { createDatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
+import { until } from '#test/lab/instance.ts';
 import { reach } from './driver.ts';
 
 /** Somebody who is logged in. */
@@ -23,14 +29,16 @@ export interface DatabaseSession {
 
 /** A real server of the test's own, and what differs between engines. */
 export interface DatabasesUnderTest<Name extends string> {
-  readonly driver: Driver<Name, DatabasesSnapshot, DatabaseState, DatabaseAction<Name>, DatabasesWorld>;
+  readonly driver: DatabasesDriver<Name>;
   readonly world: DatabasesWorld;
   /** Encoding and collation that the engine has by default. */
   readonly usual: Pick<DatabaseSettings, 'encoding' | 'collation'>;
   /** One that Debian's server brings; `undefined` where the engine has none. */
   readonly extension: string | undefined;
-  /** Sets what a Secret holds. */
-  setPassword(secretName: string, password: string): void;
+  /** What Secrets hold, by key. */
+  readonly passwords: Map<string, string>;
+  /** How many a login may have at once. */
+  readonly passwordsByLogin: 1 | 2;
   /** Logs in by the socket that tenants have. Rejects when it is refused. */
   login(name: string, password: string, database?: string): Promise<DatabaseSession>;
   /** As the administrator, into a database where one is named. */
@@ -54,12 +62,19 @@ export interface DatabasesUnderTest<Name extends string> {
     database: string,
     login: string,
   ) => readonly { readonly name: string; readonly statements: readonly string[] }[];
+  /** A statement that takes so many seconds, and what a session says so that its statements may take as long as they like. */
+  readonly lasting: { readonly sleep: (seconds: number) => string; readonly lift: string };
   /** Statements that ask what there is of others: their rows must not hold a name of theirs that means something. */
   readonly peeks: readonly string[];
 }
 
+/** What a session may use where a test does not say. */
+export const usualLimits: SessionLimits = { statementTimeoutMs: 600_000, temporaryBytes: 1 << 30 };
+
 const one: Owner = { kind: 'Database', namespace: 'acme', name: 'shop', uid: 'u1' };
 const other: Owner = { kind: 'Database', namespace: 'zoo', name: 'shop', uid: 'u2' };
+/** What stands for data of `one` that is kept, in two lives of its name. */
+const keeper: Owner = { kind: 'RetainedData', namespace: '', name: 'database.acme.shop.u1.web1', uid: 'u3' };
 const signal = new AbortController().signal;
 
 /** The laws of databases, on a real server. Nothing of ours is left there at the end. */
@@ -81,19 +96,20 @@ export async function databasesContract<Name extends string>(t: Test, under: Dat
     grants: Readonly<Record<string, DatabaseGrant>>,
     more: Partial<LoginSettings> = {},
   ): readonly [string, LoginSettings] => {
-    under.setPassword(name, password);
-    const resourceVersion = String((versions += 1));
-    return [
-      name,
-      { password: { namespace: 'acme', name, resourceVersion }, grants, connections: 5, isLocked: false, ...more },
-    ];
+    const usual = { connections: 5, limits: usualLimits, isLocked: false };
+    return [name, { password: aPassword(password), grants, ...usual, ...more }];
+  };
+  const aPassword = (password: string): PasswordRef => {
+    const key = `p${String((versions += 1))}`;
+    under.passwords.set(key, password);
+    return { namespace: 'acme', name: 'shop', key };
   };
   const state = (
     databases: Readonly<Record<string, DatabaseSettings>>,
     logins: readonly (readonly [string, LoginSettings])[] = [],
   ): DatabaseState => ({ databases: new Map(Object.entries(databases)), logins: new Map(logins) });
   const clear = async (): Promise<void> => {
-    for (const owner of [one, other]) await go(driver.nothing, owner);
+    for (const owner of [one, other, keeper]) await go(driver.nothing, owner);
   };
   /** Logs in, works, and leaves. */
   const as = async <R>(
@@ -275,6 +291,65 @@ export async function databasesContract<Name extends string>(t: Test, under: Dat
     await clear();
   });
 
+  await t.test(
+    'of one owner two logins are as one: what either makes is the other’s, also once it is gone',
+    async (each) => {
+      const [first, second] = [login('u_one', 'a', { d_one: 'Owner' }), login('u_one_2', 'b', { d_one: 'Owner' })];
+      await go(state({ d_one: settings() }, [first]));
+      await does(['u_one', 'a', 'd_one'], 'CREATE TABLE t (n integer)', 'CREATE TABLE stays (n integer)');
+      await go(state({ d_one: settings() }, [first, second]));
+      await does(['u_one', 'a', 'd_one'], 'INSERT INTO t VALUES (1)');
+      await does(['u_one_2', 'b', 'd_one'], 'ALTER TABLE t ADD COLUMN m integer', 'CREATE TABLE later (n integer)');
+      await does(['u_one', 'a', 'd_one'], 'DROP TABLE later');
+      const inside = await under.login('u_one', 'a', 'd_one');
+      await go(state({ d_one: settings() }, [second]));
+      await each.rejects(inside.query('SELECT 1'), 'who was in is out');
+      await inside.close().catch(() => undefined);
+      await each.rejects(under.login('u_one', 'a', 'd_one'));
+      const who = ['u_one_2', 'b', 'd_one'] as const;
+      each.same(await does(who, 'DROP TABLE stays', 'ALTER TABLE t ADD COLUMN o integer', 'SELECT n FROM t'), [['1']]);
+      await clear();
+    },
+  );
+
+  await t.test(
+    'a login lets in by two passwords where the engine can, and is refused a second one where it cannot',
+    async (each) => {
+      const both = (password: string, otherPassword: string): DatabaseState => {
+        const more = { otherPassword: aPassword(otherPassword) };
+        return state({ d_one: settings() }, [login('u_one', password, { d_one: 'Owner' }, more)]);
+      };
+      const letsIn = async (password: string): Promise<boolean> =>
+        await does(['u_one', password, 'd_one'], 'SELECT 1').then(
+          () => true,
+          () => false,
+        );
+      await go(state({ d_one: settings() }, [login('u_one', 'a', { d_one: 'Owner' })]));
+      if (under.passwordsByLogin === 1) {
+        await each.rejects(go(both('b', 'a')), RefusedError);
+        each.ok(await letsIn('a'), 'and goes on by the one that it has');
+      } else {
+        for (const [password, other] of [
+          ['a', 'b'],
+          ['b', 'a'],
+          ['c', 'b'],
+        ] as const) {
+          const wanted = both(password, other);
+          await go(wanted);
+          each.strictSame(await planned(wanted), []);
+          for (const word of ['a', 'b', 'c', 'd', ''])
+            each.equal(await letsIn(word), word === password || word === other, word);
+        }
+        const inside = await under.login('u_one', 'b', 'd_one');
+        await go(state({ d_one: settings() }, [login('u_one', 'c', { d_one: 'Owner' })]));
+        each.same(await inside.query('SELECT 1'), [['1']], 'who is in stays');
+        await inside.close();
+        each.same([await letsIn('c'), await letsIn('b')], [true, false]);
+      }
+      await clear();
+    },
+  );
+
   await t.test('what somebody changes by hand is seen and put right', async (each) => {
     const extensions = under.extension === undefined ? [] : [under.extension];
     const wanted = state({ d_one: settings('Open', extensions) }, [login('u_one', 'a', { d_one: 'ReadWrite' })]);
@@ -342,6 +417,80 @@ export async function databasesContract<Name extends string>(t: Test, under: Dat
     await clear();
   });
 
+  const keptFor = (owner: Owner): DatabaseState => ({ ...state({}), kept: new Map([['d_one', ownerId(owner)]]) });
+  const heir = (): DatabaseState => ({ ...state({ d_one: settings() }), heirTo: 'RetainedData/database.acme.shop.' });
+  const users = (): DatabaseState => state({}, [login('u_one', 'a', { d_one: 'Owner' })]);
+
+  await t.test(
+    'what is kept is closed, and who keeps it has it; the heir has it again with what it holds',
+    async (each) => {
+      const who = ['u_one', 'a', 'd_one'] as const;
+      await go(heir());
+      await go(users(), other);
+      await does(who, 'CREATE TABLE t (n integer)', 'INSERT INTO t VALUES (4)');
+      const inside = await under.login(...who);
+      await go(keptFor(one));
+      await each.rejects(inside.query('SELECT n FROM t'), 'who was in is out');
+      await inside.close().catch(() => undefined);
+      each.match(await planned(keptFor(keeper)), [{ op: 'keep-database' }], 'it is its own still');
+      await go(keptFor(keeper));
+      each.strictSame(await planned(driver.nothing), [], 'its former owner has nothing to drop');
+      each.strictSame(await planned(keptFor(keeper), keeper), []);
+      await each.rejects(does(who, 'SELECT n FROM t'));
+      await each.rejects(go(state({ d_one: settings() })), /somebody else|not ours/, 'nobody else takes it');
+      await go(heir());
+      each.strictSame(await planned(driver.nothing, keeper), [], 'who kept it has nothing to drop');
+      each.same(await does(who, 'SELECT n FROM t'), [['4']]);
+      await go(keptFor(keeper));
+      await go(driver.nothing, keeper);
+      await go(heir());
+      await each.rejects(does(who, 'SELECT n FROM t'), 'what was dropped is gone');
+      await clear();
+    },
+  );
+
+  await t.test('keeping makes nothing, and leaves what is another’s', async (each) => {
+    each.strictSame(await planned(keptFor(keeper)), []);
+    await go(state({ d_one: settings() }), other);
+    const late = { driver: driver.name, op: 'keep-database', subject: '', reason: '', disruption: 'none', changes: [] };
+    const input = { name: 'd_one', owner: ownerId(one), heir: ownerId(keeper) };
+    await driver.apply({ ...late, input } as unknown as DatabaseAction<Name>, world, signal);
+    each.strictSame(await planned(state({ d_one: settings() }), other), []);
+    each.strictSame(await planned(driver.nothing, keeper), []);
+    await clear();
+  });
+
+  await t.test('wherever keeping and taking back break, no row is lost', async (each) => {
+    const who = ['u_one', 'a', 'd_one'] as const;
+    let points = 0;
+    await go(heir());
+    await go(users(), other);
+    await does(who, 'CREATE TABLE t (n integer)', 'INSERT INTO t VALUES (6)');
+    for (const [from, to] of [
+      [heir(), keptFor(keeper)],
+      [keptFor(keeper), heir()],
+    ] as const) {
+      for (let count = 0; ; count += 1) {
+        await go(from);
+        under.breakAfter(count);
+        const broke = await go(to).then(
+          () => false,
+          () => true,
+        );
+        under.breakAfter(undefined);
+        await go(to);
+        each.strictSame(await planned(to), []);
+        await go(heir());
+        each.same(await does(who, 'SELECT n FROM t'), [['6']]);
+        if (!broke) break;
+        points += 1;
+      }
+    }
+    each.ok(points > 4);
+    each.comment(`${points} points`);
+    await clear();
+  });
+
   await t.test('a login finds its way into a database that was dropped and made again', async (each) => {
     const [database, user] = [state({ d_one: settings() }), state({}, [login('u_one', 'a', { d_one: 'Owner' })])];
     await go(database, other);
@@ -362,6 +511,111 @@ export async function databasesContract<Name extends string>(t: Test, under: Dat
     await under.crash();
     each.strictSame(await planned(wanted), []);
     each.same(await does(['u_one', 'a', 'd_one'], 'SELECT n FROM t'), [['5']]);
+    await clear();
+  });
+
+  await t.test('what databases hold is measured, of all of them by one statement', async (each) => {
+    const sizes = async () => new Map((await driver.measure(world, signal)).map(({ name, ...found }) => [name, found]));
+    const sizeOf = async (name: string): Promise<number> => (await sizes()).get(name)?.bytes ?? Number.NaN;
+    const logins = [login('u_one', 'a', { d_one: 'Owner' })];
+    await go(state({ d_one: settings() }, logins));
+    each.ok((await sizeOf('d_one')) < 1 << 20, 'an empty one holds next to nothing');
+    // What no server makes smaller.
+    const rows = Array.from({ length: 400 }, () => `('${randomBytes(15_000).toString('base64')}')`).join(', ');
+    await does(['u_one', 'a', 'd_one'], 'CREATE TABLE t (s text)', `INSERT INTO t VALUES ${rows}`);
+    const full = await sizeOf('d_one');
+    each.ok(full > 8_000_000 && full < 20_000_000, `${full} bytes`);
+    const admin = await under.admin();
+    await admin.query('CREATE DATABASE d_theirs');
+    const before = await under.statements();
+    await go(state({ d_two: settings(), d_three: settings() }), other);
+    const between = await under.statements();
+    each.strictSame([...(await sizes()).keys()].toSorted(), ['d_one', 'd_three', 'd_two'], 'all that are ours');
+    const after = await under.statements();
+    each.same({ reads: after.reads - between.reads, writes: after.writes - between.writes }, { reads: 1, writes: 0 });
+    each.ok(between.writes > before.writes, 'the control: statements are counted');
+    each.equal((await sizes()).get('d_two')?.owner, ownerId(other));
+    await go(state({ d_one: settings('Full') }, logins));
+    await does(['u_one', 'a', 'd_one'], 'TRUNCATE TABLE t');
+    each.ok((await sizeOf('d_one')) < 1 << 20, 'a full one is emptied by its owner');
+    await admin.query('DROP DATABASE d_theirs');
+    await admin.close();
+    await clear();
+  });
+
+  await t.test('a statement takes no longer than its login may, whatever the session sets', async (each) => {
+    const { sleep, lift } = under.lasting;
+    const limits = { ...usualLimits, statementTimeoutMs: 500 };
+    await go(
+      state({ d_one: settings() }, [
+        login('u_short', 'a', { d_one: 'Owner' }, { limits }),
+        login('u_long', 'b', { d_one: 'Owner' }),
+      ]),
+    );
+    await each.rejects(does(['u_short', 'a', 'd_one'], sleep(60)), 'the server ends it');
+    const patient = await under.login('u_long', 'b', 'd_one');
+    const going = patient.query(sleep(9));
+    const sly = await under.login('u_short', 'a', 'd_one');
+    await sly.query(lift);
+    await sly.query(sleep(1));
+    const ended = each.rejects(sly.query(sleep(60)), 'a session that lifted its limit is put out');
+    const idle = await under.login('u_short', 'a', 'd_one');
+    await until(async () => (await driver.endOverlong(world, signal)) === 1, 'the session to be found');
+    await ended;
+    await sly.close().catch(() => undefined);
+    each.same(await idle.query('SELECT 1'), [['1']], 'who waits goes on');
+    await idle.close();
+    await going;
+    await patient.close();
+    each.equal(await driver.endOverlong(world, signal), 0);
+    await go(state({ d_one: settings() }, [login('u_short', 'a', { d_one: 'Owner' })]));
+    await does(['u_short', 'a', 'd_one'], sleep(1));
+    await clear();
+  });
+
+  await t.test('who has grown, or was changed by hand, is told at the next look; nobody else is', async (each) => {
+    let told: readonly string[] = [];
+    let goOn: (() => void) | undefined;
+    const sleep: Clock['sleep'] = async (_ms, over) =>
+      await new Promise((resolve) => {
+        goOn = resolve;
+        over?.addEventListener('abort', () => resolve());
+      });
+    const rounds = new AbortController();
+    const patrol = createPatrol({ sizes: createDatabaseSizes(), everyMs: 1, clock: { ...systemClock, sleep } });
+    const watched = { ...world, patrol };
+    const watching = driver.watchDrift?.(watched, (owners) => void (told = owners ?? ['all']), rounds.signal);
+    const look = async (): Promise<readonly string[]> => {
+      const next = await until(() => goOn, 'the end of a look');
+      [goOn, told] = [undefined, []];
+      next();
+      await until(() => goOn, 'the end of a look');
+      return told;
+    };
+    await until(() => goOn, 'the first look');
+    each.same(told, ['all'], 'nobody knows what was before');
+    const wanted = state({ d_one: settings() }, [login('u_one', 'a', { d_one: 'Owner' })]);
+    await reach(driver, watched, one, wanted);
+    await reach(driver, watched, other, state({ d_two: settings() }));
+    each.same((await look()).toSorted(), [ownerId(one), ownerId(other)], 'what is new');
+    each.same(await look(), []);
+    await does(['u_one', 'a', 'd_one'], 'CREATE TABLE t (s text)', `INSERT INTO t VALUES (repeat('x', 1000))`);
+    for (let round = 0; round < 10; round += 1) await does(['u_one', 'a', 'd_one'], 'INSERT INTO t SELECT s FROM t');
+    each.same(await look(), [ownerId(one)], 'what has grown');
+    // The last of them takes the database away.
+    const drift = under.drifts('d_two', 'u_one').at(-1)?.statements ?? [];
+    const admin = await under.admin();
+    const change = async (): Promise<void> => {
+      for (const statement of drift) await admin.query(statement);
+    };
+    await change();
+    each.same(await look(), [ownerId(other)], 'what was changed by hand');
+    await reach(driver, watched, other, state({ d_two: settings() }));
+    await change();
+    each.same(await look(), [ownerId(other)], 'and again after it was put right');
+    await admin.close();
+    rounds.abort();
+    await watching;
     await clear();
   });
 

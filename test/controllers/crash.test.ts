@@ -2,12 +2,21 @@ import t from 'tap';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { PhpPool } from '#runtime/drivers/php-fpm/index.ts';
 import { runPool } from '#runtime/drivers/php-fpm/run-pool.ts';
-import { domainKind, packageKind, retainedDataKind, tenantKind } from '#schemas/index.ts';
+import {
+  databaseKind,
+  databaseUserKind,
+  domainKind,
+  packageKind,
+  retainedDataKind,
+  tenantKind,
+  type DatabaseUser,
+} from '#schemas/index.ts';
 import { secretKind } from '#schemas/meta/builtin.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { tellStories } from '#test/lab/crash-stories.ts';
+import { isThorough, tellStories } from '#test/lab/crash-stories.ts';
 import { startHosting, type Hosting } from '#test/lab/hosting.ts';
-import { declare, isGone, isReady, remove, settle, type Story } from '#test/lab/stories.ts';
+import { declare, isGone, isReady, remove, settle, type Step, type Story } from '#test/lab/stories.ts';
 
 // Tenants and their sites, whatever dies, and whenever.
 
@@ -142,7 +151,80 @@ const stories: readonly Story[] = [
   },
 ];
 
-tellStories(t, stories, async () => {
+const database = (engine: string): Step => declare(databaseKind, 'shop', { engine }, 'acme');
+const user = (spec: object = {}): Step =>
+  declare(databaseUserKind, 'shop', { databases: [{ name: 'shop' }], secretName: 'shop-db', ...spec }, 'acme');
+/** What it logs in by is on the server, and nothing else. */
+const canLogIn = async (hosting: Hosting): Promise<boolean> => {
+  const { passwords, acceptedPasswords } = await userStatus(hosting);
+  const isTaken = passwords?.every(({ id, state }) => state !== 'Next' && acceptedPasswords?.includes(id) === true);
+  return isTaken === true && passwords?.length === acceptedPasswords?.length && (await isUsable(hosting));
+};
+const isUsable = isReady(databaseUserKind, 'shop', 'acme');
+const userStatus = async (hosting: Hosting): Promise<NonNullable<DatabaseUser['status']>> =>
+  ((await hosting.get(databaseUserKind, 'shop', 'acme')) as DatabaseUser | undefined)?.status ?? {};
+const rotate: Step = async ({ client }) => {
+  const body = { metadata: { annotations: { [ANNOTATIONS.rotate]: 'now' } } };
+  await client.patch(resourceTypeOf(databaseUserKind), { namespace: 'acme', name: 'shop' }, { type: 'merge', body });
+};
+const isRotated = async (hosting: Hosting): Promise<boolean> =>
+  (await userStatus(hosting)).formerPasswordUntil !== undefined && (await canLogIn(hosting));
+const anotherPassword: Step = async (hosting) => {
+  await rotate(hosting);
+  await settle(hosting, isRotated);
+};
+const give =
+  (word: string): Step =>
+  async ({ client }) => {
+    const metadata = { name: 'mine', namespace: 'acme' };
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata, data: { word: Buffer.from(word).toString('base64') } };
+    await client.apply(resourceTypeOf(secretKind), secret, { fieldManager: 'test', force: true });
+  };
+const loggedIn: Step = async (hosting) => await settle(hosting, canLogIn);
+const aUser = [...aTenant, database('PostgreSQL'), user(), loggedIn];
+
+const databaseStories: readonly Story[] = [
+  { name: 'another password is asked for', before: aUser, act: rotate, isOver: isRotated },
+  {
+    name: 'the password before ends',
+    before: [...aUser, anotherPassword],
+    act: user({ rotation: { gracePeriod: '0s' } }),
+    isOver: async (hosting) => (await canLogIn(hosting)) && (await userStatus(hosting)).passwords?.length === 1,
+  },
+  {
+    name: 'a person gives another password',
+    before: [
+      ...aTenant,
+      database('PostgreSQL'),
+      give('the first one'),
+      user({ passwordSecretRef: { name: 'mine', key: 'word' } }),
+      loggedIn,
+    ],
+    act: give('the second one'),
+    isOver: canLogIn,
+  },
+];
+
+/** Much the same as those: too long for every run. */
+const moreDatabaseStories: readonly Story[] = [
+  { name: 'somebody gets a database', before: [...aTenant, database('PostgreSQL')], act: user(), isOver: canLogIn },
+  {
+    name: 'another password is asked for on MariaDB',
+    before: [...aTenant, database('MariaDB'), user(), loggedIn],
+    act: rotate,
+    isOver: isRotated,
+  },
+  {
+    name: 'somebody with two passwords goes',
+    before: [...aUser, anotherPassword],
+    act: remove(databaseUserKind, 'shop', 'acme'),
+    isOver: isGone(databaseUserKind, 'shop', 'acme'),
+  },
+];
+
+const all = [...stories, ...databaseStories, ...(isThorough ? moreDatabaseStories : [])];
+
+tellStories(t, all, async () => {
   const hosting = await startHosting();
   await hosting.apply(packageKind, 'starter', packages);
   return hosting;

@@ -6,6 +6,7 @@ import { phpBytes } from '#controllers/domain/host/php.ts';
 import { poolNameOf } from '#controllers/domain/host/desired.ts';
 import { proxyTargetOf } from '#controllers/domain/host/proxy.ts';
 import { createLeftoversDriver, leftoversGo, leftoversStay } from '#controllers/domain/cluster/leftovers-driver.ts';
+import { keeperOf, keepersOf, keptOfDatabase, retainedDatabaseOf } from '#controllers/kept-databases.ts';
 import { isMistaken } from '#controllers/held-uids.ts';
 import { createHeartbeats } from '#controllers/host/cluster/heartbeats.ts';
 import { heldUids, isUrgent, statedUids } from '#controllers/host/held-uids.ts';
@@ -19,7 +20,16 @@ import { uidOf } from '#controllers/tenant/cluster/uids.ts';
 import { isAccountUid } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
-import { dnsRecordKind, zoneKind, type DNSRecord, type HostnameClaim, type Tenant } from '#schemas/index.ts';
+import {
+  databaseKind,
+  dnsRecordKind,
+  zoneKind,
+  type DNSRecord,
+  type HostnameClaim,
+  type RetainedData,
+  type Tenant,
+} from '#schemas/index.ts';
+import type { Database } from '#schemas/v1alpha1/database.ts';
 import { settleRecords } from '#controllers/zone-records.ts';
 import { anObject } from '#test/builders/objects.ts';
 import { aCache } from '#test/builders/cache.ts';
@@ -529,3 +539,23 @@ void t.test('equal facts of a host give an equal status', async (t) => {
   t.match(first, { capacity: { cpu: '2', memory: '3Gi', storage: '10Gi' } });
   t.match(first, { capabilities: { takenUids: [20_000, 20_001], takenNames: ['root', 'www-data'] } });
 });
+
+void t.test(
+  'what a deleted Database leaves is kept as long as it says, and is its own of that server alone',
+  async (t) => {
+    const metadata = { name: 'shop', namespace: 'acme', uid: 'u1', deletionTimestamp: '2026-01-01T00:00:00Z' };
+    const deleted = (spec: object): Database =>
+      anObject(databaseKind, { metadata, spec: { engine: 'PostgreSQL', ...spec } });
+    const end = (spec: object): string | undefined =>
+      (retainedDatabaseOf(deleted(spec), 'web1') as RetainedData).spec.expiresAt;
+    t.equal(end({}), undefined, 'for ever');
+    t.equal(end({ deletionPolicy: 'Delete' }), '2026-01-02T00:00:00Z', 'time to notice that it was a mistake');
+    t.equal(end({ retainFor: '2h' }), '2026-01-01T02:00:00Z');
+    t.equal(end({ deletionPolicy: 'Delete', retainFor: '0s' }), '2026-01-01T00:00:00Z');
+    const kept = retainedDatabaseOf(deleted({}), 'web1');
+    const cache = aCache([kept, aRetainedData()], allIndexes);
+    t.same(keptOfDatabase(deleted({}), cache), [kept]);
+    t.same(keptOfDatabase(deleted({ engine: 'MariaDB' }), cache), [], 'another server’s');
+    t.ok(keeperOf(deleted({}), 'web1').startsWith(keepersOf(deleted({}))), 'any life of the name is its heir');
+  },
+);

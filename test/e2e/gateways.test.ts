@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import type { ResourceType } from '#runtime/client/client.ts';
-import { runRemote } from '#runtime/streams/run-remote.ts';
+import { commandIn, runRemote } from '#runtime/streams/run-remote.ts';
 import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { STREAMS } from '#schemas/meta/streams.ts';
 import { freePort } from '#test/lab/free-port.ts';
@@ -74,7 +74,7 @@ const hasBoth = async (): Promise<boolean> => /^wcp360_streams_attached_agents 1
 async function runs(...command: readonly string[]): Promise<number> {
   const output = { stdout: new PassThrough().resume(), stderr: new PassThrough().resume() };
   const signal = AbortSignal.timeout(60_000);
-  return await runRemote(client, { namespace: 'acme', domain: 'shop', command, ...output, signal });
+  return await runRemote(client, { ...commandIn({ namespace: 'acme', name: 'shop' }, command), ...output, signal });
 }
 
 /** What was said to those who asked for a stream, one after the other, until `over`; nothing when all were served. */

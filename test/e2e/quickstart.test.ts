@@ -92,7 +92,7 @@ function isListening(port: number): Promise<boolean> {
 const allReady = (): Promise<string> =>
   wcpctl('wait', 'domain', '--all', '-n', namespace, '--for=condition=Ready', '--timeout=30s');
 
-await t.test('the quick start is one apply, and its four sites answer', async (t) => {
+await t.test('the quick start is one apply, and its four sites and two databases answer', async (t) => {
   await wcpctl('apply', '-f', files);
   for (const domain of ['hello', 'php', 'proxy', 'old'])
     await wcpctl('wait', `domain/${domain}`, '-n', namespace, '--for=condition=Placed', '--timeout=20s');
@@ -117,6 +117,7 @@ async function shown(t: Test): Promise<void> {
   t.match(php.body, new RegExp(`User id of this process</th><td>${uid}<`));
   t.match(php.body, /PHP version<\/th><td>8\.2\./);
   t.match(php.body, /Hello from a variable in the manifest/);
+  t.match(await databasesPage(), /PostgreSQL 15.*visit number \d[^]*MariaDB.*10\.11.*visit number \d/);
   const proxy = await instance.http('proxy.localhost');
   t.equal(proxy.status, 200);
   t.match(proxy.body, new RegExp(`User id of this process</th><td>${uid}<`));
@@ -124,6 +125,15 @@ async function shown(t: Test): Promise<void> {
   t.equal(old.status, 301);
   t.equal(old.headers.location, 'http://hello.localhost/a?b=c');
   t.equal(await statusOf('nobody.localhost'), 421, 'a name that nobody has');
+}
+
+/** Once both servers let PHP in. */
+async function databasesPage(): Promise<string> {
+  const look = async (): Promise<string | undefined> => {
+    const { status, body } = await instance.http('php.localhost', '/databases.php');
+    return status === 200 ? body : undefined;
+  };
+  return await until(look, 'the page that uses both databases', 60_000);
 }
 
 await t.test('a private instance says that nobody enforces limits', async (t) => {
@@ -307,7 +317,8 @@ await t.test('plain kubectl brings the quick start up, too, and takes it down', 
     t.equal(ended.exitCode, 0, `kubectl ${argv.join(' ')}: ${ended.stderr}${found}`);
     return ended.stdout;
   };
-  await run('delete', '-f', files, '--wait=true', '--timeout=60s');
+  // The namespace, which is deleted first, takes with it what comes later in the files.
+  await run('delete', '-f', files, '--ignore-not-found', '--wait=true', '--timeout=60s');
   t.ok([404, 421].includes(await statusOf('php.localhost')));
   t.notOk(readdirSync(join(instance.directory, 'tenants')).includes(namespace), 'its directory is gone');
   // While the quota of the new namespace is being counted a Kubernetes refuses what it limits.

@@ -71,6 +71,13 @@ export const edits = {
       replace: "      namespace: 'beta',\n      name: secretRef.name",
     },
   ],
+  'a sandbox shows of database servers their sockets only': [
+    {
+      file: sandbox,
+      find: "['--ro-bind-try', directory, directory]",
+      replace: "['--ro-bind-try', directory.replace(/\\/run$/, ''), directory.replace(/\\/run$/, '')]",
+    },
+  ],
   'a sandbox knows the tenant’s own account only': [
     { file: fpmSandbox, find: '`${accounts}/passwd`', replace: "'/etc/passwd'" },
   ],

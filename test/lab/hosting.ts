@@ -20,8 +20,6 @@ import { createDelegations } from '#runtime/dns/delegations.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { accessFile } from '#runtime/drivers/powerdns/api.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import { mariadbDriver } from '#runtime/drivers/mariadb/index.ts';
-import { postgresqlDriver } from '#runtime/drivers/postgresql/index.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
@@ -46,6 +44,7 @@ import { startLabServer, type LabServer } from './api-server.ts';
 import type { LabApi } from './lab-api.ts';
 import { createMortal, faultyClient, type Faults, type Mortal } from './faults.ts';
 import type { NameServer } from './name-server.ts';
+import { modelDatabases, modelServers } from './model-databases.ts';
 import { noCopies } from './no-copies.ts';
 import { installKind, labClient } from './widgets.ts';
 import { worldText } from './world-text.ts';
@@ -322,7 +321,8 @@ async function agentOptions(
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,
       powerdns: powerdnsDriver,
-      databases: { PostgreSQL: postgresqlDriver, MariaDB: mariadbDriver },
+      databases: modelDatabases,
+      databaseSizeOf: () => undefined,
       askNameServer: async (_world, question, signal) => {
         if (nameServer === undefined) throw new HostError('nobody answers');
         return await askDns({ address: '127.0.0.1', port: nameServer.settings.port }, question, signal);
@@ -368,6 +368,7 @@ export function shownFor(machine: MemoryHost, token: string): string | undefined
 
 async function emptyMachine(nameServer?: NameServer): Promise<MemoryHost> {
   const machine: MemoryHost = createMemoryHost({
+    capabilities: modelServers,
     onStart: (unit) => listen(machine, unit),
     ...(nameServer === undefined
       ? {}
@@ -387,6 +388,7 @@ async function emptyMachine(nameServer?: NameServer): Promise<MemoryHost> {
     'tenants',
     'kept',
     'dns',
+    'databases',
   ]) {
     await machine.makeDirectory(`${machine.root}/${name}`, closed, never);
   }

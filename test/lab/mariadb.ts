@@ -17,7 +17,8 @@ export interface MariadbServer {
   readonly signal: AbortSignal;
   readonly world: DatabasesWorld;
   readonly socket: string;
-  setPassword(secretName: string, password: string): void;
+  /** By key of any Secret. */
+  readonly passwords: Map<string, string>;
   login(name: string, password: string, database?: string): Promise<DatabaseSession>;
   admin(database?: string): Promise<DatabaseSession>;
   statements(): Promise<{ readonly reads: number; readonly writes: number }>;
@@ -52,10 +53,10 @@ export async function openMariadb(t: Test): Promise<MariadbServer> {
     signal,
     world: {
       host: breaker.host,
-      secrets: { read: async (_namespace, name) => withPassword(passwords.get(name)) },
+      secrets: { read: async () => Object.fromEntries(passwords) },
     },
     socket,
-    setPassword: (name, password) => void passwords.set(name, password),
+    passwords,
     login: session,
     admin: async (database) => await session('root', undefined, database),
     statements: async () => countStatements(readFileSync(generalLog(settings), 'utf8')),
@@ -86,10 +87,6 @@ export function labSettings(
 
 function generalLog({ options }: MariadbSettings): string {
   return required(options?.['general-log-file'], 'the log of statements');
-}
-
-function withPassword(password: string | undefined): Readonly<Record<string, string>> | undefined {
-  return password === undefined ? undefined : { password };
 }
 
 async function openSession(options: {

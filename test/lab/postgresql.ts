@@ -18,6 +18,7 @@ export interface PostgresqlServer {
   readonly signal: AbortSignal;
   /** Its connections can be broken. */
   readonly world: DatabasesWorld;
+  /** By key of any Secret. */
   readonly passwords: Map<string, string>;
   login(name: string, password: string, database?: string): Promise<DatabaseSession>;
   admin(database?: string): Promise<DatabaseSession>;
@@ -57,7 +58,7 @@ export async function openPostgresql(t: Test): Promise<PostgresqlServer> {
     passwords,
     world: {
       host: { ...host, connectUnix },
-      secrets: { read: async (_namespace, name) => ({ password: passwords.get(name) ?? '' }) },
+      secrets: { read: async () => Object.fromEntries(passwords) },
     },
     login: async (name, password, database = 'postgres') => await enter(name, password, database),
     admin: async (database = 'postgres') => await enter('postgres', undefined, database),

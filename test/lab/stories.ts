@@ -60,7 +60,8 @@ export async function settle(hosting: Hosting, isOver?: Story['isOver']): Promis
 }
 
 /** What tells of itself, as resources. */
-const telling = /^\/registry\/hosting\.wcp360\.io\/(tenants|domains|zones|dnsrecords|certificates)\//;
+const telling =
+  /^\/registry\/hosting\.wcp360\.io\/(tenants|domains|databases|databaseusers|zones|dnsrecords|certificates)\//;
 
 /** Whether all that was declared so far tells of itself, and nothing is on its way out: on a busy machine it takes a while before anything begins. */
 export async function isTold({ server }: Hosting): Promise<boolean> {

@@ -161,6 +161,7 @@ function anAgent(
     disposal: (kind) => createDisposalDriver(kind),
     challenges: challengesDriver,
     front: noFront,
+    databaseSizeOf: () => undefined,
     askNameServer: () => Promise.reject(new HostError('nobody answers')),
     now: () => Date.now(),
   });

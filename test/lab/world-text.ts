@@ -1,5 +1,6 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import type { MemoryHost } from '#runtime/host/memory/memory-host.ts';
+import { parsePasswords } from '#controllers/database-user/passwords.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 
@@ -19,13 +20,19 @@ export function worldText(
     .filter(([path]) => !/^\/(staging|trash)(\/|$)/.test(path.slice(machine.root.length)))
     .map(([path, { type, mode, uid, gid, content }]) => `${path} ${type} ${mode.toString(8)} ${uid}:${gid} ${content}`);
   const services = [...machine.services.units.keys()];
-  const lines = [...objects.map(([key, object]) => `${key} ${objectText(object)}`), ...nodes, ...services, ...more];
+  const lines = [
+    ...objects.map(([key, object]) => `${key} ${objectText(object, new Map(chances))}`),
+    ...nodes,
+    ...services,
+    ...more,
+  ];
   return lines
     .map((line) =>
       chances
         .reduce((text, [chance, name]) => text.replaceAll(chance, name), line)
         .replace(uuid, (uid) => names.get(uid) ?? '<uid>')
         .replace(time, '<time>')
+        .replace(given, '$1<version>')
         .replace(version, '$1<version>')
         .replace(serial, '$1<serial>')
         .replace(ds, '<ds>')
@@ -36,6 +43,7 @@ export function worldText(
 }
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const given = /(@)\d+/g;
 const version = /(\\?"(?:resource|secret|tsigSecret)Version\\?":\\?")\d+/g;
 const serial = /("serial":)\d+/g;
 const ds = /\b\d+ 13 2 [0-9a-f]{64}\b/g;
@@ -61,7 +69,32 @@ function chancesIn(key: string, object: KubeObject): readonly (readonly [string,
   } else if (own !== undefined) found.push([own, `<key of ${key}>`]);
   if (secret !== undefined) found.push([secret, `<private key of ${key}>`]);
   if (dnskey !== undefined) found.push([dnskey, `<dnskey of ${key}>`]);
-  return found;
+  return [...found, ...passwordsIn(key, object.metadata.annotations ?? {}, data)];
+}
+
+/** Passwords by what they are used for, and what is made of one: with another one in it, it is told apart. */
+function passwordsIn(
+  key: string,
+  { [ANNOTATIONS.passwords]: kept, [ANNOTATIONS.connection]: digest }: Readonly<Record<string, string>>,
+  data: Readonly<Record<string, string>>,
+): readonly (readonly [string, string])[] {
+  const { password, ...others } = data;
+  if (digest !== undefined && password !== undefined) {
+    const texts = Object.entries(others).filter(([, value]) => decoded(value).includes(decoded(password)));
+    const masked = texts.map(([, value]) => [value, decoded(value).replace(decoded(password), '<password>')] as const);
+    return [[digest, '<digest>'], ...masked];
+  }
+  const passwords = (kept === undefined ? undefined : parsePasswords(kept)?.passwords) ?? [];
+  return passwords.flatMap(({ id, state }) => {
+    const value = data[id] ?? '';
+    const name = `<${state} password of ${key}>`;
+    const spelled = [
+      [value, name],
+      [decoded(value), name],
+      [id, `<id of ${name}>`],
+    ] as const;
+    return value === '' ? [] : spelled;
+  });
 }
 
 function keyDigestOf({ publicKey }: X509Certificate): string {
@@ -75,33 +108,38 @@ function decoded(base64: string): string {
 }
 
 /** Of a condition that two tell of it is a matter of history which of them told which part. */
-function managerText(entry: object): string {
-  return JSON.stringify(entry, (key, value: unknown) => (key.startsWith('k:{"type":') ? {} : value));
+function managerText(entry: object, chances: ReadonlyMap<string, string>): string {
+  const told = (key: string, value: unknown): unknown => (key.startsWith('k:{"type":') ? {} : value);
+  return JSON.stringify(sortedKeys(entry, chances), told);
 }
 
-function objectText(object: KubeObject): string {
+function objectText(object: KubeObject, chances: ReadonlyMap<string, string>): string {
   const { managedFields = [], ...metadata } = object.metadata;
-  const managers = managedFields.map(managerText).toSorted();
+  const managers = managedFields.map((entry) => managerText(entry, chances)).toSorted();
   // What of a quota is used is counted by the server, some time after.
   const { status: told, ...rest } = object as KubeObject & { readonly status?: unknown };
   const status = (object.kind === 'ResourceQuota' ? undefined : told) as
     { readonly conditions?: readonly { readonly type: string }[] } | undefined;
   const conditions = status?.conditions?.toSorted((a, b) => (a.type < b.type ? -1 : 1));
   return JSON.stringify(
-    sortedKeys({
-      ...rest,
-      metadata: { ...metadata, managers },
-      ...(status === undefined ? {} : { status: { ...status, conditions } }),
-    }),
+    sortedKeys(
+      {
+        ...rest,
+        metadata: { ...metadata, managers },
+        ...(status === undefined ? {} : { status: { ...status, conditions } }),
+      },
+      chances,
+    ),
   );
 }
 
-function sortedKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortedKeys);
+/** A key that was made by chance stands where its name does. */
+function sortedKeys(value: unknown, chances: ReadonlyMap<string, string>): unknown {
+  if (Array.isArray(value)) return value.map((part) => sortedKeys(part, chances));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, part]) => [key, sortedKeys(part)]),
+      .map(([key, part]) => [chances.get(key.replace(/^f:/, '')) ?? key, sortedKeys(part, chances)] as const)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
 }

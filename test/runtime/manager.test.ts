@@ -27,6 +27,7 @@ import {
   type Shop,
   type ShopWorld,
   type WidgetController,
+  type Widget,
 } from '#test/lab/widgets.ts';
 
 interface Lab {
@@ -387,6 +388,23 @@ t.test('a change of the object is carried out under Warn, for it is no drift', a
   await patch('one', { spec: { parts: ['b'] } });
   await settled('one', 'Standing');
   t.same(shelves(shop).upper, { 'Widget/default/one': ['b'] });
+});
+
+t.test('no drift policy holds back what is imposed, and Warn not even its end', async (t) => {
+  const { client, shop, start, settled, patch } = await setUp(t);
+  const isImposed = ({ spec }: Widget): boolean => spec.parts.includes('limit');
+  await start({ isImposed });
+  for (const drift of ['Warn', 'Observe'] as const)
+    await client.create(widgetType, aWidget(drift.toLowerCase(), { parts: ['limit'], drift }));
+  for (const name of ['warn', 'observe']) await settled(name, 'Standing');
+  shop.lower.delete('Widget/default/warn');
+  shop.drift(['Widget/default/warn']);
+  await eventually(() => shop.lower.has('Widget/default/warn'), 'the repair');
+  for (const name of ['warn', 'observe']) await patch(name, { spec: { parts: ['a'] } });
+  await settled('warn', 'Standing');
+  await settled('observe', 'Drifted');
+  const own = { 'Widget/default/observe': ['limit'], 'Widget/default/warn': ['a'] };
+  t.same(shelves(shop), { lower: own, upper: own });
 });
 
 t.test('a request to look again is carried out and answered', async (t) => {

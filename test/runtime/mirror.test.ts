@@ -120,6 +120,7 @@ function streamsOf(
       const seat = { tenant: 'acme', uid, isReadOnly: false, slice: '', tree, workingDirectory: directory };
       return { ...seat, logs: { access: '', error: '' }, ...overrides };
     },
+    databaseSeatOf: () => undefined,
     processes,
     frontGid: frontGidThere,
     writers,

@@ -15,7 +15,7 @@ import { systemClock } from '#runtime/base/clock.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
 import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
-import { runRemote } from '#runtime/streams/run-remote.ts';
+import { commandIn, runRemote } from '#runtime/streams/run-remote.ts';
 import { createShares } from '#runtime/streams/agent/shares.ts';
 import { createWriters } from '#runtime/streams/agent/writers.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
@@ -289,6 +289,7 @@ await t.test(
     };
     const streams = createStreamServer({
       seatOf: () => ({ ...seat, logs: { access: log, error: log } }),
+      databaseSeatOf: () => undefined,
       processes: openTenantProcesses('supervisor'),
       writers: createWriters(),
       replicas: createReplicaWords(),
@@ -312,7 +313,7 @@ await t.test(
     const signal = new AbortController().signal;
     const running = async (...command: readonly string[]): Promise<number> => {
       const output = { stdout: new PassThrough().resume(), stderr: new PassThrough().resume() };
-      return await runRemote(client, { namespace: 'acme', domain: 'shop', command, ...output, signal });
+      return await runRemote(client, { ...commandIn({ namespace: 'acme', name: 'shop' }, command), ...output, signal });
     };
     const path = streamPath({ resource: 'domains', subresource: 'log', namespace: 'acme', name: 'shop' });
     await Promise.all([

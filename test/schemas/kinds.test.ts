@@ -4,7 +4,7 @@ import { parseAllDocuments } from 'yaml';
 import { admit } from '#test/builders/admit.ts';
 import { merge } from '#test/builders/merge.ts';
 import type { Part } from '#test/builders/objects.ts';
-import { domainKind, hostnameClaimKind, kinds, tenantKind, uidClaimKind } from '#schemas/index.ts';
+import { domainKind, hostnameClaimKind, kinds, retainedDataKind, tenantKind, uidClaimKind } from '#schemas/index.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 
@@ -212,4 +212,28 @@ void t.test('a claim is named by what it claims and never passes on', async (t) 
   });
   t.same(admit(uidClaimKind, uid('20000')).faults, []);
   t.not(admit(uidClaimKind, uid('60000')).faults.length, 0);
+});
+
+void t.test('what is kept is files or a database, and stays what it is', async (t) => {
+  const kept = (where: object): object => ({
+    kind: 'RetainedData',
+    metadata: { name: 'database.acme.shop.u1.web1' },
+    spec: {
+      objectRef: { kind: 'Database', namespace: 'acme', name: 'shop' },
+      tenantRef: { name: 'acme' },
+      host: 'web1',
+      ...where,
+    },
+  });
+  const onServer = (databaseName: string): object => kept({ database: { engine: 'MariaDB', databaseName } });
+  const said = (object: object, old?: object): string =>
+    admit(retainedDataKind, object, old)
+      .faults.map(({ message }) => message)
+      .join();
+  t.equal(said(onServer('d_one')), '');
+  t.equal(said(kept({ path: 'kept/domain/acme/shop/u1', userId: 20_000 })), '');
+  t.match(said(kept({})), /say what is kept/u);
+  t.match(said(onServer('d_two'), onServer('d_one')), /which database is kept can not be changed/u);
+  t.match(said(kept({ path: 'kept/other' }), kept({ path: 'kept/one' })), /where data is kept can not be changed/u);
+  t.match(said(onServer('d_one'), kept({ path: 'kept/one' })), /can not be changed/u);
 });

@@ -1,12 +1,19 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { secretKind } from '#schemas/meta/builtin.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { databaseUserKind } from '#schemas/v1alpha1/database-user.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { ownerId, type Driver, type Owner } from '#runtime/drivers/driver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Action } from '#runtime/plan/plan.ts';
-import { deleteSecret, readSecret, writeSecret } from '#controllers/secret-store.ts';
+import {
+  deleteSecret,
+  readSecret,
+  writeSecret,
+  type SecretContent,
+  type SecretOrder,
+} from '#controllers/secret-store.ts';
 import { secretValuesOf, type Connection } from './connection.ts';
 
 interface World {
@@ -14,7 +21,7 @@ interface World {
   readonly cache: Cache;
 }
 
-/** Secrets of one owner by name, and the digest of what each says beside its password; wanted ones bring what that is. */
+/** Secrets of one owner by name, and the digest of what each says; wanted ones bring what that is, unless they are to stay as they are. */
 export type Connections = ReadonlyMap<string, { readonly digest: string; readonly connection?: Connection }>;
 
 interface OfSecret {
@@ -39,13 +46,18 @@ export const connectionSecrets = {
   },
 };
 
-/** What is wanted of a Secret. */
-export function connectionOf(connection: Connection): { readonly digest: string; readonly connection: Connection } {
-  const digest = createHash('sha256').update(JSON.stringify(connection)).digest('hex').slice(0, 32);
-  return { digest, connection };
+/** What is wanted of the Secret of this name; without a connection, that it stays as it is. */
+export function connectionsOf(secretName: string, connection: Connection | undefined): Connections {
+  return new Map([
+    [secretName, connection === undefined ? { digest: '' } : { digest: digestOf(connection), connection }],
+  ]);
 }
 
-/** Secrets with connections: the password is made once, and read by nobody but who writes the rest beside it. The snapshot is the cache itself. */
+function digestOf(connection: Connection): string {
+  return createHash('sha256').update(JSON.stringify(connection)).digest('hex').slice(0, 32);
+}
+
+/** Secrets with connections, for those who use databases. The snapshot is the cache itself. */
 export function createConnectionsDriver<W extends World>(): Driver<
   'connections',
   Cache,
@@ -53,32 +65,72 @@ export function createConnectionsDriver<W extends World>(): Driver<
   ConnectionAction,
   W
 > {
+  /** What we have written, by resourceVersion; before a start, what the status says. With another one it is looked at anew. */
+  const written = new Map<string, string>();
   return {
     name: 'connections',
     nothing: new Map(),
     normalize: (desired) => desired,
     observe: (world) => Promise.resolve(world.cache),
     advance: (snapshot) => snapshot,
-    of: (owner, cache) =>
-      new Map(
-        cache
-          .byIndex(secretKind, BY_OWNER, ownerId(owner))
-          .map(({ metadata }) => [metadata.name, { digest: metadata.annotations?.[ANNOTATIONS.connection] ?? '' }]),
-      ),
+    of: (owner, cache) => {
+      const { namespace, name } = owner;
+      const { secretVersion } = cache.get(databaseUserKind, { namespace, name })?.status ?? {};
+      return new Map(
+        cache.byIndex(secretKind, BY_OWNER, ownerId(owner)).map(({ metadata }) => {
+          const isAsWritten =
+            metadata.resourceVersion === (written.get(`${namespace}/${metadata.name}`) ?? secretVersion);
+          return [metadata.name, { digest: (isAsWritten && metadata.annotations?.[ANNOTATIONS.connection]) || '' }];
+        }),
+      );
+    },
     plan: planConnections,
     apply: async (action, { client }, signal) => {
       const { namespace, name, owner } = action.input;
       const key = { namespace, name };
-      if (action.op === 'delete-secret') return await deleteSecret(client, { key, madeFor: owner }, signal);
-      const there = await readSecret(client, key, signal);
-      const password = there?.values['password'] ?? randomBytes(24).toString('base64url');
-      const { digest, connection } = connectionOf(action.input.connection);
-      const values = secretValuesOf(connection, password);
-      const notes = { [ANNOTATIONS.connection]: digest };
-      await writeSecret(client, { key, type: 'Opaque', values, madeFor: owner, notes, before: { there } }, signal);
+      if (action.op === 'delete-secret') {
+        await deleteSecret(client, { key, madeFor: owner }, signal);
+        return void written.delete(`${namespace}/${name}`);
+      }
+      const version = await handOut(client, action.input, signal);
+      if (version !== undefined) written.set(`${namespace}/${name}`, version);
     },
     settle: () => Promise.resolve(),
   };
+}
+
+/** The resourceVersion of the Secret that has it now; `undefined` when the password was followed by another one since that was wanted. */
+async function handOut(
+  client: Client,
+  { namespace, name, owner, connection }: Extract<ConnectionAction, { op: 'write-secret' }>['input'],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const passwords = await readSecret(client, { namespace, name: connection.passwordSecret }, signal);
+  const password = passwords?.madeFor === owner ? passwords.values[connection.passwordId] : undefined;
+  if (password === undefined) return undefined;
+  const key = { namespace, name };
+  const there = await readSecret(client, key, signal);
+  const order: SecretOrder = {
+    key,
+    type: 'Opaque',
+    values: secretValuesOf(connection, password),
+    madeFor: owner,
+    notes: { [ANNOTATIONS.connection]: digestOf(connection) },
+    before: { there },
+  };
+  const { resourceVersion } = hasAll(there, order) ? there : await writeSecret(client, order, signal);
+  return resourceVersion;
+}
+
+/** Whether a Secret is as it is to be; what others have put beside is theirs. */
+function hasAll(
+  there: SecretContent | undefined,
+  { values, madeFor, notes = {} }: SecretOrder,
+): there is SecretContent {
+  if (there?.madeFor !== madeFor) return false;
+  const has = (found: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean =>
+    Object.entries(wanted).every(([name, value]) => found[name] === value);
+  return has(there.values, values) && has(there.notes, notes);
 }
 
 function planConnections(owner: Owner, desired: Connections, observed: Connections): readonly ConnectionAction[] {

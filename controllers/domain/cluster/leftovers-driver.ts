@@ -44,7 +44,8 @@ export function createLeftoversDriver<W extends World>(): Driver<
     advance: (snapshot) => snapshot,
     of: ({ namespace, name, uid }, cache) => {
       const ofThisLife = keptForObject({ kind: 'Domain', namespace, name }, cache).filter(
-        ({ metadata, spec }) => metadata.name === retainedNameOf({ metadata: { namespace, name, uid } }, spec.host),
+        ({ metadata, spec }) =>
+          metadata.name === retainedNameOf({ kind: 'Domain', metadata: { namespace, name, uid } }, spec.host),
       );
       return { fate: 'Stay', objects: ofThisLife.map(keptObjectOf) };
     },

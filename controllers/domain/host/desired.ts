@@ -6,6 +6,7 @@ import { domainDirectory, keptDirectory, logsDirectory } from '#schemas/meta/ten
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import type { PhpPool, PhpPools } from '#runtime/drivers/php-fpm/model.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
+import { socketDirectoriesOf } from '#controllers/database-names.ts';
 import type { DomainHostInputs, FileInputs, PhpInputs } from './inputs.ts';
 
 /** So long that the path of its socket below `/srv/wcp360` stays within what a socket's address holds (unix(7)). */
@@ -68,11 +69,13 @@ function poolOf(
     uploadBytes: uploadBytesOf(domain),
     settings: phpValuesOf(spec),
     environment: Object.fromEntries(spec.env.map(({ name: variable, value }) => [variable, value])),
-    environmentFrom: spec.envFrom.map(({ secretRef }) => ({
+    environmentFrom: spec.envFrom.map(({ prefix, secretRef }) => ({
       namespace,
       name: secretRef.name,
       resourceVersion: inputs.secretVersions[secretRef.name] ?? '',
+      ...(prefix === undefined ? {} : { prefix }),
     })),
+    sockets: socketDirectoriesOf(inputs.root),
     errorLog: `${inputs.root}/${logsDirectory(inputs.tenant)}/${name}.error.log`,
     slice: sliceOf(inputs.accountId),
   };

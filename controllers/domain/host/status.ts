@@ -2,6 +2,8 @@ import { domainDirectory } from '#schemas/meta/tenant-tree.ts';
 import type { Domain, domainKind } from '#schemas/v1alpha1/domain.ts';
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Outcome, ProbeResult, StatusPatch } from '#runtime/manager/controller.ts';
+import { attemptsOf, failureMessage } from '#controllers/attempts.ts';
+import { driftedOf } from '#controllers/drifted.ts';
 import type { DomainHostInputs, Problem } from './inputs.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
@@ -21,9 +23,7 @@ export function domainHostStatus(domain: Domain, input: DomainStatusInput): Stat
       ...placesOf(domain, input.inputs),
       ...shownOf(domain, input),
       ...(isReadOnly(input) ? { readOnly: true } : {}),
-      ...(input.outcome.phase === 'failed'
-        ? { attempts: input.outcome.attempts, nextTryAt: input.outcome.nextTryAt }
-        : {}),
+      ...attemptsOf(input.outcome),
     },
     conditions: [
       readyOf(served, input),
@@ -64,10 +64,7 @@ export function servedOf(domain: Domain, input: DomainStatusInput): Statement {
     case 'refused':
       return notServed(outcome.reason, outcome.message);
     case 'failed':
-      return notServed(
-        'ApplyFailed',
-        `${sentence(outcome.message)} This was attempt ${String(outcome.attempts)}; the next one is at ${outcome.nextTryAt}.`,
-      );
+      return notServed('ApplyFailed', failureMessage(outcome));
     case 'drifted':
     case 'synced':
       return inputs?.problem === undefined ? probedOf(input) : problemOf(inputs.problem);
@@ -115,25 +112,6 @@ function readyOf(served: Statement, { inputs }: DomainStatusInput): Statement {
   return { ...served, type: 'Ready', status: 'True' };
 }
 
-/** Said only where it is known: while pending or failing nobody has compared. */
-function driftedOf(outcome: Outcome): readonly Statement[] {
-  if (outcome.phase === 'synced') {
-    return [{ type: 'Drifted', status: 'False', reason: 'InSync', message: 'The host is as declared.' }];
-  }
-  if (outcome.phase !== 'drifted') return [];
-  const subjects = outcome.withheld.map((action) => action.subject);
-  const shown = subjects.slice(0, 5).join(', ');
-  const more = subjects.length > 5 ? ` and ${String(subjects.length - 5)} more` : '';
-  return [
-    {
-      type: 'Drifted',
-      status: 'True',
-      reason: 'DriftFound',
-      message: `The host differs in ${shown}${more}; the drift policy leaves it so.`,
-    },
-  ];
-}
-
 function suspendedOf(inputs: DomainHostInputs | undefined): Statement {
   return inputs?.suspendedFor === undefined
     ? { type: 'Suspended', status: 'False', reason: 'NotSuspended', message: 'The site is not suspended.' }
@@ -146,8 +124,4 @@ function problemOf(problem: Problem): Statement {
 
 function notServed(reason: string, message: string): Statement {
   return { type: 'Served', status: 'False', reason, message };
-}
-
-function sentence(message: string): string {
-  return /[.!?]$/.test(message) ? message : `${message}.`;
 }

@@ -8,12 +8,13 @@ import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { TENANTS_BY_HOST, tenantsByHost } from '#controllers/host-rights.ts';
 import { domainsByKeepingHost, leavingDomainsOn, retainedNameOf } from '#controllers/kept-data.ts';
+import { databasesByKeepingHost, leavingDatabasesOn } from '#controllers/kept-databases.ts';
 import type { Heartbeats } from './heartbeats.ts';
 import type { HostClusterInputs } from './inputs.ts';
 
 const BY_HOST = 'host';
 
-/** What is on a host, or is to be: tenants, kept data, and Domains that leave some. */
+/** What is on a host, or is to be: tenants, kept data, and what leaves some. */
 export const hostIndexes = [
   tenantsByHost,
   {
@@ -21,6 +22,7 @@ export const hostIndexes = [
     index: { name: BY_HOST, valuesOf: (kept: KubeObject) => [(kept as RetainedData).spec.host] },
   },
   domainsByKeepingHost,
+  databasesByKeepingHost,
 ];
 
 /** Reads whether the agent lives, and what it has to look after. */
@@ -55,7 +57,9 @@ function drainOf(host: string, tenants: readonly Tenant[], cache: Cache): NonNul
 }
 
 function chargesOf(host: string, tenants: readonly Tenant[], cache: Cache): HostClusterInputs['charges'] {
-  const leaving = leavingDomainsOn(host, cache).map((domain) => retainedNameOf(domain, host));
+  const leaving = [...leavingDomainsOn(host, cache), ...leavingDatabasesOn(host, cache)].map((object) =>
+    retainedNameOf(object, host),
+  );
   const kept = cache.byIndex(retainedDataKind, BY_HOST, host).map(({ metadata }) => metadata.name);
   return {
     tenants: tenants.map(({ metadata }) => metadata.name).toSorted(),

@@ -5,7 +5,15 @@ import type { Effective } from './inputs.ts';
 
 export type Limits = NonNullable<Effective['limits']>;
 
-export const COUNTS = ['domains', 'zones', 'dnsRecords', 'databases', 'mailboxes', 'processes'] as const;
+export const COUNTS = [
+  'domains',
+  'zones',
+  'dnsRecords',
+  'databases',
+  'databaseUsers',
+  'mailboxes',
+  'processes',
+] as const;
 export const BYTES = ['storage', 'traffic', 'memory'] as const;
 
 /** Package and overrides in canonical spelling; an override counts where it is there, also when it is more than the package gives. */
@@ -16,6 +24,7 @@ export function effectiveOf(tenant: Tenant, pack: Package, suspendedFor: string 
     // A map that loses its last key to an apply is null on a Kubernetes, which the schema refuses.
     ...(Object.keys(limits).length > 0 && { limits }),
     php: { ...pack.spec.php, memory: canonicalBytes(pack.spec.php.memory) },
+    database: canonicalDatabase(pack.spec.database),
     ...(pack.spec.dns.nameservers.length + pack.spec.dns.records.length > 0 && { dns: pack.spec.dns }),
     proxyTargets: pack.spec.proxyTargets,
     suspended: suspendedFor !== undefined,
@@ -30,6 +39,18 @@ export function canonicalLimits(limits: Limits): Limits {
   );
   const cpu = limits.cpu === undefined ? {} : { cpu: formatMillicores(parseMillicores(limits.cpu) ?? 0) };
   return { ...limits, ...Object.fromEntries<string>(bytes), ...cpu };
+}
+
+function canonicalDatabase({
+  storage,
+  temporaryFiles,
+  ...others
+}: Package['spec']['database']): NonNullable<Effective['database']> {
+  return {
+    ...others,
+    temporaryFiles: canonicalBytes(temporaryFiles),
+    ...(storage === undefined ? {} : { storage: canonicalBytes(storage) }),
+  };
 }
 
 function canonicalBytes(quantity: string | number): string {

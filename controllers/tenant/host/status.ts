@@ -2,6 +2,7 @@ import { tenantDirectory } from '#schemas/meta/tenant-tree.ts';
 import { findCondition, type ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Tenant, tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
+import { failureMessage } from '#controllers/attempts.ts';
 import type { TenantHostInputs } from './gather.ts';
 
 export interface TenantHostStatusInput {
@@ -30,10 +31,8 @@ function readyOf(tenant: Tenant, outcome: Outcome): Omit<ConditionStatement, 'ob
     case 'pending':
     case 'refused':
       return { type, status: 'False', reason: outcome.reason, message: outcome.message };
-    case 'failed': {
-      const message = `${outcome.message} This was attempt ${String(outcome.attempts)}; the next one is at ${outcome.nextTryAt}.`;
-      return { type, status: 'False', reason: 'ApplyFailed', message };
-    }
+    case 'failed':
+      return { type, status: 'False', reason: 'ApplyFailed', message: failureMessage(outcome) };
     case 'drifted':
     case 'synced':
       if (accepted?.status === 'False')

@@ -1,6 +1,7 @@
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Zone, zoneKind } from '#schemas/v1alpha1/zone.ts';
 import type { Outcome, ProbeResult, StatusPatch } from '#runtime/manager/controller.ts';
+import { attemptsOf, failureMessage } from '#controllers/attempts.ts';
 import type { ZoneHostInputs } from './inputs.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
@@ -19,7 +20,7 @@ export function zoneHostStatus(hostName: string, zone: Zone, input: ZoneStatusIn
     fields: {
       ...(serial === undefined ? saidBefore(zone) : { servedBy: hostName, serial: Number(serial) }),
       ...(inputs === undefined ? {} : { nameservers: inputs.nameservers }),
-      ...(outcome.phase === 'failed' ? { attempts: outcome.attempts, nextTryAt: outcome.nextTryAt } : {}),
+      ...attemptsOf(outcome),
     },
     conditions: [readyOf(zone, input), ...(inputs === undefined ? [] : [recordsOf(inputs.unanswered)])],
   };
@@ -43,10 +44,8 @@ function readyOf(zone: Zone, { outcome, probes }: ZoneStatusInput): Statement {
     case 'pending':
     case 'refused':
       return notReady(outcome.reason, outcome.message);
-    case 'failed': {
-      const attempt = `This was attempt ${String(outcome.attempts)}; the next one is at ${outcome.nextTryAt}.`;
-      return notReady(outcome.reason, `${outcome.message}. ${attempt}`);
-    }
+    case 'failed':
+      return notReady(outcome.reason, failureMessage(outcome));
     case 'drifted':
     case 'synced': {
       const failed = probes.find(({ ok }) => !ok);

@@ -2,6 +2,7 @@ import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Zone, zoneKind } from '#schemas/v1alpha1/zone.ts';
 import { blockedBy, PROVIDER_NAMES, type FoundZone } from '#runtime/drivers/dns-providers/model.ts';
 import type { Outcome, ProbeResult, StatusPatch } from '#runtime/manager/controller.ts';
+import { attemptsOf, failureMessage } from '#controllers/attempts.ts';
 import { providerUseOf } from '#controllers/zone-provider.ts';
 import type { ZoneProviderInputs } from './inputs.ts';
 
@@ -27,10 +28,6 @@ export function zoneProviderStatus(zone: Zone, input: ZoneProviderStatusInput): 
     fields: { nameservers: found.place.nameservers, provider: { blocked, ...dsOf(found) }, ...attemptsOf(outcome) },
     conditions: [ready, recordsOf(inputs, blocked), signedOf(inputs, found)],
   };
-}
-
-function attemptsOf(outcome: Outcome): StatusPatch<typeof zoneKind>['fields'] {
-  return outcome.phase === 'failed' ? { attempts: outcome.attempts, nextTryAt: outcome.nextTryAt } : {};
 }
 
 /** What was answered last goes on being answered while nobody can look. */
@@ -60,10 +57,8 @@ function readyOf(zone: Zone, { inputs, outcome, probes }: ZoneProviderStatusInpu
     case 'pending':
     case 'refused':
       return said('False', outcome.reason, outcome.message);
-    case 'failed': {
-      const attempt = `This was attempt ${String(outcome.attempts)}; the next one is at ${outcome.nextTryAt}.`;
-      return said('False', outcome.reason, `${outcome.message}. ${attempt}`);
-    }
+    case 'failed':
+      return said('False', outcome.reason, failureMessage(outcome));
     case 'drifted':
     case 'synced': {
       const failed = probes.find(({ ok }) => !ok);

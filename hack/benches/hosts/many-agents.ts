@@ -39,7 +39,7 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
   for (const path of [`${host.root}/front`, sitesDirectory(host.root), usersDirectory(host.root)])
     await host.makeDirectory(path, closed, signal);
   const agent = await startAgent({
-    config: { hostName: name, root: host.root, dnsResolver: '', frontHttpsPort: 0 },
+    config: { hostName: name, root: host.root, dnsResolver: '', frontHttpsPort: 0, databaseInterval: '1m' },
     client,
     host,
     dns: undefined,

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { HostError } from '#runtime/base/errors.ts';
 import { UsageError } from '#runtime/cli/io.ts';
 import type { Session } from '#runtime/cli/session.ts';
-import { runRemote } from '#runtime/streams/run-remote.ts';
+import { commandIn, runRemote } from '#runtime/streams/run-remote.ts';
 
 /** A place in a Domain's directory: `shop:public/index.html`. */
 interface RemotePlace {
@@ -122,15 +122,15 @@ async function remote(
 ): Promise<void> {
   const stderr = new PassThrough();
   const words = text(stderr);
+  const { command, ...ends } = run;
   const exitCode = await runRemote(await session.client(), {
-    namespace: await session.namespace(),
-    domain,
+    ...commandIn({ namespace: await session.namespace(), name: domain }, command),
     stdout: session.io.stdio.stdout,
-    ...run,
+    ...ends,
     stderr,
     signal: session.io.signal,
   }).finally(() => stderr.end());
-  if (exitCode !== 0) throw new HostError((await words).trim() || `${run.command[0] ?? ''} ended with ${exitCode}`);
+  if (exitCode !== 0) throw new HostError((await words).trim() || `${command[0] ?? ''} ended with ${exitCode}`);
 }
 
 async function remoteText(session: Session, domain: string, command: readonly string[]): Promise<string> {

@@ -1,6 +1,6 @@
 import { ExitCode, UsageError, type Stdio, type Terminal } from '#runtime/cli/io.ts';
 import type { Session } from '#runtime/cli/session.ts';
-import { runRemote } from '#runtime/streams/run-remote.ts';
+import { commandIn, runRemote } from '#runtime/streams/run-remote.ts';
 
 export interface ExecOptions {
   readonly stdin?: boolean;
@@ -17,9 +17,7 @@ export async function execInDomain(session: Session, words: readonly string[], o
   joined?.setRaw(true);
   try {
     const exitCode = await runRemote(await session.client(), {
-      namespace: await session.namespace(),
-      domain,
-      command,
+      ...commandIn({ namespace: await session.namespace(), name: domain }, command),
       stdin: readsInput ? io.stdio.stdin : undefined,
       stdout: io.stdio.stdout,
       stderr: io.stdio.stderr,
@@ -32,7 +30,7 @@ export async function execInDomain(session: Session, words: readonly string[], o
   }
 }
 
-function terminalOf({ terminal }: Stdio, { tty }: ExecOptions): Terminal | undefined {
+export function terminalOf({ terminal }: Stdio, { tty }: Pick<ExecOptions, 'tty'>): Terminal | undefined {
   if (tty !== true) return undefined;
   if (terminal === undefined) throw new UsageError('there is no terminal here to join: leave out --tty');
   return terminal;

@@ -5,6 +5,7 @@ import type { FrontProbes, HostWorld } from '#controllers/parts.ts';
 import { createStoreGuard } from '#controllers/host/store-guard.ts';
 import { tellUids } from '#controllers/host/uid-teller.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
+import { parseDurationMs } from '#schemas/meta/duration.ts';
 import { hostLeaseOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
@@ -17,6 +18,8 @@ import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { createCopies, createCopiesDriver } from '#runtime/drivers/copies/index.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { createPatrol } from '#runtime/drivers/databases/patrol.ts';
+import { createDatabaseSizes, type DatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
 import { mariadbDriver } from '#runtime/drivers/mariadb/index.ts';
 import { nginxDriver, type Stapler } from '#runtime/drivers/nginx/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
@@ -59,7 +62,7 @@ interface AgentWorld extends HostWorld, DatabasesWorld {
 }
 
 export interface AgentOptions {
-  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'dnsResolver' | 'frontHttpsPort'>;
+  readonly config: Pick<AgentConfig, 'hostName' | 'root' | 'dnsResolver' | 'frontHttpsPort' | 'databaseInterval'>;
   /** As the host's account. */
   readonly client: Client;
   readonly host: Host;
@@ -90,6 +93,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { hostName } = options.config;
   const heartbeat = await join(options);
   const writers = createWriters();
+  const sizes = createDatabaseSizes();
   const copies = createCopies({ take: copyTaker(options), atOnce: copiesAtOnce, clock: systemClock, log, signal });
   const manager = startManager<AgentWorld>({
     client,
@@ -103,6 +107,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       nginx: nginxDriver,
       powerdns: powerdnsDriver,
       databases: { PostgreSQL: postgresqlDriver, MariaDB: mariadbDriver },
+      databaseSizeOf: sizes.of,
       askNameServer: async (_world, question, asking) =>
         await askDns(required(options.dns, 'a name server'), question, asking),
       shells: createShellsDriver(writers),
@@ -113,7 +118,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       front: options.front,
       now: () => Date.now(),
     }),
-    world: worldOf(options),
+    world: worldOf(options, sizes),
     log,
     metrics,
     signal,
@@ -131,10 +136,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
 }
 
-function worldOf(options: AgentOptions): (cache: Cache) => AgentWorld {
+function worldOf(options: AgentOptions, sizes: DatabaseSizes): (cache: Cache) => AgentWorld {
   const { client, host, secrets, staples, databaseServers } = options;
-  const parentDs = askParent(options);
-  return (cache) => ({ client, cache, host, secrets, staples, parentDs, startServer: databaseServers.start });
+  const everyMs = parseDurationMs(options.config.databaseInterval) ?? 0;
+  const patrol = createPatrol({ sizes, everyMs, clock: systemClock });
+  const parts = { client, host, secrets, staples, parentDs: askParent(options), patrol };
+  return (cache) => ({ ...parts, cache, startServer: databaseServers.start });
 }
 
 /** By the resolver that is set, else those of the machine. */

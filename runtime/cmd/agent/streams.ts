@@ -1,3 +1,4 @@
+import { socketDirectoriesOf } from '#controllers/database-names.ts';
 import { isStillOn } from '#controllers/domain/still.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
@@ -7,6 +8,7 @@ import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { TenantProcesses } from '#runtime/host/tenant-processes.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
+import { databaseSeats } from './database-seats.ts';
 import { keepAttached } from '#runtime/streams/agent/attach.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
 import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
@@ -42,6 +44,7 @@ export async function runStreams(options: AgentStreamsOptions, signal: AbortSign
   const streams = createStreamServer({
     seatOf: (namespace, name) =>
       seatOf({ config, cache, variablesOf: (of) => variablesOf(of, secrets, signal) }, namespace, name),
+    databaseSeatOf: databaseSeats({ ...config, host, cache, secrets, signal }),
     processes,
     writers,
     frontGid: front.gid,
@@ -76,6 +79,7 @@ function seatOf({ config, cache, variablesOf: read }: Known, namespace: string, 
     tree: `${config.root}/${tenantDirectory(namespace)}`,
     workingDirectory: `${config.root}/${domainDirectory(namespace, name)}`,
     isReadOnly: isStillOn(config.hostName, domain),
+    sockets: socketDirectoriesOf(config.root),
     slice: sliceOf(uid),
     logs: { access: log('access'), error: log('error') },
     variables: () => read(variableSourcesOf(domain)),
@@ -87,6 +91,10 @@ function seatOf({ config, cache, variablesOf: read }: Known, namespace: string, 
 function variableSourcesOf({ metadata: { namespace = '' }, spec: { php } }: Domain): VariableSources {
   return {
     environment: Object.fromEntries((php?.env ?? []).map(({ name, value }) => [name, value])),
-    environmentFrom: (php?.envFrom ?? []).map(({ secretRef }) => ({ namespace, name: secretRef.name })),
+    environmentFrom: (php?.envFrom ?? []).map(({ prefix, secretRef }) => ({
+      namespace,
+      name: secretRef.name,
+      ...(prefix === undefined ? {} : { prefix }),
+    })),
   };
 }

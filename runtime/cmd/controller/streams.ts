@@ -1,6 +1,6 @@
 import { backoffMs } from '#runtime/base/backoff.ts';
 import { systemClock } from '#runtime/base/clock.ts';
-import type { Client, ObjectKey } from '#runtime/client/client.ts';
+import type { Client } from '#runtime/client/client.ts';
 import type { ControllerConfig } from '#runtime/config/programs.ts';
 import { addressOf } from '#runtime/cmd/listen-address.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -9,6 +9,8 @@ import { keepPublished, replicaIdOf } from '#runtime/streams/gateway/publish.ts'
 import { createTunnels } from '#runtime/streams/gateway/tunnels.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import type { Metrics } from '#runtime/telemetry/metrics.ts';
+import type { StreamTarget } from '#schemas/meta/streams.ts';
+import { databaseKind } from '#schemas/v1alpha1/database.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { gatewayAuthority } from './gateway-certificate.ts';
 import { openGatewayIdentity } from './gateway-identity.ts';
@@ -62,7 +64,7 @@ async function serve(options: StreamsOptions, signal: AbortSignal): Promise<void
       listen: addressOf(config.streamListen),
       identity: kept.current,
       client,
-      hostOf: (namespace, name) => hostOf(cache, { namespace, name }),
+      hostOf: (target) => hostOf(cache, target),
       tunnels,
       log,
     },
@@ -79,8 +81,8 @@ async function serve(options: StreamsOptions, signal: AbortSignal): Promise<void
   tunnels.close();
 }
 
-/** Empty for a Domain that is nowhere yet, undefined for one that is not there. */
-function hostOf(cache: Cache, key: ObjectKey): string | undefined {
-  const domain = cache.get(domainKind, key);
-  return domain === undefined ? undefined : (domain.status?.host ?? '');
+/** Empty for what is nowhere yet, undefined for what is not there. */
+function hostOf(cache: Cache, { resource, ...key }: StreamTarget): string | undefined {
+  const found = resource === 'databases' ? cache.get(databaseKind, key) : cache.get(domainKind, key);
+  return found === undefined ? undefined : (found.status?.host ?? '');
 }

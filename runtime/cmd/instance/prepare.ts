@@ -177,6 +177,7 @@ function agentSettings({ hostName, httpPort, httpsPort, dnsPort, dnsApiPort, log
     dnsAddresses: ['127.0.0.1'],
     dnsPort,
     dnsApiPort,
+    databaseInterval: '10s',
     serviceManager: 'supervised',
     metricsListen: '',
     logLevel,

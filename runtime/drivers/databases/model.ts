@@ -8,6 +8,10 @@ export interface DatabaseState {
   /** By real name. `undefined`: it is there, and not as it was left; never in what is wanted. */
   readonly databases: ReadonlyMap<string, DatabaseSettings | undefined>;
   readonly logins: ReadonlyMap<string, LoginSettings | undefined>;
+  /** Databases that stay on the server, closed, by real name → `ownerId` of whom they are from then on; never in what is found. One that is not its own, or not there, is nobody's concern. */
+  readonly kept?: ReadonlyMap<string, string>;
+  /** A wanted database that belongs to somebody whose `ownerId` begins so is taken over with what it holds; never in what is found. */
+  readonly heirTo?: string;
 }
 
 /** Data that survives JSON. */
@@ -28,14 +32,32 @@ export interface DatabaseSettings {
 export type DatabaseAccess = 'Open' | 'Full' | 'Closed';
 
 export interface LoginSettings {
-  /** The Secret whose `password` it takes; another resourceVersion makes it be read again. */
-  readonly password: { readonly namespace: string; readonly name: string; readonly resourceVersion: string };
+  readonly password: PasswordRef;
+  /** One that lets in as well, under the same name: of MariaDB alone, since PostgreSQL keeps one for each login. */
+  readonly otherPassword?: PasswordRef;
   /** By the real name of the database. */
   readonly grants: Readonly<Record<string, DatabaseGrant>>;
   /** How many sessions it may have at once. */
   readonly connections: number;
+  readonly limits: SessionLimits;
   /** Nobody logs in by it, and whoever was in is put out. */
   readonly isLocked: boolean;
+}
+
+/** Where a password is. What is under a key never changes: another password has another one. */
+export interface PasswordRef {
+  readonly namespace: string;
+  /** Of the Secret. */
+  readonly name: string;
+  readonly key: string;
+}
+
+/** What one session of a login may use. */
+export interface SessionLimits {
+  /** How long a statement may take; 0 for as long as it likes. */
+  readonly statementTimeoutMs: number;
+  /** Disk space for sorting and the like, in whole KiB; of PostgreSQL alone. */
+  readonly temporaryBytes: number;
 }
 
 /** `Owner`: makes and changes tables, and has whatever other owners made. `ReadWrite`: rows. `ReadOnly`: looks. */
@@ -48,10 +70,30 @@ interface OfServer {
   readonly owner: string;
 }
 
-/** All can be repeated. Dropping a database ends its sessions first; what it had is gone. */
+/** Who wants a name on the server. */
+export interface Claimant extends OfServer {
+  /** Of whom it takes over what is there: the beginning of their `ownerId`. Absent: of nobody. */
+  readonly heirTo?: string;
+}
+
+/** Whether something that belongs to `owner` may be put for who claims it. */
+export function mayHave({ owner: claimant, heirTo }: Claimant, owner: string): boolean {
+  return owner === claimant || (heirTo !== undefined && owner.startsWith(heirTo));
+}
+
+/** All can be repeated. Dropping a database ends its sessions first; what it had is gone. Keeping it closes it, and hands it over. */
 export type DatabaseAction<Name extends string> =
-  | Action<Name, 'create-database' | 'put-database', OfServer & { readonly settings: DatabaseSettings }>
+  | Action<Name, 'create-database' | 'put-database', Claimant & { readonly settings: DatabaseSettings }>
+  | Action<Name, 'keep-database', OfServer & { readonly heir: string }>
   | Action<Name, 'create-login' | 'put-login', OfServer & { readonly settings: LoginSettings }>
   | Action<Name, 'drop-database' | 'drop-login', OfServer>;
 
 export const noDatabases: DatabaseState = { databases: new Map(), logins: new Map() };
+
+const leastStepBytes = 64 * 1024;
+const stepRatio = 0.01;
+
+/** Whether two sizes differ by so much that somebody should know: one percent, and 64 KiB at least. */
+export function isOtherSize(one: number, other: number): boolean {
+  return Math.abs(one - other) > Math.max(leastStepBytes, stepRatio * Math.max(one, other));
+}

@@ -56,14 +56,17 @@ function ownedBy<Settings>(
   return new Map([...(byOwner.get(owner) ?? [])].map((name) => [name, found.get(name)?.settings]));
 }
 
-/** The snapshot after these actions, without looking again. */
+/** The snapshot after these actions, without looking again; `undefined` where they do not tell. */
 export function advanceDatabases<Name extends string>(
   snapshot: DatabasesSnapshot,
   done: readonly DatabaseAction<Name>[],
-): DatabasesSnapshot {
+): DatabasesSnapshot | undefined {
+  // What is kept is as it was found, which nobody may know.
+  if (done.some(({ op }) => op === 'keep-database')) return undefined;
   const { databases, logins } = snapshot;
   for (const { op, input } of done) {
     const { name, owner } = input;
+    if (op === 'keep-database') continue;
     if (op === 'create-database' || op === 'put-database')
       putFound(databases, name, { owner, settings: input.settings });
     else if (op === 'create-login' || op === 'put-login') putFound(logins, name, { owner, settings: input.settings });

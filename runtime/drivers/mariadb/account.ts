@@ -69,7 +69,9 @@ const usual: ReadonlySet<string> = new Set([
   'password_last_changed',
   'plugin',
   'authentication_string',
+  'auth_or',
   'max_user_connections',
+  'max_statement_time',
   'account_locked',
 ]);
 
@@ -77,20 +79,38 @@ const usual: ReadonlySet<string> = new Set([
 export function differenceOf(
   account: Account | undefined,
   verifier: string | undefined,
-  { connections, isLocked }: LoginSettings,
+  settings: LoginSettings,
 ): 'none' | 'ours' | 'more' {
   if (account?.attributes === undefined) return 'more';
   const { attributes, hasMore } = account;
   const isBare = Object.entries(attributes).every(([key, value]) => usual.has(key) || isNothing(value));
   if (!isBare || hasMore) return 'more';
+  const methods = methodsOf(attributes);
   const isSame =
-    attributes['plugin'] === 'mysql_native_password' &&
-    verifierOf(String(attributes['authentication_string'])) === verifier &&
+    methods.every(({ plugin }) => plugin === 'mysql_native_password') &&
+    verifierOf(methods.map((method) => String(method['authentication_string']))) === verifier &&
     // 0 where it has expired.
     attributes['password_last_changed'] !== 0 &&
-    attributes['max_user_connections'] === connectionLimit(connections) &&
-    (attributes['account_locked'] === true) === isLocked;
+    isLimitedBy(attributes, settings);
   return isSame ? 'none' : 'ours';
+}
+
+/** Ways to log in, any of which will do. Among several, the one that stands beside them is empty. */
+function methodsOf(attributes: Readonly<Record<string, unknown>>): readonly Readonly<Record<string, unknown>>[] {
+  const { auth_or: methods } = attributes;
+  if (!Array.isArray(methods)) return [attributes];
+  return methods.filter(isRecord).map((method) => (Object.keys(method).length === 0 ? attributes : method));
+}
+
+function isLimitedBy(
+  attributes: NonNullable<Account['attributes']>,
+  { connections, limits, isLocked }: LoginSettings,
+): boolean {
+  return (
+    attributes['max_user_connections'] === connectionLimit(connections) &&
+    attributes['max_statement_time'] === limits.statementTimeoutMs / 1_000 &&
+    (attributes['account_locked'] === true) === isLocked
+  );
 }
 
 function isNothing(value: unknown): boolean {

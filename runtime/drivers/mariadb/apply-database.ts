@@ -1,11 +1,11 @@
-import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
+import type { Claimant, DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { privilegesIn } from './account.ts';
-import { claim, isOwn, type Claimant } from './claim.ts';
+import { claim, isOwn } from './claim.ts';
 import { endSessions } from './end-sessions.ts';
 import { changeGrant } from './change-grant.ts';
 import { grantChanges, wantedOn } from './grants.ts';
-import { dropMark, putMark, readMarks, readMarksOn, settleMark, type Mark } from './marks.ts';
+import { dropMark, handMarkOver, putMark, readMarks, readMarksOn, settleMark, type Mark } from './marks.ts';
 import { isSame, readSchemas } from './observe.ts';
 import { withServer, type Server } from './server.ts';
 import { alterDatabase, createDatabase, dropDatabase, loginHost, patternOf } from './statements.ts';
@@ -29,6 +29,25 @@ export async function putDatabase(wanted: Wanted, host: Host, signal: AbortSigna
   });
   await endSessions(host, logins, signal);
   await withServer(host, signal, async (server) => await settleMark(server, 'database', name));
+}
+
+/** Closes a database as it is, then hands it over. Nothing when it is somebody else's by now; of one that is not there nothing is left either. */
+export async function keepDatabaseOf(
+  { heir, ...claimant }: Claimant & { readonly heir: string },
+  host: Host,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name } = claimant;
+  const schema = await withServer(host, signal, async (server) => {
+    if (!(await isOwn(server, 'database', claimant))) return undefined;
+    return (await readSchemas(server, name)).get(name) ?? 'gone';
+  });
+  if (schema === undefined) return;
+  if (schema === 'gone') return await dropDatabaseOf(claimant, host, signal);
+  await putDatabase({ ...claimant, settings: { ...schema, extensions: [], access: 'Closed' } }, host, signal);
+  await withServer(host, signal, async (server) => {
+    await handMarkOver(server, 'database', { ...claimant, heir });
+  });
 }
 
 export async function dropDatabaseOf(claimant: Claimant, host: Host, signal: AbortSignal): Promise<void> {

@@ -1,11 +1,11 @@
-import { RefusedError } from '#runtime/base/errors.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import type { LoginSettings } from '#runtime/drivers/databases/model.ts';
+import type { Claimant, LoginSettings } from '#runtime/drivers/databases/model.ts';
+import { readPassword } from '#runtime/drivers/databases/read-password.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { differenceOf, readAccounts, type Account } from './account.ts';
 import { changeGrant } from './change-grant.ts';
-import { claim, isOwn, type Claimant } from './claim.ts';
+import { claim, isOwn } from './claim.ts';
 import { endSessions } from './end-sessions.ts';
 import { grantChanges, wantedGrants } from './grants.ts';
 import { dropMark, putMark, readMarks, settleMark } from './marks.ts';
@@ -21,19 +21,19 @@ interface Wanted extends Claimant {
 /** Its mark, then the account, then its rights, then an end to sessions that have others, or that are to have none. */
 export async function putLogin(wanted: Wanted, { host, secrets }: DatabasesWorld, signal: AbortSignal): Promise<void> {
   const { name, settings } = wanted;
-  const hash = nativeHash(await passwordOf(settings, secrets, signal));
-  const mustEnd = await withServer(host, signal, async (server) => await bring(server, wanted, hash));
+  const hashes = await hashesOf(settings, secrets, signal);
+  const mustEnd = await withServer(host, signal, async (server) => await bring(server, wanted, hashes));
   if (mustEnd) await endSessions(host, [name], signal);
   await withServer(host, signal, async (server) => await settleMark(server, 'login', name));
 }
 
 /** Whether there may be sessions with other rights than it has now. */
-async function bring(server: Server, wanted: Wanted, hash: string): Promise<boolean> {
+async function bring(server: Server, wanted: Wanted, hashes: readonly string[]): Promise<boolean> {
   const { name, owner, settings } = wanted;
   const account = (await readAccounts(server, name)).get(name);
   const before = await claim(server, 'login', wanted, account !== undefined);
-  await putMark(server, 'login', { name, owner, settings, verifier: verifierOf(hash) });
-  const kept = await putAccount(server, wanted, hash, account);
+  await putMark(server, 'login', { name, owner, settings, verifier: verifierOf(hashes) });
+  const kept = await putAccount(server, wanted, hashes, account);
   const hasChanged = await putGrants(server, wanted, kept ?? new Map());
   const wasReplaced = account !== undefined && kept === undefined;
   return hasChanged || wasReplaced || settings.isLocked || before?.isSettled === false;
@@ -43,29 +43,30 @@ async function bring(server: Server, wanted: Wanted, hash: string): Promise<bool
 async function putAccount(
   server: Server,
   { name, settings }: Wanted,
-  hash: string,
+  hashes: readonly string[],
   account: Account | undefined,
 ): Promise<Account['grants'] | undefined> {
-  switch (differenceOf(account, verifierOf(hash), settings)) {
+  switch (differenceOf(account, verifierOf(hashes), settings)) {
     case 'none':
       return account?.grants;
     case 'ours':
-      await server.tell(alterLogin(name, hash, settings));
+      await server.tell(alterLogin(name, hashes, settings));
       return account?.grants;
     case 'more':
-      await server.tell(createLogin(name, hash, settings));
+      await server.tell(createLogin(name, hashes, settings));
       return undefined;
   }
 }
 
-async function passwordOf(
-  { password: { namespace, name } }: LoginSettings,
+async function hashesOf(
+  { password, otherPassword }: LoginSettings,
   secrets: SecretReader,
   signal: AbortSignal,
-): Promise<string> {
-  const password = (await secrets.read(namespace, name, signal))?.['password'] ?? '';
-  if (password === '') throw new RefusedError('SecretNotFound', `Secret ${name} has no password.`);
-  return password;
+): Promise<readonly string[]> {
+  const first = nativeHash(await readPassword(password, secrets, signal));
+  return otherPassword === undefined
+    ? [first]
+    : [first, nativeHash(await readPassword(otherPassword, secrets, signal))];
 }
 
 /** Whether it had other rights before on what it could reach. */

@@ -1,7 +1,7 @@
 import { RefusedError } from '#runtime/base/errors.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
 import type { DatabaseAction } from '#runtime/drivers/databases/model.ts';
-import { dropDatabaseOf, putDatabase } from './apply-database.ts';
+import { dropDatabaseOf, keepDatabaseOf, putDatabase } from './apply-database.ts';
 import { dropLoginOf, putLogin } from './apply-login.ts';
 import { hasServer } from './observe.ts';
 
@@ -19,6 +19,8 @@ export async function applyMariadb(
     case 'create-login':
     case 'put-login':
       return await putLogin(action.input, world, signal);
+    case 'keep-database':
+      return await keepDatabaseOf(action.input, world.host, signal);
     case 'drop-database':
       return await dropDatabaseOf(action.input, world.host, signal);
     case 'drop-login':

@@ -1,12 +1,7 @@
 import { RefusedError } from '#runtime/base/errors.ts';
+import { mayHave, type Claimant } from '#runtime/drivers/databases/model.ts';
 import { readMarks, type Mark, type MarkKind } from './marks.ts';
 import type { Server } from './server.ts';
-
-/** A name on the server, and for whom. */
-export interface Claimant {
-  readonly name: string;
-  readonly owner: string;
-}
 
 /**
  * The mark of what is there under a name for its owner; `undefined` where there is neither. RefusedError `NameTaken` where somebody has it by now, be it by
@@ -15,11 +10,12 @@ export interface Claimant {
 export async function claim(
   server: Server,
   kind: MarkKind,
-  { name, owner }: Claimant,
+  claimant: Claimant,
   isThere: boolean,
 ): Promise<Mark | undefined> {
+  const { name } = claimant;
   const [mark] = await readMarks(server, kind, [name]);
-  if (mark === undefined ? isThere : mark.owner !== owner)
+  if (mark === undefined ? isThere : !mayHave(claimant, mark.owner))
     throw new RefusedError('NameTaken', `The database server has the ${kind} ${name} already, and it is not ours.`);
   return mark;
 }

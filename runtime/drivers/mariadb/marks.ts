@@ -3,7 +3,7 @@ import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases
 import type { Row, Server } from './server.ts';
 
 /** A database that only the administrator sees; no tenant's can have this name. */
-const table = '`wcp360-marks`.marks';
+export const table = '`wcp360-marks`.marks';
 
 /**
  * What we made and for whom, since a comment of a database is its user's to change. `name` is the server's, `verifier` knows the hash that a login was
@@ -78,9 +78,23 @@ export async function putMark(
 ): Promise<void> {
   await server.tell(
     `INSERT INTO ${table} (kind, name, owner, settings, verifier, is_settled) VALUES (?, ?, ?, ?, ?, 0)
-      ON DUPLICATE KEY UPDATE settings = VALUES(settings), verifier = VALUES(verifier), is_settled = 0`,
+      ON DUPLICATE KEY UPDATE owner = VALUES(owner), settings = VALUES(settings), verifier = VALUES(verifier), is_settled = 0`,
     [kind, name, owner, JSON.stringify(settings ?? null), verifier ?? null],
   );
+}
+
+/** From now on it is another's. */
+export async function handMarkOver(
+  server: Server,
+  kind: MarkKind,
+  { name, owner, heir }: { readonly name: string; readonly owner: string; readonly heir: string },
+): Promise<void> {
+  await server.tell(`UPDATE ${table} SET owner = ? WHERE kind = ? AND name = ? AND owner = ?`, [
+    heir,
+    kind,
+    name,
+    owner,
+  ]);
 }
 
 /** All of it holds. */

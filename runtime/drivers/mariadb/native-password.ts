@@ -12,7 +12,7 @@ function sha1(bytes: string | Buffer): Buffer {
   return createHash('sha1').update(bytes).digest();
 }
 
-/** How a mark knows a hash again, without holding it. */
-export function verifierOf(hash: string): string {
-  return createHash('sha256').update(hash).digest('hex');
+/** How a mark knows hashes again, without holding them. */
+export function verifierOf(hashes: readonly string[]): string {
+  return createHash('sha256').update(hashes.join()).digest('hex');
 }

@@ -77,6 +77,8 @@ function isAccountOf(
   account: Account,
   { mark, databases }: { readonly mark: Mark<LoginSettings>; readonly databases: Marks<DatabaseSettings> },
 ): boolean {
+  // Put by a version that knew of none.
+  if (!('limits' in settings)) return false;
   if (differenceOf(account, mark.verifier, settings) !== 'none') return false;
   return grantChanges(account.grants, wantedGrants(settings, databases)).length === 0;
 }

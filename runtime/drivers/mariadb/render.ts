@@ -2,12 +2,13 @@ import { mariadbPaths, type MariadbSettings } from './mariadb-settings.ts';
 
 /** The server's whole configuration: lines of `name=value` whose values are facts of the host. */
 export function renderConfiguration({ root, bufferBytes, connections, options = {} }: MariadbSettings): string {
-  const { data, temporary, run, socket } = mariadbPaths(root);
+  const { data, temporary, socket } = mariadbPaths(root);
   const lines: Readonly<Record<string, string>> = {
     datadir: data,
     tmpdir: temporary,
     socket,
-    'pid-file': `${run}/mariadb.pid`,
+    // Tenants see what is beside the socket.
+    'pid-file': `${temporary}/mariadb.pid`,
     'skip-networking': '1',
     'skip-name-resolve': '1',
     'character-set-server': 'utf8mb4',

@@ -41,19 +41,21 @@ export function dropDatabase(name: string): string {
   return `${patiently} DROP DATABASE IF EXISTS ${identifier(name)}`;
 }
 
-/** `hash` is `nativeHash`'s. Takes away whatever an account of that name had. */
-export function createLogin(name: string, hash: string, settings: LoginSettings): string {
-  return `CREATE OR REPLACE USER ${account(name)} ${attributesOf(hash, settings)}`;
+/** `hashes` are `nativeHash`'s, each of which lets in. Takes away whatever an account of that name had. */
+export function createLogin(name: string, hashes: readonly string[], settings: LoginSettings): string {
+  return `CREATE OR REPLACE USER ${account(name)} ${attributesOf(hashes, settings)}`;
 }
 
-export function alterLogin(name: string, hash: string, settings: LoginSettings): string {
-  return `ALTER USER ${account(name)} ${attributesOf(hash, settings)}`;
+export function alterLogin(name: string, hashes: readonly string[], settings: LoginSettings): string {
+  return `ALTER USER ${account(name)} ${attributesOf(hashes, settings)}`;
 }
 
-function attributesOf(hash: string, { connections, isLocked }: LoginSettings): string {
-  const lock = isLocked ? 'LOCK' : 'UNLOCK';
+function attributesOf(hashes: readonly string[], { connections, limits, isLocked }: LoginSettings): string {
+  const methods = hashes.map((hash) => `mysql_native_password USING '${hash}'`).join(' OR ');
   const most = connectionLimit(connections);
-  return `IDENTIFIED VIA mysql_native_password USING '${hash}' WITH MAX_USER_CONNECTIONS ${most} ACCOUNT ${lock}`;
+  const longest = limits.statementTimeoutMs / 1_000;
+  const lock = isLocked ? 'LOCK' : 'UNLOCK';
+  return `IDENTIFIED VIA ${methods} WITH MAX_USER_CONNECTIONS ${most} MAX_STATEMENT_TIME ${longest} ACCOUNT ${lock}`;
 }
 
 /** 0 would be any number to the server, and -1 is none. */

@@ -33,7 +33,11 @@ export interface PhpPool {
     readonly namespace: string;
     readonly name: string;
     readonly resourceVersion: string;
+    /** Stands before each key. */
+    readonly prefix?: string;
   }[];
+  /** Directories with sockets of servers that its programs may connect to; those that are not there are left out. */
+  readonly sockets: readonly string[];
   readonly errorLog: string;
   readonly slice: string;
 }

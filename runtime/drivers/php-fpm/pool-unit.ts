@@ -32,8 +32,10 @@ export async function generationOf(
   signal: AbortSignal,
 ): Promise<Generation> {
   const environment = { ...carried(await variablesOf(pool, world.secrets, signal)), ...limitsOf(pool) };
+  // Of Secrets counts what they hold, not how often they were written.
+  const { environmentFrom: _, ...settings } = pool;
   const hash = createHash('sha256')
-    .update(canonicalJson([name, pool, environment]))
+    .update(canonicalJson([name, settings, environment]))
     .digest('hex')
     .slice(0, hashLength);
   const directory = posix.dirname(pool.socket);

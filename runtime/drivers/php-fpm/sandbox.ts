@@ -23,6 +23,7 @@ export function sandboxCommand(pool: PhpPool, sources: SandboxSources): readonly
   const sandbox = tenantSandbox({
     tree: pool.tree,
     isReadOnly: pool.isReadOnly,
+    sockets: pool.sockets,
     accounts: ['--ro-bind', `${accounts}/passwd`, '/etc/passwd', '--ro-bind', `${accounts}/group`, '/etc/group'],
     more: [
       ['--ro-bind', configuration, '/etc/php-fpm.conf'],

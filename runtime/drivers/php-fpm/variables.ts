@@ -4,7 +4,7 @@ import type { PhpPool } from './model.ts';
 
 /** Where the variables of a site come from. */
 export interface VariableSources extends Pick<PhpPool, 'environment'> {
-  readonly environmentFrom: readonly Pick<PhpPool['environmentFrom'][number], 'namespace' | 'name'>[];
+  readonly environmentFrom: readonly Pick<PhpPool['environmentFrom'][number], 'namespace' | 'name' | 'prefix'>[];
 }
 
 /** Secrets in order, then plain variables, so that what stands in the Domain itself wins. RefusedError `SecretNotFound`. */
@@ -17,7 +17,7 @@ export async function variablesOf(
   for (const from of environmentFrom) {
     const secret = await secrets?.read(from.namespace, from.name, signal);
     if (secret === undefined) throw new RefusedError('SecretNotFound', `The Secret "${from.name}" was not found.`);
-    Object.assign(variables, secret);
+    for (const [key, value] of Object.entries(secret)) variables[`${from.prefix ?? ''}${key}`] = value;
   }
   return { ...variables, ...environment };
 }

@@ -1,3 +1,5 @@
 export type { PostgresqlSettings } from './postgresql-settings.ts';
 export { postgresqlDriver, type PostgresqlAction } from './postgresql-driver.ts';
+export { socketDirectory } from './render.ts';
 export { startPostgresql, stopPostgresql } from './start-postgresql.ts';
+export { postgresqlDumps, postgresqlProgram } from './programs.ts';

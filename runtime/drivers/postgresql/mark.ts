@@ -1,9 +1,14 @@
-import type { DatabaseAccess, DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
+import type {
+  DatabaseAccess,
+  DatabaseSettings,
+  LoginSettings,
+  SessionLimits,
+} from '#runtime/drivers/databases/model.ts';
 import { groupOf, groupsOf } from './groups.ts';
 import { administrator } from './render.ts';
 
 /** Goes up with every change of what is put on the server for the same settings, so that it is put again where it was put before. */
-const version = 1;
+const version = 2;
 
 /** What was put, once all of it stands. */
 export interface DatabaseMark {
@@ -50,12 +55,20 @@ export interface LoginFacts {
   readonly digest: string | null;
 }
 
-/** What a session of a login is held to; what it writes aside it cannot lift. Durations as the server writes them. */
-export const loginParameters: Readonly<Record<string, string>> = {
-  idle_in_transaction_session_timeout: '10min',
-  statement_timeout: '10min',
-  temp_file_limit: '1GB',
-};
+/** Of a parameter that is a number. */
+const largestSetting = 2 ** 31 - 1;
+
+/** What a session of a login is held to. What it writes aside it cannot lift; for its statements it may set another time, and is ended by `patrol.ts` then. */
+export function loginParameters({
+  statementTimeoutMs,
+  temporaryBytes,
+}: SessionLimits): Readonly<Record<string, string>> {
+  return {
+    idle_in_transaction_session_timeout: '10min',
+    statement_timeout: `${statementTimeoutMs}ms`,
+    temp_file_limit: `${Math.min(Math.ceil(temporaryBytes / 1024), largestSetting)}kB`,
+  };
+}
 
 /** Rights on the database itself. What is inside a full one is in `inside/database.sql`. */
 const rights: Readonly<Record<DatabaseAccess, Readonly<Record<string, readonly string[]>>>> = {
@@ -108,7 +121,7 @@ export function markedLogin({ version: madeBy, settings, digest }: LoginMark): L
     groups: grants.map(([database, grant]) => groupOf(database, grant)).toSorted(),
     members: [],
     parameters: [
-      ...Object.entries(loginParameters).map(([parameter, value]) => `: ${parameter}=${value}`),
+      ...Object.entries(loginParameters(settings.limits)).map(([parameter, value]) => `: ${parameter}=${value}`),
       ...grants.map(([database, grant]) => `${database}: role=${groupOf(database, grant)}`),
     ].toSorted(),
     digest,

@@ -2,7 +2,9 @@ import { RefusedError } from '#runtime/base/errors.ts';
 import { createDatabasesDriver, type DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
 import type { DatabaseAction } from '#runtime/drivers/databases/model.ts';
 import { dropDatabase, dropLogin } from './drop.ts';
+import { keepDatabase } from './keep.ts';
 import { observeDatabases } from './observe.ts';
+import { endOverlong, measureDatabases } from './patrol.ts';
 import { putDatabase } from './put-database.ts';
 import { putLogin } from './put-login.ts';
 import { hasServer } from './start-postgresql.ts';
@@ -13,6 +15,8 @@ export type PostgresqlAction = DatabaseAction<'postgresql'>;
 export const postgresqlDriver = createDatabasesDriver({
   name: 'postgresql',
   observe: observeDatabases,
+  measure: measureDatabases,
+  endOverlong,
   apply: async (action: PostgresqlAction, world: DatabasesWorld, signal: AbortSignal) => {
     if (!(await hasServer(world.host, signal)))
       throw new RefusedError('DatabaseServerMissing', 'This host has no PostgreSQL server.');
@@ -23,6 +27,8 @@ export const postgresqlDriver = createDatabasesDriver({
       case 'create-login':
       case 'put-login':
         return await putLogin(action.input, world, signal);
+      case 'keep-database':
+        return await keepDatabase(action.input, world, signal);
       case 'drop-database':
         return await dropDatabase(action.input, world, signal);
       case 'drop-login':

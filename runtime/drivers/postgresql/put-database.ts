@@ -1,6 +1,6 @@
 import { RefusedError } from '#runtime/base/errors.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import type { DatabaseSettings } from '#runtime/drivers/databases/model.ts';
+import type { Claimant, DatabaseSettings } from '#runtime/drivers/databases/model.ts';
 import { change, inside } from './administration.ts';
 import { groupsOf } from './groups.ts';
 import { factsOf, lookAtDatabase, lookAtGroups, type SeenDatabase } from './look.ts';
@@ -11,9 +11,7 @@ import type { Ask } from './session.ts';
 import { endSessions } from './sessions.ts';
 import { list, literal, name as quoted, shipped, sql, together, type Sql } from './sql.ts';
 
-interface Wanted {
-  readonly name: string;
-  readonly owner: string;
+interface Wanted extends Claimant {
   readonly settings: DatabaseSettings;
 }
 
@@ -49,7 +47,7 @@ function refuseOther(found: SeenDatabase | undefined, { encoding, collation }: D
 /** From here on its settings count as unknown, until it is finished. */
 function begin({ name, owner }: Wanted, found: SeenDatabase | undefined): readonly Sql[] {
   const mark = sql`INSERT INTO wcp360.marks (kind, name, owner) VALUES ('database', ${literal(name)}, ${literal(owner)})
-    ON CONFLICT (kind, name) DO UPDATE SET mark = NULL, database = (SELECT oid FROM pg_database WHERE datname = excluded.name)`;
+    ON CONFLICT (kind, name) DO UPDATE SET owner = excluded.owner, mark = NULL, database = (SELECT oid FROM pg_database WHERE datname = excluded.name)`;
   const open = sql`ALTER DATABASE ${quoted(name)} WITH ALLOW_CONNECTIONS true IS_TEMPLATE false`;
   return factsOf(found) === undefined ? [mark] : [mark, open];
 }

@@ -1,6 +1,7 @@
 import { HostError, RefusedError } from '#runtime/base/errors.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
 import type { LoginSettings } from '#runtime/drivers/databases/model.ts';
+import { readPassword } from '#runtime/drivers/databases/read-password.ts';
 import { change } from './administration.ts';
 import { groupOf } from './groups.ts';
 import { factsOf, lookAtGroups, lookAtLogin, type SeenLogin } from './look.ts';
@@ -20,9 +21,12 @@ interface Wanted {
 /** Makes a login, or brings it to its settings. It is put out of where it was let in otherwise than now. */
 export async function putLogin(wanted: Wanted, { host, secrets }: DatabasesWorld, signal: AbortSignal): Promise<void> {
   const { name, settings } = wanted;
-  const { password } = settings;
-  const secret = await secrets.read(password.namespace, password.name, signal);
-  const verifier = await scramVerifier(passwordIn(secret, password.name));
+  if (settings.otherPassword !== undefined)
+    throw new RefusedError(
+      'OnePassword',
+      'A login of PostgreSQL has one password: a second one is that of another login.',
+    );
+  const verifier = await scramVerifier(await readPassword(settings.password, secrets, signal));
   await change(host, signal, async (ask) => {
     const found = await lookAtLogin(ask, name);
     refuseForeign(found, wanted);
@@ -43,14 +47,6 @@ const unlogged: readonly Sql[] = [
   sql`SET LOCAL log_transaction_sample_rate = 0`,
   sql`SET LOCAL log_min_error_statement = 'panic'`,
 ];
-
-function passwordIn(secret: Readonly<Record<string, string>> | undefined, name: string): string {
-  const { password = '' } = secret ?? {};
-  if (password === '') throw new RefusedError('SecretNotFound', `Secret ${name} has no password for the login.`);
-  if (password.includes('\0'))
-    throw new RefusedError('PasswordRefused', `The password in Secret ${name} has a zero byte.`);
-  return password;
-}
 
 /** What comes by itself is waited for. */
 async function checkDatabases(ask: Ask, { grants }: LoginSettings): Promise<void> {
@@ -86,7 +82,7 @@ function memberships(name: string, { grants }: LoginSettings, found: SeenLogin |
 }
 
 /** In each of its databases it acts as the group, so that what it makes is the group's. */
-function parameters(name: string, { grants }: LoginSettings, found: SeenLogin | undefined): readonly Sql[] {
+function parameters(name: string, { grants, limits }: LoginSettings, found: SeenLogin | undefined): readonly Sql[] {
   const role = quoted(name);
   const places = (factsOf(found)?.parameters ?? []).map((line) => line.slice(0, line.indexOf(':')));
   return [
@@ -94,7 +90,7 @@ function parameters(name: string, { grants }: LoginSettings, found: SeenLogin | 
     ...[...new Set(places)]
       .filter((database) => database !== '')
       .map((database) => sql`ALTER ROLE ${role} IN DATABASE ${quoted(database)} RESET ALL`),
-    ...Object.entries(loginParameters).map(
+    ...Object.entries(loginParameters(limits)).map(
       ([parameter, value]) => sql`ALTER ROLE ${role} SET ${quoted(parameter)} = ${literal(value)}`,
     ),
     ...Object.entries(grants).map(

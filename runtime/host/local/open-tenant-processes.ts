@@ -29,10 +29,11 @@ function accountWords({ uid, copyingGid = uid }: TenantSeat): readonly string[] 
   return ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${copyingGid}`, '--clear-groups', '--no-new-privs', '--'];
 }
 
-function sandboxWords({ tree, isReadOnly, workingDirectory, copyingGid }: TenantSeat): readonly string[] {
+function sandboxWords({ tree, isReadOnly, sockets = [], workingDirectory, copyingGid }: TenantSeat): readonly string[] {
   return tenantSandbox({
     tree,
     isReadOnly,
+    sockets,
     accounts: ['--ro-bind-data', `${passwdFd}`, '/etc/passwd', '--ro-bind-data', `${groupFd}`, '/etc/group'],
     more: [
       ...['--die-with-parent', '--chdir', workingDirectory],

@@ -4,7 +4,7 @@ import { ApiError, HostError } from '#runtime/base/errors.ts';
 import type { TenantProcess } from '#runtime/host/tenant-processes.ts';
 import { listCommand, packCommand, packsZeros } from '#runtime/mirror/programs.ts';
 import { idleGuard, noting } from './idle.ts';
-import type { DomainRequest, StreamCall } from './stream-call.ts';
+import type { StreamCall, StreamRequest, StreamSeat } from './stream-call.ts';
 
 /** What the API server and the gateway let through before the answer begins. */
 const maxNamesBytes = 1024 * 1024;
@@ -12,7 +12,7 @@ const maxNamesBytes = 1024 * 1024;
 const maxWordsCharacters = 8_192;
 
 /** Answers with a list of what there is in a Domain’s directory. One that is not complete is broken off. */
-export async function serveFiles(call: StreamCall, { request, response }: DomainRequest): Promise<void> {
+export async function serveFiles(call: StreamCall<StreamSeat>, { request, response }: StreamRequest): Promise<void> {
   requireMethod(request, 'GET');
   const process = startCopy(call, listCommand(call.seat.uid, call.frontGid));
   process.stdin.end();
@@ -21,7 +21,7 @@ export async function serveFiles(call: StreamCall, { request, response }: Domain
 }
 
 /** Answers with an archive of the entries that the body names, each followed by NUL. One that is not to be trusted is broken off, though perhaps after its last byte. */
-export async function serveArchive(call: StreamCall, { request, response }: DomainRequest): Promise<void> {
+export async function serveArchive(call: StreamCall<StreamSeat>, { request, response }: StreamRequest): Promise<void> {
   requireMethod(request, 'POST');
   // Read first: a kube-apiserver does not pass on an answer before it has read the whole request.
   const names = await readNames(request);
@@ -64,7 +64,7 @@ async function readNames(request: IncomingMessage): Promise<Buffer> {
 }
 
 /** Nothing that is run here is the tenant's: it may be suspended. */
-function startCopy({ processes, seat, frontGid }: StreamCall, command: readonly string[]): TenantProcess {
+function startCopy({ processes, seat, frontGid }: StreamCall<StreamSeat>, command: readonly string[]): TenantProcess {
   return processes.start({ ...seat, isReadOnly: true, copyingGid: frontGid }, command);
 }
 
@@ -76,7 +76,7 @@ interface CopyAnswer {
 
 /** Ends the answer as it should only if the program did well. */
 async function answerWith(
-  { idleMs, seat, log }: StreamCall,
+  { idleMs, seat, log }: StreamCall<StreamSeat>,
   { response, process, type }: CopyAnswer,
   isWell: (exitCode: number) => boolean,
 ): Promise<void> {

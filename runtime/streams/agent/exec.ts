@@ -1,14 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { Readable, Transform, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { ApiError, HostError } from '#runtime/base/errors.ts';
+import { ApiError, HostError, Wcp360Error } from '#runtime/base/errors.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import type { TenantProcess, TenantRun, TerminalSize } from '#runtime/host/tenant-processes.ts';
 import type { UpgradeSocket } from '#runtime/relay/relay.ts';
 import { channelProtocol, channels, feed, maxMessageBytes, messageOf, sendOn } from '#runtime/streams/channels.ts';
 import { exitStatus } from '#runtime/streams/exit-status.ts';
 import { idleGuard } from './idle.ts';
-import type { DomainRequest, StreamCall } from './stream-call.ts';
+import type { StreamCall, StreamRequest, StreamSeat } from './stream-call.ts';
 import type { Writer } from './writers.ts';
 
 const sockets = new WebSocketServer({
@@ -20,19 +21,41 @@ const sockets = new WebSocketServer({
 const maxWords = 1_000;
 const startSize: TerminalSize = { columns: 80, rows: 24 };
 
-/** Runs a program as the tenant in its sandbox, joined to a WebSocket as `kubectl exec` speaks it. It ends with the connection, and the connection with it. */
-export async function serveExec(call: StreamCall, { request, response, upgrade }: DomainRequest): Promise<void> {
+/** Runs a program as the tenant in its sandbox. */
+export async function serveExec(call: StreamCall<StreamSeat>, passage: StreamRequest): Promise<void> {
   const command = call.query.getAll('command');
   if (command.length === 0 || command.length > maxWords || command.some((word) => word.includes('\0')))
     throw new ApiError(400, 'BadRequest', 'a command is asked for, word by word');
+  await serveProgram(call, passage, {
+    program: async () => ({ command, variables: (await call.seat.variables?.()) ?? {} }),
+  });
+}
+
+/** What is joined to whoever asks. */
+export interface Joined {
+  /** Found once there is a seat for it. */
+  readonly program: () => Promise<{
+    readonly command: readonly string[];
+    readonly variables: Readonly<Record<string, string>>;
+  }>;
+  /** What is sent goes through this on its way in. One that fails ends the program, before it can see an end. */
+  readonly intake?: () => Transform;
+}
+
+/** Joins a program to a WebSocket as `kubectl exec` speaks it. It ends with the connection, and the connection with it. */
+export async function serveProgram(
+  call: StreamCall,
+  { request, response, upgrade }: StreamRequest,
+  { program, intake }: Joined,
+): Promise<void> {
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim());
   if (upgrade === undefined || !offered.includes(channelProtocol))
     throw new ApiError(400, 'BadRequest', `a shell is asked for by a WebSocket with the protocol ${channelProtocol}`);
   const writer = call.writers.enter(call.seat);
   try {
-    const variables = (await call.seat.variables?.()) ?? {};
+    const found = await program();
     response.detachSocket(request.socket);
-    await runTold(await webSocketOn(request, upgrade), { ...call, writer, command, variables });
+    await runTold(await webSocketOn(request, upgrade), { ...call, ...found, writer, intake: intake?.() });
   } finally {
     writer.leave();
   }
@@ -50,6 +73,7 @@ async function webSocketOn(request: IncomingMessage, { socket, head }: UpgradeSo
 interface ExecCall extends StreamCall, Required<Pick<TenantRun, 'variables'>> {
   readonly command: readonly string[];
   readonly writer: Writer;
+  readonly intake: Transform | undefined;
 }
 
 /** Runs it and says how it ended. */
@@ -74,7 +98,7 @@ async function runTold(socket: WebSocket, call: ExecCall): Promise<void> {
 
 async function runOn(
   socket: WebSocket,
-  { query, processes, seat, idleMs, writer, command, variables }: ExecCall,
+  { query, processes, seat, idleMs, writer, command, variables, intake }: ExecCall,
 ): Promise<void> {
   const terminal = query.get('tty') === 'true' ? startSize : undefined;
   writer.signal.throwIfAborted();
@@ -86,10 +110,12 @@ async function runOn(
   // Also when the other end hung up without a word.
   socket.on('close', () => process.kill());
   socket.on('error', () => socket.terminate());
-  if (query.get('stdin') !== 'true') process.stdin.end();
+  const passing = intake === undefined ? undefined : passInto(process, intake);
+  const taker = intake ?? process.stdin;
+  if (query.get('stdin') !== 'true') taker.end();
   socket.on('message', (data) => {
     guard.touch();
-    hear(socket, process, data);
+    hear(socket, { process, taker }, data);
   });
   try {
     await Promise.all([
@@ -97,12 +123,26 @@ async function runOn(
       pump(process.stderr, (bytes) => (guard.touch(), sendOn(socket, channels.stderr, bytes))),
     ]);
     const exitCode = await process.ended;
+    intake?.destroy();
+    const failure = await passing;
+    if (failure !== undefined) throw failure;
     writer.signal.throwIfAborted();
     if (guard.isOver()) throw new HostError(`nothing moved for ${idleMs / 60_000} minutes: the program was ended`);
     await sendOn(socket, channels.error, Buffer.from(JSON.stringify(exitStatus(exitCode))));
   } finally {
     guard.end();
     process.kill();
+  }
+}
+
+/** Why what was sent does not go in, which ends the program; `undefined` when all of it did, or the program would not take it. */
+async function passInto(process: TenantProcess, intake: Transform): Promise<Wcp360Error | undefined> {
+  try {
+    await pipeline(intake, process.stdin);
+    return undefined;
+  } catch (err) {
+    process.kill();
+    return err instanceof Wcp360Error ? err : undefined;
   }
 }
 
@@ -116,12 +156,16 @@ async function pump(output: Readable, send: (bytes: Buffer) => Promise<void>): P
   }
 }
 
-function hear(socket: WebSocket, process: TenantProcess, data: unknown): void {
+function hear(
+  socket: WebSocket,
+  { process, taker }: { readonly process: TenantProcess; readonly taker: Writable },
+  data: unknown,
+): void {
   const message = messageOf(data);
   if (message === undefined) return;
   const { channel, bytes } = message;
-  if (channel === channels.stdin && process.stdin.writable) feed(socket, process.stdin, bytes);
-  else if (channel === channels.close && bytes[0] === channels.stdin) process.stdin.end();
+  if (channel === channels.stdin && taker.writable) feed(socket, taker, bytes);
+  else if (channel === channels.close && bytes[0] === channels.stdin) taker.end();
   else if (channel === channels.resize) {
     const size = sizeOf(bytes.toString());
     if (size !== undefined) process.resize(size);

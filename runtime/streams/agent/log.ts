@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { ApiError } from '#runtime/base/errors.ts';
-import type { DomainRequest, StreamCall } from './stream-call.ts';
+import type { StreamCall, StreamRequest, StreamSeat } from './stream-call.ts';
 import { idleGuard, noting } from './idle.ts';
 import { lineTimeMs } from './line-time.ts';
 
@@ -21,7 +21,7 @@ interface LogQuestion {
  * Answers with lines of a Domain's logs as they are written. `tail` reads them as the tenant in its sandbox, since what the tenant may read it may be shown,
  * and through which name is then of no matter.
  */
-export async function serveLog(call: StreamCall, { response }: DomainRequest): Promise<void> {
+export async function serveLog(call: StreamCall<StreamSeat>, { response }: StreamRequest): Promise<void> {
   const question = questionOf(call);
   const process = call.processes.start(call.seat, tailCommand(question));
   const guard = idleGuard(call.idleMs, () => process.kill());
@@ -44,7 +44,7 @@ export async function serveLog(call: StreamCall, { response }: DomainRequest): P
   }
 }
 
-function questionOf({ query, seat }: StreamCall): LogQuestion {
+function questionOf({ query, seat }: StreamCall<StreamSeat>): LogQuestion {
   const type = query.get('type');
   const wanted = types.filter((each) => type === null || type === each);
   if (wanted.length === 0) throw new ApiError(400, 'BadRequest', `type is one of ${types.join(', ')}`);

@@ -11,7 +11,8 @@ import { serveArchive, serveFiles } from './copy.ts';
 import { serveExec } from './exec.ts';
 import { serveLog } from './log.ts';
 import type { ReplicaWord } from './replicas.ts';
-import type { DomainRequest, StreamCall, StreamSeat, StreamServerOptions } from './stream-call.ts';
+import { serveDatabase } from './database.ts';
+import type { DatabaseSeat, StreamCall, StreamRequest, StreamSeat, StreamServerOptions } from './stream-call.ts';
 
 /** The agent's side of streams: answers requests on connections that come by tunnels. */
 export interface StreamServer {
@@ -41,12 +42,12 @@ export function createStreamServer(options: StreamServerOptions): StreamServer {
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void guarded(options, response, async () => {
       if (request.url === '/replicas') await hearReplica(options, request, response);
-      else await serveDomain(options, { request, response, open });
+      else await serveTarget(options, { request, response, open });
     });
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const response = responseOn(request, socket);
-    void guarded(options, response, () => serveDomain(options, { request, response, open, upgrade: { socket, head } }));
+    void guarded(options, response, () => serveTarget(options, { request, response, open, upgrade: { socket, head } }));
   });
   return {
     open: () => open.shares.total() + open.copies.total(),
@@ -83,19 +84,29 @@ async function hearReplica(
   response.writeHead(isKept ? 204 : 409).end();
 }
 
-async function serveDomain(
+async function serveTarget(
   options: StreamServerOptions,
-  { open, ...passage }: DomainRequest & { readonly open: OpenStreams },
+  { open, ...passage }: StreamRequest & { readonly open: OpenStreams },
 ): Promise<void> {
-  const [path = '', query = ''] = (passage.request.url ?? '').split('?', 2);
+  const [path = '', words = ''] = (passage.request.url ?? '').split('?', 2);
   const target = parseStreamPath(path);
-  if (target === undefined || target.resource !== 'domains')
-    throw new ApiError(404, 'NotFound', 'the agent knows no such stream');
+  const query = new URLSearchParams(words);
+  if (target?.resource === 'databases') {
+    const seat = databaseSeatFor(options, target, query.get('user') ?? undefined);
+    const serve = async (): Promise<void> => await serveDatabase({ ...options, seat, query }, passage, target);
+    return await sharing(open.shares, seat.tenant, serve);
+  }
+  if (target?.resource !== 'domains') throw new ApiError(404, 'NotFound', 'the agent knows no such stream');
   const seat = seatFor(options, target);
-  const leave = (target.subresource === 'proxy' ? open.copies : open.shares).enter(seat.tenant);
+  const serve = async (): Promise<void> => await serverOf(target)({ ...options, seat, query }, passage);
+  await sharing(target.subresource === 'proxy' ? open.copies : open.shares, seat.tenant, serve);
+}
+
+/** Has one of a tenant's places while it is served. */
+async function sharing(shares: Shares, tenant: string, serve: () => Promise<void>): Promise<void> {
+  const leave = shares.enter(tenant);
   try {
-    const call = { ...options, seat, query: new URLSearchParams(query) };
-    await serverOf(target)(call, passage);
+    await serve();
   } finally {
     leave();
   }
@@ -104,7 +115,7 @@ async function serveDomain(
 function serverOf({
   subresource,
   operation,
-}: StreamTarget): (call: StreamCall, passage: DomainRequest) => Promise<void> {
+}: StreamTarget): (call: StreamCall<StreamSeat>, passage: StreamRequest) => Promise<void> {
   if (subresource === 'log') return serveLog;
   if (subresource === 'exec') return serveExec;
   return operation === 'files' ? serveFiles : serveArchive;
@@ -114,5 +125,16 @@ function seatFor({ seatOf }: StreamServerOptions, { namespace, name, subresource
   const seat = seatOf(namespace, name);
   if (seat === undefined) throw new ApiError(404, 'NotFound', `Domain ${name} is not ready on this host.`);
   if (subresource === 'exec' && seat.refusal !== undefined) throw new ApiError(403, 'Forbidden', seat.refusal);
+  return seat;
+}
+
+function databaseSeatFor(
+  { databaseSeatOf }: StreamServerOptions,
+  { namespace, name }: StreamTarget,
+  user: string | undefined,
+): DatabaseSeat {
+  const seat = databaseSeatOf(namespace, name, user);
+  if (seat === undefined) throw new ApiError(404, 'NotFound', `Database ${name} is not ready on this host.`);
+  if (seat.refusal !== undefined) throw new ApiError(403, 'Forbidden', seat.refusal);
   return seat;
 }

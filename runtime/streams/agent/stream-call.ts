@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Transform } from 'node:stream';
+import type { DatabaseProgram, DatabaseWork } from '#runtime/drivers/databases/programs.ts';
 import type { TenantProcesses, TenantSeat } from '#runtime/host/tenant-processes.ts';
 import type { UpgradeSocket } from '#runtime/relay/relay.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
@@ -15,9 +17,21 @@ export interface StreamSeat extends TenantSeat {
   readonly variables?: () => Promise<Readonly<Record<string, string>>>;
 }
 
+/** A Database of this host, as streams need it. */
+export interface DatabaseSeat extends TenantSeat {
+  /** Why nobody is let in; undefined when somebody is. */
+  readonly refusal?: string | undefined;
+  /** What a dump goes through on its way in. */
+  readonly intake: () => Transform;
+  /** A program that works with it as a login of the tenant. RefusedError when the login cannot be had. */
+  readonly program: (work: DatabaseWork) => Promise<DatabaseProgram>;
+}
+
 export interface StreamServerOptions {
   /** Looks a Domain up in what is bound to this host, whatever the gateway thinks; undefined when it is not. */
   readonly seatOf: (namespace: string, name: string) => StreamSeat | undefined;
+  /** The same for a Database, as which DatabaseUser: the first one that owns it unless named. */
+  readonly databaseSeatOf: (namespace: string, name: string, user: string | undefined) => DatabaseSeat | undefined;
   readonly processes: TenantProcesses;
   /** The web front's group, which a tenant's files have. */
   readonly frontGid: number;
@@ -31,15 +45,15 @@ export interface StreamServerOptions {
   readonly log: Logger;
 }
 
-/** One request for a Domain. */
-export interface DomainRequest {
+/** One request for a Domain or Database. */
+export interface StreamRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly upgrade?: UpgradeSocket;
 }
 
-/** What serves one stream of a Domain. */
-export interface StreamCall extends StreamServerOptions {
-  readonly seat: StreamSeat;
+/** What serves one stream. */
+export interface StreamCall<Seat extends TenantSeat = TenantSeat> extends StreamServerOptions {
+  readonly seat: Seat;
   readonly query: URLSearchParams;
 }

@@ -9,6 +9,13 @@ const resourceList = {
   apiVersion: 'v1',
   groupVersion,
   resources: [
+    ...(['dump', 'restore', 'shell'] as const).map((subresource) => ({
+      name: `databases/${subresource}`,
+      singularName: '',
+      namespaced: true,
+      kind: 'Database',
+      verbs: subresource === 'dump' ? ['get'] : ['create', 'get'],
+    })),
     { name: 'domains/exec', singularName: '', namespaced: true, kind: 'Domain', verbs: ['create', 'get'] },
     { name: 'domains/log', singularName: '', namespaced: true, kind: 'Domain', verbs: ['get'] },
     { name: 'domains/proxy', singularName: '', namespaced: true, kind: 'Domain', verbs: ['create', 'get'] },

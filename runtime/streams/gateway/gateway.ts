@@ -30,8 +30,8 @@ export interface GatewayOptions {
   readonly identity: () => GatewayIdentity;
   /** May create SubjectAccessReviews. */
   readonly client: Client;
-  /** The host that a Domain is bound to; empty when to none yet, undefined when there is no such Domain. */
-  readonly hostOf: (namespace: string, name: string) => string | undefined;
+  /** The host that a Domain or Database is bound to; empty when to none yet, undefined when there is no such object. */
+  readonly hostOf: (target: StreamTarget) => string | undefined;
   readonly tunnels: Tunnels;
   readonly log: Logger;
 }
@@ -152,23 +152,24 @@ function attach({ tunnels }: GatewayOptions, { response, upgrade }: Passage, hos
 
 async function toAgent(options: GatewayOptions, passage: Passage, target: StreamTarget): Promise<void> {
   const { request, signal } = passage;
-  const { namespace, name } = target;
-  const host = options.hostOf(namespace, name);
+  const { resource, name } = target;
+  const host = options.hostOf(target);
   if (host === undefined) {
-    const details = { name, group: STREAMS.group, kind: 'domains' };
-    throw new ApiError(404, 'NotFound', `domains.${STREAMS.group} "${name}" not found`, details);
+    const details = { name, group: STREAMS.group, kind: resource };
+    throw new ApiError(404, 'NotFound', `${resource}.${STREAMS.group} "${name}" not found`, details);
   }
   const patience = AbortSignal.any([signal, AbortSignal.timeout(host === '' ? 0 : attachmentMs)]);
   const send = await options.tunnels.sender(host, patience);
-  if (send === undefined) throw new ApiError(503, 'ServiceUnavailable', whyAway(host, name), { retryAfterSeconds: 2 });
+  if (send === undefined)
+    throw new ApiError(503, 'ServiceUnavailable', whyAway(host, target), { retryAfterSeconds: 2 });
   const { method = 'GET', url = '/' } = request;
   const relayed = { method, url, headers: withoutIdentity(request.headers), body: request, signal };
   const reply = await passOn(relayed, { send, options: {}, timeoutMs: answerTimeoutMs });
   await deliver(reply, passage, signal);
 }
 
-function whyAway(host: string, name: string): string {
+function whyAway(host: string, { resource, name }: StreamTarget): string {
   return host === ''
-    ? `Domain ${name} is not placed on a host yet.`
+    ? `${resource === 'databases' ? 'Database' : 'Domain'} ${name} is not placed on a host yet.`
     : `The agent of host ${host} is not connected at this moment.`;
 }

@@ -16,6 +16,9 @@ const reviews: ResourceType = {
 const verbs: Readonly<Record<NonNullable<StreamTarget['operation']> | StreamTarget['subresource'], string>> = {
   log: 'get',
   exec: 'create',
+  dump: 'get',
+  restore: 'create',
+  shell: 'create',
   attach: 'create',
   proxy: 'create',
   files: 'get',

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
@@ -5,9 +7,12 @@ import { HostError, RefusedError } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver, createChallengesDriver, type ChallengeAnswer } from '#runtime/drivers/challenges/index.ts';
+import { dumpIntake, type DumpForm } from '#runtime/drivers/databases/dump-intake.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
+import { mariadbDumps } from '#runtime/drivers/mariadb/index.ts';
 import { nginxDriver, ownersOf, type Site } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
+import { postgresqlDumps } from '#runtime/drivers/postgresql/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { slicesDriver } from '#runtime/drivers/slices/index.ts';
 import { readCarriedUids, treeDriver, type Tree } from '#runtime/drivers/tree/index.ts';
@@ -534,4 +539,53 @@ t.test('an account never breaks out of its line, and never takes the name of a s
   await reach(accountsDriver, { host }, owner, new Map([['acme', account]]));
   await reach(accountsDriver, { host }, owner, accountsDriver.nothing);
   each.equal(await host.readText('/var/lib/extrausers/passwd', signal), stranger);
+});
+
+/** What comes out when it goes in piece by piece. */
+async function taken(form: DumpForm, dump: Buffer, pieceBytes: number): Promise<string> {
+  const pieces = Array.from({ length: Math.ceil(dump.length / pieceBytes) }, (_, at) =>
+    dump.subarray(at * pieceBytes, (at + 1) * pieceBytes),
+  );
+  return (await buffer(Readable.from(pieces).compose(dumpIntake(form)))).toString('latin1');
+}
+
+const mariadbEnd = '\n-- Dump completed\n';
+const postgresqlEnd = '\n--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict abc\n';
+
+t.test('a dump goes in as it is, however it is cut into pieces, unless it is not whole', async (each) => {
+  const bytes = fc.uint8Array({ maxLength: 2_000 });
+  await fc.assert(
+    fc.asyncProperty(bytes, fc.integer({ min: 1, max: 700 }), async (data, pieceBytes) => {
+      const dump = Buffer.concat([Buffer.from(data), Buffer.from(mariadbEnd)]);
+      return (await taken(mariadbDumps(), dump, pieceBytes)) === dump.toString('latin1');
+    }),
+  );
+  const whole = Buffer.from(`COPY t FROM stdin;\n1\n\\.\n${postgresqlEnd}`);
+  each.equal(await taken(postgresqlDumps(), whole, 7), `BEGIN;\n${whole.toString()}COMMIT;\n`);
+  const shortest = whole.length - '-\n\n\\unrestrict abc\n'.length;
+  for (let length = 0; length < shortest; length += 1)
+    await each.rejects(taken(postgresqlDumps(), whole.subarray(0, length), 7), RefusedError);
+  await each.rejects(taken(mariadbDumps(), Buffer.from('INSERT INTO t VALUES (1);\n'), 7), RefusedError);
+});
+
+t.test('what names who made a thing is left out of a dump, and nothing else that looks so', async (each) => {
+  const definer = 'DEFINER=`a``b`@`localhost`';
+  const through = async (form: DumpForm, lines: readonly string[], end: string): Promise<string> =>
+    await taken(form, Buffer.from(`${lines.join('\n')}${end}`), 5);
+  const others = [`INSERT INTO t VALUES ('x${'y'.repeat(600)} CREATE ${definer}');`, ` CREATE ${definer} VIEW`];
+  const [view, trigger, routine] = [
+    `/*!50013 ${definer} SQL SECURITY DEFINER */`,
+    `/*!50003 CREATE*/ /*!50017 ${definer}*/ /*!50003 TRIGGER c`,
+    `CREATE ${definer} PROCEDURE p()`,
+  ];
+  const mapped = [view, trigger, routine].map((line) => line.replace(definer, 'DEFINER=CURRENT_USER'));
+  each.equal(
+    await through(mariadbDumps(), [view, trigger, ...others, routine], mariadbEnd),
+    `${[mapped[0], mapped[1], ...others, mapped[2]].join('\n')}${mariadbEnd}`,
+  );
+  const data = ['COPY t FROM stdin;', 'CREATE SCHEMA public;', '\\.'];
+  each.equal(
+    await through(postgresqlDumps(), ['CREATE SCHEMA public;', ...data], postgresqlEnd),
+    `BEGIN;\n\n${data.join('\n')}${postgresqlEnd}COMMIT;\n`,
+  );
 });

@@ -6,7 +6,7 @@ import type { DatabaseState, LoginSettings } from '#runtime/drivers/databases/mo
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { mariadbDriver, mariadbPaths, startMariadb, stopMariadb } from '#runtime/drivers/mariadb/index.ts';
 import { identifier, patternOf } from '#runtime/drivers/mariadb/statements.ts';
-import { databasesContract, type DatabasesUnderTest } from '#test/contracts/databases.ts';
+import { databasesContract, usualLimits, type DatabasesUnderTest } from '#test/contracts/databases.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { until } from '#test/lab/instance.ts';
 import { labSettings, openMariadb } from '#test/lab/mariadb.ts';
@@ -129,7 +129,14 @@ const drifts: DatabasesUnderTest<'mariadb'>['drifts'] = (database, login) => {
       name: 'a second way in',
       statements: [`ALTER USER ${account} IDENTIFIED VIA mysql_native_password USING PASSWORD('x') OR unix_socket`],
     },
+    {
+      name: 'a second password',
+      statements: [
+        `ALTER USER ${account} IDENTIFIED VIA mysql_native_password USING PASSWORD('x') OR mysql_native_password USING PASSWORD('y')`,
+      ],
+    },
     { name: 'more sessions', statements: [`ALTER USER ${account} WITH MAX_USER_CONNECTIONS 500`] },
+    { name: 'time without end', statements: [`ALTER USER ${account} WITH MAX_STATEMENT_TIME 0`] },
     { name: 'a limit', statements: [`ALTER USER ${account} WITH MAX_QUERIES_PER_HOUR 1000`] },
     { name: 'a lock', statements: [`ALTER USER ${account} ACCOUNT LOCK`] },
     { name: 'an expired password', statements: [`ALTER USER ${account} PASSWORD EXPIRE`] },
@@ -176,7 +183,21 @@ const peeks = [
 
 await t.test('MariaDB keeps the laws of databases', async (t) => {
   const usual = { encoding: 'utf8mb4', collation: 'utf8mb4_unicode_ci' };
-  await databasesContract(t, { ...server, driver, usual, extension: undefined, tricks, drifts, peeks });
+  const lasting = {
+    sleep: (seconds: number) => `SELECT SLEEP(${seconds})`,
+    lift: 'SET SESSION max_statement_time = 0',
+  };
+  await databasesContract(t, {
+    ...server,
+    passwordsByLogin: 2,
+    driver,
+    usual,
+    extension: undefined,
+    tricks,
+    drifts,
+    lasting,
+    peeks,
+  });
 });
 
 const one: Owner = { kind: 'Database', namespace: 'acme', name: 'shop', uid: 'u1' };
@@ -190,12 +211,13 @@ function aState(
 ): DatabaseState {
   const usual = { encoding: 'utf8mb4', collation: 'utf8mb4_unicode_ci', extensions: [] };
   const settings = (name: string, more: Partial<LoginSettings>): LoginSettings => {
-    server.setPassword(name, 'word');
-    const resourceVersion = String((versions += 1));
+    const key = `p${String((versions += 1))}`;
+    server.passwords.set(key, 'word');
     return {
-      password: { namespace: 'acme', name, resourceVersion },
+      password: { namespace: 'acme', name, key },
       grants: {},
       connections: 5,
+      limits: usualLimits,
       isLocked: false,
       ...more,
     };
@@ -366,17 +388,27 @@ await t.test('what a prepared transaction holds is dropped once it is let go', a
   t.same((await driver.observe(world, signal)).databases.byOwner, new Map());
 });
 
-await t.test('PHP of Debian logs in and works', async (t) => {
-  await go(aState({ d_one: 'Open' }, { u_one: { grants: { d_one: 'Owner' } } }));
+await t.test('PHP and the client of Debian log in and work by either of two passwords', async (t) => {
+  const printable = String.fromCharCode(...Array.from({ length: 95 }, (_, index) => 32 + index));
+  server.passwords.set('printable', printable);
+  const otherPassword = { namespace: 'acme', name: 'shop', key: 'printable' };
+  await go(aState({ d_one: 'Open' }, { u_one: { grants: { d_one: 'Owner' }, otherPassword } }));
   const program = `
-    [, $socket] = $argv;
-    $db = new mysqli(null, 'u_one', 'word', 'd_one', null, $socket);
-    $db->query('CREATE TABLE t (n integer)');
+    [, $socket, $password] = $argv;
+    $db = new mysqli(null, 'u_one', $password, 'd_one', null, $socket);
+    $db->query('CREATE OR REPLACE TABLE t (n integer)');
     $db->query('INSERT INTO t VALUES (5)');
-    $pdo = new PDO("mysql:unix_socket=$socket;dbname=d_one", 'u_one', 'word');
+    $pdo = new PDO("mysql:unix_socket=$socket;dbname=d_one", 'u_one', $password);
     echo $pdo->query('SELECT n FROM t')->fetchColumn();`;
-  const { stdout, stderr } = await run(['/usr/bin/php8.2', '-r', program, server.socket]);
-  t.equal(`${stdout}${stderr}`, '5');
+  for (const password of ['word', printable]) {
+    const { stdout, stderr } = await run(['/usr/bin/php8.2', '-r', program, server.socket, password]);
+    t.equal(`${stdout}${stderr}`, '5');
+    const options = ['--no-defaults', `--socket=${server.socket}`, '--user=u_one', `--password=${password}`];
+    const asked = await run(['/usr/bin/mariadb', ...options, '--batch', '--execute=SELECT n FROM t', 'd_one']);
+    t.match(asked, { exitCode: 0, stdout: 'n\n5\n' });
+  }
+  const wrong = await run(['/usr/bin/php8.2', '-r', program, server.socket, `${printable}.`]);
+  t.match(`${wrong.stdout}${wrong.stderr}`, 'Access denied');
   await go(driver.nothing);
 });
 

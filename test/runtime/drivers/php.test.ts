@@ -1,4 +1,6 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
@@ -205,6 +207,40 @@ await t.test('the tenant’s variables reach its PHP whatever they hold, and no 
     );
   }
   await putPool('acme');
+});
+
+await t.test('a prefix stands before each key of a Secret, and no variable takes the place of ours', async (each) => {
+  const limits = { WCP_CHILDREN: '99', WCP_MEMORY: '999999999' };
+  const environmentFrom = [{ namespace: 'acme', name: 'env', resourceVersion: '1', prefix: 'DB_' }];
+  await putPool('acme', { environment: limits, environmentFrom });
+  each.equal(
+    await run('echo json_encode(array_map("getenv", ["DB_TOKEN", "TOKEN", "WCP_CHILDREN", "WCP_MEMORY"]));'),
+    JSON.stringify(['from a secret', false, '4', String(128 * 1024 * 1024)]),
+  );
+  each.equal(await run('echo ini_get("memory_limit");'), String(128 * 1024 * 1024));
+  await putPool('acme');
+});
+
+await t.test('PHP reaches the sockets that its pool names, and sees nothing beside their directory', async (each) => {
+  const directory = `${root}/databases/lab/run`;
+  mkdirSync(directory, { recursive: true });
+  for (const path of [`${root}/databases/lab/beside`, `${directory}/open`]) writeFileSync(path, 'x');
+  const server = createServer((socket) => socket.end('hello'));
+  await once(server.listen(`${directory}/lab.sock`), 'listening');
+  for (const name of ['lab.sock', 'open']) chmodSync(`${directory}/${name}`, 0o777);
+  const look = `echo json_encode([
+    @stream_get_contents(@stream_socket_client('unix://${directory}/lab.sock') ?: fopen('/dev/null', 'r')),
+    @scandir('${root}/databases'), @scandir('${root}/databases/lab'),
+    @file_put_contents('${directory}/open', 'y'),
+  ]);`;
+  try {
+    each.strictSame(JSON.parse(await run(look)), ['', false, false, false], 'nothing, unless it is named');
+    await putPool('acme', { sockets: [directory, `${root}/databases/missing/run`] });
+    each.strictSame(JSON.parse(await run(look)), ['hello', ['.', '..', 'lab'], ['.', '..', 'run'], false]);
+  } finally {
+    server.close();
+    await putPool('acme');
+  }
 });
 
 function readEnvironment(pid: string): string {

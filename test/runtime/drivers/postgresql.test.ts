@@ -5,7 +5,7 @@ import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { postgresqlDriver, startPostgresql, stopPostgresql } from '#runtime/drivers/postgresql/index.ts';
 import { literal, name as quoted, sql } from '#runtime/drivers/postgresql/sql.ts';
-import { databasesContract, type DatabasesUnderTest } from '#test/contracts/databases.ts';
+import { databasesContract, usualLimits, type DatabasesUnderTest } from '#test/contracts/databases.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { openPostgresql, testSettings } from '#test/lab/postgresql.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
@@ -35,7 +35,8 @@ await t.test('PostgreSQL keeps the laws of databases', async (t) => {
     world,
     usual: { encoding: 'UTF8', collation: 'C.UTF-8' },
     extension: 'hstore',
-    setPassword: (name, password) => void server.passwords.set(name, password),
+    passwords: server.passwords,
+    passwordsByLogin: 1,
     login: server.login,
     admin: server.admin,
     statements: async () => {
@@ -170,6 +171,7 @@ await t.test('PostgreSQL keeps the laws of databases', async (t) => {
       { name: 'a member', statements: [`GRANT ${login} TO pg_monitor`] },
       { name: 'parameters of a login', statements: [`ALTER ROLE ${login} IN DATABASE ${database} RESET ALL`] },
       { name: 'a parameter of a login', statements: [`ALTER ROLE ${login} SET temp_file_limit = -1`] },
+      { name: 'time without end', statements: [`ALTER ROLE ${login} SET statement_timeout = 0`] },
       { name: 'a lost login', statements: [`DROP ROLE ${login}`] },
       { name: 'everybody let in', statements: [`GRANT CONNECT ON DATABASE ${database} TO PUBLIC`] },
       { name: 'somebody let in', statements: [`GRANT CREATE ON DATABASE ${database} TO ${login} WITH GRANT OPTION`] },
@@ -184,6 +186,7 @@ await t.test('PostgreSQL keeps the laws of databases', async (t) => {
       { name: 'a comment', statements: [`COMMENT ON DATABASE ${database} IS 'by hand'`] },
       { name: 'a lost database', statements: [`DROP DATABASE ${database}`] },
     ],
+    lasting: { sleep: (seconds) => `SELECT pg_sleep(${seconds})`, lift: 'SET statement_timeout = 0' },
     peeks: [
       'SELECT * FROM pg_database',
       'SELECT * FROM pg_roles',
@@ -210,12 +213,13 @@ const settings = (more: Partial<DatabaseSettings> = {}): DatabaseSettings => ({
 });
 let versions = 0;
 const login = (name: string, password: string, more: Partial<LoginSettings> = {}): LoginSettings => {
-  server.passwords.set(name, password);
-  const resourceVersion = `p${String((versions += 1))}`;
+  const key = `p${String((versions += 1))}`;
+  server.passwords.set(key, password);
   return {
-    password: { namespace: 'acme', name, resourceVersion },
+    password: { namespace: 'acme', name, key },
     grants: { d_one: 'Owner' },
     connections: 5,
+    limits: usualLimits,
     isLocked: false,
     ...more,
   };

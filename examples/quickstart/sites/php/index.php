@@ -39,6 +39,7 @@ $escape = static fn(string $text): string => htmlspecialchars($text, ENT_QUOTES 
 
       <h2>What to try next</h2>
       <ol>
+        <li><a href="databases.php">Its databases</a>, PostgreSQL and MariaDB, with a password that is nowhere but in a Secret.</li>
         <li>Change <code>GREETING</code> in <code>examples/quickstart/10-domains.yaml</code>, look at <code>wcpctl diff -f examples/quickstart</code>, then apply it and reload.</li>
         <li>Set <code>spec.php.settings</code>, for example <code>memory_limit</code> to <code>64M</code>.</li>
         <li>Ask for PHP 5.9 and read what <code>wcpctl get domain php -n quickstart</code> says: the site goes on as it was.</li>

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { shared, type Declare } from './declare.ts';
+import { databaseCommand } from './database.ts';
 import { dnsCommand } from './dns.ts';
 import { hostCommand } from './host.ts';
 import { streamCommands } from './streams.ts';
@@ -45,8 +46,10 @@ export function hostingCommands(declare: Declare): readonly Command[] {
       ),
     sourceCommand(declare),
     certificateCommand(declare),
+    databaseUserCommand(declare),
     hostCommand(declare),
     dnsCommand(declare),
+    databaseCommand(declare),
     ...streamCommands(declare),
   ];
 }
@@ -76,6 +79,17 @@ function certificateCommand(declare: Declare): Command {
         .option('--no-wait', 'return at once; it goes on by itself')
         .addOption(timeout()),
     );
+}
+
+function databaseUserCommand(declare: Declare): Command {
+  return new Command('databaseuser').summary('have another password made').addCommand(
+    declare('rotate <NAME>', async (session, [name = ''], options) =>
+      (await import('../database-user.ts')).rotatePassword(session, name, options),
+    )
+      .summary('have another password made; the one before works for the grace period')
+      .option('--no-wait', 'return at once; it goes on by itself')
+      .addOption(new Option('--timeout <duration>', 'wait no longer than this').default('2m')),
+  );
 }
 
 function sourceCommand(declare: Declare): Command {

@@ -1,0 +1,111 @@
+import { secretKind } from '#schemas/meta/builtin.ts';
+import { parseDurationMs } from '#schemas/meta/duration.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
+import type { DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
+import { hostKind } from '#schemas/v1alpha1/host.ts';
+import type { ObjectKey } from '#runtime/client/client.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { isPending, type Pending } from '#runtime/manager/controller.ts';
+import { usernameOf } from '#controllers/database-names.ts';
+import { serverOn, type ServerOnHost } from '#controllers/database-server.ts';
+import { currentOf, passwordsIn, passwordsSecretOf, type Passwords } from '#controllers/database-user/passwords.ts';
+import { usedDatabases, type UsedDatabases } from '#controllers/database-user/used-databases.ts';
+import type { StayingInputs } from '#controllers/staying-place.ts';
+import { defined } from '#controllers/whereabouts.ts';
+import type { Connection } from './connection.ts';
+import type { PasswordsWork } from './passwords-driver.ts';
+import { stepOf, type Asked } from './succession.ts';
+
+/** What the leader knows about a DatabaseUser; plain data. */
+export interface DatabaseUserClusterInputs extends StayingInputs {
+  /** As they are stored. */
+  readonly passwords?: Passwords;
+  readonly asked: Asked;
+  readonly work?: PasswordsWork;
+  /** What is handed out, once the server takes the password. */
+  readonly connection?: Connection;
+  /** The resourceVersion of the Secret that has it; empty while it is not there. */
+  readonly secretVersion: string;
+}
+
+/** Reads its Databases, their server, and what is stored of its passwords. */
+export function gatherUser(user: DatabaseUser, cache: Cache, nowMs: number): DatabaseUserClusterInputs | Pending {
+  const { namespace = '', name } = user.metadata;
+  const used = usedDatabases(user, cache);
+  if (isPending(used)) return used;
+  const server = serverOn(used.host, used.engine, cache);
+  if (isPending(server)) return server;
+  const asked = askedOf(user, cache);
+  if (isPending(asked)) return asked;
+  const stored = cache.get(secretKind, { namespace, name: passwordsSecretOf(name) });
+  const passwords = stored && passwordsIn(stored, `DatabaseUser/${namespace}/${name}`);
+  const { host } = used;
+  return {
+    host,
+    lostHosts: cache.get(hostKind, { name: host })?.spec.lost === true ? [host] : [],
+    asked,
+    ...defined({ passwords }),
+    ...workOf(user, { passwords, asked, nowMs }),
+    ...connectionOf(user, { ...used, ...server }, passwords),
+    secretVersion: versionOf({ namespace, name: user.spec.secretName }, cache) ?? '',
+  };
+}
+
+/** `undefined` while it is not there. */
+function versionOf(key: ObjectKey, cache: Cache): string | undefined {
+  return cache.get(secretKind, key)?.metadata.resourceVersion;
+}
+
+/** What the server does not take yet is not handed out. */
+function connectionOf(
+  { metadata: { namespace = '', name }, status }: DatabaseUser,
+  { engine, socketDirectory, grants }: UsedDatabases & ServerOnHost,
+  passwords: Passwords | undefined,
+): Pick<DatabaseUserClusterInputs, 'connection'> {
+  const current = passwords && currentOf(passwords);
+  if (current === undefined || status?.acceptedPasswords?.includes(current.id) !== true) return {};
+  const username = usernameOf({ namespace, name }, engine, current.login);
+  const where = { engine, socketDirectory, database: grants[0]?.[0] ?? '' };
+  return { connection: { ...where, username, passwordSecret: passwordsSecretOf(name), passwordId: current.id } };
+}
+
+function askedOf({ metadata, spec, status }: DatabaseUser, cache: Cache): Asked | Pending {
+  const { namespace = '', annotations = {} } = metadata;
+  const { interval = '', gracePeriod } = spec.rotation;
+  const given = givenIn(namespace, spec.passwordSecretRef, cache);
+  if (isPending(given)) return given;
+  return {
+    ...defined({ given, request: annotations[ANNOTATIONS.rotate], intervalMs: parseDurationMs(interval) }),
+    graceMs: parseDurationMs(gracePeriod) ?? 0,
+    accepted: status?.acceptedPasswords ?? [],
+  };
+}
+
+/** `mine/password@7`: another one whenever the Secret was changed. */
+function givenIn(
+  namespace: string,
+  source: DatabaseUser['spec']['passwordSecretRef'],
+  cache: Cache,
+): string | undefined | Pending {
+  if (source === undefined) return undefined;
+  const version = versionOf({ namespace, name: source.name }, cache);
+  if (version !== undefined) return `${source.name}/${source.key}@${version}`;
+  const message = `There is no Secret ${source.name}, which its password is to be in.`;
+  return { pending: { reason: 'PasswordNotFound', message } };
+}
+
+function workOf(
+  { spec }: DatabaseUser,
+  {
+    passwords,
+    asked,
+    nowMs,
+  }: { readonly passwords: Passwords | undefined; readonly asked: Asked; readonly nowMs: number },
+): Pick<DatabaseUserClusterInputs, 'work'> {
+  const step = stepOf(passwords, asked, nowMs);
+  if (step === undefined) return {};
+  const { given, request } = asked;
+  const { passwordSecretRef: source, secretName: connectionSecret } = spec;
+  const optional = defined<Pick<PasswordsWork, 'found' | 'source'>>({ found: passwords, source });
+  return { work: { step, ...optional, asked: defined({ given, request }), connectionSecret } };
+}

@@ -1,0 +1,44 @@
+import type { MeasuredDatabase } from '#runtime/drivers/databases/sizes.ts';
+import type { Host } from '#runtime/host/host.ts';
+import { table } from './marks.ts';
+import { hasServer } from './observe.ts';
+import { withServer } from './server.ts';
+import { noSuchSession } from './server-errors.ts';
+import { endSession } from './statements.ts';
+
+/** After which a statement that set its own time is ended: one that has not is over by then. */
+const graceMs = 5_000;
+
+/** All databases of ours, by one statement: the files of their tables. Names are like those of marks, so that they are looked up by a key. */
+export async function measureDatabases(host: Host, signal: AbortSignal): Promise<readonly MeasuredDatabase[]> {
+  if (!(await hasServer(host, signal))) return [];
+  const rows = await withServer(host, signal, async (server) => await server.ask(sizes));
+  return rows.map(({ name, owner, bytes }) => ({ name: String(name), owner: String(owner), bytes: Number(bytes) }));
+}
+
+const sizes = `SELECT mark.name, mark.owner, COALESCE(files.bytes, 0) AS bytes FROM ${table} AS mark
+  LEFT JOIN (
+    SELECT CAST(SUBSTRING_INDEX(NAME, '/', 1) AS CHAR(64) CHARACTER SET ascii) COLLATE ascii_bin AS name, SUM(ALLOCATED_SIZE) AS bytes
+    FROM information_schema.INNODB_SYS_TABLESPACES WHERE NAME LIKE '%/%' GROUP BY 1
+  ) AS files ON files.name = mark.name
+  WHERE mark.kind = 'database'`;
+
+/**
+ * A session may set a time of its own for its statements, and the server counts none for those of a routine: whoever takes more than the login has is put
+ * out. How many there were.
+ */
+export async function endOverlong(host: Host, signal: AbortSignal): Promise<number> {
+  if (!(await hasServer(host, signal))) return 0;
+  return await withServer(host, signal, async (server) => {
+    const rows = await server.ask(overlong, [String(graceMs)]);
+    for (const { id } of rows) await server.tell(endSession(Number(id)), undefined, [noSuchSession]);
+    return rows.length;
+  });
+}
+
+/** The list of processes knows since when, also within a routine; the performance schema, who logged in. */
+const overlong = `SELECT process.ID AS id FROM information_schema.PROCESSLIST AS process
+  JOIN performance_schema.threads AS thread ON thread.PROCESSLIST_ID = process.ID
+  JOIN ${table} AS mark ON mark.kind = 'login' AND mark.name = thread.PROCESSLIST_USER
+  WHERE process.COMMAND NOT IN ('Sleep', 'Daemon') AND JSON_VALUE(mark.settings, '$.limits.statementTimeoutMs') > 0
+    AND process.TIME_MS > JSON_VALUE(mark.settings, '$.limits.statementTimeoutMs') + ?`;

@@ -1,0 +1,31 @@
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { change } from './administration.ts';
+import { dropDatabase } from './drop.ts';
+import { lookAtDatabase } from './look.ts';
+import { putDatabase } from './put-database.ts';
+import { literal, sql } from './sql.ts';
+
+interface Kept {
+  readonly name: string;
+  readonly owner: string;
+  /** Whose it is from then on. */
+  readonly heir: string;
+}
+
+/** Closes a database as it is, then hands it over. Nothing when it is somebody else's by now; of one that is not there nothing is left either. */
+export async function keepDatabase(
+  { name, owner, heir }: Kept,
+  world: DatabasesWorld,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await change(world.host, signal, async (ask) => await lookAtDatabase(ask, name));
+  if (found?.owner !== owner) return;
+  if (found.facts === null) return await dropDatabase({ name, owner }, world, signal);
+  const { encoding, collation, extensions } = found.facts;
+  const settings = { encoding, collation, extensions: extensions?.split(',') ?? [], access: 'Closed' } as const;
+  await putDatabase({ name, owner, settings }, world, signal);
+  await change(world.host, signal, async (ask) => {
+    await ask(sql`UPDATE wcp360.marks SET owner = ${literal(heir)}
+      WHERE kind = 'database' AND name = ${literal(name)} AND owner = ${literal(owner)}`);
+  });
+}

@@ -1,0 +1,206 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { required } from '#runtime/base/errors.ts';
+import { secretValuesOf } from '#controllers/database-user/cluster/connection.ts';
+import { afterStep, stepOf, type Asked } from '#controllers/database-user/cluster/succession.ts';
+import {
+  besideOf,
+  currentOf,
+  parsePasswords,
+  renderPasswords,
+  type Passwords,
+} from '#controllers/database-user/passwords.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+import { databaseKind, databaseUserKind } from '#schemas/index.ts';
+import { aCache } from '#test/builders/cache.ts';
+import { allIndexes, controllers } from '#test/builders/controllers.ts';
+import { aHost, anObject } from '#test/builders/objects.ts';
+
+void t.test(
+  'what is handed out the server takes, and whoever read it before has the time that was promised',
+  async (t) => {
+    const graceMs = 5_000;
+    const event = fc.oneof(
+      { weight: 60, arbitrary: fc.constantFrom('server', 'leader') },
+      { weight: 20, arbitrary: fc.constantFrom('second', 'request') },
+      { weight: 1, arbitrary: fc.constant('give') },
+    );
+    const events = fc.array(event, { minLength: 20, maxLength: 80, size: 'max' });
+    let rotations = 0;
+    await fc.assert(
+      fc.asyncProperty(events, async (story) => {
+        let [nowMs, ids, given, request] = [0, 0, 0, 0];
+        let stored: Passwords | undefined;
+        let accepted: readonly string[] = [];
+        let handedOut = '';
+        const promised = new Map<string, number>();
+        for (const event of story) {
+          if (event === 'second') nowMs += 1_000;
+          if (event === 'request') request += 1;
+          if (event === 'give') given += 1;
+          if (event === 'server') accepted = stored?.passwords.map(({ id }) => id) ?? [];
+          if (event === 'leader') {
+            const asked: Asked = {
+              graceMs,
+              accepted,
+              ...(given === 0 ? {} : { given: String(given) }),
+              ...(request === 0 ? {} : { request: String(request) }),
+            };
+            const before = stored;
+            const step = stepOf(stored, asked, nowMs);
+            if (step !== undefined) stored = afterStep(step, stored, { id: String((ids += 1)), asked, nowMs });
+            const current = stored && currentOf(stored)?.id;
+            if (current !== undefined && accepted.includes(current)) handedOut = current;
+            if (step === 'Promote')
+              promised.set(required(before && currentOf(before), 'a password').id, nowMs + graceMs);
+            if (step === 'Promote') rotations += 1;
+            // Whoever gives a password wants no other one.
+            if (step === 'Follow') promised.clear();
+          }
+          if (handedOut !== '' && given === 0 && !accepted.includes(handedOut)) return false;
+          for (const [id, untilMs] of promised) {
+            const isThere = stored?.passwords.some((password) => password.id === id) === true;
+            if (nowMs < untilMs && !isThere) return false;
+          }
+          const [one, two] = stored?.passwords ?? [];
+          if (one !== undefined && two !== undefined && one.login === two.login) return false;
+        }
+        return true;
+      }),
+      { numRuns: 2_000, seed: 1 },
+    );
+    t.ok(rotations > 100, String(rotations));
+  },
+);
+
+void t.test('a rotation comes to its end, and begins anew when it is time or somebody asks', async (t) => {
+  const asked = { graceMs: 5_000, intervalMs: 60_000, accepted: [] };
+  const steps: (string | undefined)[] = [];
+  let stored: Passwords | undefined;
+  const at = (nowMs: number, more: Partial<Asked> = {}): void => {
+    const now: Asked = { ...asked, accepted: stored?.passwords.map(({ id }) => id) ?? [], ...more };
+    const step = stepOf(stored, now, nowMs);
+    steps.push(step);
+    if (step !== undefined) stored = afterStep(step, stored, { id: `${steps.length}`, asked: now, nowMs });
+  };
+  for (const ms of [0, 59_000, 60_000]) at(ms);
+  at(61_000, { accepted: [] });
+  for (const ms of [62_000, 66_000]) at(ms);
+  at(66_500, { request: 'now' });
+  at(67_000, { request: 'now' });
+  at(67_500, { request: 'now' });
+  at(68_000, { request: 'now' });
+  at(68_000, { request: 'now', graceMs: 0 });
+  at(68_000, { request: 'now' });
+  t.same(steps, [
+    'Make',
+    undefined,
+    'Begin',
+    undefined,
+    'Promote',
+    undefined,
+    undefined,
+    'Forget',
+    'Begin',
+    'Promote',
+    'Forget',
+    undefined,
+  ]);
+  t.equal(stored && currentOf(stored)?.login, 'First', 'in turn');
+  t.equal(stored && besideOf(stored), undefined);
+  const last = required(stored, 'passwords');
+  const touched = {
+    id: required(currentOf(last), 'a password').id,
+    asked: { given: 'mine@2', request: 'now' },
+    nowMs: 99_000,
+  };
+  t.same(afterStep('Follow', last, touched), { ...last, given: 'mine@2' }, 'the same password is as old as it was');
+});
+
+void t.test(
+  'what stands in the annotation of passwords is read as it was written, and is nothing when it was spoiled',
+  async (t) => {
+    const current = { id: '0123456789', login: 'First', state: 'Current' } as const;
+    const former = { id: 'abcdef0123', login: 'Second', state: 'Former' } as const;
+    const whole: Passwords = {
+      passwords: [current, former],
+      rotatedAt: '2026-01-01T00:00:00Z',
+      rotatedFor: 'x',
+      given: 'y',
+    };
+    t.same(parsePasswords(renderPasswords(whole)), whole);
+    for (const spoiled of [
+      undefined,
+      '',
+      '{',
+      'null',
+      '[]',
+      '{}',
+      renderPasswords({ ...whole, passwords: [] }),
+      renderPasswords({ ...whole, passwords: [former] }),
+      renderPasswords({ ...whole, passwords: [current, current] }),
+      renderPasswords({ ...whole, passwords: [current, former, former] }),
+      renderPasswords({ ...whole, passwords: [{ ...current, id: '../../x' }] }),
+      renderPasswords({ ...whole, passwords: [{ ...current, login: 'Third' as 'First' }] }),
+      renderPasswords({ ...whole, rotatedAt: 'once' }),
+    ])
+      t.equal(parsePasswords(spoiled), undefined, spoiled ?? 'nothing');
+  },
+);
+
+void t.test('a connection is spelled as the libraries of its engine read it, whatever the password', async (t) => {
+  const printable = String.fromCharCode(...Array.from({ length: 95 }, (_, index) => 32 + index));
+  const common = { database: 'd_one', username: 'u_one', passwordSecret: 'x', passwordId: 'y' };
+  const run = '/srv/wcp360/databases';
+  const [pg, my] = [
+    { ...common, engine: 'PostgreSQL', socketDirectory: `${run}/postgresql/run` },
+    { ...common, engine: 'MariaDB', socketDirectory: `${run}/mariadb/run` },
+  ] as const;
+  for (const connection of [pg, my]) {
+    const { uri = '', ...others } = secretValuesOf(connection, printable);
+    const parts = new URL(uri.replace('@/', '@localhost/'));
+    t.equal(decodeURIComponent(parts.password), printable);
+    t.match(others, { username: 'u_one', password: printable, database: 'd_one' });
+    t.equal(parts.pathname, '/d_one');
+  }
+  const jdbc = new URLSearchParams((secretValuesOf(pg, printable)['jdbc-uri'] ?? '').split('?')[1]);
+  t.same(Object.fromEntries(jdbc), {
+    socketFactory: 'org.newsclub.net.unix.AFUNIXSocketFactory$FactoryArg',
+    socketFactoryArg: `${run}/postgresql/run/.s.PGSQL.5432`,
+    user: 'u_one',
+    password: printable,
+  });
+  const plain = `jdbc:mariadb://localhost/d_one?localSocket=${run}/mariadb/run/mariadb.sock&sslMode=disable&user=u_one`;
+  t.equal(secretValuesOf(my, '?a=% #')['jdbc-uri'], `${plain}&password=?a=% #`);
+  t.equal(secretValuesOf(my, printable)['jdbc-uri'], plain, 'an ampersand ends a value there');
+});
+
+void t.test(
+  'a change of a Host wakes the databases that are on it and those who use them, and nobody else',
+  async (t) => {
+    const database = (name: string, host: string): KubeObject =>
+      anObject(databaseKind, { metadata: { name, namespace: 'acme' }, spec: { engine: 'MariaDB' }, status: { host } });
+    const user = (name: string, of: string, host?: string): KubeObject =>
+      anObject(databaseUserKind, {
+        metadata: { name, namespace: 'acme' },
+        spec: { databases: [{ name: of }], secretName: name },
+        ...(host === undefined ? {} : { status: { host } }),
+      });
+    const world = [
+      database('here', 'web1'),
+      database('there', 'web2'),
+      user('one', 'here'),
+      user('two', 'there', 'web2'),
+      user('left', 'gone', 'web1'),
+    ];
+    const cache = aCache(world, allIndexes);
+    const woken = (controller: string): readonly string[] => {
+      const watches = controllers.get(controller)?.watches.filter(({ kind }) => kind.kind === 'Host') ?? [];
+      const host = aHost({ metadata: { name: 'web1' } });
+      return watches.flatMap(({ keysOf }) => keysOf(host, cache).map(({ name }) => name)).toSorted();
+    };
+    t.same(woken('database.host'), ['here']);
+    for (const controller of ['database-user.cluster', 'database-user.host'])
+      t.same(woken(controller), ['left', 'one']);
+  },
+);

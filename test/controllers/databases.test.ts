@@ -1,0 +1,109 @@
+import t from 'tap';
+import { sizeInputsOf } from '#controllers/database/size.ts';
+import { createDatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
+import { databaseKind, databaseUserKind } from '#schemas/index.ts';
+import type { KindDefinition } from '#schemas/meta/kind.ts';
+import { controllers } from '#test/builders/controllers.ts';
+import { anObject } from '#test/builders/objects.ts';
+
+void t.test('a size is told when it matters, and a server that is gone has none', async (t) => {
+  const sizes = createDatabaseSizes();
+  const found = (name: string, bytes: number) => ({ name, owner: `Database/acme/${name}`, bytes });
+  t.same(sizes.note('mariadb', [found('one', 0), found('two', 2 ** 30)]), ['Database/acme/one', 'Database/acme/two']);
+  t.same(sizes.note('mariadb', [found('one', 65_536), found('two', 2 ** 30 + 2 ** 23)]), [], 'little');
+  t.equal(sizes.of('mariadb', 'two'), 2 ** 30, 'what is little adds up');
+  t.same(sizes.note('mariadb', [found('one', 65_537), found('two', 2 ** 30 + 2 ** 24)]), [
+    'Database/acme/one',
+    'Database/acme/two',
+  ]);
+  t.equal(sizes.of('postgresql', 'two'), undefined, 'of another server');
+  t.same(sizes.note('mariadb', [found('one', 65_537)]), []);
+  t.equal(sizes.of('mariadb', 'two'), undefined);
+});
+
+void t.test('a database is full above its limit, and open again once it is well below', async (t) => {
+  const full = (status: string) => ({
+    conditions: [{ type: 'Full', status, reason: 'Told', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+  });
+  const cases: readonly (readonly [
+    why: string,
+    limit: string,
+    given: number | undefined,
+    size: number | undefined,
+    was: string,
+    is: boolean,
+  ])[] = [
+    ['it holds what it may', '100Mi', undefined, 100 * 2 ** 20, 'False', false],
+    ['it holds a byte more', '100Mi', undefined, 100 * 2 ** 20 + 1, 'False', true],
+    ['a little is gone', '100Mi', undefined, 96 * 2 ** 20, 'True', true],
+    ['enough is gone', '100Mi', undefined, 95 * 2 ** 20, 'True', false],
+    ['the package gives less', '100Mi', 50 * 2 ** 20, 60 * 2 ** 20, 'False', true],
+    ['the package gives more', '100Mi', 200 * 2 ** 20, 150 * 2 ** 20, 'False', true],
+    ['nobody has measured', '100Mi', undefined, undefined, 'True', true],
+    ['nobody has measured, ever', '100Mi', undefined, undefined, 'Unknown', false],
+  ];
+  for (const [why, storage, givenBytes, measuredBytes, was, is] of cases) {
+    const metadata = { name: 'shop', namespace: 'acme' };
+    const database = anObject(databaseKind, {
+      metadata,
+      spec: { engine: 'MariaDB', limits: { storage } },
+      status: full(was),
+    });
+    t.equal(sizeInputsOf(database, { measuredBytes, givenBytes }).isFull, is, why);
+  }
+  const unlimited = anObject(databaseKind, {
+    metadata: { name: 'shop', namespace: 'acme' },
+    spec: { engine: 'MariaDB' },
+    status: full('True'),
+  });
+  const grown = (bytes: number) => {
+    const status = { ...full('True'), size: '110Mi', sizeWhenFull: '110Mi' };
+    const spec = { engine: 'PostgreSQL', limits: { storage: '100Mi' } };
+    const database = anObject(databaseKind, { metadata: { name: 'shop', namespace: 'acme' }, spec, status });
+    return sizeInputsOf(database, { measuredBytes: bytes, givenBytes: undefined });
+  };
+  t.match(grown(220 * 2 ** 20), { isFull: true, isGrowing: false, fullBytes: 110 * 2 ** 20 }, 'VACUUM FULL goes on');
+  t.match(grown(395 * 2 ** 20), { isFull: true, isGrowing: true, fullBytes: 110 * 2 ** 20 });
+  t.notOk(sizeInputsOf(unlimited, { measuredBytes: 2 ** 50, givenBytes: undefined }).isFull, 'without a limit never');
+});
+
+void t.test(
+  'what the server has not, under a policy that makes nothing, is not ready, and other drift is told',
+  async (t) => {
+    const action = (op: string) => ({
+      driver: 'mariadb',
+      op,
+      subject: 'mariadb/Database/acme/shop/d_one',
+      reason: 'differs',
+      disruption: 'none',
+      changes: [],
+      input: {},
+    });
+    for (const [kind, spec] of [
+      [databaseKind, { engine: 'MariaDB' }],
+      [databaseUserKind, { databases: [{ name: 'shop' }], secretName: 'db' }],
+    ] as const) {
+      const object = anObject<KindDefinition>(kind, { metadata: { name: 'shop', namespace: 'acme' }, spec });
+      const controller = controllers.get(kind === databaseKind ? 'database.host' : 'database-user.host');
+      const said = (op: string) =>
+        controller?.status(
+          object as never,
+          {
+            inputs: undefined,
+            observed: undefined,
+            outcome: { phase: 'drifted', withheld: [action(op)] },
+            probes: [],
+            now: '2026-01-01T00:00:00Z',
+          } as never,
+        )?.conditions;
+      t.match(said('create-database'), [
+        { type: 'Ready', status: 'False', reason: 'DriftFound' },
+        { type: 'Drifted', status: 'True' },
+      ]);
+      t.match(said('put-database'), [
+        { type: 'Ready', status: 'True' },
+        { type: 'Drifted', status: 'True', message: /d_one/ },
+      ]);
+    }
+  },
+);
