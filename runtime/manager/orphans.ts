@@ -59,7 +59,7 @@ export function createOrphanSweep(options: OrphanSweepOptions): OrphanSweep {
   };
 }
 
-/** One look. What the caches lack is asked of the server before it counts: every collection concerned is read in whole, and strongly. */
+/** One look. Where a cache lacks something the server is asked before it counts: every collection concerned is read in whole, and strongly. */
 async function sweep(options: OrphanSweepOptions, signal: AbortSignal): Promise<void> {
   const { keepers, guard, log } = options;
   const orphans = new Map<OrphanKeeper, readonly string[]>();
@@ -81,10 +81,11 @@ async function orphansOf(
   { kind }: OrphanKeeper,
   look: { readonly known: ReadonlySet<string>; readonly signal: AbortSignal },
 ): Promise<readonly string[]> {
-  const missing = [...look.known].filter((key) => cache.get(kind, parseKeyText(key)) === undefined);
-  if (missing.length === 0) return [];
+  const isAnyMissing = [...look.known].some((key) => cache.get(kind, parseKeyText(key)) === undefined);
+  if (!isAnyMissing) return [];
   const options = { as: 'PartialObjectMetadata', signal: look.signal } as const;
   const { items } = await listAll(client, resourceTypeOf(kind), options);
   const stored = new Set(items.map(storeKeyOf));
-  return missing.filter((key) => !stored.has(keyText(parseKeyText(key))));
+  // Of what goes in a flock the cache may have heard of the first ones only.
+  return [...look.known].filter((key) => !stored.has(keyText(parseKeyText(key))));
 }

@@ -1,7 +1,13 @@
 import t, { type Test } from 'tap';
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '#runtime/base/clock.ts';
 import { isEqual } from '#runtime/base/json.ts';
-import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import type { ObjectKey } from '#runtime/client/client.ts';
+import { keyText, resourceTypeOf } from '#runtime/client/resource-type.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
+import { createOrphanSweep } from '#runtime/manager/orphans.ts';
+import type { Orphans } from '#runtime/manager/removal-guard.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { domainKind, hostKind, packageKind, retainedDataKind, tenantKind } from '#schemas/index.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { startHosting, type Hosting, type Running, type World } from '#test/lab/hosting.ts';
@@ -118,6 +124,31 @@ t.test(
     t.equal(lab.content('site0'), 'page of site0');
   },
 );
+
+t.test('what the store lacks counts as gone, though the cache has heard of one only', async (t) => {
+  const hosting = await startHosting();
+  t.teardown(async () => await hosting.close());
+  const lifetime = new AbortController();
+  const found = Promise.withResolvers<Orphans>();
+  const keys = names(6).map((name) => keyText({ namespace: 'acme', name }));
+  const sweep = createOrphanSweep({
+    client: hosting.client,
+    cache: { get: (_kind: unknown, { name }: ObjectKey) => (name === 'site0' ? undefined : {}) } as unknown as Cache,
+    keepers: [{ kind: domainKind, owners: async () => new Set(keys), abandon: () => undefined }],
+    guard: {
+      hold: () => undefined,
+      suspect: () => undefined,
+      releases: async (orphans) => (found.resolve(orphans), false),
+      onLift: () => undefined,
+    },
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const running = sweep.run(lifetime.signal);
+  t.equal((await found.promise).orphans.length, 6);
+  lifetime.abort();
+  await running;
+});
 
 t.test('what vanished while the agent was away is found when it starts', async (t) => {
   const lab = await setUp(t, 3);
