@@ -93,6 +93,10 @@ export function saidOfServer(
     case 'drifted':
       if (outcome.withheld.some(({ op }) => op.startsWith('create-')))
         return notReady('DriftFound', 'The server does not have it, and the drift policy leaves it so.');
+      if (
+        outcome.withheld.some(({ changes }) => changes.some(({ field }) => field === 'access' || field === 'isLocked'))
+      )
+        return notReady('DriftFound', 'Who is let in is not as declared, and the drift policy leaves it so.');
       return usable();
     case 'synced':
       return usable();

@@ -2,8 +2,6 @@ import { clusterRoleKind, namespaceKind, resourceQuotaKind, roleBindingKind } fr
 import { isTrue } from '#schemas/meta/conditions.ts';
 import { FINALIZERS, LABELS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { zoneKind } from '#schemas/v1alpha1/zone.ts';
-import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { packageKind } from '#schemas/v1alpha1/package.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
@@ -20,7 +18,7 @@ import { childrenOf, type Children } from '#runtime/manager/objects/children.ts'
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { createChoices } from './cluster/choices.ts';
 import { childrenAfterDeletion, desiredChildren } from './cluster/desired.ts';
-import { gatherTenantCluster } from './cluster/gather.ts';
+import { SERVED_BY_AGENTS, gatherTenantCluster } from './cluster/gather.ts';
 import { isHostDrained } from './cluster/host-state.ts';
 import type { TenantClusterInputs } from './cluster/inputs.ts';
 import { MOVES_AT_ONCE } from './cluster/move.ts';
@@ -146,7 +144,7 @@ const tenantClusterWatches: readonly Watch[] = [
     keysOf: ({ metadata }, cache) =>
       keysOf(cache.byIndex(tenantKind, BY_NEXT_HOST, hostOfRole(metadata.name) ?? NO_HOST)),
   },
-  ...[domainKind, zoneKind].map((kind) => ({ kind, keysOf: tenantOf })),
+  ...SERVED_BY_AGENTS.map((kind) => ({ kind, keysOf: tenantOf })),
 ];
 
 function keysOf(tenants: readonly Tenant[]): readonly ObjectKey[] {

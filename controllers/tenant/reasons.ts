@@ -9,6 +9,7 @@ export const TENANT_REASONS = {
   Copying: 'The tenant moves: its files are copied while everything goes on.',
   Stilling: 'The tenant moves: its files are made read-only where they are, for the last copy.',
   LastCopy: 'The tenant moves: what is left is copied, and the next host begins to serve.',
+  DatabaseStays: 'A Database of the tenant is on its host, and does not move.',
   Undoing: 'The move is called off, and the copies are removed.',
   Leaving: 'The tenant has moved; the host that it left puts aside what it had.',
   Arriving: 'The next host makes the tenant’s account and directories.',

@@ -134,6 +134,16 @@ const specField = {
       fieldPath: '.rotation.interval',
     },
     {
+      rule: "!self.secretName.startsWith('wcp360-')",
+      message: 'names that begin with wcp360- are ours',
+      fieldPath: '.secretName',
+    },
+    {
+      rule: "!has(self.passwordSecretRef) || !self.passwordSecretRef.name.startsWith('wcp360-')",
+      message: 'names that begin with wcp360- are ours',
+      fieldPath: '.passwordSecretRef.name',
+    },
+    {
       rule: '!has(self.passwordSecretRef) || self.passwordSecretRef.name != self.secretName',
       message: 'the connection goes into another Secret than the one with the password',
       fieldPath: '.passwordSecretRef.name',
@@ -150,6 +160,13 @@ export const databaseUserKind = defineKind({
   shortNames: ['wdbuser'],
   categories: ['hosting'],
   scope: 'Namespaced',
+  validations: [
+    {
+      rule: 'self.metadata.name.size() <= 63',
+      message: 'the name of a DatabaseUser has at most 63 characters',
+      fieldPath: '.metadata.name',
+    },
+  ],
   description: 'Somebody who uses databases, with a password in a Secret.',
   spec: specField,
   status: {

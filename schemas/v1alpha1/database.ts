@@ -124,6 +124,13 @@ export const databaseKind = defineKind({
   shortNames: ['wdb'],
   categories: ['hosting'],
   scope: 'Namespaced',
+  validations: [
+    {
+      rule: 'self.metadata.name.size() <= 63',
+      message: 'the name of a Database has at most 63 characters',
+      fieldPath: '.metadata.name',
+    },
+  ],
   description: 'A database on the server of the tenant’s host. Who uses it are DatabaseUsers.',
   spec: specField,
   status: {

@@ -5,10 +5,10 @@ import { createChoices } from '#controllers/tenant/cluster/choices.ts';
 import type { Placing } from '#controllers/tenant/cluster/choose-host.ts';
 import { placementOf } from '#controllers/tenant/cluster/placement.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import type { Tenant } from '#schemas/index.ts';
+import { databaseKind, type Tenant } from '#schemas/index.ts';
 import { aCache } from '#test/builders/cache.ts';
 import { allIndexes } from '#test/builders/controllers.ts';
-import { aDomain, aHost, aTenant } from '#test/builders/objects.ts';
+import { aDomain, aHost, anObject, aTenant } from '#test/builders/objects.ts';
 
 const nowhere = (over: object = {}): Tenant => aTenant({ ...over, status: { host: undefined } });
 const web = (name: string, over: object = {}): KubeObject =>
@@ -212,6 +212,20 @@ void t.test(
     t.same(step(chosen, drained, web('web2'), given), { ...goes, moving: 'Copying' });
     t.same(step(chosen, web('web1'), web('web2'), given), stays, 'nobody asks any more, and nothing was begun');
     const copying = { moving: 'Copying', ...arrival('Copied') };
+    const database = (host: string): KubeObject =>
+      anObject(databaseKind, {
+        metadata: { namespace: 'acme', name: 'shop' },
+        spec: { engine: 'MariaDB' },
+        status: { host },
+      });
+    t.same(step(aTenant(), drained, web('web2'), database('web1')), stays, 'a Database is there');
+    t.match(placed(aTenant(), [drained, web('web2'), database('web1')]), { move: { reason: 'DatabaseStays' } });
+    t.same(step(aTenant(), drained, web('web2'), database('web3')), goes, 'one elsewhere is nothing to it');
+    t.same(
+      step(moving(copying), drained, web('web2'), given, database('web1')),
+      { ...goes, moving: 'Undoing' },
+      'one that was made on the way',
+    );
     const still = { moving: 'Stilling', readOnly: true, ...arrival('Copied') };
     const last = { moving: 'LastCopy', readOnly: true, ...ready };
     const cases: readonly (readonly [why: string, moving: string, a: object, b: object, next: object])[] = [

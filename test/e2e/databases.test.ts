@@ -426,13 +426,15 @@ for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
       await until(async () => (await keptOf(shop)).length === 0, 'its time to be over');
       await isEmpty();
       await gone(userType, shop);
-      t.equal(await client.get(secretType, { namespace: tenant, name: `${shop}-db` }), undefined, 'its Secret goes');
+      const isGone = async () =>
+        (await client.get(secretType, { namespace: tenant, name: `${shop}-db` })) === undefined;
+      t.ok(await until(isGone, 'its Secret to go'));
     },
   );
 
   await t.test(`what a Database on ${engine} holds is dumped, restored into another, and cloned`, async (t) => {
-    const [first, second, third] = [`${shop}-1`, `${shop}-2`, `${shop}-3`];
-    for (const name of [first, second]) {
+    const [first, second, third, other] = [`${shop}-1`, `${shop}-2`, `${shop}-3`, `${shop}-4`];
+    for (const name of [first, second, other]) {
       await declare(client, databaseType, object('Database', name, { engine }));
       await declare(
         client,
@@ -440,7 +442,7 @@ for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
         object('DatabaseUser', name, { databases: [{ name }], secretName: `${name}-db` }),
       );
     }
-    for (const name of [first, second]) await settled(userType, name, 'Available');
+    for (const name of [first, second, other]) await settled(userType, name, 'Available');
     await login(`${first}-db`, async (ask) => {
       for (const statement of riches[engine]) await ask(statement);
     });
@@ -469,20 +471,12 @@ for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
       t.equal(exitCode, 1);
       t.match(stderr, /does not end as a dump does|is not whole/u);
     }
-    const piped = await db(['restore', second, '-'], plain.subarray(0, plain.length - 200).toString());
+    const piped = await db(['restore', other, '-'], plain.subarray(0, plain.length - 200).toString());
     t.equal(piped.exitCode, 1);
     t.match(piped.stderr, 'not the whole of a dump');
-
     if (engine === 'PostgreSQL')
-      await login(
-        `${second}-db`,
-        async (ask) => await t.rejects(ask('SELECT n FROM riches'), 'nothing of it is there'),
-      );
-    else
-      await login(`${second}-db`, async (ask) => {
-        for (const thing of ['TABLE IF EXISTS riches', 'VIEW IF EXISTS seen', 'FUNCTION IF EXISTS twice'])
-          await ask(`DROP ${thing}`);
-      });
+      await login(`${other}-db`, async (ask) => await t.rejects(ask('SELECT n FROM riches'), 'nothing of it is there'));
+
     const restored = await db(['restore', second, 'shop.sql.gz']);
     t.equal(restored.exitCode, 0, restored.stderr);
     t.same(await dumpOf(second), held, 'the same rows, and what works on them');

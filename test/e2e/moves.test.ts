@@ -225,7 +225,7 @@ await t.test('a host is emptied by one command, which tells of those that have n
   await client.patch(tenantType, { name: tenant }, { type: 'merge', body: { spec: { placement: { host: null } } } });
   await client.patch(hostType, { name: to.name }, { type: 'merge', body: { spec: { capacity: { tenants: 0 } } } });
   const stuck = await instance.wcpctl(['host', 'drain', from.name, '--timeout', '3s']);
-  t.match(stuck, { exitCode: 1, stdout: /no other host takes 1 of them \(acme\)/, stderr: /timed out/ });
+  t.match(stuck, { exitCode: 1, stdout: /1 of them cannot go \(acme\)/, stderr: /timed out/ });
   await client.patch(hostType, { name: to.name }, { type: 'merge', body: { spec: { capacity: null } } });
   const drained = await instance.wcpctl(['host', 'drain', from.name, '--timeout', '90s']);
   t.match(drained, { exitCode: 0, stdout: /No tenant is on the host/ }, drained.stderr);

@@ -234,12 +234,15 @@ await t.test('what somebody edits or deletes by hand on the host is put right ag
 });
 
 await t.test('under Warn and Observe a change by hand stays, and under Warn it is told', async (t) => {
-  for (const policy of ['Warn', 'Observe']) {
+  const follow = async (policy: string): Promise<void> => {
     await wcpctl('patch', 'domain', 'hello', '-n', namespace, '-p', JSON.stringify({ spec: { drift: policy } }));
     await until(async () => {
       const { metadata, status } = await get('domain', 'hello');
       return status?.observedGeneration === metadata.generation;
-    }, 'the policy to be seen');
+    }, `${policy} to be seen`);
+  };
+  for (const policy of ['Warn', 'Observe']) {
+    await follow(policy);
     await until(async () => (await recordText()) !== '', 'the record');
     const before = await recordText();
     await writeFile(record, before.replace('"compress":true', '"compress":false'));
@@ -252,7 +255,7 @@ await t.test('under Warn and Observe a change by hand stays, and under Warn it i
     t.equal(await statusOf('hello.localhost'), 200);
     await writeFile(record, before);
   }
-  await wcpctl('patch', 'domain', 'hello', '-n', namespace, '-p', JSON.stringify({ spec: { drift: 'Enforce' } }));
+  await follow('Enforce');
   await rm(record);
   await until(async () => (await statusOf('hello.localhost')) === 200, 'the site, now that it is enforced');
   await allReady();

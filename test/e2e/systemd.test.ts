@@ -26,7 +26,7 @@ await t.test('a host that systemd keeps', { skip: refusal }, async (test) => {
 /** Downloads what apt would remove with our packages, to a place that a machine sees, too. Lists that are old, or missing, name packages that Debian has no longer. */
 async function download(directory: string): Promise<boolean> {
   await run(['/bin/bash', '-c', '. "$0" && update_lists', setup]);
-  const plan = await run(['/usr/bin/apt-get', '--simulate', 'purge', ...packages]);
+  const plan = await run(['/usr/bin/apt-get', '--simulate', 'purge', ...packages, ...dependents]);
   const names = [...plan.stdout.matchAll(/^Purg (\S+)/gm)].map(([, name = '']) => name);
   return (await run(['/usr/bin/apt-get', 'download', '--quiet', ...names], { cwd: directory })).exitCode === 0;
 }
@@ -39,6 +39,8 @@ const packages = [
   'php8.2-fpm',
   'etcd-server',
 ];
+/** What needs them, in whose stead apt would bring others. */
+const dependents = ['wordpress', 'wordpress-theme-twentytwentythree', 'php', 'php8.2'];
 const archive = mkdtempSync('/var/tmp/wcp360-packages-');
 t.teardown(() => rmSync(archive, { recursive: true }));
 chmodSync(archive, 0o755);
@@ -60,7 +62,7 @@ await t.test(
       return (await Promise.all(asked)).flatMap(({ stdout }) => stdout.trim().split('\n'));
     };
     // As on a fresh host: nothing keeps packages from starting their services, and nothing of ours is there.
-    const purge = `apt-get purge --yes ${packages.join(' ')} && cp "$0"/*.deb /var/cache/apt/archives/`;
+    const purge = `apt-get purge --yes ${[...packages, ...dependents].join(' ')} && cp "$0"/*.deb /var/cache/apt/archives/`;
     await bash('rm --force /usr/sbin/policy-rc.d; echo nameserver 127.0.0.1 >/etc/resolv.conf');
     await bash(purge, archive);
     await bash('. "$0" && install_packages "${runtime_packages[@]}"', setup);

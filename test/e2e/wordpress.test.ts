@@ -25,11 +25,11 @@ async function wcpctl(...argv: readonly string[]): Promise<string> {
 }
 
 await wcpctl('apply', '-f', example);
-await wcpctl('wait', 'domain/blog', '--for=condition=Placed', '--timeout=60s');
+await wcpctl('wait', 'databaseuser/blog', '--for=condition=Ready', '--timeout=120s');
 await cp('/usr/share/wordpress', join(files, 'wordpress'), { recursive: true, dereference: true });
 await cp(join(example, 'wp-config.php'), join(files, 'wordpress/wp-config.php'));
 await wcpctl('cp', 'wordpress', 'blog:.');
-await wcpctl('wait', 'domain/blog', 'databaseuser/blog', '--for=condition=Ready', '--timeout=80s');
+await wcpctl('wait', 'domain/blog', '--for=condition=Ready', '--timeout=80s');
 
 const ca = await readFile(join(instance.directory, 'acme-roots.pem'));
 const site = { hostname: 'blog.localhost', port: instance.ports.https, ca };

@@ -141,7 +141,7 @@ async function makePassword(
   if (source !== undefined) return givenIn(await read(source.name), source);
   const handedOut = step === 'Make' ? await read(connectionSecret) : undefined;
   const known = handedOut?.madeFor === owner ? handedOut.values['password'] : undefined;
-  return known ?? randomBytes(24).toString('base64url');
+  return known !== undefined && problemOf(known) === undefined ? known : randomBytes(24).toString('base64url');
 }
 
 const shortest = 8;

@@ -46,9 +46,12 @@ function agentOf({ holder, silentMs }: ReturnType<Heartbeats['of']>, graceMs: nu
   return silentMs >= graceMs ? 'Silent' : 'Alive';
 }
 
+/** Why a tenant stays where it is until a person does something. */
+const STUCK: ReadonlySet<string> = new Set(['DatabaseStays', 'NoHost']);
+
 function drainOf(host: string, tenants: readonly Tenant[], cache: Cache): NonNullable<HostClusterInputs['drain']> {
   const isStuck = ({ status }: Tenant): boolean =>
-    status?.host === host && findCondition(status.conditions, 'Moving')?.reason === 'NoHost';
+    status?.host === host && STUCK.has(findCondition(status.conditions, 'Moving')?.reason ?? '');
   return {
     left: tenants.filter(({ status }) => status?.host === host || status?.formerHost === host).length,
     stuck: tenants.filter(isStuck).map(({ metadata }) => metadata.name),

@@ -9,7 +9,7 @@ export interface HostClusterInputs {
   readonly drain?: {
     /** Tenants that are on it, or have left something there. */
     readonly left: number;
-    /** Those that no other host takes, by name. */
+    /** Those that cannot go, by name. */
     readonly stuck: readonly string[];
     /** Kept data that stays on its disk. */
     readonly kept: number;

@@ -26,7 +26,7 @@ function drainedOf(drain: HostClusterInputs['drain']): readonly Statement[] {
   }
   if (stuck.length === 0) return [{ type, status: 'False', reason: 'Draining', message: `${left} tenants are left.` }];
   const names = `${stuck.slice(0, 5).join(', ')}${stuck.length > 5 ? ', …' : ''}`;
-  const message = `${left} tenants are left; no other host takes ${stuck.length} of them (${names}).`;
+  const message = `${left} tenants are left; ${stuck.length} of them cannot go (${names}), and say why.`;
   return [{ type, status: 'False', reason: 'NoHost', message }];
 }
 

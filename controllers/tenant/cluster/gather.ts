@@ -1,6 +1,8 @@
 import { namespaceKind, resourceQuotaKind, roleBindingKind } from '#schemas/meta/builtin.ts';
 import { LABELS } from '#schemas/meta/names.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
+import { databaseKind } from '#schemas/v1alpha1/database.ts';
+import { databaseUserKind } from '#schemas/v1alpha1/database-user.ts';
 import { zoneKind } from '#schemas/v1alpha1/zone.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import { packageKind, type Package } from '#schemas/v1alpha1/package.ts';
@@ -75,6 +77,9 @@ function namespaceOf(tenant: Tenant, cache: Cache): Occupation | Refused {
   return occupationOf(tenant, cache);
 }
 
+/** As long as one of them is there, an agent needs its rights in the namespace. */
+export const SERVED_BY_AGENTS: readonly KindDefinition[] = [databaseKind, databaseUserKind, domainKind, zoneKind];
+
 function occupationOf(tenant: Tenant, cache: Cache): Occupation {
   const { name } = tenant.metadata;
   const namespace = cache.get(namespaceKind, { name });
@@ -86,8 +91,7 @@ function occupationOf(tenant: Tenant, cache: Cache): Occupation {
     isNamespaceTerminating,
     hasAgentBinding,
     isQuotaCounted: isQuotaCounted(name, cache),
-    isNamespaceInUse:
-      !isLeaving || [domainKind, zoneKind].some((kind) => cache.list<KindDefinition>(kind, name).length > 0),
+    isNamespaceInUse: !isLeaving || SERVED_BY_AGENTS.some((kind) => cache.list<KindDefinition>(kind, name).length > 0),
   };
 }
 

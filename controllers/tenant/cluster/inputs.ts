@@ -7,7 +7,7 @@ export type Effective = NonNullable<NonNullable<Tenant['status']>['effective']>;
 
 /** How a move goes, or why it does not. */
 export interface Move {
-  readonly reason: 'Queued' | 'NoHost' | 'Waiting';
+  readonly reason: 'DatabaseStays' | 'NoHost' | 'Queued' | 'Waiting';
   readonly message: string;
 }
 

@@ -1,5 +1,6 @@
 import { findCondition, isTrue } from '#schemas/meta/conditions.ts';
 import { FINALIZERS } from '#schemas/meta/names.ts';
+import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -18,12 +19,13 @@ type Going = Pick<Place, 'host' | 'nextHost' | 'moving' | 'formerHost' | 'move'>
  *
  * | now                | seen                                             | next                                   |
  * | –                  | it belongs on its host                           | –                                      |
+ * | –                  | a Database of it is on its host                  | –: that does not move                  |
  * | –                  | it belongs elsewhere, and a host takes it        | that one is chosen                     |
  * | any                | the chosen host is lost                          | –                                      |
  * | chosen             | it belongs on its host                           | –                                      |
  * | chosen             | the agent there may write the tenant             | Copying                                |
  * | Undoing            | nothing is left there                            | –                                      |
- * | any other          | it belongs on its host                           | Undoing                                |
+ * | any other          | it belongs on its host, or a Database is there   | Undoing                                |
  * | Stilling, LastCopy | the agent there is silent, or could not copy     | Copying: nobody stays read-only for it |
  * | Copying            | all Domains are copied, and none is read-only    | Stilling                               |
  * | Stilling           | all Domains are read-only                        | LastCopy                               |
@@ -38,7 +40,8 @@ export function moveOf(tenant: Tenant, host: string, placing: Placing): Partial<
 function goingOn(tenant: Tenant, way: Pick<Way, 'host' | 'nextHost'>, cache: Cache): Partial<Going> {
   const { host, nextHost } = way;
   const moving = tenant.status?.moving;
-  const isWanted = belongsOn(tenant, nextHost) || isHostDrained(host, cache);
+  const isWanted =
+    stayingDatabase(tenant, host, cache) === undefined && (belongsOn(tenant, nextHost) || isHostDrained(host, cache));
   if (moving === undefined) return isWanted ? chosen(tenant, nextHost, cache) : {};
   if (isWanted && moving !== 'Undoing') return onTheWay(tenant, { ...way, moving }, cache);
   const isOver = moving === 'Undoing' && isLetGo(tenant, FINALIZERS.nextHost);
@@ -73,6 +76,18 @@ function beginning(tenant: Tenant, host: string, placing: Placing): Partial<Goin
     choices.forget(tenant.metadata.name);
     return {};
   }
+  const staying = stayingDatabase(tenant, host, cache);
+  if (staying === undefined) return leaving(tenant, host, placing);
+  choices.forget(tenant.metadata.name);
+  const message = `Database ${staying.metadata.name} is on host ${host} and does not move: dump what it holds, and delete it first.`;
+  return { move: { reason: 'DatabaseStays', message } };
+}
+
+/** The first step, of one that nothing holds where it is. */
+function leaving(tenant: Tenant, host: string, placing: Placing): Partial<Going> {
+  const { cache } = placing;
+  const { host: home } = tenant.spec.placement;
+  const isDrained = isHostDrained(host, cache);
   const movers = cache.byIndex(tenantKind, TENANTS_BY_HOST, host).filter((other) => isMover(other, tenant, placing));
   if (movers.length >= MOVES_AT_ONCE) {
     return { move: { reason: 'Queued', message: `${movers.length} other tenants are being moved from host ${host}.` } };
@@ -83,6 +98,11 @@ function beginning(tenant: Tenant, host: string, placing: Placing): Partial<Goin
     ? `Host ${host} is to be emptied, and no other one takes this tenant at the moment.`
     : `Host ${home ?? ''} does not take this tenant at the moment.`;
   return { move: { reason: 'NoHost', message } };
+}
+
+/** A Database on the host, whose data does not follow its tenant. */
+function stayingDatabase({ metadata: { name } }: Tenant, host: string, cache: Cache): Database | undefined {
+  return cache.list(databaseKind, name).find(({ status }) => status?.host === host);
 }
 
 function isMover({ metadata: { name }, status }: Tenant, but: Tenant, { cache, choices }: Placing): boolean {

@@ -1,4 +1,4 @@
-import { isTrue } from '#schemas/meta/conditions.ts';
+import { findCondition } from '#schemas/meta/conditions.ts';
 import { sliceOf } from '#schemas/meta/names.ts';
 import { tenantDirectory } from '#schemas/meta/tenant-tree.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
@@ -63,11 +63,16 @@ function userOf({ metadata }: Database, named: string | undefined, cache: Cache)
     spec.databases.some(({ name, access }) => name === metadata.name && access === 'Owner'),
   );
   const inOrder = owners.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-  return inOrder.find(isReady) ?? inOrder[0];
+  return inOrder.find(canLogIn) ?? inOrder[0];
 }
 
-function isReady({ status }: DatabaseUser): boolean {
-  return isTrue(status?.conditions, 'Ready');
+/** Also where its Database is full, or something else is not as declared: the server takes its password, and lets it in. */
+function canLogIn({ status }: DatabaseUser): boolean {
+  const { passwords = [], acceptedPasswords = [], conditions } = status ?? {};
+  const { id } = currentOf({ passwords }) ?? {};
+  return (
+    id !== undefined && acceptedPasswords.includes(id) && findCondition(conditions, 'Ready')?.reason !== 'Suspended'
+  );
 }
 
 function refusalOf(
@@ -79,7 +84,7 @@ function refusalOf(
     return named === undefined
       ? `No DatabaseUser owns Database ${name}: make one with access Owner, or name another one.`
       : `There is no DatabaseUser ${named} that may use Database ${name}.`;
-  return isReady(user) ? undefined : `DatabaseUser ${user.metadata.name} cannot log in at this moment; it says why.`;
+  return canLogIn(user) ? undefined : `DatabaseUser ${user.metadata.name} cannot log in at this moment; it says why.`;
 }
 
 async function programOf(

@@ -31,7 +31,7 @@ export async function endOverlong(world: DatabasesWorld, signal: AbortSignal): P
     FROM pg_stat_activity a
     JOIN (SELECT name, (mark->'settings'->'limits'->>'statementTimeoutMs')::bigint AS most FROM wcp360.marks WHERE kind = 'login') m
       ON m.name = a.usename::text AND m.most > 0
-    WHERE a.backend_type = 'client backend' AND a.state IN ('active', 'fastpath function call')
+    WHERE a.wait_event_type IS DISTINCT FROM 'Client' AND a.backend_type = 'client backend' AND a.state IN ('active', 'fastpath function call')
       AND a.query_start < clock_timestamp() - (m.most + ${graceMs}) * interval '1 millisecond'`,
     signal,
   );
