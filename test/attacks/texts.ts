@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse, parseAllDocuments } from 'yaml';
-import { databaseUserKind, domainKind, tenantKind, zoneKind } from '#schemas/index.ts';
+import { databaseUserKind, domainKind, retainedDataKind, tenantKind, zoneKind } from '#schemas/index.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
 import type { admit } from '#test/builders/admit.ts';
 import type { domainRecords } from '#test/builders/domain-records.ts';
@@ -83,10 +83,23 @@ const databaseUserWithPassword = {
   spec: { databases: [{ name: 'shop' }], secretName: 'shop-db', passwordSecretRef: { name: 'shop-password' } },
 };
 
+const retainedDatabase = {
+  apiVersion: apiVersionOf(retainedDataKind),
+  kind: retainedDataKind.kind,
+  metadata: { name: 'database.acme.shop.u1.web1' },
+  spec: {
+    objectRef: { kind: 'Database', namespace: 'acme', name: 'shop' },
+    tenantRef: { name: 'acme' },
+    host: 'web1',
+    database: { engine: 'MariaDB', databaseName: 'd_0123456789abcdef0123' },
+  },
+};
+
 function baseFor(kind: string, path: string): unknown {
   if (kind === tenantKind.kind) return tenantWithLists;
   if (kind.endsWith('Issuer')) return issuerWithAll(kind);
   if (kind === databaseUserKind.kind) return databaseUserWithPassword;
+  if (kind === retainedDataKind.kind && path.startsWith('spec.database.')) return retainedDatabase;
   const words = kind.replaceAll(/(?<=[a-z])([A-Z])|(?<=[A-Z])([A-Z])(?=[a-z])/g, '-$1$2').toLowerCase();
   const provider = kind === zoneKind.kind ? /^spec\.provider\.(\w+)/.exec(path)?.[1] : undefined;
   if (provider !== undefined) return zoneAt(provider);

@@ -16,8 +16,8 @@ export interface SpoiledAnswers {
   readonly ca: string;
   /** From the answer of this number on (0: the next one) comes `nonsense` with the status and the headers of the real one; the CA has done what it was asked. */
   spoil(nonsense: Nonsense, from: number): void;
-  /** From now on everything comes as it was sent. */
-  relent(): void;
+  /** From now on everything comes as it was sent; tells how many answers did not. */
+  relent(): number;
 }
 
 /** Ends with the test. */
@@ -25,12 +25,13 @@ export async function openSpoiledAnswers(test: Test, { directory, ca }: Pebble):
   const authority = await createLabAuthority('between');
   const { cert, key } = await authority.server();
   const target = new URL(directory);
-  let spoiling: { readonly nonsense: Nonsense; left: number } | undefined;
+  let spoiling: { readonly nonsense: Nonsense; left: number; given: number } | undefined;
   const server: Server = createServer({ cert, key }, (incoming, outgoing) => {
     const { method = 'GET', url: path = '/', headers } = incoming;
     const asked = request({ host: target.hostname, port: target.port, method, path, headers, ca }, (answer) => {
       void buffer(answer).then((body) => {
         const nonsense = spoiling !== undefined && spoiling.left-- <= 0 ? spoiling.nonsense : undefined;
+        if (spoiling !== undefined && nonsense !== undefined) spoiling.given += 1;
         if (nonsense === 'silence') return;
         const sent = nonsense === undefined ? body : Buffer.from(nonsense.body);
         const { 'transfer-encoding': _encoding, ...rest } = answer.headers;
@@ -50,7 +51,11 @@ export async function openSpoiledAnswers(test: Test, { directory, ca }: Pebble):
   return {
     directory: `https://127.0.0.1:${port}${target.pathname}`,
     ca: authority.ca.toString(),
-    spoil: (nonsense, from) => void (spoiling = { nonsense, left: from }),
-    relent: () => void (spoiling = undefined),
+    spoil: (nonsense, from) => void (spoiling = { nonsense, left: from, given: 0 }),
+    relent: () => {
+      const { given = 0 } = spoiling ?? {};
+      spoiling = undefined;
+      return given;
+    },
   };
 }

@@ -90,10 +90,11 @@ export type DatabaseAction<Name extends string> =
 
 export const noDatabases: DatabaseState = { databases: new Map(), logins: new Map() };
 
-const leastStepBytes = 64 * 1024;
+/** More than the caches that PostgreSQL puts beside the tables of a database come to. */
+const leastStepBytes = 256 * 1024;
 const stepRatio = 0.01;
 
-/** Whether two sizes differ by so much that somebody should know: one percent, and 64 KiB at least. */
+/** Whether two sizes differ by so much that somebody should know: one percent, and 256 KiB at least. */
 export function isOtherSize(one: number, other: number): boolean {
   return Math.abs(one - other) > Math.max(leastStepBytes, stepRatio * Math.max(one, other));
 }
