@@ -1,12 +1,13 @@
 /**
  * Figures, each against a reference in the same run.
  *
- *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], dns, hosts, renewals, serving, sites, start, tls
+ *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], databases, dns, hosts, renewals, serving, sites, start, tls
  */
 import { parseArgs } from 'node:util';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
 import { apiBench } from './api.ts';
 import { clusterBench } from './cluster.ts';
+import { databasesBench } from './databases.ts';
 import { dnsBench } from './dns.ts';
 import { hostsBench } from './hosts.ts';
 import { renewalsBench } from './renewals.ts';
@@ -21,6 +22,7 @@ const benches: Readonly<Record<string, Bench>> = {
   cluster: clusterBench('creates', 'objects'),
   'cluster-creates': clusterBench('creates'),
   'cluster-objects': clusterBench('objects'),
+  databases: databasesBench,
   dns: dnsBench,
   hosts: hostsBench,
   renewals: renewalsBench,

@@ -2,6 +2,7 @@ import { chown, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Write } from '#hack/benches/site-writes.ts';
 import type { Store } from '#runtime/storage/store.ts';
+import { commitLike, shareOut } from './plain-writes.ts';
 
 export interface PlainSitesOptions {
   readonly store: Store;
@@ -23,7 +24,7 @@ export interface PlainSitesOptions {
  */
 export async function makePlainSites(options: PlainSitesOptions): Promise<number> {
   const { names, connections } = options;
-  const bySite = shareOut(options.writes, names);
+  const bySite = shareOut(options.writes, names.length);
   await mkdir(join(options.directory, 'domains'), { recursive: true });
   await mkdir(join(options.directory, 'sites'), { recursive: true });
   const startedAt = performance.now();
@@ -37,34 +38,6 @@ export async function makePlainSites(options: PlainSitesOptions): Promise<number
   };
   await Promise.all(Array.from({ length: connections }, loop));
   return (performance.now() - startedAt) / 1000;
-}
-
-interface Turn {
-  readonly key: string;
-  readonly sizes: (number | undefined)[];
-}
-
-/** The writes by key, the keys in turn to the sites: claims do not carry the site's name in their key, but there are as many of them. */
-function shareOut(writes: readonly Write[], names: readonly string[]): readonly (readonly Turn[])[] {
-  const byKey = new Map<string, (number | undefined)[]>();
-  for (const { key, bytes } of writes) byKey.set(key, [...(byKey.get(key) ?? []), bytes]);
-  const shares: Turn[][] = names.map(() => []);
-  let turn = 0;
-  for (const [key, sizes] of byKey) shares[turn++ % names.length]?.push({ key: `/plain${key}`, sizes });
-  return shares;
-}
-
-async function commitLike(store: Store, { key, sizes }: Turn): Promise<void> {
-  let revision = 0;
-  for (const size of sizes) {
-    const condition = { if: [{ key, revision }] };
-    const outcome = await store.commit(
-      size === undefined
-        ? { ...condition, delete: [key] }
-        : { ...condition, put: [{ key, value: Buffer.alloc(size, 'x') }] },
-    );
-    revision = size === undefined ? 0 : outcome.revision;
-  }
 }
 
 async function makeTree({ directory, uid, gid, record }: PlainSitesOptions, name: string): Promise<void> {
