@@ -10,14 +10,14 @@ void t.test('a size is told when it matters, and a server that is gone has none'
   const sizes = createDatabaseSizes();
   const found = (name: string, bytes: number) => ({ name, owner: `Database/acme/${name}`, bytes });
   t.same(sizes.note('mariadb', [found('one', 0), found('two', 2 ** 30)]), ['Database/acme/one', 'Database/acme/two']);
-  t.same(sizes.note('mariadb', [found('one', 65_536), found('two', 2 ** 30 + 2 ** 23)]), [], 'little');
+  t.same(sizes.note('mariadb', [found('one', 262_144), found('two', 2 ** 30 + 2 ** 23)]), [], 'little');
   t.equal(sizes.of('mariadb', 'two'), 2 ** 30, 'what is little adds up');
-  t.same(sizes.note('mariadb', [found('one', 65_537), found('two', 2 ** 30 + 2 ** 24)]), [
+  t.same(sizes.note('mariadb', [found('one', 262_145), found('two', 2 ** 30 + 2 ** 24)]), [
     'Database/acme/one',
     'Database/acme/two',
   ]);
   t.equal(sizes.of('postgresql', 'two'), undefined, 'of another server');
-  t.same(sizes.note('mariadb', [found('one', 65_537)]), []);
+  t.same(sizes.note('mariadb', [found('one', 262_145)]), []);
   t.equal(sizes.of('mariadb', 'two'), undefined);
 });
 
