@@ -88,7 +88,8 @@ export async function actOn<W>(options: ActingOptions<W>, object: KubeObject, ro
     return await standing(options, object, { planned, ...round });
   }
   const { withheld } = filterByPolicy(actions, policyContext(options, object, { planned, memory: round.memory }));
-  if (withheld.length > 0 || isPaused(object))
+  // Without an action left, what is paused was taken down already.
+  if (withheld.length > 0 || actions.length === 0)
     return withhold(options, object, { planned, withheld, memory: round.memory });
   const refused = refusedBefore(planned, round.memory);
   return refused ?? (await change(options, object, { planned, ordered, ...round }));
@@ -131,10 +132,12 @@ function policyContext<W>(
   known: { readonly planned: PlannedActions; readonly memory: Memory },
 ): Parameters<typeof filterByPolicy>[1] {
   const { stood } = known.memory;
+  const deleting = isTakenDown(options.planning, object);
+  const imposed = !deleting && isImposed(options, object, known.planned);
   return {
-    drift: isImposed(options, object, known.planned) ? 'Enforce' : driftPolicyOf(options, object),
-    paused: isPaused(object),
-    deleting: isTakenDown(options.planning, object),
+    drift: imposed ? 'Enforce' : driftPolicyOf(options, object),
+    paused: isPaused(object) && !imposed,
+    deleting,
     // After a restart nothing is remembered; a generation that was acted on is the next best witness.
     drifted: stood === undefined ? isObserved(object) : isSameDesired(stood, known.planned.desired),
   };

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { isEqual } from '#runtime/base/json.ts';
 import { LostLeadershipError, RefusedError } from '#runtime/base/errors.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
@@ -405,6 +406,19 @@ t.test('no drift policy holds back what is imposed, and Warn not even its end', 
   await settled('observe', 'Drifted');
   const own = { 'Widget/default/observe': ['limit'], 'Widget/default/warn': ['a'] };
   t.same(shelves(shop), { lower: own, upper: own });
+});
+
+t.test('nor does a pause hold back what is imposed, but only its end', async (t) => {
+  const { client, shop, start, settled, patch } = await setUp(t);
+  await start({ isImposed: ({ spec }: Widget): boolean => spec.parts.includes('limit') });
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  await settled('one', 'Standing');
+  await patch('one', { metadata: { annotations: { 'hosting.wcp360.io/paused': 'true' } }, spec: { parts: ['limit'] } });
+  await eventually(() => isEqual(shelves(shop).lower, { 'Widget/default/one': ['limit'] }), 'the limit');
+  await settled('one', 'Standing');
+  await patch('one', { spec: { parts: ['b'] } });
+  await settled('one', 'Drifted');
+  t.same(shelves(shop).lower, { 'Widget/default/one': ['limit'] });
 });
 
 t.test('a request to look again is carried out and answered', async (t) => {
