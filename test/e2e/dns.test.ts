@@ -378,8 +378,8 @@ await t.test(
     const waiting = await told(zoneType, zone, 'ApplyFailed');
     t.match(conditionOf(waiting, 'Ready'), { status: 'False', message: /did not answer/ });
     await rename(String(away), String(configuration));
-    // By then the server, and after it what is to be told to it, is tried anew every half minute only.
-    await until(async () => (await ask('late.acme.example', 'A')).join() === '192.0.2.40', 'the late one', 180_000);
+    // By then the server, and after it what is to be told to it, is tried anew after longer and longer waits.
+    await until(async () => (await ask('late.acme.example', 'A')).join() === '192.0.2.40', 'the late one', 300_000);
     await told(recordType, late, 'Answered');
     t.same(await ask('host.acme.example', 'A'), ['192.0.2.5'], 'what was there is there');
     await told(zoneType, zone, 'Answered');
