@@ -79,11 +79,13 @@ export function createWatchHub(cache: WatchCache, signal: AbortSignal): WatchHub
 
 /** A shorter round is not rested from, since no timer is as short. */
 const shortRoundMs = 1;
+/** Of the time that a round took: a longer rest saves writes, a shorter one tells sooner. */
+const restShare = 0.5;
 const longestRestMs = 50;
 
 /**
- * Resolves with what ended the subscription; undefined for an end in order. After a round of the sinks the thread is left to others for as
- * long as the round took: telling has about half of it, and what comes meanwhile is the next batch, which is one write to each watcher.
+ * Resolves with what ended the subscription; undefined for an end in order. After a round of the sinks the thread is left to others for half
+ * as long as the round took: telling has at most two thirds of it, and what comes meanwhile is the next batch, which is one write to each watcher.
  */
 async function pump(batches: AsyncIterable<CacheBatch>, channel: Channel): Promise<unknown> {
   try {
@@ -93,7 +95,7 @@ async function pump(batches: AsyncIterable<CacheBatch>, channel: Channel): Promi
       const startedAt = performance.now();
       for (const sink of channel.sinks) sink.receive(batch);
       const tookMs = performance.now() - startedAt;
-      if (tookMs >= shortRoundMs) await delay(Math.min(tookMs, longestRestMs));
+      if (tookMs >= shortRoundMs) await delay(Math.min(tookMs * restShare, longestRestMs));
     }
     return undefined;
   } catch (err) {
