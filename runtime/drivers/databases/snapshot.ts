@@ -61,13 +61,13 @@ export function advanceDatabases<Name extends string>(
   snapshot: DatabasesSnapshot,
   done: readonly DatabaseAction<Name>[],
 ): DatabasesSnapshot | undefined {
-  // What is kept is as it was found, which nobody may know.
-  if (done.some(({ op }) => op === 'keep-database')) return undefined;
   const { databases, logins } = snapshot;
+  const kept = done.filter(({ op }) => op === 'keep-database').map(({ input }) => keptAs(input, databases));
+  if (kept.includes(undefined)) return undefined;
   for (const { op, input } of done) {
     const { name, owner } = input;
-    if (op === 'keep-database') continue;
-    if (op === 'create-database' || op === 'put-database')
+    if (op === 'keep-database') putFound(databases, name, { owner: input.heir, settings: keptAs(input, databases) });
+    else if (op === 'create-database' || op === 'put-database')
       putFound(databases, name, { owner, settings: input.settings });
     else if (op === 'create-login' || op === 'put-login') putFound(logins, name, { owner, settings: input.settings });
     else if (op === 'drop-login') dropFound(logins, name);
@@ -77,6 +77,17 @@ export function advanceDatabases<Name extends string>(
     }
   }
   return snapshot;
+}
+
+/** What is kept is as it was found, and closed; `undefined` where that is not known. */
+function keptAs(
+  { name, owner }: { readonly name: string; readonly owner: string },
+  { found }: Shelf<DatabaseSettings>,
+): DatabaseSettings | undefined {
+  const before = found.get(name);
+  return before?.settings === undefined || before.owner !== owner
+    ? undefined
+    : { ...before.settings, access: 'Closed' };
 }
 
 /** What a login might there went with the database: one that is made again under the name knows nothing of it. */
