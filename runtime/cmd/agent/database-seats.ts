@@ -2,10 +2,11 @@ import { findCondition } from '#schemas/meta/conditions.ts';
 import { sliceOf } from '#schemas/meta/names.ts';
 import { tenantDirectory } from '#schemas/meta/tenant-tree.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
-import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
+import type { DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import { socketDirectoryOf, usernameOf } from '#controllers/database-names.ts';
 import { currentOf, passwordsSecretOf } from '#controllers/database-user/passwords.ts';
+import { usersOf } from '#controllers/database-user/used-databases.ts';
 import { RefusedError, required } from '#runtime/base/errors.ts';
 import { dumpIntake } from '#runtime/drivers/databases/dump-intake.ts';
 import type { DatabaseLogin, DatabaseProgram, DatabaseWork } from '#runtime/drivers/databases/programs.ts';
@@ -54,10 +55,9 @@ function isServedBy(hostName: string, { status, metadata }: Database): boolean {
 }
 
 /** The one that is named, or else the first that owns the Database and can log in. */
-function userOf({ metadata }: Database, named: string | undefined, cache: Cache): DatabaseUser | undefined {
-  const users = cache
-    .list(databaseUserKind, metadata.namespace)
-    .filter(({ spec }) => spec.databases.some(({ name }) => name === metadata.name));
+function userOf(database: Database, named: string | undefined, cache: Cache): DatabaseUser | undefined {
+  const { metadata } = database;
+  const users = usersOf(database, cache);
   if (named !== undefined) return users.find((user) => user.metadata.name === named);
   const owners = users.filter(({ spec }) =>
     spec.databases.some(({ name, access }) => name === metadata.name && access === 'Owner'),
