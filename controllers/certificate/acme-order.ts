@@ -32,8 +32,15 @@ export interface Ordering {
 }
 
 /** A chain (PEM), or what is waited for. */
-export type Ordered =
-  { readonly chain: string } | { readonly step: WaitingStep; readonly message: string; readonly afterMs: number };
+export type Ordered = { readonly chain: string } | Awaited;
+
+/** What is waited for; `isBrief`: it has just begun, and is not worth a word unless it is still so when it is looked at again. */
+export interface Awaited {
+  readonly step: WaitingStep;
+  readonly message: string;
+  readonly afterMs: number;
+  readonly isBrief?: boolean;
+}
 
 export type WaitingStep = 'Presenting' | 'Ordering' | 'Paced' | NameInVain['reason'];
 
@@ -43,6 +50,8 @@ const firstPollMs = 50;
 const longestPollMs = 1_000;
 /** Whether something is to be seen is told by a watch; this only mends what was missed. */
 const presentingMs = 60_000;
+/** Most is seen by then. */
+const briefMs = 1_000;
 
 /**
  * Carries an order on as far as it goes now (RFC 8555 §7.4): from whatever state the CA says that it is in, so that it does not matter where the last attempt ended.
@@ -104,7 +113,7 @@ async function showNames(state: Order, ordering: Ordering): Promise<Ordered | un
   const authorizations = await Promise.all(state.authorizations.map(async (url) => await account.authorization(url)));
   const open = authorizations.filter(({ status }) => status === 'pending');
   const wanted = await Promise.all(open.map(async (authorization) => await showingFor(authorization, ordering)));
-  await putChallenges(
+  const isBrief = await putChallenges(
     wanted.map(({ showing }) => showing),
     ordering,
   );
@@ -119,7 +128,7 @@ async function showNames(state: Order, ordering: Ordering): Promise<Ordered | un
   const unseen = wanted.filter((each) => !isSeen(each)).map(({ showing }) => showing.dnsName);
   if (unseen.length === 0) return undefined;
   const message = `The CA waits to see that ${unseen.slice(0, 3).join(', ')} is ours.`;
-  return { step: 'Presenting', message, afterMs: presentingMs };
+  return { step: 'Presenting', message, afterMs: isBrief ? briefMs : presentingMs, isBrief };
 }
 
 /** A CA that has looked since takes no second word for it: what came of that the order says. */

@@ -1,5 +1,5 @@
 import { apiVersionOf } from '#schemas/meta/kind.ts';
-import { LABELS, MANAGED_BY } from '#schemas/meta/names.ts';
+import { FINALIZERS, LABELS, MANAGED_BY } from '#schemas/meta/names.ts';
 import { nameHash, shortName } from '#schemas/meta/name-hash.ts';
 import { certificateKind } from '#schemas/v1alpha1/certificate.ts';
 import { challengeKind, type Challenge } from '#schemas/v1alpha1/challenge.ts';
@@ -51,7 +51,7 @@ export function challengeNameOf({ name }: Owner, { dnsName, token, type }: Showi
 /** With what is put after it no name is too long. */
 const mostName = 230;
 
-/** Has these shown and, of the same Certificate, no others. */
+/** Has these shown and, of the same Certificate, no others. True when one of them was not shown before. */
 export async function putChallenges(
   showings: readonly Showing[],
   {
@@ -60,7 +60,7 @@ export async function putChallenges(
     cache,
     signal,
   }: { readonly client: Client; readonly owner: Owner; readonly cache: Cache; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<boolean> {
   const there = new Map(challengesOf(owner, cache).map((challenge) => [challenge.metadata.name, challenge]));
   const wanted = new Map(showings.map((showing) => [challengeNameOf(owner, showing), showing]));
   const missing = [...wanted].filter(([name]) => !there.has(name));
@@ -73,6 +73,7 @@ export async function putChallenges(
       await client.delete(challengeType, { namespace: owner.namespace, name }, { signal });
     }),
   ]);
+  return missing.length > 0;
 }
 
 function challengeFor(owner: Owner, name: string, showing: Showing): Challenge {
@@ -83,6 +84,8 @@ function challengeFor(owner: Owner, name: string, showing: Showing): Challenge {
     metadata: {
       namespace: owner.namespace,
       name,
+      // A host will show it, and is to take it away: that it is held is not a write of its own.
+      ...(showing.type === 'DNS-01' ? {} : { finalizers: [FINALIZERS.host] }),
       labels: { [LABELS.tenant]: owner.namespace, [LABELS.managedBy]: MANAGED_BY },
       ownerReferences: [
         {

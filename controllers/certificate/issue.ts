@@ -7,7 +7,7 @@ import { issueForServer, issueSelfSigned } from '#runtime/pki/issue.ts';
 import { factsOf, faultOf, type CertificateFacts } from '#runtime/pki/server-certificate.ts';
 import { notOurs, readSecret, type SecretContent } from '#controllers/secret-store.ts';
 import { tenantAddresses } from '#controllers/tenant-addresses.ts';
-import { carryOn, type Ordered } from './acme-order.ts';
+import { carryOn, type Awaited, type Ordered } from './acme-order.ts';
 import type { Look } from './looking.ts';
 import { markOf, type Need } from './need.ts';
 import type { Issuance, Notes } from './notes.ts';
@@ -23,8 +23,7 @@ export interface Issuing extends Look {
 }
 
 /** What was put in service, or what is waited for. */
-export type Issued =
-  { readonly secret: SecretContent; readonly facts: CertificateFacts } | Extract<Ordered, { readonly step: string }>;
+export type Issued = { readonly secret: SecretContent; readonly facts: CertificateFacts } | Awaited;
 
 const dayMs = 24 * 3_600_000;
 const usualLifetimeMs = 90 * dayMs;
@@ -131,11 +130,7 @@ function renewalIdOf(present: SecretContent | undefined): string | undefined {
 }
 
 /** Nothing is ordered that the CA would refuse. What is ordered already is carried on. */
-async function heldBack(
-  issuing: Issuing,
-  issuance: Issuance,
-  account: AcmeAccount,
-): Promise<Extract<Ordered, { readonly step: string }> | undefined> {
+async function heldBack(issuing: Issuing, issuance: Issuance, account: AcmeAccount): Promise<Awaited | undefined> {
   if (issuance.orderIntendedAt !== undefined) return undefined;
   const { order, owner, cache, clock, resolver } = issuing;
   const inVain = await namesInVain(namesOf(issuance, issuing), {
@@ -154,7 +149,7 @@ async function heldBack(
 function pacedBy(
   { pace, owner, order, need, clock, cache }: Issuing,
   { startedAt = '' }: Issuance,
-): Extract<Ordered, { readonly step: string }> | undefined {
+): Awaited | undefined {
   const nowMs = clock.now();
   const paced = pace.ask({ owner, order, need, startedAt, nowMs }, cache);
   if (paced === undefined) return undefined;

@@ -146,7 +146,8 @@ async function takeFurther(look: Look, known: Known, need: Need): Promise<Certif
       // In the status, since it may be hours away, and is to be kept by whoever leads then.
       ...(isPaced ? { nextTryAt: rfc3339(atMs) } : {}),
     };
-    const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said) };
+    const { isBrief = false } = issued;
+    const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said), isBrief };
     return { order, isSettled: false, atMs, report };
   }
   const fresh = standingIn(issued.secret, issued.facts, known.standing);
@@ -193,12 +194,9 @@ interface Failure {
 
 function pauseAfter(problem: AcmeProblem | undefined, { look, known, attempts, nowMs }: Failure): number {
   const { notAfter } = known.standing;
-  const pauseMs = pauseMsAfter(attempts, {
-    retryAfterMs: problem?.retryAfterMs,
-    leftMs: notAfter === undefined ? undefined : Date.parse(notAfter) - nowMs,
-    seed: look.owner.uid,
-  });
-  return problem?.type === 'connection' ? Math.min(pauseMs, unreachedPauseMsAfter(attempts)) : pauseMs;
+  const leftMs = notAfter === undefined ? undefined : Date.parse(notAfter) - nowMs;
+  const pauseMs = pauseMsAfter(attempts, { retryAfterMs: problem?.retryAfterMs, leftMs, seed: look.owner.uid });
+  return problem?.type === 'connection' ? Math.min(pauseMs, unreachedPauseMsAfter(attempts, leftMs)) : pauseMs;
 }
 
 /** After these the same order may be carried on; all others have ended it, or never began one. */

@@ -54,6 +54,8 @@ export interface CertificateReport {
   readonly ready: { readonly isTrue: boolean; readonly reason: CertificateReason; readonly message: string };
   /** Of the one that is on its way. */
   readonly issuing?: { readonly reason: CertificateReason; readonly message: string };
+  /** What is waited for has just begun: there is nothing to tell yet. */
+  readonly isBrief?: boolean;
 }
 
 /** The one thing that a Certificate is in the world: looked at, and got. */

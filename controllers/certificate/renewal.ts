@@ -58,7 +58,11 @@ export function pauseMsAfter(
   return Math.max(retryAfterMs, Math.min(urgent * jitter, dayMs));
 }
 
-/** A CA that is away is no reason to wait for hours; but thousands may wait for it, and each asks by itself. Pure. */
-export function unreachedPauseMsAfter(failures: number): number {
-  return Math.min(failures, 10) * minuteMs;
+/**
+ * At most that long when nobody answered: a CA that is away is no reason to wait for hours. But thousands may wait for it, and each asks by itself: what serves
+ * for days (`leftMs`) asks once an hour, what is near its end or was never there more often. Pure.
+ */
+export function unreachedPauseMsAfter(failures: number, leftMs: number | undefined): number {
+  const soonMs = Math.min(failures, 10) * minuteMs;
+  return leftMs === undefined ? soonMs : Math.max(soonMs, Math.min(leftMs / 24, hourMs));
 }

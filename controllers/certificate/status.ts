@@ -13,14 +13,18 @@ export interface CertificateStatusInput {
   readonly outcome: Outcome;
 }
 
-/** What was found, or what stands while nothing was looked at: the certificate that there is serves on whatever becomes of the next one. */
+/**
+ * What was found, or what stands while nothing was looked at: the certificate that there is serves on whatever becomes of the next one. Nothing is told while it
+ * may be there in a moment.
+ */
 export function certificateStatus(
   certificate: Certificate,
   input: CertificateStatusInput,
-): StatusPatch<typeof certificateKind> {
+): StatusPatch<typeof certificateKind> | undefined {
   const { inputs, observed, outcome } = input;
   const consumers = inputs?.consumers ?? certificate.status?.consumers ?? [];
   const report = observed?.certificates?.report;
+  if (report?.isBrief === true && outcome.phase === 'synced') return undefined;
   const { fields, conditions } =
     report !== undefined && outcome.phase === 'synced'
       ? found(report, consumers)

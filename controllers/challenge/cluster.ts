@@ -1,4 +1,3 @@
-import { FINALIZERS } from '#schemas/meta/names.ts';
 import { challengeKind, type Challenge } from '#schemas/v1alpha1/challenge.ts';
 import { dnsRecordKind } from '#schemas/v1alpha1/dns-record.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
@@ -40,8 +39,6 @@ export function createChallengeClusterController<W extends ClusterWorld>({ ances
   return defineController<typeof challengeKind, W, ChallengeClusterDrivers<W>, ChallengeInputs>({
     name: 'challenge.cluster',
     kind: challengeKind,
-    finalizer: FINALIZERS.cluster,
-    finalizerSetBy: 'loop',
     drivers: {
       record: createObjectsDriver({
         name: 'challenge-record',

@@ -3,7 +3,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Cache } from './cache.ts';
 import type { AnyController, Holders } from './controller.ts';
 import { addFinalizers, dropFinalizers, hasFinalizer, type FinalizerOptions } from './finalizers.ts';
-import { isDeleting, isTakenDown } from './plan-object.ts';
+import { isTakenDown } from './plan-object.ts';
 
 /** Keeps objects of one controller from going before everything that was made for them is gone. */
 export interface Holding {
@@ -22,37 +22,34 @@ interface HoldingOptions<W> extends FinalizerOptions {
 /** The holding of a controller: by its finalizer, and by those of others that it sets. */
 export function createHolding<W>(options: HoldingOptions<W>): Holding {
   const { finalizer } = options.controller;
-  if (finalizer === undefined) {
-    return {
-      hold: (object) => Promise.resolve(isDeleting(object) ? undefined : object),
-      release: () => Promise.resolve(true),
-    };
-  }
+  const own = finalizer === undefined ? [] : [finalizer];
   return {
-    hold: async (object, signal) => await hold(options, { object, finalizer }, signal),
+    hold: async (object, signal) => await hold(options, { object, own }, signal),
     release: async (object, signal) => {
-      const done = [finalizer, ...holdersOf(options, object).drop];
+      const done = [...own, ...holdersOf(options, object).drop];
       return await dropFinalizers(options, { object, done }, signal);
     },
   };
 }
 
+/** `own`: the controller's own finalizer; none of one that leaves nothing behind, and may set those of others all the same. */
 async function hold<W>(
   options: HoldingOptions<W>,
-  { object, finalizer }: { readonly object: KubeObject; readonly finalizer: string },
+  { object, own }: { readonly object: KubeObject; readonly own: readonly string[] },
   signal: AbortSignal,
 ): Promise<KubeObject | undefined> {
   const { controller, fence } = options;
-  const isHeld = hasFinalizer(object, finalizer);
-  if (isTakenDown(options, object)) return isHeld ? object : undefined;
+  const isHeld = own.every((finalizer) => hasFinalizer(object, finalizer));
+  const isGoing = isTakenDown(options, object);
+  if (isGoing && own.length > 0) return isHeld ? object : undefined;
   if (!isHeld && controller.finalizerSetBy === 'placement') return undefined;
   const { add, drop } = holdersOf(options, object);
-  const missing = [finalizer, ...add].filter((each) => !hasFinalizer(object, each));
+  const missing = isGoing ? [] : [...own, ...add].filter((each) => !hasFinalizer(object, each));
   const unwanted = drop.filter((each) => hasFinalizer(object, each));
-  if (missing.length === 0 && unwanted.length === 0) return object;
-  fence();
+  if (missing.length > 0 || unwanted.length > 0) fence();
   if (missing.length > 0) return await addFinalizers(options, { object, missing }, signal);
-  return (await dropFinalizers(options, { object, done: unwanted }, signal)) ? object : undefined;
+  const isDropped = unwanted.length === 0 || (await dropFinalizers(options, { object, done: unwanted }, signal));
+  return isGoing || !isDropped ? undefined : object;
 }
 
 function holdersOf<W>({ controller, cache }: HoldingOptions<W>, object: KubeObject): Holders {
