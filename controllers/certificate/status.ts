@@ -21,15 +21,17 @@ export function certificateStatus(
   certificate: Certificate,
   input: CertificateStatusInput,
 ): StatusPatch<typeof certificateKind> | undefined {
-  const { inputs, observed, outcome } = input;
+  const { inputs, outcome } = input;
   const consumers = inputs?.consumers ?? certificate.status?.consumers ?? [];
-  const report = observed?.certificates?.report;
-  if (report?.isBrief === true && outcome.phase === 'synced') return undefined;
+  const report = reportIn(input);
+  if (report?.isBrief === true) return undefined;
   const { fields, conditions } =
-    report !== undefined && outcome.phase === 'synced'
-      ? found(report, consumers)
-      : standing(certificate, { inputs, outcome, consumers });
+    report === undefined ? standing(certificate, { inputs, outcome, consumers }) : found(report, consumers);
   return { fields: { ...fields, ...(consumers.length === 0 ? {} : { consumers: [...consumers] }) }, conditions };
+}
+
+function reportIn({ observed, outcome }: CertificateStatusInput): CertificateReport | undefined {
+  return outcome.phase === 'synced' ? observed?.certificates?.report : undefined;
 }
 
 function found(

@@ -38,18 +38,32 @@ async function hold<W>(
   { object, own }: { readonly object: KubeObject; readonly own: readonly string[] },
   signal: AbortSignal,
 ): Promise<KubeObject | undefined> {
-  const { controller, fence } = options;
   const isHeld = own.every((finalizer) => hasFinalizer(object, finalizer));
   const isGoing = isTakenDown(options, object);
   if (isGoing && own.length > 0) return isHeld ? object : undefined;
-  if (!isHeld && controller.finalizerSetBy === 'placement') return undefined;
+  if (!isHeld && options.controller.finalizerSetBy === 'placement') return undefined;
   const { add, drop } = holdersOf(options, object);
-  const missing = isGoing ? [] : [...own, ...add].filter((each) => !hasFinalizer(object, each));
+  // What is going takes no more.
+  const held = await setHolders(options, { object, wanted: isGoing ? [] : [...own, ...add], drop }, signal);
+  return isGoing ? undefined : held;
+}
+
+/** The object with these finalizers and without those; `undefined` when it looks different now. */
+async function setHolders<W>(
+  options: HoldingOptions<W>,
+  {
+    object,
+    wanted,
+    drop,
+  }: { readonly object: KubeObject; readonly wanted: readonly string[]; readonly drop: readonly string[] },
+  signal: AbortSignal,
+): Promise<KubeObject | undefined> {
+  const missing = wanted.filter((each) => !hasFinalizer(object, each));
   const unwanted = drop.filter((each) => hasFinalizer(object, each));
-  if (missing.length > 0 || unwanted.length > 0) fence();
+  if (missing.length === 0 && unwanted.length === 0) return object;
+  options.fence();
   if (missing.length > 0) return await addFinalizers(options, { object, missing }, signal);
-  const isDropped = unwanted.length === 0 || (await dropFinalizers(options, { object, done: unwanted }, signal));
-  return isGoing || !isDropped ? undefined : object;
+  return (await dropFinalizers(options, { object, done: unwanted }, signal)) ? object : undefined;
 }
 
 function holdersOf<W>({ controller, cache }: HoldingOptions<W>, object: KubeObject): Holders {
