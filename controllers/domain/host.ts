@@ -58,6 +58,7 @@ export function createDomainHostController<W extends HostWorld>(parts: HostParts
     }),
     afterDeletion: (domain, inputs) => afterDeletion(domain, inputs),
     driftPolicy: (domain) => domain.spec.drift,
+    isImposed: (_domain, { suspendedFor }) => suspendedFor !== undefined,
     status: domainHostStatus,
     probe: (domain, inputs, world, signal) => probeDomain(domain, inputs, { world, front, signal }),
   });

@@ -153,6 +153,20 @@ void t.test('a suspended tenant shows its notice everywhere, and resumes to wher
   t.same(lab.site('shop.example'), before);
 });
 
+void t.test('a tenant does not escape its suspension by what a Domain says of drift', async (t) => {
+  const lab = await openLife(t, ['acme']);
+  const shop = { hostname: 'shop.example' };
+  await lab.apply(domainKind, 'shop', shop, 'acme');
+  await lab.settled(domainKind, 'shop', 'Serving', 'acme');
+  await lab.apply(domainKind, 'shop', { ...shop, drift: 'Observe' }, 'acme');
+  await lab.apply(tenantKind, 'acme', { suspensions: [{ by: 'invoices', reason: 'Billing', message: 'Overdue.' }] });
+  await lab.settled(domainKind, 'shop', 'Suspended', 'acme');
+  t.match(lab.site('shop.example'), { serve: { type: 'suspended', message: 'Overdue.' } });
+  await lab.apply(tenantKind, 'acme', { suspensions: [] });
+  await lab.apply(domainKind, 'shop', { ...shop, drift: 'Enforce' }, 'acme');
+  await lab.settled(domainKind, 'shop', 'Serving', 'acme');
+});
+
 void t.test('a Domain that can not be served says why, and others go on', async (t) => {
   const lab = await openLife(t, ['acme']);
   await lab.apply(domainKind, 'good', { hostname: 'good.example' }, 'acme');
