@@ -67,7 +67,8 @@ export function createAcmeAccounts({
         userAgent: 'wcp360',
         signal,
       });
-      known?.account.close();
+      // The one that stands there now, which somebody else may have opened in the meantime.
+      kept.get(id)?.account.close();
       kept.set(id, { mark, version, account });
       return account;
     },

@@ -66,7 +66,7 @@ export async function writeSecret(client: Client, order: SecretOrder, signal: Ab
       Object.entries(values).map(([name, text]) => [name, Buffer.from(text).toString('base64')]),
     ),
   };
-  if (there === undefined) return contentOf(await created(client, object, signal));
+  if (there === undefined) return contentOf(await created(client, { object, madeFor }, signal));
   return contentOf(await client.apply<SecretObject>(secretType, object, { fieldManager, force: true, signal }));
 }
 
@@ -81,13 +81,20 @@ export async function deleteSecret(
   await client.delete(secretType, key, { preconditions: { resourceVersion: there.resourceVersion }, signal });
 }
 
-async function created(client: Client, object: SecretObject, signal: AbortSignal): Promise<SecretObject> {
+/** ApiError AlreadyExists when somebody made it in this moment for the same object. */
+async function created(
+  client: Client,
+  { object, madeFor }: { readonly object: SecretObject; readonly madeFor: string },
+  signal: AbortSignal,
+): Promise<SecretObject> {
   try {
     return await client.create<SecretObject>(secretType, object, { fieldManager, signal });
   } catch (err) {
-    // Made in this moment: the next look says by whom.
-    if (err instanceof ApiError && err.reason === 'AlreadyExists') throw notOurs(object.metadata.name, err);
-    throw err;
+    if (!(err instanceof ApiError) || err.reason !== 'AlreadyExists') throw err;
+    const { namespace, name } = object.metadata;
+    const there = await readSecret(client, { namespace, name }, signal);
+    if (there === undefined || there.madeFor === madeFor) throw err;
+    throw notOurs(name, err);
   }
 }
 

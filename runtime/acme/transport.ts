@@ -28,6 +28,7 @@ export interface TransportAnswer {
 export interface Transport {
   /** AcmeProblem for every answer that is no success, but for a nonce that was not taken: that is tried again with the next one. */
   request(url: string, method: string, body?: unknown): Promise<TransportAnswer>;
+  /** What is under way is answered; from then on no connection is kept for longer. */
   close(): void;
 }
 
@@ -58,9 +59,23 @@ export function createTransport(options: TransportOptions): Transport {
     ...(authorities === undefined ? {} : { secureContext: contextOf(authorities) }),
   });
   options.signal.addEventListener('abort', () => agent.destroy(), { once: true });
+  let underWay = 0;
+  let isClosed = false;
+  const endIdle = (): void => {
+    if (isClosed && underWay === 0) agent.destroy();
+  };
+  const answerTo = async (url: string, method: string, body: unknown): Promise<OutboundAnswer> => {
+    underWay += 1;
+    try {
+      return await ask(url, { agent, method, body, options });
+    } finally {
+      underWay -= 1;
+      endIdle();
+    }
+  };
   return {
     request: async (url, method, body) => {
-      const { status, headers, body: text } = await ask(url, { agent, method, body, options });
+      const { status, headers, body: text } = await answerTo(url, method, body);
       const data = isJson(headers) ? parsed(text) : text;
       const answer = { status, headers, data };
       if (status < 400) return answer;
@@ -72,7 +87,10 @@ export function createTransport(options: TransportOptions): Transport {
         retryAfterMs: retryAfterMsOf(headers['retry-after'], Date.now()),
       });
     },
-    close: () => agent.destroy(),
+    close: () => {
+      isClosed = true;
+      endIdle();
+    },
   };
 }
 

@@ -123,6 +123,29 @@ await t.test('a connection that the CA closed while nobody used it is no failure
   }
 });
 
+await t.test('who gives an account up while the CA works is answered, and its connections end', async (test) => {
+  const authority = await createLabAuthority('ca');
+  let asked = (): void => undefined;
+  const isAsked = new Promise<void>((resolve) => (asked = resolve));
+  let answer = (): void => undefined;
+  const server = createServer(await authority.server(), (_request, response) => {
+    answer = () => void response.end('good');
+    asked();
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const isClosed = new Promise((resolve) => void server.on('secureConnection', (socket) => socket.on('close', resolve)));
+  test.teardown(() => void server.close());
+  const { signal } = new AbortController();
+  const transport = createTransport({ authorities: authority.ca.toString(), userAgent: 'test', signal });
+  const { port } = server.address() as AddressInfo;
+  const answered = transport.request(`https://127.0.0.1:${port}/`, 'get');
+  await isAsked;
+  transport.close();
+  answer();
+  test.match(await answered, { status: 200, data: 'good' });
+  await isClosed;
+});
+
 await t.test('an issuer of a tenant reaches no CA at a private address, one of the platform does', async (test) => {
   const lab = await openCertificateLab(test);
   const { spec } = await lab.settled(clusterIssuerKind, 'pebble', 'Available');
