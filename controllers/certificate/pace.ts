@@ -5,6 +5,7 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { CertificateOrder } from './model.ts';
 import type { Need } from './need.ts';
 import { createOrderIndexes, issuerTextOf, orderedAtMs, type OrderIndexes } from './order-indexes.ts';
+import { createOrderLine, type OrderLine } from './order-line.ts';
 
 /** What a CA allows, as far as its issuer says so. */
 type Limit = NonNullable<NonNullable<CertificateOrder['issuer']['spec']['acme']>['limits']>['orders'];
@@ -53,17 +54,22 @@ interface Made {
 export function createOrderPace(registrable: (dnsName: string) => string): OrderPace {
   const indexes = createOrderIndexes(registrable);
   let made: readonly Made[] = [];
+  const lines = new Map<string, OrderLine>();
   return {
     reads: indexes.reads,
     ask: (question, cache) => {
       const { owner, nowMs, order } = question;
       made = made.filter(({ untilMs }) => untilMs > nowMs);
       const limits = limitsOf(question, { indexes, registrable });
-      const delays = limits.map((counted) => delayOf(counted, { cache, made, question }));
+      const issuer = issuerTextOf(order.issuer);
+      const delays = limits.map((counted) => delayOf(counted, { cache, made, question, lines }));
       const [longest] = delays.filter((delay) => delay !== undefined).toSorted((a, b) => b.atMs - a.atMs);
       if (longest !== undefined) return longest;
+      for (const { text } of limits) {
+        const id = `${issuer} ${text}`;
+        if (lines.get(id)?.leave(placeOf(question)) === false) lines.delete(id);
+      }
       const untilMs = nowMs + Math.max(lagMs, ...limits.map(({ limit }) => periodMsOf(limit)));
-      const issuer = issuerTextOf(order.issuer);
       made = [...made, { uid: owner.uid, atMs: nowMs, issuer, dnsNames: order.dnsNames, untilMs }];
       return undefined;
     },
@@ -114,18 +120,40 @@ interface Counting {
   readonly cache: Cache;
   readonly made: readonly Made[];
   readonly question: PaceQuestion;
+  /** By the issuer and what is counted. */
+  readonly lines: Map<string, OrderLine>;
 }
 
 function delayOf(counted: Counted, counting: Counting): Paced | undefined {
   const { limit, text } = counted;
-  const { cache, question } = counting;
+  const { question } = counting;
   const periodMs = periodMsOf(limit);
   const oldest = timesOf(counted, counting, question.nowMs - periodMs).at(-limit.count);
   if (oldest === undefined) return undefined;
   // Whoever came first is next; with each period as many have their turn.
-  const ahead = counted.waiting(cache).filter((other) => isAhead(other, question)).length;
+  const ahead = lineOf(counted, counting).aheadOf(placeOf(question), question.nowMs);
   const message = `The issuer makes ${limit.count} ${text} in ${limit.period}.`;
   return { atMs: oldest + periodMs * (1 + Math.floor(ahead / limit.count)), message };
+}
+
+function lineOf({ text, waiting }: Counted, { lines, cache, question }: Counting): OrderLine {
+  const id = `${issuerTextOf(question.order.issuer)} ${text}`;
+  const known = lines.get(id);
+  if (known !== undefined) return known;
+  const line = createOrderLine(() => waiting(cache).flatMap(waitingPlaceOf));
+  lines.set(id, line);
+  return line;
+}
+
+/** Who began earlier is before. */
+function placeOf({ startedAt, owner }: PaceQuestion): string {
+  return `${startedAt} ${owner.uid}`;
+}
+
+/** Of a Certificate that waits for its order. */
+function waitingPlaceOf({ metadata, status }: Certificate): readonly string[] {
+  const { startedAt, orderIntendedAt } = status?.issuance ?? {};
+  return startedAt === undefined || orderIntendedAt !== undefined ? [] : [`${startedAt} ${metadata.uid ?? ''}`];
 }
 
 function periodMsOf({ period }: Limit): number {
@@ -142,11 +170,4 @@ function timesOf({ counts, ordered }: Counted, { cache, made, question }: Counti
     .filter(({ uid, atMs }) => atMs > (last.get(uid) ?? Number.NEGATIVE_INFINITY) + lagMs);
   const times = [...told, ...own].map(({ atMs }) => atMs);
   return times.filter((time) => time > fromMs).toSorted((a, b) => a - b);
-}
-
-/** Waits for its order, and for longer. */
-function isAhead({ metadata, status }: Certificate, { owner, startedAt }: PaceQuestion): boolean {
-  const { issuance } = status ?? {};
-  if (issuance?.startedAt === undefined || issuance.orderIntendedAt !== undefined) return false;
-  return `${issuance.startedAt} ${metadata.uid ?? ''}` < `${startedAt} ${owner.uid}`;
 }

@@ -133,7 +133,9 @@ await t.test('who gives an account up while the CA works is answered, and its co
     asked();
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const isClosed = new Promise((resolve) => void server.on('secureConnection', (socket) => socket.on('close', resolve)));
+  const isClosed = new Promise(
+    (resolve) => void server.on('secureConnection', (socket) => socket.on('close', resolve)),
+  );
   test.teardown(() => void server.close());
   const { signal } = new AbortController();
   const transport = createTransport({ authorities: authority.ca.toString(), userAgent: 'test', signal });
