@@ -2,8 +2,8 @@
 export interface OrderLine {
   /** How many are before this one, who stands in line from now on. */
   aheadOf(place: string, nowMs: number): number;
-  /** Its turn has come. False when nobody is left. */
-  leave(place: string): boolean;
+  /** Its turn has come. */
+  leave(place: string): void;
 }
 
 /** Who has left without a word, since the Certificate was deleted or is for something else by now, is forgotten after that time. */
@@ -28,7 +28,6 @@ export function createOrderLine(waiting: () => readonly string[]): OrderLine {
     leave: (place) => {
       const at = indexOf(places, place);
       if (places[at] === place) places.splice(at, 1);
-      return places.length > 0;
     },
   };
 }

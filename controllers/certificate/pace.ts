@@ -41,9 +41,14 @@ const lagMs = 60_000;
 interface Made {
   readonly uid: string;
   readonly atMs: number;
-  readonly issuer: string;
-  readonly dnsNames: readonly string[];
-  /** Nobody counts it then. */
+}
+
+/** What is known of one limit beside what Certificates tell. */
+interface Tally {
+  readonly line: OrderLine;
+  /** The newest last. */
+  readonly made: readonly Made[];
+  /** From then on it tells nothing that the cache does not. */
   readonly untilMs: number;
 }
 
@@ -53,24 +58,21 @@ interface Made {
  */
 export function createOrderPace(registrable: (dnsName: string) => string): OrderPace {
   const indexes = createOrderIndexes(registrable);
-  let made: readonly Made[] = [];
-  const lines = new Map<string, OrderLine>();
+  const tallies = new Map<string, Tally>();
   return {
     reads: indexes.reads,
     ask: (question, cache) => {
-      const { owner, nowMs, order } = question;
-      made = made.filter(({ untilMs }) => untilMs > nowMs);
+      forgetOver(tallies, question.nowMs);
       const limits = limitsOf(question, { indexes, registrable });
-      const issuer = issuerTextOf(order.issuer);
-      const delays = limits.map((counted) => delayOf(counted, { cache, made, question, lines }));
+      const delays = limits.map((counted) => delayOf(counted, { cache, question, tallies }));
       const [longest] = delays.filter((delay) => delay !== undefined).toSorted((a, b) => b.atMs - a.atMs);
       if (longest !== undefined) return longest;
-      for (const { text } of limits) {
-        const id = `${issuer} ${text}`;
-        if (lines.get(id)?.leave(placeOf(question)) === false) lines.delete(id);
+      const made = { uid: question.owner.uid, atMs: question.nowMs };
+      for (const counted of limits) {
+        const tally = tallyOf(counted, { cache, question, tallies });
+        tally.line.leave(placeOf(question));
+        tallies.set(counted.id, { ...tally, made: [...tally.made, made] });
       }
-      const untilMs = nowMs + Math.max(lagMs, ...limits.map(({ limit }) => periodMsOf(limit)));
-      made = [...made, { uid: owner.uid, atMs: nowMs, issuer, dnsNames: order.dnsNames, untilMs }];
       return undefined;
     },
   };
@@ -78,9 +80,10 @@ export function createOrderPace(registrable: (dnsName: string) => string): Order
 
 /** One limit, and the orders that count for it. */
 interface Counted {
+  /** Tells it from all others. */
+  readonly id: string;
   readonly limit: Limit;
   readonly text: string;
-  readonly counts: (order: Pick<Made, 'issuer' | 'dnsNames'>) => boolean;
   /** Certificates that were ordered since then; others may be among them. */
   readonly ordered: (
     cache: Cache,
@@ -97,19 +100,20 @@ function limitsOf(
 ): readonly Counted[] {
   const { orders, ordersPerDomain } = order.issuer.spec.acme?.limits ?? {};
   const issuer = issuerTextOf(order.issuer);
-  const ofAccount: Omit<Counted, 'limit'> = {
+  const ofAccount = (limit: Limit): Counted => ({
+    id: issuer,
+    limit,
     text: 'orders',
-    counts: (other) => other.issuer === issuer,
     ordered: (cache, since) => indexes.ordered(issuer, cache, since),
     waiting: (cache) => indexes.waiting(issuer, cache),
-  };
-  const all = orders === undefined ? [] : [{ ...ofAccount, limit: orders }];
+  });
+  const all = orders === undefined ? [] : [ofAccount(orders)];
   if (ordersPerDomain === undefined || (need !== 'Missing' && need !== 'SpecChanged')) return all;
   const domains = [...new Set(order.dnsNames.map(registrable))];
   const ofDomain = (domain: string): Counted => ({
+    id: `${issuer} ${domain}`,
     limit: ordersPerDomain,
     text: `orders for ${domain}`,
-    counts: (other) => ofAccount.counts(other) && other.dnsNames.some((name) => registrable(name) === domain),
     ordered: (cache) => indexes.ofDomain(issuer, domain, cache),
     waiting: (cache) => indexes.ofDomain(issuer, domain, cache),
   });
@@ -118,31 +122,44 @@ function limitsOf(
 
 interface Counting {
   readonly cache: Cache;
-  readonly made: readonly Made[];
   readonly question: PaceQuestion;
-  /** By the issuer and what is counted. */
-  readonly lines: Map<string, OrderLine>;
+  /** By the id of their limit. */
+  readonly tallies: Map<string, Tally>;
 }
 
 function delayOf(counted: Counted, counting: Counting): Paced | undefined {
   const { limit, text } = counted;
   const { question } = counting;
-  const periodMs = periodMsOf(limit);
-  const oldest = timesOf(counted, counting, question.nowMs - periodMs).at(-limit.count);
+  const tally = tallyOf(counted, counting);
+  const oldest = timesOf(counted, tally, counting).at(-limit.count);
   if (oldest === undefined) return undefined;
   // Whoever came first is next; with each period as many have their turn.
-  const ahead = lineOf(counted, counting).aheadOf(placeOf(question), question.nowMs);
+  const ahead = tally.line.aheadOf(placeOf(question), question.nowMs);
   const message = `The issuer makes ${limit.count} ${text} in ${limit.period}.`;
-  return { atMs: oldest + periodMs * (1 + Math.floor(ahead / limit.count)), message };
+  return { atMs: oldest + periodMsOf(limit) * (1 + Math.floor(ahead / limit.count)), message };
 }
 
-function lineOf({ text, waiting }: Counted, { lines, cache, question }: Counting): OrderLine {
-  const id = `${issuerTextOf(question.order.issuer)} ${text}`;
-  const known = lines.get(id);
-  if (known !== undefined) return known;
-  const line = createOrderLine(() => waiting(cache).flatMap(waitingPlaceOf));
-  lines.set(id, line);
-  return line;
+function tallyOf({ id, limit, waiting }: Counted, { tallies, cache, question }: Counting): Tally {
+  const { line, made = [] } = tallies.get(id) ?? {};
+  const { nowMs } = question;
+  const keptMs = Math.max(periodMsOf(limit), lagMs);
+  const tally: Tally = {
+    line: line ?? createOrderLine(() => waiting(cache).flatMap(waitingPlaceOf)),
+    made: made.filter(({ atMs }) => atMs > nowMs - keptMs),
+    untilMs: nowMs + keptMs,
+  };
+  // Those that were asked for last stand last.
+  tallies.delete(id);
+  tallies.set(id, tally);
+  return tally;
+}
+
+/** Of a domain for which nothing is ordered any more nothing stays. */
+function forgetOver(tallies: Map<string, Tally>, nowMs: number): void {
+  for (const [id, { untilMs }] of tallies) {
+    if (untilMs > nowMs) return;
+    tallies.delete(id);
+  }
 }
 
 /** Who began earlier is before. */
@@ -160,14 +177,15 @@ function periodMsOf({ period }: Limit): number {
   return parseDurationMs(period) ?? 0;
 }
 
-/** Of the orders since then that count, in their order. */
-function timesOf({ counts, ordered }: Counted, { cache, made, question }: Counting, fromMs: number): readonly number[] {
-  const own = made.filter(counts);
-  const last = new Map(own.map(({ uid, atMs }) => [uid, atMs]));
-  const told = ordered(cache, { fromMs, nowMs: question.nowMs })
+/** Of the orders that count still, in their order. */
+function timesOf({ limit, ordered }: Counted, { made }: Tally, { cache, question }: Counting): readonly number[] {
+  const { nowMs } = question;
+  const fromMs = nowMs - periodMsOf(limit);
+  const last = new Map(made.map(({ uid, atMs }) => [uid, atMs]));
+  const told = ordered(cache, { fromMs, nowMs })
     .map(({ metadata, status }) => ({ uid: metadata.uid ?? '', atMs: orderedAtMs(status) }))
     // What a Certificate tells may be the very order that is remembered.
     .filter(({ uid, atMs }) => atMs > (last.get(uid) ?? Number.NEGATIVE_INFINITY) + lagMs);
-  const times = [...told, ...own].map(({ atMs }) => atMs);
+  const times = [...told, ...made].map(({ atMs }) => atMs);
   return times.filter((time) => time > fromMs).toSorted((a, b) => a - b);
 }
