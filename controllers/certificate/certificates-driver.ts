@@ -68,7 +68,8 @@ export function createCertificatesDriver<W extends World>(
       const id = ownerId(owner);
       if (action.op === 'forget-certificate') return void memory.delete(id);
       const { order } = action.input;
-      const work = await lookAt({ owner, order, accounts, resolver, pace, client, cache, clock, signal });
+      const { seen } = memory.get(id) ?? {};
+      const work = await lookAt({ owner, order, seen, accounts, resolver, pace, client, cache, clock, signal });
       memory.set(id, work);
       wake(id, work).catch(() => undefined);
     },

@@ -21,7 +21,7 @@ import { pauseMsAfter, unreachedPauseMsAfter } from './renewal.ts';
 import { revokePresent } from './revoke.ts';
 import { readyOf } from './status.ts';
 import { withRenewal } from './renewal-check.ts';
-import { forgetNextKey, readServing, standingIn, type Serving } from './secrets.ts';
+import { forgetNextKey, readServing, seenIn, standingIn, type Serving } from './secrets.ts';
 
 /** What is known when it is decided what to do. */
 interface Known {
@@ -42,14 +42,23 @@ export async function lookAt(look: Look): Promise<CertificateWork> {
   if (opened === undefined) return { order, isSettled: true, atMs: Number.POSITIVE_INFINITY };
   const before = standingOf(opened.certificate.status);
   const { secretName } = order;
-  const serving = await readServing(look, { secretName, secretNames: before.dnsNames ?? [], nowMs: clock.now() });
+  const secretNames = before.dnsNames ?? [];
+  const serving = await readServing(look, { secretName, secretNames, nowMs: clock.now(), seen: look.seen });
   const standing = await withRenewal(standingNow(serving, before), { ...look, facts: serving.facts });
   const known = { ...opened, standing, present: serving.secret, fault: serving.fault };
-  const need = needOf(order, { standing, fault: serving.fault, nowMs: clock.now() });
+  return { ...(await goOn(look, known)), seen: seenIn(serving, secretNames) };
+}
+
+/** What is needed now, if anything is. */
+async function goOn(look: Look, known: Known): Promise<CertificateWork> {
+  const { order, clock } = look;
+  const { standing, fault } = known;
+  const need = needOf(order, { standing, fault, nowMs: clock.now() });
   if (need === undefined) return await settled(look, known);
-  const failures = failuresOf(opened.certificate.status);
+  const { status } = known.certificate;
+  const failures = failuresOf(status);
   const isUrgent = need === 'Revoked' && !isRevoked(known);
-  const isAsked = isUrgent || order.request !== opened.certificate.status?.lastHandledRequestAt;
+  const isAsked = isUrgent || order.request !== status?.lastHandledRequestAt;
   if (isWaiting(failures, clock.now()) && !isAsked) return waiting(look, known, { need, failures });
   return await getNext(look, known, need);
 }

@@ -6,11 +6,14 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { AcmeAccounts } from '#controllers/acme-accounts.ts';
 import type { CertificateOrder } from './model.ts';
 import type { OrderPace } from './pace.ts';
+import type { Seen } from './secrets.ts';
 
 /** One look at a Certificate. */
 export interface Look {
   readonly owner: Owner;
   readonly order: CertificateOrder;
+  /** What the look before found in its Secret. */
+  readonly seen: Seen | undefined;
   readonly accounts: AcmeAccounts;
   readonly resolver: NameResolver;
   readonly pace: OrderPace;

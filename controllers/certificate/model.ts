@@ -2,6 +2,7 @@ import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
 import type { IssuerUse } from '#controllers/issuer-use.ts';
 import type { CertificateReason } from './reasons.ts';
 import type { Revocation } from './revocation.ts';
+import type { Seen } from './secrets.ts';
 
 type Status = NonNullable<Certificate['status']>;
 
@@ -67,6 +68,8 @@ export interface CertificateWork {
   readonly atMs: number;
   /** Only of what was found. */
   readonly report?: CertificateReport;
+  /** Likewise: what need not be found again. */
+  readonly seen?: Seen | undefined;
 }
 
 /** `undefined`: nobody needs it. */

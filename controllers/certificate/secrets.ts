@@ -21,6 +21,20 @@ export interface Serving {
   readonly fault: string | undefined;
 }
 
+/** What was found in a Secret before: it holds while that is of the same version. */
+export interface Seen {
+  readonly version: string;
+  /** For which it was found to be good. */
+  readonly dnsNames: string;
+  readonly facts: CertificateFacts;
+}
+
+/** `undefined` for what is not good. */
+export function seenIn({ secret, facts, fault }: Serving, dnsNames: readonly string[]): Seen | undefined {
+  const isGood = secret !== undefined && facts !== undefined && fault === undefined;
+  return isGood ? { version: secret.resourceVersion, dnsNames: dnsNames.join(), facts } : undefined;
+}
+
 interface Where {
   readonly client: Client;
   readonly owner: Owner;
@@ -33,9 +47,17 @@ export async function readServing(
     secretName,
     secretNames,
     nowMs,
-  }: { readonly secretName: string; readonly secretNames: readonly string[]; readonly nowMs: number },
+    seen,
+  }: {
+    readonly secretName: string;
+    readonly secretNames: readonly string[];
+    readonly nowMs: number;
+    readonly seen: Seen | undefined;
+  },
 ): Promise<Serving> {
   const secret = await readSecret(client, { namespace: owner.namespace, name: secretName }, signal);
+  const isSeen = seen?.version === secret?.resourceVersion && seen?.dnsNames === secretNames.join();
+  if (isSeen && nowMs < seen.facts.notAfter) return { secret, facts: seen.facts, fault: undefined };
   const pair = pairOf(secret);
   return {
     secret,
