@@ -131,12 +131,13 @@ function delayOf(counted: Counted, counting: Counting): Paced | undefined {
   const { limit, text } = counted;
   const { question } = counting;
   const tally = tallyOf(counted, counting);
-  const oldest = timesOf(counted, tally, counting).at(-limit.count);
-  if (oldest === undefined) return undefined;
-  // Whoever came first is next; with each period as many have their turn.
+  const latest = timesOf(counted, tally, counting).slice(-limit.count);
+  if (latest.length < limit.count) return undefined;
+  // Whoever came first is next, and all have their turn when one order after the other counts no longer: nobody asks before in vain.
   const ahead = tally.line.aheadOf(placeOf(question), question.nowMs);
+  const periods = 1 + Math.floor(ahead / limit.count);
   const message = `The issuer makes ${limit.count} ${text} in ${limit.period}.`;
-  return { atMs: oldest + periodMsOf(limit) * (1 + Math.floor(ahead / limit.count)), message };
+  return { atMs: (latest[ahead % limit.count] ?? 0) + periodMsOf(limit) * periods, message };
 }
 
 function tallyOf({ id, limit, waiting }: Counted, { tallies, cache, question }: Counting): Tally {

@@ -8,10 +8,12 @@ import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { factsOf } from '#runtime/pki/server-certificate.ts';
 import { namesInVain } from '#controllers/certificate/pre-checks.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { createOrderPace, type PaceQuestion } from '#controllers/certificate/pace.ts';
 import { openCertificateLab } from '#test/lab/certificates.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { aZoneTable, openNameServer } from '#test/lab/name-server.ts';
 import { startRenewalInfo } from '#test/lab/renewal-info.ts';
+import { createSimulatedApi } from '#test/lab/simulated/api.ts';
 import { liveThrough } from '#test/lab/simulated/year.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
@@ -201,3 +203,29 @@ void t.test(
     test.equal(counts.limited, 0, 'and no more');
   },
 );
+
+void t.test('whoever waits for a CA has a turn of their own, and asks no sooner', (test) => {
+  const api = createSimulatedApi();
+  const pace = createOrderPace((dnsName) => dnsName);
+  for (const { kind, index } of pace.reads) api.addIndex(kind, index);
+  const issuer = {
+    ...{ kind: 'ClusterIssuer', name: 'ca', namespace: 'wcp360-system' },
+    spec: { acme: { limits: { orders: { count: 3, period: '3h' } } } },
+  };
+  const minuteMs = 60_000;
+  const ask = (n: number, minute: number) => {
+    const owner = { kind: 'Certificate', namespace: 'acme', name: `shop-${n}`, uid: `uid-${n}` };
+    const order = { issuer, dnsNames: [`shop-${n}.example`] } as unknown as PaceQuestion['order'];
+    const nowMs = minute * minuteMs;
+    const question = { owner, order, need: 'Renewal', startedAt: new Date(nowMs).toISOString(), nowMs } as const;
+    return pace.ask(question, api.cache)?.atMs;
+  };
+  test.same(
+    [0, 10, 20].map((minute, n) => ask(n, minute)),
+    [undefined, undefined, undefined],
+  );
+  const turns = [30, 31, 32, 33, 34].map((minute, n) => (ask(n + 3, minute) ?? 0) / minuteMs);
+  test.same(turns, [180, 190, 200, 360, 370]);
+  test.equal(ask(3, 180), undefined, 'and has it then');
+  test.end();
+});
