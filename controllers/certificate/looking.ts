@@ -4,9 +4,8 @@ import type { Client } from '#runtime/client/client.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { AcmeAccounts } from '#controllers/acme-accounts.ts';
-import type { CertificateOrder } from './model.ts';
+import type { CertificateOrder, Seen } from './model.ts';
 import type { OrderPace } from './pace.ts';
-import type { Seen } from './secrets.ts';
 
 /** One look at a Certificate. */
 export interface Look {

@@ -1,8 +1,8 @@
 import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
+import type { CertificateFacts } from '#runtime/pki/server-certificate.ts';
 import type { IssuerUse } from '#controllers/issuer-use.ts';
 import type { CertificateReason } from './reasons.ts';
 import type { Revocation } from './revocation.ts';
-import type { Seen } from './secrets.ts';
 
 type Status = NonNullable<Certificate['status']>;
 
@@ -57,6 +57,14 @@ export interface CertificateReport {
   readonly issuing?: { readonly reason: CertificateReason; readonly message: string };
   /** What is waited for has just begun: there is nothing to tell yet. */
   readonly isBrief?: boolean;
+}
+
+/** What was found in a Secret before: it holds while that is of the same version. */
+export interface Seen {
+  readonly version: string;
+  /** For which it was found to be good. */
+  readonly dnsNames: string;
+  readonly facts: CertificateFacts;
 }
 
 /** The one thing that a Certificate is in the world: looked at, and got. */

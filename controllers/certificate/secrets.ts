@@ -10,7 +10,7 @@ import { kindOfKey, newKey } from '#runtime/pki/crypto-keys.ts';
 import type { PemPair } from '#runtime/pki/pair.ts';
 import { factsOf, faultOf, type CertificateFacts } from '#runtime/pki/server-certificate.ts';
 import { deleteSecret, readSecret, writeSecret, type SecretContent } from '#controllers/secret-store.ts';
-import type { CertificateOrder, Standing } from './model.ts';
+import type { CertificateOrder, Seen, Standing } from './model.ts';
 import { markOf } from './need.ts';
 
 /** What is in the Secret of a Certificate. */
@@ -19,14 +19,6 @@ export interface Serving {
   readonly facts: CertificateFacts | undefined;
   /** Why it cannot serve the names of which it is said to be for. */
   readonly fault: string | undefined;
-}
-
-/** What was found in a Secret before: it holds while that is of the same version. */
-export interface Seen {
-  readonly version: string;
-  /** For which it was found to be good. */
-  readonly dnsNames: string;
-  readonly facts: CertificateFacts;
 }
 
 /** `undefined` for what is not good. */
