@@ -104,7 +104,13 @@ async function accountKey(
     there ??
     (await writeSecret(
       client,
-      { key, type: 'Opaque', values: { 'tls.key': newKey() }, madeFor: `${issuer.kind}/${issuer.name}` },
+      {
+        key,
+        type: 'Opaque',
+        fieldManager: 'wcp360-certificates',
+        values: { 'tls.key': newKey() },
+        madeFor: `${issuer.kind}/${issuer.name}`,
+      },
       signal,
     ));
   const text = stored.values['tls.key'];

@@ -10,6 +10,7 @@ import { judgeBeside } from './hostname-claim/judge.ts';
 import type { ProofPolicy } from './hostname-claim/proof.ts';
 import { createProofsDriver } from './hostname-claim/proofs-driver.ts';
 import { createIssuersDriver } from './issuers-driver.ts';
+import { createLooksDriver, type LookAtServer } from './database-server/looks-driver.ts';
 import { createDisposalDriver } from './lifecycle/disposal-driver.ts';
 import type { ClusterParts, ClusterWorld } from './parts.ts';
 import { createSourcesDriver } from './source/sources-driver.ts';
@@ -40,11 +41,12 @@ export interface ClusterTools {
   readonly sources: SourceTools;
   readonly certificates: CertificateTools;
   readonly dnsProviders: ProviderSettings;
+  readonly lookAtServer: LookAtServer;
 }
 
 /** What cluster controllers need of each other. One value for all of them: drivers that are shared keep one snapshot. */
 export function createClusterParts<W extends ClusterWorld>(
-  { sources: tools, certificates, dnsProviders }: ClusterTools,
+  { sources: tools, certificates, dnsProviders, lookAtServer }: ClusterTools,
   { hostGraceMs = defaultHostGraceMs, proofPolicy = 'WhenShared', previewDomain = '' }: ClusterSettings = {},
 ): ClusterParts<W> {
   const turns = createTurns();
@@ -61,6 +63,7 @@ export function createClusterParts<W extends ClusterWorld>(
     proofs: createProofsDriver<W>(certificates),
     previewDomain,
     ancestorsOf,
+    databaseLooks: createLooksDriver<W>(lookAtServer),
     dnsProviders: createDnsProvidersDriver<W>({
       clock: tools.clock,
       endpoints: dnsProviders.endpoints,

@@ -10,12 +10,14 @@ export interface DatabaseLimits {
   readonly storageBytes?: number;
   /** Sessions of one login. */
   readonly connections: number;
+  /** Deleted databases that are kept, before no other is made. */
+  readonly retained: number;
   /** Of one session. */
   readonly session: SessionLimits;
 }
 
 /** Where the leader has not told yet. */
-const usual = { connections: 100, statementTimeout: '10m', temporaryFiles: '1Gi' } as const;
+const usual = { connections: 100, statementTimeout: '10m', temporaryFiles: '1Gi', retained: 10 } as const;
 /** The longest that both servers have: 24 days. */
 const longestMs = 2 ** 31 - 1;
 
@@ -26,6 +28,7 @@ export function databaseLimitsOf(tenant: string, cache: Cache): DatabaseLimits {
   return {
     ...(storageBytes === undefined ? {} : { storageBytes }),
     connections: given.connections,
+    retained: given.retained,
     session: {
       statementTimeoutMs: Math.min(parseDurationMs(given.statementTimeout) ?? longestMs, longestMs),
       temporaryBytes: parseQuantity(given.temporaryFiles) ?? 0,

@@ -1,19 +1,33 @@
 import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
+import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
-import { noDatabases, type DatabaseState } from '#runtime/drivers/databases/model.ts';
+import { noDatabases, type DatabaseState, type ServersState } from '#runtime/drivers/databases/model.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import type { Desired, Outcome, Pending } from '#runtime/manager/controller.ts';
+import { isPending, type Desired, type Outcome, type Pending } from '#runtime/manager/controller.ts';
 import { failureMessage } from './attempts.ts';
-import { ENGINES, socketDirectoryOf, type Engine } from './database-names.ts';
+import { debianServerOf, ENGINES, socketDirectoryOf, type Engine } from './database-names.ts';
 import type { DatabaseServerDrivers } from './parts.ts';
-import { hostsOf } from './whereabouts.ts';
+import type { Elsewhere } from './server-use.ts';
+import { defined, hostsOf } from './whereabouts.ts';
+
+/** One server: the one that a host keeps for itself, or another one. */
+export interface ServerPlace extends Elsewhere {
+  readonly engine: Engine;
+}
+
+const stranger: ServersState = { ...noDatabases, isStranger: true };
 
 /** Wants this of one server, and nothing of the others. */
-export function onEngine<W>(engine: Engine, state: DatabaseState): Desired<DatabaseServerDrivers<W>> {
-  return Object.fromEntries(ENGINES.map((each) => [each, each === engine ? state : noDatabases])) as Desired<
+export function onServer<W>(
+  { engine, elsewhere }: ServerPlace,
+  state: DatabaseState,
+): Desired<DatabaseServerDrivers<W>> {
+  const there: ServersState =
+    elsewhere === undefined ? state : { ...noDatabases, elsewhere: new Map([[elsewhere, state]]) };
+  return Object.fromEntries(ENGINES.map((each) => [each, each === engine ? there : stranger])) as Desired<
     DatabaseServerDrivers<W>
   >;
 }
@@ -31,14 +45,68 @@ export function databasesOn({ metadata }: KubeObject, cache: Cache): readonly Da
   return cache.byIndex(databaseKind, BY_HOST, metadata.name);
 }
 
-export interface ServerOnHost {
-  readonly version: string;
-  /** Where its sockets are. */
-  readonly socketDirectory: string;
+/** A server as those of one host see it. */
+export interface ServerOnHost extends ServerPlace {
+  /** Absent while nobody has looked. */
+  readonly version?: string;
+  readonly address: ServerAddress;
+  /** Sessions that one login may have there. */
+  readonly mostConnections?: number;
 }
 
-/** The server of a host, as far as its agent has told of it. */
-export function serverOn(hostName: string, engine: Engine, cache: Cache): ServerOnHost | Pending {
+/** How those who use it come to a server: by a socket, or over the network. */
+export type ServerAddress =
+  | { readonly socketDirectory: string; readonly socketFile?: string }
+  | { readonly host: string; readonly port: string; readonly authorities?: string };
+
+/** The server of this name, or the one that a host keeps for itself, as far as it is known. */
+export function serverOn(
+  hostName: string,
+  { engine, server: name }: { readonly engine: Engine; readonly server: string | undefined },
+  cache: Cache,
+): ServerOnHost | Pending {
+  if (name === undefined) return ownServerOn(hostName, engine, cache);
+  const declared = cache.get(databaseServerKind, { name });
+  if (declared === undefined)
+    return { pending: { reason: 'ServerNotFound', message: `There is no DatabaseServer ${name} any more.` } };
+  const { managed, limits } = declared.spec;
+  const found = managed === undefined ? declaredOn(hostName, declared) : ownServerOn(hostName, engine, cache);
+  return isPending(found) ? found : { ...found, ...defined({ mostConnections: limits.connections }) };
+}
+
+/** Once the host may use it. */
+function declaredOn(hostName: string, { metadata: { name }, spec, status }: DatabaseServer): ServerOnHost | Pending {
+  if (status?.hosts?.includes(hostName) !== true) {
+    const message = `Host ${hostName} may not use DatabaseServer ${name} yet.`;
+    return { pending: { reason: 'ServerNotReady', message } };
+  }
+  const { engine, external } = spec;
+  const common = { elsewhere: name, engine };
+  // Each host's own is of a version of its own.
+  if (external === undefined) return { ...common, address: debianServerOf(engine) };
+  return { ...common, ...defined({ version: status.version }), address: addressOf(external) };
+}
+
+/** `db.internal:5432`, or an address of IPv6 in brackets. */
+export function placeOf(address: string): { readonly host: string; readonly port: string } {
+  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? [];
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
+}
+
+function addressOf({ address, tls }: NonNullable<DatabaseServer['spec']['external']>): ServerAddress {
+  const authorities = tls.caBundle === undefined ? {} : { authorities: tls.caBundle };
+  return { ...placeOf(address), ...authorities };
+}
+
+/** Where sockets are of Debian's own servers that Databases may be on, beside those of servers that a host keeps for itself. */
+export function neighbourSocketsIn(cache: Cache): readonly string[] {
+  const declared = cache.list(databaseServerKind).filter(({ spec }) => spec.host !== undefined);
+  return ENGINES.filter((engine) => declared.some(({ spec }) => spec.engine === engine)).map(
+    (engine) => debianServerOf(engine).socketDirectory,
+  );
+}
+
+function ownServerOn(hostName: string, engine: Engine, cache: Cache): ServerOnHost | Pending {
   const { root, capabilities } = cache.get(hostKind, { name: hostName })?.status ?? {};
   if (root === undefined) {
     return { pending: { reason: 'HostNotReady', message: `Host ${hostName} has not told yet what it has.` } };
@@ -48,7 +116,7 @@ export function serverOn(hostName: string, engine: Engine, cache: Cache): Server
     const message = `Host ${hostName} has no ${engine}: install it there, and start the agent anew.`;
     return { pending: { reason: 'EngineMissing', message } };
   }
-  return { version: found.version, socketDirectory: socketDirectoryOf(engine, root) };
+  return { engine, version: found.version, address: { socketDirectory: socketDirectoryOf(engine, root) } };
 }
 
 /** Whether nothing of a tenant may be used, for whatever reason. */

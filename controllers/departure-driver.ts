@@ -41,6 +41,5 @@ export function createDepartureDriver<W extends World>(
     waitsFor: (_owner, desired, observed) =>
       desired && !observed ? 'It is taken down where it is served first.' : undefined,
     apply: () => Promise.resolve(),
-    settle: () => Promise.resolve(),
   };
 }

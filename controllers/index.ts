@@ -6,6 +6,7 @@ import { createCertificateClusterController } from './certificate/cluster.ts';
 import { createChallengeClusterController } from './challenge/cluster.ts';
 import { createChallengeHostController } from './challenge/host.ts';
 import { createClusterIssuerClusterController } from './cluster-issuer/cluster.ts';
+import { createDatabaseServerClusterController } from './database-server/cluster.ts';
 import { createDatabaseUserClusterController } from './database-user/cluster.ts';
 import { createDatabaseUserHostController } from './database-user/host.ts';
 import { createDatabaseClusterController } from './database/cluster.ts';
@@ -17,6 +18,7 @@ import { createDomainClusterController } from './domain/cluster.ts';
 import { createDomainDepartureController } from './domain/departure.ts';
 import { createDomainHostController } from './domain/host.ts';
 import { createHostClusterController } from './host/cluster.ts';
+import { createHostHostController } from './host/host.ts';
 import { createHostnameClaimClusterController } from './hostname-claim/cluster.ts';
 import { createIssuerClusterController } from './issuer/cluster.ts';
 import { createPackageClusterController } from './package/cluster.ts';
@@ -40,6 +42,7 @@ export function createClusterControllers<W extends ClusterWorld>(parts: ClusterP
     createChallengeClusterController(parts),
     createClusterIssuerClusterController(parts),
     createDatabaseClusterController(parts),
+    createDatabaseServerClusterController(parts),
     createDatabaseUserClusterController(parts),
     createDnsRecordClusterController(parts),
     createDomainClusterController(parts),
@@ -65,6 +68,7 @@ export function createHostControllers<W extends HostWorld>(parts: HostParts<W>):
     createDomainArrivalController(parts),
     createDomainDepartureController(parts),
     createDomainHostController(parts),
+    createHostHostController(parts),
     createRetainedDataHostController(parts),
     createTenantArrivalController(parts),
     createTenantDepartureController(parts),

@@ -57,7 +57,6 @@ export function createIssuersDriver<W extends World>(
       const { work } = action.input;
       memory.set(id, await prepare(work, { client, accounts, nowMs: tools.clock.now(), signal }));
     },
-    settle: () => Promise.resolve(),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Action } from '#runtime/plan/plan.ts';
+import { findCondition } from '#schemas/meta/conditions.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 
 /** One RetainedData, as far as its deletion asks for. */
@@ -8,6 +9,8 @@ export interface KeptObject {
   readonly name: string;
   readonly uid: string;
   readonly isLeaving: boolean;
+  /** The object has its data back. What comes from a file takes its time. */
+  readonly isHandedBack: boolean;
 }
 
 export type KeptDeletion<Driver extends string> = Action<
@@ -16,8 +19,14 @@ export type KeptDeletion<Driver extends string> = Action<
   { readonly name: string; readonly uid: string }
 >;
 
-export function keptObjectOf({ metadata }: RetainedData): KeptObject {
-  return { name: metadata.name, uid: metadata.uid ?? '', isLeaving: metadata.deletionTimestamp !== undefined };
+export function keptObjectOf({ metadata, spec, status }: RetainedData): KeptObject {
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    isLeaving: metadata.deletionTimestamp !== undefined,
+    isHandedBack:
+      spec.database?.dumpPath === undefined || findCondition(status?.conditions, 'Ready')?.reason === 'HandedBack',
+  };
 }
 
 /** Deletes those that nobody has deleted yet. */

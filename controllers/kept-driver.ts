@@ -26,6 +26,8 @@ interface KeptOptions<Name extends string> {
   readonly hostName: string;
   /** What is kept of an object here. */
   readonly keptOf: (owner: Owner, cache: Cache) => readonly RetainedData[];
+  /** Whether it tells what the object does not tell by itself yet. Absent: it never does. */
+  readonly isNeeded?: (kept: RetainedData, owner: Owner, cache: Cache) => boolean;
 }
 
 /**
@@ -36,6 +38,7 @@ export function createKeptDriver<Name extends string, W extends World>({
   name: driver,
   hostName,
   keptOf,
+  isNeeded = () => false,
 }: KeptOptions<Name>): Driver<Name, Cache, Keeping, KeptDeletion<Name>, W> {
   return {
     name: driver,
@@ -50,17 +53,24 @@ export function createKeptDriver<Name extends string, W extends World>({
       const own = kept.find(({ metadata }) => metadata.name === ownName);
       return {
         state: own !== undefined && isTrue(own.status?.conditions, 'Ready') ? 'InCharge' : 'Noted',
-        objects: kept.map(keptObjectOf),
+        objects: kept.map((each) => {
+          const found = keptObjectOf(each);
+          return { ...found, isHandedBack: found.isHandedBack && !isNeeded(each, owner, cache) };
+        }),
       };
     },
     plan: (_owner, desired, { objects }) =>
-      desired.state === 'None' ? keptDeletions(objects, { driver, reason: 'the data is back in place' }) : [],
+      desired.state === 'None'
+        ? keptDeletions(
+            objects.filter(({ isHandedBack }) => isHandedBack),
+            { driver, reason: 'the data is back in place' },
+          )
+        : [],
     waitsFor: (_owner, desired, observed) => {
       if (desired.state === 'InCharge')
         return observed.state === 'InCharge' ? undefined : 'What is kept is being taken over.';
       return observed.state === 'None' ? undefined : 'What was kept is being handed back.';
     },
     apply: (action, { client }, signal) => deleteKept(action, client, signal),
-    settle: () => Promise.resolve(),
   };
 }

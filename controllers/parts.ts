@@ -5,7 +5,7 @@ import type { Accounts } from '#runtime/drivers/accounts/model.ts';
 import type { ChallengeAnswer, ChallengeAnswers } from '#runtime/drivers/challenges/model.ts';
 import type { Copy, CopyKey } from '#runtime/drivers/copies/model.ts';
 import type { ProviderState } from '#runtime/drivers/dns-providers/model.ts';
-import type { DatabaseState } from '#runtime/drivers/databases/model.ts';
+import type { ServersState } from '#runtime/drivers/databases/model.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
 import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
@@ -18,6 +18,7 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { Action } from '#runtime/plan/plan.ts';
 import type { Engine } from './database-names.ts';
 import type { CertificateState } from './certificate/model.ts';
+import type { ServerLook } from './database-server/looks-driver.ts';
 import type { Verdict } from './certificate-signing-request/model.ts';
 import type { Objection } from './hostname-claim/judge.ts';
 import type { ProofPolicy } from './hostname-claim/proof.ts';
@@ -72,6 +73,8 @@ export interface ClusterParts<W> {
   readonly issuers: DriverOf<IssuerState, W>;
   /** Gets certificates. */
   readonly certificates: DriverOf<CertificateState, W>;
+  /** Whether database servers elsewhere can be used. */
+  readonly databaseLooks: DriverOf<ServerLook, W>;
   /** Records of zones at providers. */
   readonly dnsProviders: DriverOf<ProviderState, W>;
   /** Asks name servers by their names, until one answers. HostError when none does. */
@@ -112,8 +115,8 @@ export interface FrontProbes<W> {
   ) => Promise<boolean>;
 }
 
-/** The database servers of a host, by their kind; what is wanted of one, the others do not have. */
-export type DatabaseServerDrivers<W> = { readonly [E in Engine]: DriverOf<DatabaseState, W> };
+/** The database servers that a host speaks to, by their engine; what is wanted of one, the others do not have. */
+export type DatabaseServerDrivers<W> = { readonly [E in Engine]: DriverOf<ServersState, W> };
 
 /** What the composition root hands to every host controller. */
 export interface HostParts<W> {
@@ -125,10 +128,12 @@ export interface HostParts<W> {
   readonly phpFpm: DriverOf<PhpPools, W>;
   readonly nginx: DriverOf<SiteTable, W>;
   readonly powerdns: DriverOf<ZoneTable, W>;
-  /** The database servers of this machine. */
+  /** The database servers that it speaks to. */
   readonly databases: DatabaseServerDrivers<W>;
-  /** Bytes of a database on the server of a driver, by its name there; `undefined` while nobody has measured it. */
-  readonly databaseSizeOf: (driver: string, databaseName: string) => number | undefined;
+  /** Bytes of a database on a server of a driver, by its name there; `undefined` while nobody has measured it. */
+  readonly databaseSizeOf: (where: string, databaseName: string) => number | undefined;
+  /** Version of a server that this host does not keep for itself; `undefined` while nobody has looked. */
+  readonly serverVersionOf: (engine: Engine, server: string) => string | undefined;
   /** Asks the name server of this machine. HostError when it does not answer. */
   readonly askNameServer: (
     world: W,

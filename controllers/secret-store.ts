@@ -4,9 +4,9 @@ import type { KubeObject, OwnerReference } from '#schemas/meta/object.ts';
 import { ApiError, RefusedError } from '#runtime/base/errors.ts';
 import type { Client, ObjectKey } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
 
 const secretType = resourceTypeOf(secretKind);
-const fieldManager = 'wcp360-certificates';
 
 type SecretObject = KubeObject & { readonly type?: string; readonly data?: Readonly<Record<string, string>> };
 
@@ -30,10 +30,21 @@ export async function readSecret(
   return secret && contentOf(secret);
 }
 
+/** The same without a question where the cache shows none: who makes one in this moment is found out when it is written. */
+export async function readKnownSecret(
+  { client, cache }: { readonly client: Client; readonly cache: Cache },
+  key: ObjectKey,
+  signal: AbortSignal,
+): Promise<SecretContent | undefined> {
+  return cache.get(secretKind, key) === undefined ? undefined : await readSecret(client, key, signal);
+}
+
 /** What a Secret is to hold, and for whom: nobody else's Secret is ever written. */
 export interface SecretOrder {
   readonly key: ObjectKey & { readonly namespace: string };
   readonly type: 'kubernetes.io/tls' | 'Opaque';
+  /** Who writes it, for the server's notes of whose fields are whose. */
+  readonly fieldManager: 'wcp360-certificates' | 'wcp360-database-users';
   readonly values: Readonly<Record<string, string>>;
   /** `Certificate/acme/shop` */
   readonly madeFor: string;
@@ -45,9 +56,9 @@ export interface SecretOrder {
   readonly before?: { readonly there: SecretContent | undefined };
 }
 
-/** Writes a Secret of ours. RefusedError `SecretNotOurs` when there is one of the name that somebody else made. */
+/** Writes a Secret of ours, and gives what is there then. RefusedError `SecretNotOurs` when there is one of the name that somebody else made. */
 export async function writeSecret(client: Client, order: SecretOrder, signal: AbortSignal): Promise<SecretContent> {
-  const { key, type, values, madeFor, notes, owner, before } = order;
+  const { key, type, fieldManager, values, madeFor, notes, owner, before } = order;
   const { there } = before ?? { there: await readSecret(client, key, signal) };
   if (there !== undefined && there.madeFor !== madeFor) throw notOurs(key.name);
   const object: SecretObject = {
@@ -66,7 +77,7 @@ export async function writeSecret(client: Client, order: SecretOrder, signal: Ab
       Object.entries(values).map(([name, text]) => [name, Buffer.from(text).toString('base64')]),
     ),
   };
-  if (there === undefined) return contentOf(await created(client, { object, madeFor }, signal));
+  if (there === undefined) return contentOf(await created(client, { object, fieldManager, madeFor }, signal));
   return contentOf(await client.apply<SecretObject>(secretType, object, { fieldManager, force: true, signal }));
 }
 
@@ -84,7 +95,7 @@ export async function deleteSecret(
 /** ApiError AlreadyExists when somebody made it in this moment for the same object. */
 async function created(
   client: Client,
-  { object, madeFor }: { readonly object: SecretObject; readonly madeFor: string },
+  { object, fieldManager, madeFor }: Pick<SecretOrder, 'fieldManager' | 'madeFor'> & { readonly object: SecretObject },
   signal: AbortSignal,
 ): Promise<SecretObject> {
   try {

@@ -1,3 +1,4 @@
+import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Engine } from './database-names.ts';
 
 /**
@@ -29,4 +30,25 @@ const numbers: Readonly<Record<Engine, number>> = { PostgreSQL: 1, MariaDB: 2 };
 export function endOfLifeOf(engine: Engine, version: string): string | undefined {
   const day = lastDays[engine][version.split('.').slice(0, numbers[engine]).join('.')];
   return day === undefined ? undefined : `${day}T00:00:00Z`;
+}
+
+interface Mended {
+  readonly serverVersion?: string | undefined;
+  /** RFC 3339; absent where it is not known. */
+  readonly serverEndOfLife?: string | undefined;
+}
+
+/** ServerSupported, where it is known how long a version is mended. */
+export function supportedOf(
+  { serverVersion: version, serverEndOfLife: endOfLife }: Mended,
+  now: string,
+): readonly Omit<ConditionStatement, 'observedGeneration'>[] {
+  if (version === undefined || endOfLife === undefined) return [];
+  const day = endOfLife.slice(0, 10);
+  if (Date.parse(now) < Date.parse(endOfLife)) {
+    const message = `Version ${version} of the server is mended by its makers until ${day}.`;
+    return [{ type: 'ServerSupported', status: 'True', reason: 'Maintained', message }];
+  }
+  const message = `Version ${version} of the server is mended by its makers no more since ${day}; move to a newer one.`;
+  return [{ type: 'ServerSupported', status: 'False', reason: 'EndOfLife', message }];
 }

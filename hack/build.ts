@@ -23,6 +23,7 @@ const commonJsBridge = [
 const assets = [
   ['runtime/drivers/nginx/front', 'programs/front'],
   ['runtime/drivers/php-fpm/pool', 'programs/pool'],
+  ['runtime/drivers/adminer/program', 'programs/program'],
   ['runtime/drivers/postgresql/inside', 'programs/inside'],
   ['runtime/host/local/terminal', 'programs/terminal'],
   // etcd3 reads its protocol definitions from the folder above its own modules.

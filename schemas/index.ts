@@ -3,6 +3,7 @@ import type { KindDefinition } from './meta/kind.ts';
 import { certificateKind } from './v1alpha1/certificate.ts';
 import { challengeKind } from './v1alpha1/challenge.ts';
 import { clusterIssuerKind } from './v1alpha1/cluster-issuer.ts';
+import { databaseServerKind } from './v1alpha1/database-server.ts';
 import { databaseUserKind } from './v1alpha1/database-user.ts';
 import { databaseKind } from './v1alpha1/database.ts';
 import { dnsRecordKind } from './v1alpha1/dns-record.ts';
@@ -21,6 +22,7 @@ import { zoneKind } from './v1alpha1/zone.ts';
 export type { Certificate } from './v1alpha1/certificate.ts';
 export type { Challenge } from './v1alpha1/challenge.ts';
 export type { ClusterIssuer } from './v1alpha1/cluster-issuer.ts';
+export type { DatabaseServer } from './v1alpha1/database-server.ts';
 export type { DatabaseUser } from './v1alpha1/database-user.ts';
 export type { Database } from './v1alpha1/database.ts';
 export type { DNSRecord } from './v1alpha1/dns-record.ts';
@@ -39,6 +41,7 @@ export {
   certificateKind,
   challengeKind,
   clusterIssuerKind,
+  databaseServerKind,
   databaseUserKind,
   databaseKind,
   dnsRecordKind,
@@ -60,6 +63,7 @@ export const kinds: readonly KindDefinition[] = [
   certificateKind,
   challengeKind,
   clusterIssuerKind,
+  databaseServerKind,
   databaseUserKind,
   databaseKind,
   dnsRecordKind,

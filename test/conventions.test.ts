@@ -102,6 +102,29 @@ void t.test('every reason that a controller gives is documented', async (t) => {
   t.same(missing, []);
 });
 
+/** Of passwords alone, and of what no object says: whoever restores is told. */
+const REASONS_OF_ONE_KIND: Readonly<Record<string, readonly string[]>> = {
+  SecretNotFound: ['DatabaseUser'],
+  PasswordRefused: ['DatabaseUser'],
+  DumpCut: [],
+};
+
+void t.test('every reason that a driver of databases refuses by is documented with both kinds', async (t) => {
+  const documented = readFileSync(new URL('docs/reference/conditions.md', root), 'utf8');
+  const ofKind = (kind: string): string => documented.split(`\n## ${kind}\n`)[1]?.split('\n## ')[0] ?? '';
+  const of = { Database: ofKind('Database'), DatabaseUser: ofKind('DatabaseUser') };
+  for (const folder of ['databases', 'mariadb', 'postgresql']) {
+    const directory = new URL(`runtime/drivers/${folder}/`, root);
+    const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+    for (const name of files)
+      for (const [, reason = ''] of readFileSync(new URL(name, directory), 'utf8').matchAll(/RefusedError\('(\w+)'/g)) {
+        const kindsOf = REASONS_OF_ONE_KIND[reason] ?? Object.keys(of);
+        for (const kind of kindsOf)
+          t.match(of[kind as keyof typeof of], `\`${reason}\``, `${reason} of ${folder}/${name}`);
+      }
+  }
+});
+
 void t.test('a CRD is what a kube-apiserver takes: structural, with status, and small enough', async (t) => {
   for (const kind of kinds) {
     const crd = toCrd(kind);

@@ -54,7 +54,6 @@ export function createVerdictsDriver<W extends World>(): Driver<
       const refusal = token === undefined ? undefined : await useToken(token, input, { client, signal });
       await write(request, refusal ?? input.verdict, { client, signal });
     },
-    settle: () => Promise.resolve(),
   };
 }
 

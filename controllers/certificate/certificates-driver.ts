@@ -73,7 +73,6 @@ export function createCertificatesDriver<W extends World>(
       memory.set(id, work);
       wake(id, work).catch(() => undefined);
     },
-    settle: () => Promise.resolve(),
     watchDrift: (_world, onDrift) => {
       tell = onDrift;
       return Promise.resolve();

@@ -4,10 +4,12 @@ import { certificateKind, type Certificate } from '#schemas/v1alpha1/certificate
 import { challengeKind, type Challenge } from '#schemas/v1alpha1/challenge.ts';
 import { clusterIssuerKind } from '#schemas/v1alpha1/cluster-issuer.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
+import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
 import { issuerKind } from '#schemas/v1alpha1/issuer.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Watch } from '#runtime/manager/controller.ts';
+import { hostsByPanel, panelNamesOf } from '#controllers/panel-names.ts';
 import type { ClusterParts, DriverOf } from '#controllers/parts.ts';
 import { BY_SERVED_SECRET, servedSecretsOf } from './consumers.ts';
 import { challengeIndex } from './challenges.ts';
@@ -35,6 +37,7 @@ export function createCertificateClusterController<W>({ certificates, now }: Clu
     watches,
     indexes: [
       challengeIndex,
+      hostsByPanel,
       { kind: certificateKind, index: { name: BY_NAME, valuesOf: (object) => (object as Certificate).spec.dnsNames } },
       { kind: certificateKind, index: { name: BY_ISSUER, valuesOf: (object) => [issuerIn(object as Certificate)] } },
       { kind: domainKind, index: { name: BY_SERVED_SECRET, valuesOf: (object) => servedSecretsOf(object as Domain) } },
@@ -69,6 +72,11 @@ const watches: readonly Watch[] = [
   {
     kind: hostnameClaimKind,
     keysOf: (claim, cache) => keysOf(cache.byIndex(certificateKind, BY_NAME, (claim as HostnameClaim).spec.hostname)),
+  },
+  {
+    kind: hostKind,
+    keysOf: (host, cache) =>
+      panelNamesOf(host as Host).flatMap((name) => keysOf(cache.byIndex(certificateKind, BY_NAME, name))),
   },
   {
     kind: domainKind,

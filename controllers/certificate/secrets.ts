@@ -13,6 +13,8 @@ import { deleteSecret, readSecret, writeSecret, type SecretContent } from '#cont
 import type { CertificateOrder, Seen, Standing } from './model.ts';
 import { markOf } from './need.ts';
 
+const fieldManager = 'wcp360-certificates';
+
 /** What is in the Secret of a Certificate. */
 export interface Serving {
   readonly secret: SecretContent | undefined;
@@ -99,6 +101,7 @@ export async function nextKey(
   const order = {
     key: place,
     type: 'Opaque',
+    fieldManager,
     values: { 'tls.key': made },
     before: { there },
     ...madeFor(owner),
@@ -123,7 +126,7 @@ export async function putServing(
     ...(order.renewal === undefined ? {} : { [ANNOTATIONS.renew]: order.renewal }),
   };
   const before = { there: present };
-  const wanted = { key, type: 'kubernetes.io/tls', values, notes, before, ...madeFor(owner) } as const;
+  const wanted = { key, type: 'kubernetes.io/tls', fieldManager, values, notes, before, ...madeFor(owner) } as const;
   return await writeSecret(client, wanted, signal);
 }
 

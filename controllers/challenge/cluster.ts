@@ -1,3 +1,4 @@
+import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { challengeKind, type Challenge } from '#schemas/v1alpha1/challenge.ts';
 import { dnsRecordKind } from '#schemas/v1alpha1/dns-record.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
@@ -16,6 +17,7 @@ import { childrenOf, type Children } from '#runtime/manager/objects/children.ts'
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { hostHolders, toldPlace } from '#controllers/host-holders.ts';
 import { isOwnName } from '#controllers/own-names.ts';
+import { hostsByPanel, panelHostOf } from '#controllers/panel-names.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { whereaboutsOf, type Whereabouts } from '#controllers/whereabouts.ts';
 import { answerOf, desiredRecord, gatherRecord, type RecordInputs } from './cluster/record.ts';
@@ -52,6 +54,7 @@ export function createChallengeClusterController<W extends ClusterWorld>({ ances
       return hostHolders(challenge, { isComing: host !== undefined });
     },
     watches,
+    indexes: [hostsByPanel],
     gather,
     desired: (challenge, { record }) => ({
       record: childrenOf(record === undefined ? [] : [desiredRecord(challenge, record)]),
@@ -93,9 +96,14 @@ function gatherChallenge(
     const record = gatherRecord(challenge, cache, ancestorsOf);
     return 'pending' in record ? record : { place: {}, record };
   }
-  const { host } = cache.get(tenantKind, { name: namespace })?.status ?? {};
+  const host = hostShowing(spec.dnsName, namespace, cache);
   if (host === undefined) return { pending: hostNotReady };
   return { place: { host } };
+}
+
+function hostShowing(dnsName: string, namespace: string, cache: Cache): string | undefined {
+  if (namespace === SYSTEM_NAMESPACE) return panelHostOf(dnsName, cache);
+  return cache.get(tenantKind, { name: namespace })?.status?.host;
 }
 
 const hostNotReady = { reason: 'HostNotReady', message: 'The tenant has no host yet.' } as const;

@@ -1,17 +1,17 @@
-import { roleBindingKind, roleKind, secretKind } from '#schemas/meta/builtin.ts';
+import { secretKind } from '#schemas/meta/builtin.ts';
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { databaseKind } from '#schemas/v1alpha1/database.ts';
 import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
+import { databaseServerKind } from '#schemas/v1alpha1/database-server.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, isPending, type Desired } from '#runtime/manager/controller.ts';
-import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
-import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { createDepartureDriver, isServed } from '#controllers/departure-driver.ts';
 import { hostHolders } from '#controllers/host-holders.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
-import { secretRights } from '#controllers/secret-rights.ts';
+import { secretsNamespaceOf } from '#controllers/host-secrets.ts';
 import { stayingPlace } from '#controllers/staying-place.ts';
 import {
   connectionSecrets,
@@ -20,10 +20,10 @@ import {
   type Connections,
 } from './cluster/connections-driver.ts';
 import { gatherUser, type DatabaseUserClusterInputs } from './cluster/gather.ts';
-import { createPasswordsDriver, type PasswordsState } from './cluster/passwords-driver.ts';
+import { createPasswordsDriver, passwordSecrets, type PasswordsState } from './cluster/passwords-driver.ts';
 import { clusterStatus, dueAt } from './cluster/status.ts';
-import { passwordsSecretOf } from './passwords.ts';
-import { userIndexes, usersOf, usersOn } from './used-databases.ts';
+import { passwordsOwnerOf } from './passwords.ts';
+import { userIndexes, usersOf, usersOfServer, usersOn } from './used-databases.ts';
 
 /** What a DatabaseUser is made of in the API, in the order of creation. */
 export type DatabaseUserClusterDrivers<W> = {
@@ -31,13 +31,11 @@ export type DatabaseUserClusterDrivers<W> = {
   readonly passwords: DriverOf<PasswordsState, W>;
   /** The Secret with the connection, for those who use it. */
   readonly connections: DriverOf<Connections, W>;
-  /** Role and RoleBinding for the passwords. */
-  readonly objects: DriverOf<Children, W>;
   /** Whether the host is done with a deleted DatabaseUser. */
   readonly departure: DriverOf<boolean, W>;
 };
 
-/** A DatabaseUser in the API: its Secrets, its place, and the agent's right to read its passwords. */
+/** A DatabaseUser in the API: its Secrets and its place. */
 export function createDatabaseUserClusterController<W extends ClusterWorld>({ now }: ClusterParts<W>) {
   return defineController<typeof databaseUserKind, W, DatabaseUserClusterDrivers<W>, DatabaseUserClusterInputs>({
     name: 'database-user.cluster',
@@ -46,29 +44,27 @@ export function createDatabaseUserClusterController<W extends ClusterWorld>({ no
     finalizerSetBy: 'loop',
     holdsFor: (user, cache) => {
       const inputs = gatherUser(user, cache, now());
-      if (isPending(inputs)) return hostHolders(user, { ...user.status, isComing: false });
+      // A host comes with its Databases: one write for both.
+      if (isPending(inputs)) return hostHolders(user, { ...user.status, isComing: true });
       const place = stayingPlace(user, inputs);
       return hostHolders(user, { ...place, isComing: place.host !== undefined });
     },
     drivers: {
       passwords: createPasswordsDriver(now),
       connections: createConnectionsDriver(),
-      objects: createObjectsDriver({
-        name: 'database-user-rights',
-        fieldManager: 'wcp360-database-user-rights',
-        kinds: [roleKind, roleBindingKind],
-      }),
       departure: createDepartureDriver(databaseUserKind),
     },
     indexes: [
       connectionSecrets,
+      passwordSecrets,
       { kind: databaseUserKind, index: { name: BY_SECRET, valuesOf: secretsOf } },
       ...userIndexes,
     ],
     watches: [
       { kind: databaseKind, keysOf: (database, cache) => keysOf(usersOf(database, cache)) },
-      { kind: secretKind, keysOf: (secret, cache) => keysOf(cache.byIndex(databaseUserKind, BY_SECRET, idOf(secret))) },
+      { kind: secretKind, keysOf: (secret, cache) => [...ownerOf(secret), ...keysOf(namedBy(secret, cache))] },
       { kind: hostKind, keysOf: (host, cache) => keysOf(usersOn(host, cache)) },
+      { kind: databaseServerKind, keysOf: (server, cache) => keysOf(usersOfServer(server, cache)) },
     ],
     gather: (user, cache) => gatherUser(user, cache, now()),
     desired,
@@ -84,10 +80,20 @@ function idOf({ metadata: { namespace = '', name } }: KubeObject): string {
   return `${namespace}/${name}`;
 }
 
-/** Those that it makes, and the one that a person made for it. */
+function namedBy(secret: KubeObject, cache: Cache): readonly DatabaseUser[] {
+  return cache.byIndex(databaseUserKind, BY_SECRET, idOf(secret));
+}
+
+/** Whose passwords a Secret has. */
+function ownerOf(secret: KubeObject): readonly ObjectKey[] {
+  const [, namespace = '', name] = passwordsOwnerOf(secret)?.split('/') ?? [];
+  return name === undefined ? [] : [{ namespace, name }];
+}
+
+/** The one for its users, and the one that a person made for it. */
 function secretsOf(object: KubeObject): readonly string[] {
   const { metadata, spec } = object as DatabaseUser;
-  const names = [spec.secretName, passwordsSecretOf(metadata.name), spec.passwordSecretRef?.name];
+  const names = [spec.secretName, spec.passwordSecretRef?.name];
   return names.filter((name) => name !== undefined).map((name) => `${metadata.namespace ?? ''}/${name}`);
 }
 
@@ -98,29 +104,25 @@ function keysOf(users: readonly DatabaseUser[]): readonly ObjectKey[] {
 function desired<W>(user: DatabaseUser, inputs: DatabaseUserClusterInputs): Desired<DatabaseUserClusterDrivers<W>> {
   const { work, connection } = inputs;
   return {
-    passwords: work === undefined ? {} : { work },
+    passwords: { ...passwordsAt(inputs), ...(work === undefined ? {} : { work }) },
     connections: connectionsOf(user.spec.secretName, connection),
-    objects: childrenOf(desiredRights(user, inputs)),
     departure: false,
   };
 }
 
-function desiredRights(user: DatabaseUser, { host }: DatabaseUserClusterInputs): readonly KubeObject[] {
-  const name = passwordsSecretOf(user.metadata.name);
-  const readers = host === undefined ? [] : [host];
-  return secretRights(databaseUserKind, user, { name, readers, secrets: [name] });
+function passwordsAt({ host }: DatabaseUserClusterInputs): PasswordsState {
+  return { at: host === undefined ? [] : [secretsNamespaceOf(host)] };
 }
 
-/** The Secrets and the rights to them go once nobody logs in by them any more. */
+/** The Secrets go once nobody logs in by them any more. */
 function afterDeletion<W>(
   user: DatabaseUser,
   inputs: DatabaseUserClusterInputs | undefined,
 ): Desired<DatabaseUserClusterDrivers<W>> {
   const isOver = !isServed(user) || inputs === undefined;
   return {
-    passwords: isOver ? undefined : {},
+    passwords: isOver ? { at: [] } : passwordsAt(inputs),
     connections: isOver ? new Map() : connectionsOf(user.spec.secretName, inputs.connection),
-    objects: isOver ? new Map() : childrenOf(desiredRights(user, inputs)),
     departure: true,
   };
 }

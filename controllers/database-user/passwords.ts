@@ -2,6 +2,7 @@ import { isRecord } from '#runtime/base/json.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
+import { isSecretsNamespace, secretsNamespaceOf } from '#controllers/host-secrets.ts';
 
 /** One password of a DatabaseUser, by what stands for it. */
 export type Password = NonNullable<NonNullable<DatabaseUser['status']>['passwords']>[number];
@@ -18,9 +19,27 @@ export interface Passwords {
   readonly given?: string;
 }
 
-/** The Secret with the passwords themselves, by their ids: for the agent, and for whoever writes the connection. */
-export function passwordsSecretOf(user: string): string {
-  return `wcp360-database-user-${user}`;
+/** The Secret with the passwords themselves, by their ids: for the agent of the host, and for whoever writes the connection. */
+export function passwordsSecretOf(user: Named, host: string): { readonly namespace: string; readonly name: string } {
+  return { namespace: secretsNamespaceOf(host), name: passwordsNameOf(user) };
+}
+
+interface Named {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** What it is called, on whichever host. */
+export function passwordsNameOf({ namespace = '', name }: Named): string {
+  return `database-user.${namespace}.${name}`;
+}
+
+/** For whom a Secret has passwords, as `ownerId` writes it; `undefined` where it is none of these. */
+export function passwordsOwnerOf({
+  metadata: { namespace, annotations = {} },
+}: Pick<KubeObject, 'metadata'>): string | undefined {
+  const isOurs = isSecretsNamespace(namespace) && annotations[ANNOTATIONS.passwords] !== undefined;
+  return isOurs ? annotations[ANNOTATIONS.owner] : undefined;
 }
 
 export function currentOf({ passwords }: Pick<Passwords, 'passwords'>): Password | undefined {

@@ -18,6 +18,7 @@ import { childrenOf, type Children } from '#runtime/manager/objects/children.ts'
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import { clusterRoleKind } from '#schemas/meta/builtin.ts';
 import { databasesByHost, databasesOn } from '#controllers/database-server.ts';
+import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
 import { createDepartureDriver, isServed } from '#controllers/departure-driver.ts';
 import { hostHolders, toldPlace } from '#controllers/host-holders.ts';
 import { hostOfRole, isGranted } from '#controllers/host-rights.ts';
@@ -25,13 +26,16 @@ import { keptByObject, retainedNameOf } from '#controllers/kept-data.ts';
 import {
   databasesByKeepingHost,
   keepingHostsOf,
+  keptDatabasesByTenant,
   keptPlaceOf,
   leavingDatabasesOn,
   retainedDatabaseOf,
 } from '#controllers/kept-databases.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
+import { databasesByServer, elsewhereOf, isNowhere, serverOf, type Elsewhere } from '#controllers/server-use.ts';
 import { stayingPlace, type StayingInputs } from '#controllers/staying-place.ts';
-import { hostsOf, whereaboutsOf } from '#controllers/whereabouts.ts';
+import { defined, hostsOf, whereaboutsOf } from '#controllers/whereabouts.ts';
+import { retainedLimitOf } from './retained-limit.ts';
 
 export type DatabaseClusterDrivers<W> = {
   /** RetainedData: what tells of the data that a deleted Database leaves. It stays when the Database goes. */
@@ -41,7 +45,9 @@ export type DatabaseClusterDrivers<W> = {
 };
 
 /** What the leader knows about a Database; plain data. */
-export interface DatabaseClusterInputs extends StayingInputs {
+export interface DatabaseClusterInputs extends StayingInputs, Elsewhere {
+  /** The DatabaseServer that it is on, or comes to; absent: the one that its host keeps for itself. */
+  readonly server?: string;
   /** Hosts that are to keep its data, once their agents may look after what tells of it. */
   readonly keepers: readonly string[];
 }
@@ -69,7 +75,7 @@ export function createDatabaseClusterController<W extends ClusterWorld>(_parts: 
       }),
       departure: createDepartureDriver(databaseKind),
     },
-    indexes: [databasesByHost, databasesByKeepingHost, keptByObject],
+    indexes: [databasesByHost, databasesByKeepingHost, databasesByServer, keptByObject, keptDatabasesByTenant],
     watches: [
       { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(databaseKind, tenant.metadata.name)) },
       { kind: hostKind, keysOf: (host, cache) => keysOf(databasesOn(host, cache).filter(isLeaving)) },
@@ -77,7 +83,14 @@ export function createDatabaseClusterController<W extends ClusterWorld>(_parts: 
         kind: clusterRoleKind,
         keysOf: ({ metadata }, cache) => keysOf(leavingDatabasesOn(hostOfRole(metadata.name) ?? '', cache)),
       },
-      { kind: retainedDataKind, keysOf: (kept) => databaseKeyOf(kept as RetainedData) },
+      { kind: databaseServerKind, keysOf: (server, cache) => keysOf(waitingFor(server as DatabaseServer, cache)) },
+      {
+        kind: retainedDataKind,
+        keysOf: (kept, cache) => [
+          ...databaseKeyOf(kept as RetainedData),
+          ...keysOf(waitingDatabasesOf(kept as RetainedData, cache)),
+        ],
+      },
     ],
     gather: gatherPlace,
     desired: () => ({ kept: new Map(), departure: false }),
@@ -92,6 +105,16 @@ function keysOf(databases: readonly Database[]): readonly ObjectKey[] {
 
 function databaseKeyOf({ spec: { objectRef } }: RetainedData): readonly ObjectKey[] {
   return objectRef.kind === databaseKind.kind ? [{ namespace: objectRef.namespace, name: objectRef.name }] : [];
+}
+
+/** Those that may wait for less to be kept. */
+function waitingDatabasesOf({ spec }: RetainedData, cache: Cache): readonly Database[] {
+  return spec.database === undefined ? [] : cache.list(databaseKind, spec.tenantRef.name).filter(isNowhere);
+}
+
+/** Those that are nowhere yet. */
+function waitingFor({ spec }: DatabaseServer, cache: Cache): readonly Database[] {
+  return cache.list(databaseKind).filter((database) => database.spec.engine === spec.engine && isNowhere(database));
 }
 
 function isLeaving({ metadata }: KubeObject): boolean {
@@ -109,17 +132,33 @@ function gatherPlace(database: Database, cache: Cache): DatabaseClusterInputs | 
   }
   const { host } = tenant.status ?? {};
   const lostHosts = hostsOf(status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
-  const elsewhere = status?.host === undefined ? keptElsewhere(database, host, cache) : undefined;
-  if (elsewhere !== undefined) return elsewhere;
+  const server = serverOf(database, cache);
+  if (isPending(server)) return server;
+  const objection = isNowhere(database) ? objectionTo(database, { host, server }, cache) : undefined;
+  if (objection !== undefined) return objection;
   const keepers = keepingHostsOf(database)
     .filter((name) => !lostHosts.includes(name))
     .filter((name) => isGranted(name, { retaineddata: retainedNameOf(database, name) }, cache));
-  return { ...(host === undefined ? {} : { host }), lostHosts, keepers };
+  return { ...defined({ host, server }), ...elsewhereOf(server, cache), lostHosts, keepers };
+}
+
+/** Why it does not come to a place yet. */
+function objectionTo(
+  database: Database,
+  place: { readonly host: string | undefined; readonly server: string | undefined },
+  cache: Cache,
+): Pending | undefined {
+  const elsewhere = keptElsewhere(database, place, cache);
+  return elsewhere ?? (isLeaving(database) ? undefined : retainedLimitOf(database, place.server, cache));
 }
 
 /** An empty one beside what it had would be taken for a loss. */
-function keptElsewhere(database: Database, host: string | undefined, cache: Cache): Pending | undefined {
-  const kept = keptPlaceOf(database, cache);
+function keptElsewhere(
+  database: Database,
+  { host, server }: { readonly host: string | undefined; readonly server: string | undefined },
+  cache: Cache,
+): Pending | undefined {
+  const kept = keptPlaceOf(database, server, cache);
   if (kept === undefined || host === undefined || kept.spec.host === host) return undefined;
   if (cache.get(hostKind, { name: kept.spec.host })?.spec.lost === true) return undefined;
   const message = `Its data is kept on host ${kept.spec.host}, and the tenant is on ${host}: move the tenant there, or delete RetainedData ${kept.metadata.name} to begin without it.`;
@@ -134,7 +173,10 @@ function afterDeletion<W>(
   if (!isServed(database)) return { kept: new Map(), departure: false };
   if (inputs === undefined || inputs.lostHosts.length > 0)
     return { pending: { reason: 'Deleting', message: 'The host takes the Database down first.' } };
-  return { kept: childrenOf(inputs.keepers.map((host) => retainedDatabaseOf(database, host))), departure: true };
+  return {
+    kept: childrenOf(inputs.keepers.map((host) => retainedDatabaseOf(database, host, inputs))),
+    departure: true,
+  };
 }
 
 function clusterStatus(
@@ -144,7 +186,8 @@ function clusterStatus(
   const place =
     inputs === undefined ? whereaboutsOf(database.status) : toldPlace(database, stayingPlace(database, inputs));
   // The agent of the host says all else.
-  if (place.host !== undefined) return { fields: place, conditions: [] };
+  const server = inputs === undefined ? database.status?.server : inputs.server;
+  if (place.host !== undefined) return { fields: { ...place, ...defined({ server }) }, conditions: [] };
   const cause = 'reason' in outcome ? outcome : { reason: 'TenantNotReady', message: 'The tenant has no host yet.' };
   return {
     fields: place,

@@ -1,10 +1,12 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
+import { databaseServerKind } from '#schemas/v1alpha1/database-server.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import {
   noDatabases,
+  serverOfDriver,
   type DatabaseAccess,
   type DatabaseSettings,
   type DatabaseState,
@@ -14,13 +16,29 @@ import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, isPending, type Desired, type Pending } from '#runtime/manager/controller.ts';
 import { databaseLimitsOf } from '#controllers/database-limits.ts';
-import { databaseNameOf, type Engine } from '#controllers/database-names.ts';
-import { databasesByHost, databasesOn, isTenantSuspended, onEngine, serverOn } from '#controllers/database-server.ts';
+import { nameOnServer } from '#controllers/database-names.ts';
+import {
+  databasesByHost,
+  databasesOn,
+  isTenantSuspended,
+  onServer,
+  serverOn,
+  type ServerOnHost,
+  type ServerPlace,
+} from '#controllers/database-server.ts';
 import { keptByObject, retainedNameOf } from '#controllers/kept-data.ts';
-import { keeperOf, keepersOf, keptOfDatabase } from '#controllers/kept-databases.ts';
+import { isSizeTold, keeperOf, keepersOf, keptOfDatabase, keptSizeWhenFull } from '#controllers/kept-databases.ts';
 import { createKeptDriver, inCharge, noKeeping, type Keeping } from '#controllers/kept-driver.ts';
 import type { DatabaseServerDrivers, DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 import { endOfLifeOf } from '#controllers/server-end-of-life.ts';
+import {
+  databasesByServer,
+  databasesOfServer,
+  elsewhereOf,
+  objectionToAdoptionHere,
+  type Elsewhere,
+} from '#controllers/server-use.ts';
+import { defined } from '#controllers/whereabouts.ts';
 import { sizeInputsOf } from './size.ts';
 import { databaseStatus, type DatabaseHostInputs } from './status.ts';
 
@@ -40,18 +58,19 @@ export function createDatabaseHostController<W extends HostWorld>(parts: HostPar
     finalizer: FINALIZERS.host,
     finalizerSetBy: 'placement',
     drivers,
-    indexes: [databasesByHost, keptByObject],
+    indexes: [databasesByHost, databasesByServer, keptByObject],
     watches: [
       { kind: retainedDataKind, keysOf: (kept) => databaseKeyOf(kept as RetainedData) },
       { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(databaseKind, tenant.metadata.name)) },
       { kind: hostKind, keysOf: (host, cache) => keysOf(databasesOn(host, cache)) },
+      { kind: databaseServerKind, keysOf: ({ metadata }, cache) => keysOf(databasesOfServer(metadata.name, cache)) },
     ],
     concerns: ({ status }) => status?.host === hostName,
     gather: (database, cache) => gatherDatabase(parts, database, cache),
     driftPolicy: ({ spec }) => spec.drift,
     isImposed: (_database, { isFull, isSuspended }) => isFull || isSuspended,
     desired: (database, inputs) => ({
-      ...onEngine<W>(database.spec.engine, stateOf(database, inputs)),
+      ...onServer<W>(placeOf(database, inputs), stateOf(database, inputs)),
       kept: noKeeping,
     }),
     afterDeletion: (database, inputs) => afterDeletion(hostName, database, inputs),
@@ -73,37 +92,62 @@ function createDatabaseKept<W extends HostWorld>(hostName: string) {
     hostName,
     keptOf: (owner, cache) => {
       const database = cache.get(databaseKind, owner);
-      return database === undefined ? [] : keptOfDatabase(database, cache);
+      return database === undefined ? [] : keptOfDatabase(database, database.status?.server, cache);
+    },
+    isNeeded: ({ spec }, owner, cache) => {
+      const database = cache.get(databaseKind, owner);
+      return spec.database?.sizeWhenFull !== undefined && database !== undefined && !isSizeTold(database);
     },
   });
 }
 
 /** What is being deleted goes whatever else is missing. */
-function gatherDatabase<W>(
-  { hostName, databases, databaseSizeOf }: HostParts<W>,
-  database: Database,
-  cache: Cache,
-): DatabaseHostInputs | Pending {
-  const { metadata, spec } = database;
-  const { namespace = '', name } = metadata;
-  const server = serverOn(hostName, spec.engine, cache);
-  if (isPending(server) && metadata.deletionTimestamp === undefined) return server;
-  const databaseName = databaseNameOf(namespace, name);
+function gatherDatabase<W>(parts: HostParts<W>, database: Database, cache: Cache): DatabaseHostInputs | Pending {
+  const { hostName, databases, databaseSizeOf } = parts;
+  const { metadata, spec, status } = database;
+  const { namespace = '' } = metadata;
+  const found = serverOn(hostName, { engine: spec.engine, server: status?.server }, cache);
+  const objection = metadata.deletionTimestamp === undefined ? objectionTo(database, found, cache) : undefined;
+  if (objection !== undefined) return objection;
+  const databaseName = nameOnServer(database);
+  const { elsewhere } = elsewhereOf(status?.server, cache);
+  const where = serverOfDriver(databases[spec.engine].name, elsewhere ?? '');
   return {
     databaseName,
-    ...(isPending(server) ? {} : versionOf(spec.engine, server.version)),
+    ...defined({ elsewhere }),
+    ...(isPending(found) ? {} : versionOf(parts, found)),
+    ...adoptionOf(database, cache),
     isSuspended: spec.suspended || isTenantSuspended(namespace, cache),
     isNoted: cache.get(retainedDataKind, { name: retainedNameOf(database, hostName) }) !== undefined,
     ...sizeInputsOf(database, {
-      measuredBytes: databaseSizeOf(databases[spec.engine].name, databaseName),
+      measuredBytes: databaseSizeOf(where, databaseName),
       givenBytes: databaseLimitsOf(namespace, cache).storageBytes,
+      keptSizeWhenFull: keptSizeWhenFull(database, cache),
     }),
   };
 }
 
-function versionOf(engine: Engine, version: string): Pick<DatabaseHostInputs, 'serverVersion' | 'serverEndOfLife'> {
-  const serverEndOfLife = endOfLifeOf(engine, version);
-  return { serverVersion: version, ...(serverEndOfLife === undefined ? {} : { serverEndOfLife }) };
+/** What keeps it from being made or looked after. What has been adopted stays so, whatever is listed later. */
+function objectionTo(database: Database, found: ServerOnHost | Pending, cache: Cache): Pending | undefined {
+  if (isPending(found)) return found;
+  return database.status?.databaseName === undefined ? objectionToAdoptionHere(database, cache) : undefined;
+}
+
+function adoptionOf(database: Database, cache: Cache): Pick<DatabaseHostInputs, 'mayAdopt'> {
+  if (database.spec.adopt === undefined) return {};
+  return { mayAdopt: objectionToAdoptionHere(database, cache) === undefined };
+}
+
+function placeOf({ spec: { engine } }: Database, { elsewhere }: Elsewhere = {}): ServerPlace {
+  return elsewhere === undefined ? { engine } : { engine, elsewhere };
+}
+
+function versionOf<W>(
+  { serverVersionOf }: HostParts<W>,
+  { engine, elsewhere = '', version = serverVersionOf(engine, elsewhere) }: ServerOnHost,
+): Pick<DatabaseHostInputs, 'serverVersion' | 'serverEndOfLife'> {
+  if (version === undefined) return {};
+  return { serverVersion: version, ...defined({ serverEndOfLife: endOfLifeOf(engine, version) }) };
 }
 
 const usual = {
@@ -123,7 +167,11 @@ function accessOf({ isSuspended, isFull, isGrowing }: DatabaseHostInputs): Datab
 
 function stateOf(database: Database, inputs: DatabaseHostInputs): DatabaseState {
   const settings = settingsOf(database, accessOf(inputs));
-  return { databases: new Map([[inputs.databaseName, settings]]), logins: new Map(), heirTo: keepersOf(database) };
+  const claim = {
+    heirTo: keepersOf(database),
+    ...(inputs.mayAdopt === true ? { adopts: true as const } : {}),
+  };
+  return { databases: new Map([[inputs.databaseName, settings]]), logins: new Map(), ...claim };
 }
 
 /** It is closed at once, and handed over when there is an object that tells of it: from then on that alone decides about the data. */
@@ -136,6 +184,6 @@ function afterDeletion<W>(
   const { namespace = '', name, uid = '' } = metadata;
   const itself = ownerId({ kind, namespace, name, uid });
   const heir = inputs?.isNoted === true ? keeperOf(database, hostName) : itself;
-  const kept = new Map([[databaseNameOf(namespace, name), heir]]);
-  return { ...onEngine<W>(database.spec.engine, { ...noDatabases, kept }), kept: inCharge };
+  const kept = new Map([[nameOnServer(database), heir]]);
+  return { ...onServer<W>(placeOf(database, inputs), { ...noDatabases, kept }), kept: inCharge };
 }

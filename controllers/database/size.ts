@@ -28,16 +28,35 @@ const growthBytes = 64 * 1024 * 1024;
 /** What is asked for counts as far as the package gives it; what was measured last, until somebody has measured again. */
 export function sizeInputsOf(
   { spec, status }: Database,
-  found: { readonly measuredBytes: number | undefined; readonly givenBytes: number | undefined },
+  found: {
+    readonly measuredBytes: number | undefined;
+    readonly givenBytes: number | undefined;
+    /** What it held when it was full in an earlier life. */
+    readonly keptSizeWhenFull?: string | number | undefined;
+  },
 ): SizeInputs {
   const sizeBytes = found.measuredBytes ?? bytesOf(status?.size);
   const limitBytes = leastOf(bytesOf(spec.limits.storage), found.givenBytes);
   const size = defined<Pick<SizeInputs, 'sizeBytes' | 'limitBytes'>>({ sizeBytes, limitBytes });
-  const wasFull = isTrue(status?.conditions, 'Full');
+  const { keptSizeWhenFull } = found;
+  const wasFull = isTrue(status?.conditions, 'Full') || keptSizeWhenFull !== undefined;
   if (!isAbove(size, wasFull)) return { ...size, isFull: false, isGrowing: false };
-  const fullBytes = (wasFull ? bytesOf(status?.sizeWhenFull) : undefined) ?? sizeBytes;
-  if (sizeBytes === undefined || fullBytes === undefined) return { ...size, isFull: true, isGrowing: false };
-  return { ...size, isFull: true, fullBytes, isGrowing: sizeBytes > growthRatio * fullBytes + growthBytes };
+  return { ...size, isFull: true, ...growthOf(sizeBytes, wasFull ? fullBytesOf(status, keptSizeWhenFull) : undefined) };
+}
+
+function fullBytesOf(status: Database['status'], kept: string | number | undefined): number | undefined {
+  return bytesOf(status?.sizeWhenFull ?? kept);
+}
+
+/** What it held when it became full, which is now unless it was before, and whether it has grown since. */
+function growthOf(
+  sizeBytes: number | undefined,
+  before: number | undefined,
+): Pick<SizeInputs, 'fullBytes' | 'isGrowing'> {
+  const fullBytes = before ?? sizeBytes;
+  if (fullBytes === undefined) return { isGrowing: false };
+  const isGrowing = sizeBytes !== undefined && sizeBytes > growthRatio * fullBytes + growthBytes;
+  return { fullBytes, isGrowing };
 }
 
 /** While nobody has measured it stays as it was. */

@@ -4,19 +4,23 @@ import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
 import { attemptsOf } from '#controllers/attempts.ts';
 import { saidOfServer } from '#controllers/database-server.ts';
 import { driftedOf } from '#controllers/drifted.ts';
+import { supportedOf } from '#controllers/server-end-of-life.ts';
+import type { Elsewhere } from '#controllers/server-use.ts';
 import { defined } from '#controllers/whereabouts.ts';
 import { fullOf, sizeFieldsOf, type SizeInputs } from './size.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 
 /** Everything about the world that a Database on this host depends on. */
-export interface DatabaseHostInputs extends SizeInputs {
+export interface DatabaseHostInputs extends SizeInputs, Elsewhere {
   /** What it is called on the server. */
   readonly databaseName: string;
   /** Absent while it is being deleted. */
   readonly serverVersion?: string;
   /** RFC 3339; absent where it is not known. */
   readonly serverEndOfLife?: string;
+  /** Whether the server still lists it; absent where nothing is to be adopted. */
+  readonly mayAdopt?: boolean;
   readonly isSuspended: boolean;
   /** Whether there is an object that tells what it leaves. */
   readonly isNoted: boolean;
@@ -47,7 +51,7 @@ export function databaseStatus(
       ...(inputs === undefined ? keptFields(database) : fieldsOf(database, inputs)),
       ...attemptsOf(outcome),
     },
-    conditions: [ready, ...full, ...driftedOf(outcome), ...supportedOf(inputs, now)],
+    conditions: [ready, ...full, ...driftedOf(outcome), ...supportedOf(inputs ?? {}, now)],
   };
 }
 
@@ -71,17 +75,4 @@ function keptFields({ status = {} }: Database): Fields {
 function keptConditions({ status }: Database, type: string): readonly Statement[] {
   const found = findCondition(status?.conditions, type);
   return found === undefined ? [] : [{ type, status: found.status, reason: found.reason, message: found.message }];
-}
-
-/** Where it is known how long its version is mended. */
-function supportedOf(inputs: DatabaseHostInputs | undefined, now: string): readonly Statement[] {
-  const { serverVersion, serverEndOfLife } = inputs ?? {};
-  if (serverVersion === undefined || serverEndOfLife === undefined) return [];
-  const day = serverEndOfLife.slice(0, 10);
-  if (Date.parse(now) < Date.parse(serverEndOfLife)) {
-    const message = `Version ${serverVersion} of the server is mended by its makers until ${day}.`;
-    return [{ type: 'ServerSupported', status: 'True', reason: 'Maintained', message }];
-  }
-  const message = `Version ${serverVersion} of the server is mended by its makers no more since ${day}; move to a newer one.`;
-  return [{ type: 'ServerSupported', status: 'False', reason: 'EndOfLife', message }];
 }

@@ -1,5 +1,6 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
@@ -9,6 +10,7 @@ import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
 import type { Shells } from '#runtime/drivers/shells/index.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
 import { keptByObject } from '#controllers/kept-data.ts';
 import { inCharge, noKeeping, type Keeping } from '#controllers/kept-driver.ts';
@@ -71,7 +73,13 @@ export const domainHostWatches: readonly Watch[] = [
   },
   { kind: hostKind, keysOf: (_host, cache) => cache.list(domainKind).map(keyOf) },
   { kind: retainedDataKind, keysOf: (changed) => domainKeyOf(changed) },
+  // The sandbox of PHP shows where Debian's own servers listen.
+  { kind: databaseServerKind, keysOf: (server, cache) => seers(server as DatabaseServer, cache).map(keyOf) },
 ];
+
+function seers({ spec }: DatabaseServer, cache: Cache): readonly Domain[] {
+  return spec.host === undefined ? [] : cache.list(domainKind).filter((domain) => domain.spec.php !== undefined);
+}
 
 function keyOf(domain: Domain): ObjectKey {
   return { namespace: domain.metadata.namespace, name: domain.metadata.name };

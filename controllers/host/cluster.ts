@@ -1,12 +1,14 @@
 import { FINALIZERS, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
-import { leaseKind } from '#schemas/meta/builtin.ts';
+import { leaseKind, secretKind } from '#schemas/meta/builtin.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import { domainKind, type Domain } from '#schemas/v1alpha1/domain.ts';
-import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
+import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
+import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, type Desired, type Pending, type Watch } from '#runtime/manager/controller.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
@@ -69,7 +71,23 @@ const hostClusterWatches: readonly Watch[] = [
   { kind: domainKind, keysOf: (domain) => keysOf(keepingHostsOf(domain as Domain)) },
   { kind: databaseKind, keysOf: (database) => keysOf(keepingHostsOfDatabase(database as Database)) },
   { kind: retainedDataKind, keysOf: (kept) => keysOf([(kept as RetainedData).spec.host]) },
+  {
+    kind: secretKind,
+    keysOf: ({ metadata: { namespace, name } }, cache) =>
+      namespace === SYSTEM_NAMESPACE ? panelsWith(({ tls }) => tls.secretRef.name === name, cache) : [],
+  },
+  {
+    kind: hostnameClaimKind,
+    keysOf: (claim, cache) => panelsWith(({ hostname }) => hostname === (claim as HostnameClaim).spec.hostname, cache),
+  },
 ];
+
+type Panel = NonNullable<Host['spec']['panel']>;
+
+function panelsWith(isMeant: (panel: Panel) => boolean, cache: Cache): readonly ObjectKey[] {
+  const hosts = cache.list(hostKind).filter(({ spec }) => spec.panel !== undefined && isMeant(spec.panel));
+  return hosts.map(({ metadata: { name } }) => ({ name }));
+}
 
 function hostOfLease({ name, namespace }: KubeObject['metadata']): readonly ObjectKey[] {
   return namespace === SYSTEM_NAMESPACE && name.startsWith('host-') ? [{ name: name.slice('host-'.length) }] : [];

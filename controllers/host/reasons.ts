@@ -15,6 +15,13 @@ export const HOST_REASONS = {
   LimitsNotEnforced: 'The host runs its daemons in a way that enforces no limits (a private instance or a container).',
   OtherStore:
     'The API server has another store behind it than the one that the host served; nothing is taken down until a person confirms it.',
+  Claimed: 'The name of the panel is the platform’s, and its certificate is there.',
+  HostnameTaken: 'A tenant has the name that the panel is to have.',
+  SecretNotFound: 'There is no Secret with the certificate of the panel.',
+  CertificateInvalid: 'The Secret of the panel holds nothing that visitors could be served with.',
+  PanelServing: 'The panel answers under its name.',
+  NotServing: 'The web front does not serve the panel yet.',
+  HttpsMissing: 'The web front of the host speaks no TLS, so that nothing of the panel is served.',
   ManyAtOnce:
     'Many objects are gone that were not taken down; what the host serves for them goes on until a person confirms it.',
 } as const;

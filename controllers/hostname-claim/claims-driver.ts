@@ -47,6 +47,7 @@ export interface ClaimsDriver<W> extends Driver<'claims', Cache, Claims, ClaimsA
 export function createClaimsDriver<W extends World>(): ClaimsDriver<W> {
   return {
     name: 'claims',
+    writesApi: true,
     nothing: new Map(),
     reads: hostnameClaimIndexes,
     normalize: (desired) => desired,
@@ -60,7 +61,6 @@ export function createClaimsDriver<W extends World>(): ClaimsDriver<W> {
       ),
     plan: planClaims,
     apply: applyClaim,
-    settle: () => Promise.resolve(),
   };
 }
 

@@ -2,11 +2,13 @@ import { isTrue } from '#schemas/meta/conditions.ts';
 import { claimNameOf } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
+import { hostKind, type Host } from '#schemas/v1alpha1/host.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController } from '#runtime/manager/controller.ts';
 import type { ClusterParts, DriverOf, Fate } from '#controllers/parts.ts';
+import { hostsByPanel, panelNamesOf } from '#controllers/panel-names.ts';
 import { wantedNames, wantedNamesOf } from '#controllers/wanted-names.ts';
 import { baseOf } from './ancestors.ts';
 import { claimsAbove } from './claims-above.ts';
@@ -34,9 +36,10 @@ export function createHostnameClaimClusterController<W>(parts: ClusterParts<W>) 
     kind: hostnameClaimKind,
     drivers: { disposal: disposal(hostnameClaimKind), proofs },
     concurrency,
-    indexes: [...hostnameClaimIndexes, ...wantedNames],
+    indexes: [...hostnameClaimIndexes, ...wantedNames, hostsByPanel],
     watches: [
       { kind: hostnameClaimKind, keysOf: (changed, cache) => neighboursOf(changed as HostnameClaim, cache) },
+      { kind: hostKind, keysOf: (host, cache) => keysOf(waitingFor(host as Host, cache)) },
       ...claimantKinds.map((kind) => ({ kind, keysOf: claimsOf })),
       { kind: tenantKind, keysOf: (tenant, cache) => (isLeaving(tenant) ? unprovenClaims(cache) : []) },
     ],
@@ -60,6 +63,16 @@ function neighboursOf(changed: HostnameClaim, cache: Cache): readonly ObjectKey[
   const mayHang = ({ spec, status }: HostnameClaim): boolean =>
     !isTrue(status?.conditions, 'Bound') || spec.tenantRef.name === changed.spec.tenantRef.name;
   return keysOf([...below, ...claimsAbove(hostname, cache)].filter(mayHang));
+}
+
+/** Claims that are not bound, of names that a host has for itself, or had. */
+function waitingFor(host: Host, cache: Cache): readonly HostnameClaim[] {
+  return panelNamesOf(host)
+    .flatMap((name) => [
+      ...cache.byIndex(hostnameClaimKind, BY_ANCESTOR, name),
+      ...[cache.get(hostnameClaimKind, { name: claimNameOf(name) })].filter((claim) => claim !== undefined),
+    ])
+    .filter(({ status }) => !isTrue(status?.conditions, 'Bound'));
 }
 
 /** The claims that a Domain or Zone that leaves may leave behind, and those of others that it wants to have. */

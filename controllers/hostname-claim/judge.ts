@@ -2,6 +2,7 @@ import { isTrue } from '#schemas/meta/conditions.ts';
 import { claimNameOf } from '#schemas/meta/names.ts';
 import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostname-claim.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
+import { isPanelName } from '#controllers/panel-names.ts';
 import { baseOf, isPublicSuffix } from './ancestors.ts';
 import type { OwnershipChallenge } from './challenge.ts';
 import { claimsAbove } from './claims-above.ts';
@@ -18,11 +19,12 @@ export interface Objection {
   readonly challenge?: OwnershipChallenge;
 }
 
-/** Judges as `judgeHostname` does, and keeps names of the platform from everybody: `previewDomain`, unless it is empty, and all names below it. */
+/** Judges as `judgeHostname` does, and keeps names of the platform from everybody: panels of hosts, `previewDomain`, unless it is empty, and all names below them. */
 export function judgeBeside(previewDomain: string): typeof judgeHostname {
   return (hostname, tenant, cache) => {
     const base = baseOf(hostname);
-    const isReserved = previewDomain !== '' && (base === previewDomain || base.endsWith(`.${previewDomain}`));
+    const isPreview = previewDomain !== '' && (base === previewDomain || base.endsWith(`.${previewDomain}`));
+    const isReserved = isPreview || isPanelName(base, cache);
     if (!isReserved) return judgeHostname(hostname, tenant, cache);
     return { reason: 'HostnameReserved', message: `${hostname} is one of the platform’s own names.` };
   };

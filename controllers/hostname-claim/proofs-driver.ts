@@ -104,7 +104,6 @@ export function createProofsDriver<W extends World>({
           memory.delete(action.input.owner.uid);
       }
     },
-    settle: () => Promise.resolve(),
   };
 }
 

@@ -61,6 +61,5 @@ export function createDisposalDriver<W extends World>(
       const { name, uid, resourceVersion } = action.input;
       await world.client.delete(resourceTypeOf(kind), { name }, { preconditions: { uid, resourceVersion }, signal });
     },
-    settle: () => Promise.resolve(),
   };
 }

@@ -4,15 +4,17 @@ import { domainDirectory } from '#schemas/meta/tenant-tree.ts';
 import { databaseKind } from '#schemas/v1alpha1/database.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
-import { noDatabases } from '#runtime/drivers/databases/model.ts';
+import { noDatabases, stateOn, type DatabaseState } from '#runtime/drivers/databases/model.ts';
 import { ownerId } from '#runtime/drivers/driver.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Desired, type StatusInput, type StatusPatch } from '#runtime/manager/controller.ts';
-import { onEngine } from '#controllers/database-server.ts';
+import { onServer, type ServerPlace } from '#controllers/database-server.ts';
 import { keptByObject, keptForObject } from '#controllers/kept-data.ts';
 import type { DatabaseServerDrivers, DriverOf, Fate, HostParts } from '#controllers/parts.ts';
+import { nameOnServer } from '#controllers/database-names.ts';
+import { elsewhereOf, isSameServer, type Elsewhere } from '#controllers/server-use.ts';
 import { RETAINED_DATA_REASONS } from './reasons.ts';
 
 /** In the order of creation. */
@@ -23,7 +25,7 @@ export type RetainedDataDrivers<W> = DatabaseServerDrivers<W> & {
 };
 
 /** What becomes of kept data. */
-export interface RetainedDataInputs {
+export interface RetainedDataInputs extends Elsewhere {
   /** The object that the data was of: gone, or on another host; still leaving this one; or here again. */
   readonly object: 'Gone' | 'Leaving' | 'Back';
   readonly isExpired: boolean;
@@ -44,11 +46,20 @@ export function createRetainedDataHostController<W>({ hostName, tree, databases,
       { kind: databaseKind, keysOf: keptOf },
     ],
     concerns: (kept) => kept.spec.host === hostName,
-    gather: (kept, cache) => ({ object: objectOf(kept, cache), isExpired: expiryMsOf(kept) <= now() }),
+    gather: (kept, cache) => ({
+      object: objectOf(kept, cache),
+      isExpired: expiryMsOf(kept) <= now(),
+      ...elsewhereOf(kept.spec.database?.server, cache),
+    }),
     desired: (kept, inputs) => ({
       tree: keptTree(kept),
-      ...keptOnServer<W>(kept),
+      ...keptOnServer<W>(kept, inputs),
       disposal: { fate: inputs.isExpired && inputs.object === 'Gone' ? 'Go' : 'Stay', resourceVersion: '' },
+    }),
+    afterDeletion: (kept, inputs) => ({
+      tree: tree.nothing,
+      ...onServer<W>(placeOf(kept, inputs), noDatabases),
+      disposal: drivers.disposal.nothing,
     }),
     status: retainedDataStatus,
     // What is over may wait for its object to go, which tells of itself.
@@ -63,11 +74,18 @@ function keptTree(kept: RetainedData): Tree {
 }
 
 /** Nobody is let in, and nothing is made: a Database hands over what it had, and takes it back. */
-function keptOnServer<W>({ kind, metadata, spec }: RetainedData): Desired<DatabaseServerDrivers<W>> {
-  const { engine = 'PostgreSQL', databaseName } = spec.database ?? {};
+function keptOnServer<W>(retained: RetainedData, inputs: RetainedDataInputs): Desired<DatabaseServerDrivers<W>> {
+  const { kind, metadata, spec } = retained;
+  const { databaseName, dumpPath } = spec.database ?? {};
   const itself = ownerId({ kind, namespace: '', name: metadata.name, uid: '' });
   const kept = new Map(databaseName === undefined ? [] : [[databaseName, itself]]);
-  return onEngine(engine, { ...noDatabases, kept });
+  const dumped = new Set(databaseName === undefined || dumpPath === undefined ? [] : [databaseName]);
+  return onServer(placeOf(retained, inputs), { ...noDatabases, kept, ...(dumped.size === 0 ? {} : { dumped }) });
+}
+
+function placeOf({ spec }: RetainedData, { elsewhere }: Elsewhere = {}): ServerPlace {
+  const { engine = 'PostgreSQL' } = spec.database ?? {};
+  return elsewhere === undefined ? { engine } : { engine, elsewhere };
 }
 
 function originOf(kept: RetainedData): string {
@@ -82,12 +100,14 @@ function objectOf(kept: RetainedData, cache: Cache): RetainedDataInputs['object'
   return isComing && found.metadata.deletionTimestamp === undefined ? 'Back' : 'Leaving';
 }
 
-/** A database on a server of another kind has nothing to do with it. */
+/** A database on another server has nothing to do with it. */
 function foundFor({ spec: { objectRef, database } }: RetainedData, cache: Cache) {
   if (objectRef.kind === domainKind.kind) return cache.get(domainKind, objectRef);
   if (objectRef.kind !== databaseKind.kind) return undefined;
   const found = cache.get(databaseKind, objectRef);
-  return found?.spec.engine === database?.engine ? found : undefined;
+  if (found === undefined || database === undefined) return undefined;
+  const isSame = found.spec.engine === database.engine && nameOnServer(found) === database.databaseName;
+  return isSame && isSameServer(found.status?.server, database.server, cache) ? found : undefined;
 }
 
 function expiryMsOf(kept: RetainedData): number {
@@ -114,26 +134,63 @@ function saidOf(
   { inputs, observed, outcome }: StatusInput<RetainedDataInputs, RetainedDataDrivers<unknown>>,
 ): Said {
   if (outcome.phase === 'failed') return ['False', 'ApplyFailed', outcome.message];
+  const found = foundOnServer(kept, inputs, observed);
   switch (inputs?.object) {
     case 'Back':
-      return ['True', 'TakenBack', 'The object is here again; its data goes back to it.'];
+      return isMissing(kept, found)
+        ? ['True', 'HandedBack', RETAINED_DATA_REASONS.HandedBack]
+        : ['True', 'TakenBack', 'The object is here again; its data goes back to it.'];
     case 'Gone':
-      return saidOfGone(kept, observed);
+      return saidOfGone(kept, found);
     case 'Leaving':
     case undefined:
-      return saidOfKept(kept);
+      return saidOfKept(kept, found);
   }
 }
 
-function saidOfGone(kept: RetainedData, observed: Desired<RetainedDataDrivers<unknown>> | undefined): Said {
-  if (kept.metadata.deletionTimestamp !== undefined) return ['False', 'Purging', 'The data is being removed.'];
-  const { database } = kept.spec;
-  const isMissing =
-    database !== undefined && observed?.[database.engine].databases.has(database.databaseName) === false;
-  return isMissing ? ['True', 'NothingKept', RETAINED_DATA_REASONS.NothingKept] : saidOfKept(kept);
+/** What it has on its server; `undefined` while nobody knows. */
+function foundOnServer(
+  { spec: { database } }: RetainedData,
+  inputs: RetainedDataInputs | undefined,
+  observed: Desired<RetainedDataDrivers<unknown>> | undefined,
+): DatabaseState | undefined {
+  if (database === undefined || observed === undefined) return undefined;
+  const { elsewhere = '' } = inputs ?? {};
+  const all = observed[database.engine];
+  // A server that this host knows nothing of at this moment is not empty.
+  if (elsewhere !== '' && all.elsewhere?.has(elsewhere) !== true) return undefined;
+  const found = stateOn(all, elsewhere);
+  return found.isUnknown === true ? undefined : found;
 }
 
-function saidOfKept({ spec: { expiresAt } }: RetainedData): Said {
+function saidOfGone(kept: RetainedData, found: DatabaseState | undefined): Said {
+  if (kept.metadata.deletionTimestamp !== undefined) return ['False', 'Purging', 'The data is being removed.'];
+  return isMissing(kept, found) ? ['True', 'NothingKept', RETAINED_DATA_REASONS.NothingKept] : saidOfKept(kept, found);
+}
+
+/** Whether the server has, or had, no such database of its own. */
+function isMissing({ spec: { database } }: RetainedData, found: DatabaseState | undefined): boolean {
+  return database !== undefined && found?.databases.has(database.databaseName) === false;
+}
+
+function saidOfKept({ spec: { expiresAt, database } }: RetainedData, found: DatabaseState | undefined): Said {
   const until = expiresAt === undefined ? 'until this object is deleted' : `until ${expiresAt}`;
-  return ['True', 'Kept', `The data is kept ${until}.`];
+  if (database?.dumpPath === undefined) return ['True', 'Kept', `The data is kept ${until}.`];
+  return saidOfFile({ ...database, dumpPath: database.dumpPath }, until, found);
+}
+
+type FileOfDatabase = Required<Pick<NonNullable<RetainedData['spec']['database']>, 'databaseName' | 'dumpPath'>>;
+
+function saidOfFile({ databaseName, dumpPath }: FileOfDatabase, until: string, found: DatabaseState | undefined): Said {
+  const { databases, jobs } = found ?? noDatabases;
+  if (databases.get(databaseName)?.access === 'Dumped')
+    return ['True', 'Dumped', `The data is kept ${until}, in ${dumpPath} below the host’s root.`];
+  const job = jobs?.get(databaseName);
+  if (job?.phase === 'Failed')
+    return [
+      'True',
+      'DumpFailed',
+      `The data is kept ${until}, on its server, since no file could be made of it: ${job.message}`,
+    ];
+  return ['True', 'Kept', `The data is kept ${until}; by now on its server, until a file of it is verified.`];
 }

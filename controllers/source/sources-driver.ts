@@ -80,7 +80,6 @@ export function createSourcesDriver<W extends World>(
         turns.end(action.input.owner);
       }
     },
-    settle: () => Promise.resolve(),
     watchDrift: async (_world, onDrift, signal) => await watches.follow(onDrift, signal),
   };
 }

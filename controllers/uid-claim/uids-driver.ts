@@ -40,6 +40,7 @@ export interface UidsDriver<W> extends Driver<'uids', Cache, ClaimedUid, UidsAct
 export function createUidsDriver<W extends World>(): UidsDriver<W> {
   return {
     name: 'uids',
+    writesApi: true,
     nothing: undefined,
     reads: [{ kind: uidClaimKind, index: byTenant }],
     normalize: (desired) => desired,
@@ -61,7 +62,6 @@ export function createUidsDriver<W extends World>(): UidsDriver<W> {
       };
       await client.create(resourceTypeOf(uidClaimKind), claim, { fieldManager: FIELD_MANAGER, signal });
     },
-    settle: () => Promise.resolve(),
   };
 }
 

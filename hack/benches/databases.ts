@@ -17,7 +17,8 @@ const connections = 16;
 
 /** Databases with a DatabaseUser each, on a whole instance of each engine's own: from manifest to login, and a resync. */
 export const databasesBench: Bench = async (options) => {
-  const [count, tries] = options.quick ? [20, 10] : [1_000, 100];
+  const [usual, tries] = options.quick ? [20, 10] : [1_000, 100];
+  const { size: count = usual } = options;
   for (const engine of ENGINES) {
     const run: Run = { engine, count, tries, connections, options };
     // What the instance has is gone before the reference makes as much: a thousand databases of PostgreSQL are 8 GB.

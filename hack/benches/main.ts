@@ -1,7 +1,7 @@
 /**
  * Figures, each against a reference in the same run.
  *
- *   hack/bench NAME… [--quick] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], databases, dns, hosts, renewals, serving, sites, start, tls
+ *   hack/bench NAME… [--quick] [--size N] [--json] [--profile DIR]    names: api, cluster[-creates|-objects], databases, dns, hosts, renewals, serving, sites, start, tls
  */
 import { parseArgs } from 'node:util';
 import { formatColumns } from '#runtime/cli/output/columns.ts';
@@ -38,12 +38,13 @@ const { positionals, values } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     profile: { type: 'string' },
+    size: { type: 'string' },
   },
 });
 const unknown = positionals.filter((name) => benches[name] === undefined);
 if (unknown.length > 0 || positionals.length === 0) {
   console.error(
-    `usage: hack/bench NAME… [--quick] [--json] [--profile DIR]\nnames: ${Object.keys(benches).join(', ')}`,
+    `usage: hack/bench NAME… [--quick] [--size N] [--json] [--profile DIR]\nnames: ${Object.keys(benches).join(', ')}`,
   );
   process.exit(2);
 }
@@ -52,6 +53,7 @@ const rows: Measurement[] = [];
 for (const name of positionals) {
   await benches[name]?.({
     quick: values.quick,
+    ...(values.size !== undefined && { size: Number(values.size) }),
     ...(values.profile !== undefined && { profileInto: values.profile }),
     report: (row) => {
       rows.push(row);

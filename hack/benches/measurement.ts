@@ -18,6 +18,8 @@ export interface Measurement {
 export interface BenchOptions {
   /** Smaller counts, to see that the bench runs. */
   readonly quick: boolean;
+  /** How many objects, where a bench counts them; its own number unless given. */
+  readonly size?: number;
   /** A directory for CPU profiles of what is measured; profiling costs time, so figures of such a run say little. */
   readonly profileInto?: string;
   report(measurement: Measurement): void;

@@ -33,6 +33,7 @@ const WITH_STATUS_OF_LEADER = [
   'challenges',
   'clusterissuers',
   'databases',
+  'databaseservers',
   'databaseusers',
   'dnsrecords',
   'domains',
@@ -79,7 +80,10 @@ function controllerRoles(plurals: readonly string[]): readonly object[] {
   return [
     clusterRole('wcp360-controller', 'What the leader does for all tenants.', [
       ours(plurals, FOLLOW),
-      ours(['challenges', 'databases', 'databaseusers', 'domains', 'sources', 'tenants', 'zones'], ['patch']),
+      ours(
+        ['challenges', 'databases', 'databaseservers', 'databaseusers', 'domains', 'sources', 'tenants', 'zones'],
+        ['patch'],
+      ),
       ours(['certificates'], ['get', ...APPLY, 'delete']),
       ours(['challenges'], ['create', 'delete']),
       ours(['hostnameclaims'], [...APPLY, 'delete']),
@@ -168,7 +172,7 @@ function gatewayRules(): readonly Rule[] {
 function agentRoles(): readonly object[] {
   return [
     clusterRole(AGENT, 'What every agent may do everywhere: read.', [
-      ours([...OF_HOSTS, 'dnsrecords', 'hosts', 'planrequests', 'retaineddata', 'tenants'], FOLLOW),
+      ours([...OF_HOSTS, 'databaseservers', 'dnsrecords', 'hosts', 'planrequests', 'retaineddata', 'tenants'], FOLLOW),
       ASK_FOR_CERTIFICATES,
     ]),
     clusterRole(
@@ -247,6 +251,7 @@ function tenantRoles(namespaced: readonly string[]): readonly object[] {
       stream('domains/exec', ['get', 'create']),
       stream('databases/dump', ['get']),
       ...['restore', 'shell'].map((work) => stream(`databases/${work}`, ['get', 'create'])),
+      stream('databases/web', ['create']),
       seen,
       happened,
     ]),

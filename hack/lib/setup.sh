@@ -9,9 +9,9 @@ PATH="$PATH:/usr/sbin:/sbin"
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 node_bin="$top/node_modules/node/bin/node"
 runtime_packages=(etcd-server nginx libnginx-mod-http-lua lua-cjson php8.2-fpm php8.2-mysql php8.2-pgsql bubblewrap ca-certificates openssl curl iproute2 util-linux git openssh-client gnupg libnss-wrapper
-  pdns-server pdns-backend-sqlite3 sqlite3 mariadb-server postgresql-15 pebble)
+  pdns-server pdns-backend-sqlite3 sqlite3 mariadb-server postgresql-15 adminer pebble)
 test_packages=(etcd-client pdns-backend-lmdb php8.2-cli bind9-dnsutils unzip jq wrk systemd openssh-server testssl.sh
-  wordpress wordpress-theme-twentytwentythree php)
+  wordpress wordpress-theme-twentytwentythree php chromium)
 image_tools=(buildah mmdebstrap)
 # What the scripts of packages ask before they start a service; the word tells that it is ours.
 policy=/usr/sbin/policy-rc.d

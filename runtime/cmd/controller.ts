@@ -22,6 +22,7 @@ import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { createDelegations } from '#runtime/dns/delegations.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { connectionTo } from './connect.ts';
+import { lookAtServer } from './controller/look-at-server.ts';
 import { providerSettings } from './controller/provider-settings.ts';
 import { runStreams } from './controller/streams.ts';
 import type { ProgramArgs } from './flags.ts';
@@ -87,5 +88,6 @@ function partsOf(config: ControllerConfig, sources: SourceTools, signal: AbortSi
     signal,
   };
   const settings = { hostGraceMs: parseDurationMs(hostGracePeriod), proofPolicy: hostnameProof, previewDomain };
-  return createClusterParts<ClusterWorld>({ sources, certificates, dnsProviders: providerSettings(config) }, settings);
+  const tools = { sources, certificates, dnsProviders: providerSettings(config), lookAtServer };
+  return createClusterParts<ClusterWorld>(tools, settings);
 }

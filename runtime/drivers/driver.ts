@@ -4,7 +4,7 @@ import type { Action } from '#runtime/plan/plan.ts';
  * One thing that can be brought into a wanted state: a daemon on this machine, a tree of files, or child objects in the API.
  * `State` is what one owner has in it: one type for wanted and found. `World` is what the driver acts on (`{ host }`, `{ client, cache }`).
  *
- * Flow: observe → of → plan → apply (each action) → settle (once per batch).
+ * Flow: observe → of → plan → apply (each action) → settle (once per batch, where a driver has it).
  * Guarantees a driver gives: observe changes nothing and reads, in a number of calls that does not grow with the owners, all that we made here
  * (by file name, comment or table row); of, normalize and plan are pure and total; plan is ordered, and empty when the wanted state stands;
  * apply and settle may be repeated at any time, also after a crash half-way.
@@ -27,16 +27,20 @@ export interface Driver<Name extends string, Snapshot, State, A extends Action<N
    * there is data: that never goes for want of an object.
    */
   owners?(snapshot: Snapshot): Iterable<string>;
+  /** Whether nobody but us has changed what was found, so that whatever differs is wanted anew and no drift; `undefined`, or absent: it cannot be told. Pure. */
+  isAsLeft?(observed: State): boolean | undefined;
   plan(owner: Owner, desired: State, observed: State): readonly A[];
   /** What is here already, of whomever, that forbids the wanted state: the object is refused as a whole. Pure; absent: never anything. */
   conflict?(desired: State, snapshot: Snapshot): Conflict | undefined;
   /** What still has to end by itself before the wanted state stands, as a sentence (a child object under its finalizers). Pure; absent: never anything. */
   waitsFor?(owner: Owner, desired: State, observed: State): string | undefined;
+  /** True: what it changes are objects in the API, where everybody sees them. They are told in no event. */
+  readonly writesApi?: true;
   /** Ops that look rather than change: they are told in no event, and in the log only when they fail. Absent: none. */
   readonly looks?: readonly A['op'][];
   apply(action: A, world: World, signal: AbortSignal): Promise<void>;
-  /** Once after a batch of actions of one or more owners: check, then reload where the daemon needs it. */
-  settle(done: readonly A[], world: World, signal: AbortSignal): Promise<void>;
+  /** Once after a batch of actions of one or more owners: check, then reload where the daemon needs it. Absent: an action is whole by itself. */
+  settle?(done: readonly A[], world: World, signal: AbortSignal): Promise<void>;
   /** Calls back with the owners whose state somebody else changed; every owner when undefined. Absent: nothing to notice. */
   watchDrift?(
     world: World,

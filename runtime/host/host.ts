@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 /**
  * The machine: the only way in which anything of ours touches files, processes and sockets of a host.
@@ -18,6 +18,8 @@ export interface ReadOnlyHost {
   /** Names and facts of a directory's entries in byte order; `undefined` when it is not there. */
   readDirectory(path: string, signal: AbortSignal): Promise<readonly DirectoryEntry[] | undefined>;
   facts(path: string, signal: AbortSignal): Promise<FileFacts | undefined>;
+  /** What a regular file holds, however large, as it is read; `undefined` when it is not there. */
+  openFile(path: string, signal: AbortSignal): Promise<AsyncIterable<Buffer> | undefined>;
   /** Facts of many paths in one bounded call; what is not there is not in the answer. */
   factsOf(paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, FileFacts>>;
   /** Name → text of every regular file of a flat directory (hidden names left out), read in batches; `undefined` when it is not there. Larger files than 1 MiB are left out. */
@@ -57,7 +59,7 @@ export interface Ownership {
   readonly gid: number;
 }
 
-/** Ownership of a file to be written; `durable` asks for a sync before the call returns. */
+/** Ownership of what is to be written; `durable` asks for a sync, of its name too, before the call returns. */
 export interface FileOwnership extends Ownership {
   readonly durable?: boolean;
 }
@@ -70,8 +72,15 @@ export interface Host extends ReadOnlyHost {
     files: readonly { readonly path: string; readonly content: string; readonly ownership: FileOwnership }[],
     signal: AbortSignal,
   ): Promise<void>;
+  /** As `replaceFile`, durable, from what comes by and by: nothing is there before all of it is. Rejects with what `content` rejects with. */
+  replaceFileWith(
+    path: string,
+    content: AsyncIterable<Buffer>,
+    ownership: Ownership,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Makes one directory, or corrects its ownership; parents must be there. */
-  makeDirectory(path: string, ownership: Ownership, signal: AbortSignal): Promise<void>;
+  makeDirectory(path: string, ownership: FileOwnership, signal: AbortSignal): Promise<void>;
   /** Removes a file or socket; nothing when absent. */
   removeFile(path: string, signal: AbortSignal): Promise<void>;
   /** Renames within the root; `from` absent and `to` present counts as done. Refuses to replace anything. */
@@ -80,6 +89,12 @@ export interface Host extends ReadOnlyHost {
   removeTree(path: string, signal: AbortSignal): Promise<void>;
   /** Runs a program to its end. argv only, no shell, a bounded time and output; a non-zero exit is a HostError unless `allowFailure`. */
   run(argv: readonly string[], options: RunOptions, signal: AbortSignal): Promise<RunResult>;
+  /** Starts a program that is fed, and read from, while it runs; as `run` otherwise. HostError when it cannot be started. */
+  startProgram(
+    argv: readonly string[],
+    options: Pick<RunOptions, 'uid' | 'gid' | 'environment'>,
+    signal: AbortSignal,
+  ): RunningProgram;
   /** One HTTP exchange over TCP or a unix socket of this machine. */
   httpRequest(request: LocalHttpRequest, signal: AbortSignal): Promise<LocalHttpAnswer>;
   /**
@@ -134,6 +149,14 @@ export interface RunResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** Its output has to be read to the end, or its signal aborted. */
+export interface RunningProgram {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Resolves when it has ended well; HostError with its last words otherwise, and for one that was ended by its signal. */
+  readonly ended: Promise<void>;
 }
 
 export interface LocalHttpRequest {
@@ -281,6 +304,8 @@ export interface HostCapabilities {
   readonly mariadb: DaemonCapability | undefined;
   /** PostgreSQL, and as whom it runs; `undefined` when it is not installed. */
   readonly postgresql: PostgresqlCapability | undefined;
+  /** Whether Debian's Adminer is installed. */
+  readonly adminer: boolean;
   /** Uids and account names that the host has on its own (getent passwd). */
   readonly takenUids: ReadonlySet<number>;
   /** How large the machine is; `storageBytes` is the file system that the root is on. */

@@ -1,7 +1,9 @@
 /** Of what a sandbox is made beside what every one has; paths outside of it. */
 export interface SandboxParts {
-  /** All that it shows of `tenants/`. */
-  readonly tree: string;
+  /** All that it shows of `tenants/`; absent: nothing, and `/tmp` is memory, which goes with the sandbox. */
+  readonly tree?: string;
+  /** Whether it has no network: sockets in the file system alone lead out of it. */
+  readonly isOffline?: boolean;
   /** Whether nothing in the tree can be changed; `/tmp` stays the tenant's own. */
   readonly isReadOnly: boolean;
   /** Directories that show at their own paths, for the sockets in them; those that are not there are left out. Nothing in them can be changed. */
@@ -34,22 +36,31 @@ const shared = [
  * argv of bubblewrap up to the program, to be started as the tenant: user, process, IPC and host name spaces, /usr read-only, of all tenants only its own
  * tree, /tmp from that tree, an /etc that knows one account, and the sockets that it is given.
  */
-export function tenantSandbox({ tree, isReadOnly, sockets, accounts, more }: SandboxParts): readonly string[] {
+export function tenantSandbox(parts: SandboxParts): readonly string[] {
+  const { isOffline = false, sockets, accounts, more } = parts;
   const words: readonly (string | readonly string[])[] = [
     '/usr/bin/bwrap',
     ['--unshare-user', '--disable-userns', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
+    isOffline ? ['--unshare-net'] : [],
     ['--hostname', 'localhost', '--cap-drop', 'ALL'],
     ['--ro-bind', '/usr', '/usr'],
     ['bin', 'sbin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
     ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--dir', '/var/tmp', '--dir', '/etc'],
     ...shared.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
     accounts,
-    [isReadOnly ? '--ro-bind' : '--bind', tree, tree, '--bind', `${tree}/tmp`, '/tmp'],
+    treeWords(parts),
     ...sockets.map((directory) => ['--ro-bind-try', directory, directory]),
     more,
     '--',
   ];
   return words.flat();
+}
+
+const memoryBytes = 256 * 1024 * 1024;
+
+function treeWords({ tree, isReadOnly }: SandboxParts): readonly string[] {
+  if (tree === undefined) return ['--size', `${memoryBytes}`, '--tmpfs', '/tmp'];
+  return [isReadOnly ? '--ro-bind' : '--bind', tree, tree, '--bind', `${tree}/tmp`, '/tmp'];
 }
 
 /** Carries the tenant's variables past the programs that build the sandbox: in there, LD_PRELOAD would run the tenant's code outside of it. */

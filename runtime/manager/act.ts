@@ -7,7 +7,7 @@ import type { Logger } from '#runtime/telemetry/logger.ts';
 import type { KindDefinition, ResourceOf } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { carryOut } from './carry-out.ts';
-import type { DriftPolicy, Outcome, ProbeResult } from './controller.ts';
+import type { AnyDriver, DriftPolicy, Outcome, ProbeResult } from './controller.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import { refusalOf } from './outcomes.ts';
@@ -138,9 +138,15 @@ function policyContext<W>(
     drift: imposed ? 'Enforce' : driftPolicyOf(options, object),
     paused: isPaused(object) && !imposed,
     deleting,
-    // After a restart nothing is remembered; a generation that was acted on is the next best witness.
-    drifted: stood === undefined ? isObserved(object) : isSameDesired(stood, known.planned.desired),
+    drifted:
+      stood === undefined ? hasDrifted(options, object, known.planned) : isSameDesired(stood, known.planned.desired),
   };
+}
+
+/** After a restart nothing is remembered: what drivers know of who changed it, and a generation that was acted on, are the next best witnesses. */
+function hasDrifted<W>({ planning }: ActingOptions<W>, object: KubeObject, { observed }: PlannedActions): boolean {
+  const told = planning.drivers.flatMap(([name, { driver }]) => driver.isAsLeft?.(observed[name]) ?? []);
+  return isObserved(object) && (told.length === 0 || told.includes(false));
 }
 
 /** A paused object keeps its finalizer, even where nothing is left to take down. */
@@ -152,10 +158,10 @@ function driftPolicyOf<W>(options: ActingOptions<W>, object: KubeObject): DriftP
   return options.planning.controller.driftPolicy?.(object as ResourceOf<KindDefinition>) ?? 'Enforce';
 }
 
-function isImposed<W>(options: ActingOptions<W>, object: KubeObject, { inputs }: PlannedActions): boolean {
+function isImposed<W>(options: ActingOptions<W>, object: KubeObject, { inputs, observed }: PlannedActions): boolean {
   return (
     inputs !== undefined &&
-    options.planning.controller.isImposed?.(object as ResourceOf<KindDefinition>, inputs) === true
+    options.planning.controller.isImposed?.(object as ResourceOf<KindDefinition>, inputs, observed) === true
   );
 }
 
@@ -199,8 +205,8 @@ async function change<W>(
     options.events.record(object, { type: 'Warning', reason: outcome.reason, message: outcome.message });
     return { ...concluded(planned, outcome), observed: undefined };
   }
-  const told = [...ordered.makes, ...ordered.removes].filter(
-    ({ driver, op }) => drivers.get(driver)?.driver.looks?.includes(op) !== true,
+  const told = [...ordered.makes, ...ordered.removes].filter((action) =>
+    isTold(action, drivers.get(action.driver)?.driver),
   );
   if (told.length > 0) options.events.record(object, { type: 'Normal', reason: 'Applied', message: summaryOf(told) });
   const after = await planObject(options.planning, object);
@@ -210,6 +216,10 @@ async function change<W>(
   }
   const outcome = { phase: 'pending', reason: 'InProgress', message: 'Changes are being carried out.' } as const;
   return { ...concluded(after, outcome), comesBack: true, isUntold: true };
+}
+
+function isTold<W>({ op }: Action, driver: AnyDriver<W> | undefined): boolean {
+  return driver?.writesApi !== true && driver?.looks?.includes(op) !== true;
 }
 
 /** Nothing is left to do: wait for what ends by itself, or look from outside. */

@@ -44,14 +44,22 @@ async function carryOutStep<W>(options: CarryOutOptions<W>, actions: readonly Ac
   }
   for (const [runtime, ofDriver] of done) {
     try {
-      await runtime.batch.settle(ofDriver);
-      runtime.snapshots.applied(ofDriver);
+      await settle(runtime, ofDriver);
     } catch (err) {
-      runtime.snapshots.invalidate();
       failure ??= { err };
     }
   }
   if (failure !== undefined) throw failure.err;
+}
+
+async function settle<W>({ batch, snapshots }: DriverRuntime<W>, done: readonly Action[]): Promise<void> {
+  try {
+    await batch?.settle(done);
+    snapshots.applied(done);
+  } catch (err) {
+    snapshots.invalidate();
+    throw err;
+  }
 }
 
 async function applyOne<W>(options: CarryOutOptions<W>, runtime: DriverRuntime<W>, action: Action): Promise<void> {

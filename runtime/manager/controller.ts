@@ -122,8 +122,8 @@ export interface Controller<K extends KindDefinition, W, D extends DriverSet<W>,
   /** Rounds at once, where they wait more than they work; as many as the manager's other controllers have unless given. */
   readonly concurrency?: number;
   readonly driftPolicy?: (object: ResourceOf<K>) => DriftPolicy;
-  /** True: what is wanted now is not the object's own wish (a limit, a suspension), and its drift policy holds none of it back. Absent: never. */
-  readonly isImposed?: (object: ResourceOf<K>, inputs: Inputs) => boolean;
+  /** True: what is wanted now is not the object's own wish (a limit, a suspension), and its drift policy holds none of it back. Absent: never. Pure. */
+  readonly isImposed?: (object: ResourceOf<K>, inputs: Inputs, observed: Desired<D>) => boolean;
   /** `undefined` while the object has no status yet and another controller's answer, without which there is nothing to tell, is on its way. Pure. */
   readonly status: (object: ResourceOf<K>, input: StatusInput<Inputs, D>) => StatusPatch<K> | undefined;
   /** Looks from outside, once everything is applied; bounded, changes nothing. */

@@ -13,7 +13,8 @@ export type DriftListener = (owners: readonly string[] | undefined) => void;
 export interface DriverRuntime<W> {
   readonly driver: AnyDriver<W>;
   readonly snapshots: SnapshotKeeper;
-  readonly batch: SettleBatch;
+  /** Absent where there is nothing to settle: nobody waits for company then. */
+  readonly batch: SettleBatch | undefined;
   onDrift(listener: DriftListener): void;
 }
 
@@ -62,7 +63,7 @@ function createDriverRuntime<W>(driver: AnyDriver<W>, options: DriverRuntimesOpt
     return found;
   });
   const settleAll = async (actions: readonly Action[]): Promise<void> =>
-    await driver.settle(actions, world, bounded(settleTimeoutMs));
+    await driver.settle?.(actions, world, bounded(settleTimeoutMs));
   const listeners: DriftListener[] = [];
   const onDrift: DriftListener = (owners) => {
     snapshots.invalidate();
@@ -72,7 +73,7 @@ function createDriverRuntime<W>(driver: AnyDriver<W>, options: DriverRuntimesOpt
   return {
     driver,
     snapshots,
-    batch: createSettleBatch(settleAll, { clock, gatherMs }),
+    batch: driver.settle === undefined ? undefined : createSettleBatch(settleAll, { clock, gatherMs }),
     onDrift: (listener) => void listeners.push(listener),
   };
 }

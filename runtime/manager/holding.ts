@@ -3,6 +3,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Cache } from './cache.ts';
 import type { AnyController, Holders } from './controller.ts';
 import { addFinalizers, dropFinalizers, hasFinalizer, type FinalizerOptions } from './finalizers.ts';
+import { storeKeyOf } from './object-store.ts';
 import { isTakenDown } from './plan-object.ts';
 
 /** Keeps objects of one controller from going before everything that was made for them is gone. */
@@ -23,8 +24,23 @@ interface HoldingOptions<W> extends FinalizerOptions {
 export function createHolding<W>(options: HoldingOptions<W>): Holding {
   const { finalizer } = options.controller;
   const own = finalizer === undefined ? [] : [finalizer];
+  // While the cache still shows an object as it was before our write, the same write would be a conflict.
+  const written = new Map<string, { readonly seen: string | undefined; readonly after: KubeObject }>();
+  const latestOf = (object: KubeObject): KubeObject => {
+    const key = storeKeyOf(object);
+    const last = written.get(key);
+    if (last === undefined || last.seen === object.metadata.resourceVersion) return last?.after ?? object;
+    written.delete(key);
+    return object;
+  };
   return {
-    hold: async (object, signal) => await hold(options, { object, own }, signal),
+    hold: async (object, signal) => {
+      const latest = latestOf(object);
+      const held = await hold(options, { object: latest, own }, signal);
+      if (held !== undefined && held !== latest)
+        written.set(storeKeyOf(object), { seen: object.metadata.resourceVersion, after: held });
+      return held;
+    },
     release: async (object, signal) => {
       const done = [...own, ...holdersOf(options, object).drop];
       return await dropFinalizers(options, { object, done }, signal);

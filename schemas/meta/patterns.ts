@@ -100,6 +100,10 @@ export const PATTERNS = {
   serverName: '^[a-z][a-z0-9_]*$',
   /** `utf8mb4_unicode_ci`, `de_DE.UTF-8`, `sr_RS@latin` */
   collation: '^[A-Za-z][A-Za-z0-9_-]*([.@][A-Za-z0-9_-]+)*$',
+  /** Host and port. */
+  serverAddress: `^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[(${IPV6})\\]):${PORT}$`,
+  /** `15`, `10.11` */
+  versionNumbers: '^[0-9]{1,3}([.][0-9]{1,3})*$',
   phpVersion: '^[5-9]\\.[0-9]$',
   /** Words, numbers, sizes and expressions of error levels; no quotes, line ends or `$`. */
   phpValue: '^[A-Za-z0-9_.,/:+& ~|^-]*$',

@@ -10,10 +10,10 @@ export const STREAMS = {
   tunnelProtocol: 'wcp360-tunnel',
 } as const;
 
-/** One thing that a stream is of: `log`, `exec` or an operation of `proxy` of a Domain, `dump`, `restore` or `shell` of a Database, `attach` of a Host. */
+/** One thing that a stream is of: `log`, `exec` or an operation of `proxy` of a Domain, `dump`, `restore`, `shell` or `web` of a Database, `attach` of a Host. */
 export interface StreamTarget {
   readonly resource: 'domains' | 'databases' | 'hosts';
-  readonly subresource: 'log' | 'exec' | 'proxy' | 'dump' | 'restore' | 'shell' | 'attach';
+  readonly subresource: 'log' | 'exec' | 'proxy' | 'dump' | 'restore' | 'shell' | 'web' | 'attach';
   /** Of `proxy` alone: which files there are, or an archive of some. */
   readonly operation?: 'files' | 'archive';
   /** Empty for a Host. */
@@ -28,7 +28,7 @@ const domainPath = new RegExp(
   'u',
 );
 const databasePath = new RegExp(
-  `^/namespaces/(?<namespace>${name})/databases/(?<name>${name})/(?<subresource>dump|restore|shell)$`,
+  `^/namespaces/(?<namespace>${name})/databases/(?<name>${name})/(?<subresource>dump|restore|shell|web)$`,
   'u',
 );
 const hostPath = new RegExp(`^/hosts/(?<name>${name})/(?<subresource>attach)$`, 'u');

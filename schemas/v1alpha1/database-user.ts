@@ -23,13 +23,17 @@ const rotationField = {
   properties: {
     interval: {
       ...durationField('How long a password is used. When absent, until the annotation asks for another one.'),
-      'x-kubernetes-validations': [{ rule: "duration(self) >= duration('1h')", message: 'at least 1h' }],
+      'x-kubernetes-validations': [
+        { rule: "duration(self) >= duration('1h')", message: 'at least 1h' },
+        { rule: "duration(self) <= duration('87600h')", message: 'at most 87600h' },
+      ],
     },
     gracePeriod: {
       ...durationField(
         'How long the password before works beside the one that follows. A change counts for the period that runs.',
       ),
       default: '24h',
+      'x-kubernetes-validations': [{ rule: "duration(self) <= duration('720h')", message: 'at most 720h' }],
     },
   },
   'x-kubernetes-validations': [
@@ -89,11 +93,27 @@ const specField = {
           name: nameField('Name of the Database.'),
           access: {
             type: 'string',
-            description: 'Owner makes and changes tables, ReadWrite changes what is in them, ReadOnly looks.',
+            description:
+              'Owner makes and changes tables, ReadWrite changes what is in them, ReadOnly looks. Owner unless something is said here or in `privileges`.',
             enum: ['Owner', 'ReadWrite', 'ReadOnly'],
-            default: 'Owner',
+          },
+          privileges: {
+            type: 'array',
+            description:
+              'Single rights instead, on all tables, also on those that are made later. PostgreSQL has Select, Insert, Update and Delete; the others are of MariaDB.',
+            minItems: 1,
+            maxItems: 8,
+            'x-kubernetes-list-type': 'set',
+            items: {
+              type: 'string',
+              description: 'What it may.',
+              enum: ['Select', 'Insert', 'Update', 'Delete', 'Execute', 'LockTables', 'ShowView', 'TemporaryTables'],
+            },
           },
         },
+        'x-kubernetes-validations': [
+          { rule: '!has(self.access) || !has(self.privileges)', message: 'either access or privileges' },
+        ],
       },
     },
     secretName: nameField(
@@ -116,6 +136,15 @@ const specField = {
       },
     },
     rotation: rotationField,
+    hosts: {
+      type: 'array',
+      description:
+        'Networks from which it may come, where its server is reached over the network and can keep to that: one of IPv4 on MariaDB. When empty, from anywhere; a server of the host is reached by its socket alone.',
+      default: [],
+      maxItems: 8,
+      'x-kubernetes-list-type': 'set',
+      items: { type: 'string', description: 'An address or a network.', maxLength: 43, pattern: PATTERNS.cidr },
+    },
     connections: {
       type: 'integer',
       description: 'Sessions that it may have at the same time; no more than the package gives.',
@@ -175,6 +204,7 @@ export const databaseUserKind = defineKind({
     properties: {
       observedGeneration: observedGenerationField,
       ...placementFields,
+      server: nameField('The DatabaseServer that it was put on last; absent: the one that its host keeps for itself.'),
       username: serverNameField,
       secretVersion: textField('resourceVersion of the Secret, once it is as it should be.'),
       passwords: passwordsField,

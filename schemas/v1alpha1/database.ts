@@ -4,6 +4,8 @@ import {
   conditionsField,
   driftField,
   durationField,
+  nameField,
+  objectReference,
   observedGenerationField,
   placementFields,
   SELECTABLE_PLACEMENT,
@@ -66,6 +68,16 @@ const specField = {
         },
       ],
     },
+    serverRef: objectReference(
+      'The DatabaseServer that it is on, of the same engine. When absent, the default of the engine at the time when it is made, or else the server that its host keeps for itself.',
+    ),
+    adopt: {
+      type: 'object',
+      description:
+        'A database that is on the server already is taken over with what it holds, if the DatabaseServer lists it for this namespace (`adoptable`).',
+      required: ['databaseName'],
+      properties: { databaseName: serverNameField },
+    },
     collation: {
       type: 'string',
       description:
@@ -93,8 +105,8 @@ const specField = {
     deletionPolicy: {
       type: 'string',
       description:
-        'What becomes of the data when the Database is deleted. It is kept closed (RetainedData), for a Database of the same name to take back: with Retain until somebody says otherwise, with Delete for a day.',
-      enum: ['Retain', 'Delete'],
+        'What becomes of the data when the Database is deleted. It is kept closed (RetainedData), for a Database of the same name to take back: with Retain until somebody says otherwise, with Snapshot so, too, but in a file, once that was verified; with Delete for a day.',
+      enum: ['Retain', 'Snapshot', 'Delete'],
       default: 'Retain',
     },
     retainFor: durationField(
@@ -106,6 +118,21 @@ const specField = {
       rule: 'has(self.collation) == has(oldSelf.collation) && (!has(self.collation) || self.collation == oldSelf.collation)',
       message: 'a database does not change its collation: make another one and copy what it holds',
       fieldPath: '.collation',
+    },
+    {
+      rule: 'has(self.serverRef) == has(oldSelf.serverRef) && (!has(self.serverRef) || self.serverRef == oldSelf.serverRef)',
+      message: 'a database does not move to another server: make another one and copy what it holds',
+      fieldPath: '.serverRef',
+    },
+    {
+      rule: 'has(self.adopt) == has(oldSelf.adopt) && (!has(self.adopt) || self.adopt == oldSelf.adopt)',
+      message: 'a database does not become another one: make another Database',
+      fieldPath: '.adopt',
+    },
+    {
+      rule: '!has(self.adopt) || has(self.serverRef)',
+      message: 'say in serverRef on which server the database is',
+      fieldPath: '.adopt',
     },
     {
       rule: "self.engine == 'PostgreSQL' || self.extensions.size() == 0",
@@ -131,7 +158,8 @@ export const databaseKind = defineKind({
       fieldPath: '.metadata.name',
     },
   ],
-  description: 'A database on the server of the tenant’s host. Who uses it are DatabaseUsers.',
+  description:
+    'A database, on the server of the tenant’s host unless another one is meant. Who uses it are DatabaseUsers.',
   spec: specField,
   status: {
     type: 'object',
@@ -139,6 +167,7 @@ export const databaseKind = defineKind({
     properties: {
       observedGeneration: observedGenerationField,
       ...placementFields,
+      server: nameField('The DatabaseServer that it is on; absent: the one that its host keeps for itself.'),
       databaseName: serverNameField,
       serverVersion: textField('Version of the server that has it.'),
       serverEndOfLife: timeField(
@@ -165,6 +194,13 @@ export const databaseKind = defineKind({
       description: 'Whether it can be used.',
     },
     { name: 'Engine', type: 'string', jsonPath: '.spec.engine', description: 'Which kind of server has it.' },
+    {
+      name: 'Server',
+      type: 'string',
+      jsonPath: '.status.server',
+      description: 'The DatabaseServer that it is on.',
+      priority: 1,
+    },
     { name: 'Size', type: 'string', jsonPath: '.status.size', description: 'What its tables and indexes take.' },
     {
       name: 'Limit',

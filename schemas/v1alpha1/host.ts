@@ -3,8 +3,10 @@ import {
   conditionsField,
   countField,
   cpuField,
+  hostnameField,
   LENGTHS,
   nameField,
+  objectReference,
   observedGenerationField,
   textField,
 } from '#schemas/meta/fragments.ts';
@@ -68,6 +70,32 @@ export const hostKind = defineKind({
               enum: ['Public', 'Private'],
             },
             address: { type: 'string', description: 'IPv4 or IPv6.', maxLength: 45, pattern: PATTERNS.address },
+          },
+        },
+      },
+      panel: {
+        type: 'object',
+        description:
+          'What the platform itself serves from this host to people’s browsers; absent: nothing. The name, and those below it, can be no tenant’s.',
+        required: ['hostname', 'tls'],
+        properties: {
+          hostname: hostnameField('The name, which is to lead to this host and is served by HTTPS alone.'),
+          tls: {
+            type: 'object',
+            description: 'Its certificate.',
+            required: ['secretRef'],
+            properties: {
+              secretRef: objectReference(
+                'The Secret of type kubernetes.io/tls with the certificate, its chain and its key, in wcp360-system.',
+              ),
+            },
+          },
+          databaseClient: {
+            type: 'string',
+            description:
+              'Adminer: who may so with a Database of this host can work with it in a browser (wcpctl db web). Off: nobody can.',
+            enum: ['Off', 'Adminer'],
+            default: 'Off',
           },
         },
       },
@@ -182,6 +210,23 @@ export const hostKind = defineKind({
             description: 'Account names of the machine, which no tenant can have.',
             maxItems: 4096,
             items: { type: 'string', description: 'An account name.', maxLength: 64 },
+          },
+        },
+      },
+      panel: {
+        type: 'object',
+        description: 'What the agent is to serve for spec.panel; absent while that cannot be had.',
+        required: ['hostname', 'tls'],
+        properties: {
+          hostname: hostnameField('The name.'),
+          tls: {
+            type: 'object',
+            description: 'Its certificate.',
+            required: ['secretName', 'resourceVersion'],
+            properties: {
+              secretName: nameField('The Secret.'),
+              resourceVersion: textField('Tells one certificate from the next.'),
+            },
           },
         },
       },

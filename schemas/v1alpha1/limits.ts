@@ -61,6 +61,9 @@ export const databaseLimitFields = {
   temporaryFiles: bytesField(
     'Disk space that one session may use for sorting and the like, such as `1Gi`; of PostgreSQL alone.',
   ),
+  retained: countField(
+    'How many deleted Databases of a tenant may be kept (RetainedData): once so many are, no other is made before one of them is declared again, purged, or over.',
+  ),
 } as const satisfies Readonly<Record<string, Schema>>;
 
 const zoneRecordField = {

@@ -46,6 +46,7 @@ export const packageKind = defineKind({
           connections: { ...databaseLimitFields.connections, default: 100 },
           statementTimeout: { ...databaseLimitFields.statementTimeout, default: '10m' },
           temporaryFiles: { ...databaseLimitFields.temporaryFiles, default: '1Gi' },
+          retained: { ...databaseLimitFields.retained, default: 10 },
         },
       },
       dns: {

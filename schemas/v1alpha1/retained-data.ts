@@ -1,4 +1,5 @@
 import {
+  bytesField,
   conditionsField,
   LENGTHS,
   nameField,
@@ -52,9 +53,21 @@ export const retainedDataKind = defineKind({
       },
       database: {
         type: 'object',
-        description: 'A database that is kept on the host’s server, closed to everybody.',
+        description: 'A database that is kept: on its server, closed to everybody, or in a file of the host.',
         required: ['engine', 'databaseName'],
-        properties: { engine: engineField, databaseName: serverNameField },
+        properties: {
+          engine: engineField,
+          databaseName: serverNameField,
+          server: nameField('The DatabaseServer that it is on; absent: the one that the host keeps for itself.'),
+          dumpPath: {
+            type: 'string',
+            description:
+              'The file below the host’s root that it becomes, for root alone: SQL, packed by gzip. Its server has it until the file was verified, and for good where there is none.',
+            maxLength: LENGTHS.message,
+            pattern: PATTERNS.relativePath,
+          },
+          sizeWhenFull: bytesField('What it held when it was found to hold more than it may; absent unless it did.'),
+        },
       },
       expiresAt: timeField('When it is purged by itself; absent: never.'),
     },
@@ -65,7 +78,7 @@ export const retainedDataKind = defineKind({
         message: 'where data is kept can not be changed',
       },
       {
-        rule: 'has(self.database) == has(oldSelf.database) && (!has(self.database) || self.database == oldSelf.database)',
+        rule: 'has(self.database) == has(oldSelf.database) && (!has(self.database) || (self.database.engine == oldSelf.database.engine && self.database.databaseName == oldSelf.database.databaseName))',
         message: 'which database is kept can not be changed',
         fieldPath: '.database',
       },
@@ -81,6 +94,12 @@ export const retainedDataKind = defineKind({
     { name: 'Namespace', type: 'string', jsonPath: '.spec.objectRef.namespace', description: 'Its namespace.' },
     { name: 'Object', type: 'string', jsonPath: '.spec.objectRef.name', description: 'Its name.' },
     { name: 'Host', type: 'string', jsonPath: '.spec.host', description: 'Where it is kept.' },
+    {
+      name: 'State',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      description: 'What there is of it.',
+    },
     { name: 'Expires', type: 'string', jsonPath: '.spec.expiresAt', description: 'When it is purged.' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since deletion.' },
   ],

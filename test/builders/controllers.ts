@@ -35,6 +35,7 @@ export const hostParts: HostParts<HostWorld> = {
   powerdns: silent('powerdns', new Map()),
   databases: { PostgreSQL: silent('postgresql', noDatabases), MariaDB: silent('mariadb', noDatabases) },
   databaseSizeOf: () => undefined,
+  serverVersionOf: () => undefined,
   askNameServer: () => Promise.reject(new HostError('nobody answers')),
   shells: silent('shells', 'Free'),
   copies: silent('copies', { pass: 'None' }),

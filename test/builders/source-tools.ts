@@ -32,4 +32,5 @@ export const noTools = {
     signal: new AbortController().signal,
   },
   dnsProviders: { endpoints: {} },
+  lookAtServer: unwanted,
 };

@@ -7,6 +7,7 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import {
   certificateKind,
   databaseKind,
+  databaseServerKind,
   databaseUserKind,
   dnsRecordKind,
   issuerKind,
@@ -18,6 +19,7 @@ import {
   type Certificate,
   type DNSRecord,
 } from '#schemas/index.ts';
+import { secretsNamespaceOf } from '#controllers/host-secrets.ts';
 import { roleBindingKind } from '#schemas/meta/builtin.ts';
 import { isTrue } from '#schemas/meta/conditions.ts';
 import { ANNOTATIONS, SYSTEM_NAMESPACE, systemUserOf } from '#schemas/meta/names.ts';
@@ -331,8 +333,11 @@ async function answerNames({ client }: Lab): Promise<void> {
 
 /** A Database and who uses it, for as long as it takes until they can be used. */
 async function useDatabase({ client }: Lab): Promise<void> {
+  const serverType = resourceTypeOf(databaseServerKind);
+  const server = { apiVersion, kind: 'DatabaseServer', metadata: { name: 'own' } };
+  await declare(client, serverType, { ...server, spec: { engine: 'MariaDB', managed: {} } });
   const made = [
-    [databaseKind, { engine: 'MariaDB', retainFor: '0s' }],
+    [databaseKind, { engine: 'MariaDB', serverRef: { name: 'own' }, retainFor: '0s' }],
     [databaseUserKind, { databases: [{ name: 'shop' }], secretName: 'shop-db' }],
   ] as const;
   const key = { namespace: tenant, name: 'shop' };
@@ -349,6 +354,8 @@ async function useDatabase({ client }: Lab): Promise<void> {
     await client.delete(resourceTypeOf(kind), key);
     await until(async () => (await client.get(resourceTypeOf(kind), key)) === undefined, `${kind.kind} shop to go`);
   }
+  await client.delete(serverType, { name: 'own' });
+  await until(async () => (await client.get(serverType, { name: 'own' })) === undefined, 'the DatabaseServer to go');
 }
 
 interface EventFields {
@@ -385,8 +392,6 @@ function grantsByAccount(): Readonly<Record<string, readonly Grant[]>> {
       })),
       // And with a Zone.
       { ...ofSecrets, role: 'wcp360-zone-acme.test', name: 'acme.test-dnssec-1' },
-      // And with a DatabaseUser.
-      { ...ofSecrets, role: 'wcp360-database-user-shop', name: 'wcp360-database-user-shop' },
     ],
   };
 }
@@ -407,6 +412,8 @@ function grantsOfHost(): readonly Grant[] {
   return [
     { ...lease, verb: 'get' },
     { ...lease, verb: 'update' },
+    // The passwords of DatabaseUsers among them.
+    { ...ofSecrets, namespace: secretsNamespaceOf('local'), role: 'wcp360-agent', name: '' },
     right('hosts', 'get', 'local'),
     right('hosts/status', 'patch', 'local'),
     right('tenants', 'patch', tenant),

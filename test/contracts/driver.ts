@@ -127,7 +127,7 @@ export async function reach<Snapshot, State, A extends Action, W>(
   const observed = driver.of(owner, await driver.observe(world, signal));
   const actions = driver.plan(owner, driver.normalize(desired), observed);
   for (const action of actions) await driver.apply(action, world, signal);
-  await driver.settle(actions, world, signal);
+  await driver.settle?.(actions, world, signal);
   return actions;
 }
 

@@ -1,6 +1,8 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
 import { freePort } from '#test/lab/free-port.ts';
-import { BugError, HostError } from '#runtime/base/errors.ts';
+import { BugError, HostError, required } from '#runtime/base/errors.ts';
 import type { Host, ShownCertificate } from '#runtime/host/host.ts';
 
 /** A machine under test, with what the suite must do to it behind its back. */
@@ -57,6 +59,28 @@ const fileLaws: readonly Law[] = [
       await host.replaceFile(path, 'two ✓', { ...mine, durable: true }, signal);
       t.equal(await host.readText(path, signal), 'two ✓');
       t.match(await host.facts(path, signal), { type: 'file', mode: 0o640, uid: 0, gid: 33, sizeBytes: 7 });
+    },
+  ],
+  [
+    'a file that comes by and by is there when all of it is, and not before; it is read as it is',
+    async (t, { host }, signal) => {
+      const path = `${host.root}/file`;
+      const ownership = { mode: 0o600, uid: 0, gid: 0 };
+      const breaking = async function* broken() {
+        yield Buffer.from('a part');
+        t.equal((await host.facts(path, signal))?.sizeBytes, 3);
+        throw new HostError('it broke');
+      };
+      await host.replaceFile(path, 'old', mine, signal);
+      await t.rejects(host.replaceFileWith(path, breaking(), ownership, signal), /it broke/);
+      t.equal(await host.readText(path, signal), 'old');
+      await host.replaceFileWith(path, Readable.from([Buffer.from('ne'), Buffer.from('w')]), ownership, signal);
+      t.match(await host.facts(path, signal), { type: 'file', mode: 0o600, uid: 0, gid: 0, sizeBytes: 3 });
+      const found = await host.openFile(path, signal);
+      t.equal(await text(required(found, 'the file')), 'new');
+      t.equal(await host.openFile(`${host.root}/none`, signal), undefined);
+      await t.rejects(host.openFile(host.root, signal), HostError);
+      t.strictSame((await host.readDirectory(`${host.root}/staging`, signal)) ?? [], []);
     },
   ],
   [

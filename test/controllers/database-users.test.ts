@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { required } from '#runtime/base/errors.ts';
+import { gatherUser, type DatabaseUserClusterInputs } from '#controllers/database-user/cluster/gather.ts';
+import { clusterStatus } from '#controllers/database-user/cluster/status.ts';
 import { secretValuesOf } from '#controllers/database-user/cluster/connection.ts';
 import { afterStep, stepOf, type Asked } from '#controllers/database-user/cluster/succession.ts';
 import {
@@ -12,6 +14,9 @@ import {
 } from '#controllers/database-user/passwords.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { databaseKind, databaseUserKind } from '#schemas/index.ts';
+import type { DatabaseState } from '#runtime/drivers/databases/model.ts';
+import { isPending } from '#runtime/manager/controller.ts';
+import { admit } from '#test/builders/admit.ts';
 import { aCache } from '#test/builders/cache.ts';
 import { allIndexes, controllers } from '#test/builders/controllers.ts';
 import { aHost, anObject } from '#test/builders/objects.ts';
@@ -150,7 +155,7 @@ void t.test(
 
 void t.test('a connection is spelled as the libraries of its engine read it, whatever the password', async (t) => {
   const printable = String.fromCharCode(...Array.from({ length: 95 }, (_, index) => 32 + index));
-  const common = { database: 'd_one', username: 'u_one', passwordSecret: 'x', passwordId: 'y' };
+  const common = { database: 'd_one', username: 'u_one', passwordNamespace: 'w', passwordSecret: 'x', passwordId: 'y' };
   const run = '/srv/wcp360/databases';
   const [pg, my] = [
     { ...common, engine: 'PostgreSQL', socketDirectory: `${run}/postgresql/run` },
@@ -204,3 +209,103 @@ void t.test(
       t.same(woken(controller), ['left', 'one']);
   },
 );
+
+void t.test('a Database that is missing keeps neither a suspension nor its end away from who uses others', (t) => {
+  const common = { namespace: 'acme', generation: 1 };
+  const database = (name: string): KubeObject =>
+    anObject(databaseKind, {
+      metadata: { name, ...common },
+      spec: { engine: 'MariaDB' },
+      status: { host: 'web1', databaseName: `d_${name}` },
+    });
+  const databases = [{ engine: 'MariaDB', version: '10.11.19' }];
+  const host = aHost({ status: { root: '/srv/wcp360', capabilities: { databases } } });
+  const locked = (suspended: boolean, accepted: readonly string[]): unknown => {
+    const user = anObject(databaseUserKind, {
+      metadata: { name: 'shop', ...common },
+      spec: { databases: [{ name: 'missing' }, { name: 'there' }], secretName: 'shop', suspended },
+      status: { host: 'web1', acceptedPasswords: accepted, passwords: [{ id: 'a', login: 'First', state: 'Current' }] },
+    });
+    const cache = aCache([host, database('there'), user], allIndexes);
+    const controller = required(controllers.get('database-user.host'), 'the controller');
+    const inputs: unknown = controller.gather(user as never, cache);
+    if (isPending(inputs)) return inputs.pending.reason;
+    const desired = controller.desired(user as never, inputs as never) as { readonly MariaDB: DatabaseState };
+    const said = controller.status(user as never, { inputs, outcome: { phase: 'synced' }, probes: [] } as never);
+    const ready = said?.conditions.find(({ type }) => type === 'Ready');
+    return [...desired.MariaDB.logins.values()].map((login) => [
+      login?.isLocked,
+      Object.keys(login?.grants ?? {}).length,
+      ready?.reason,
+    ]);
+  };
+  t.same(locked(true, ['a']), [[true, 1, 'Suspended']]);
+  t.same(locked(false, ['a']), [[false, 1, 'DatabaseNotFound']], 'and it is told what is missing');
+  t.equal(locked(false, []), 'DatabaseNotFound', 'who is new waits for all of them');
+  t.end();
+});
+
+void t.test('a package that gives less reaches logins whatever the drift policy says', (t) => {
+  const controller = controllers.get('database-user.host');
+  const user = anObject(databaseUserKind, {
+    metadata: { name: 'shop', namespace: 'acme' },
+    spec: { databases: [{ name: 'shop' }], secretName: 'shop', drift: 'Observe' },
+  });
+  const given = { connections: 5, session: { statementTimeoutMs: 60_000, temporaryBytes: 1024 } };
+  const imposes = (connections: number, statementTimeoutMs: number, temporaryBytes: number, limits = given) => {
+    const logins = new Map([['u_one', { connections, limits: { statementTimeoutMs, temporaryBytes } }]]);
+    const found = {
+      PostgreSQL: { databases: new Map(), logins },
+      MariaDB: { databases: new Map(), logins: new Map() },
+    };
+    return controller?.isImposed?.(user, { engine: 'PostgreSQL', isSuspended: false, limits }, found as never);
+  };
+  t.equal(imposes(5, 60_000, 1024), false, 'as given');
+  t.equal(imposes(1, 1, 1), false, 'less');
+  t.equal(imposes(6, 60_000, 1024), true);
+  t.equal(imposes(5, 60_001, 1024), true);
+  t.equal(imposes(5, 0, 1024), true, 'without end');
+  t.equal(imposes(5, 60_000, 1025), true);
+  const endless = { ...given, session: { statementTimeoutMs: 0, temporaryBytes: 1024 } };
+  t.equal(imposes(5, 0, 1024, endless), false, 'nor does the package bound it');
+  t.end();
+});
+
+void t.test('a grace period has an end that a time can tell, and ends by it', (t) => {
+  const faultsOf = (rotation: object): readonly string[] =>
+    admit(databaseUserKind, {
+      apiVersion: 'hosting.wcp360.io/v1alpha1',
+      kind: 'DatabaseUser',
+      metadata: { name: 'shop', namespace: 'acme' },
+      spec: { databases: [{ name: 'shop' }], secretName: 'shop', rotation },
+    }).faults.map(({ field }) => field);
+  t.same(faultsOf({ gracePeriod: '720h' }), []);
+  t.same(faultsOf({ gracePeriod: '721h' }), ['spec.rotation.gracePeriod']);
+  t.same(faultsOf({ interval: '87601h' }), ['spec.rotation.interval']);
+  const user = anObject(databaseUserKind, {
+    metadata: { name: 'shop', namespace: 'acme' },
+    spec: { databases: [{ name: 'shop' }], secretName: 'shop', rotation: { gracePeriod: '1.5s' }, drift: 'Observe' },
+  });
+  const database = anObject(databaseKind, {
+    metadata: { name: 'shop', namespace: 'acme' },
+    spec: { engine: 'PostgreSQL' },
+    status: { host: 'web1' },
+  });
+  const databases = [{ engine: 'PostgreSQL', version: '15' }];
+  const host = aHost({ metadata: { name: 'web1' }, status: { root: '/srv', capabilities: { databases } } });
+  const inputs = gatherUser(user, aCache([database, host], allIndexes), 0);
+  t.match(inputs, { asked: { graceMs: 2_000 } }, 'whole seconds, as the status tells it');
+  const passwords = [
+    { id: '0123456789', login: 'First', state: 'Current' },
+    { id: 'abcdef0123', login: 'Second', state: 'Next' },
+  ] as const;
+  const told = clusterStatus(user, {
+    inputs: { ...(inputs as DatabaseUserClusterInputs), passwords: { passwords, rotatedAt: '2026-01-01T00:00:00Z' } },
+    outcome: { phase: 'synced' },
+  });
+  t.match(
+    told?.conditions.find(({ type }) => type === 'Rotating'),
+    { reason: 'HeldBack', message: /spec.drift/ },
+  );
+  t.end();
+});

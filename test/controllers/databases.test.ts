@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import t from 'tap';
+import { databaseNameOf, ENGINES, usernameOf } from '#controllers/database-names.ts';
 import { sizeInputsOf } from '#controllers/database/size.ts';
 import { createDatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
 import { databaseKind, databaseUserKind } from '#schemas/index.ts';
@@ -6,20 +8,63 @@ import type { KindDefinition } from '#schemas/meta/kind.ts';
 import { controllers } from '#test/builders/controllers.ts';
 import { anObject } from '#test/builders/objects.ts';
 
+void t.test('what objects are called on a server meets nowhere, and is nobody else’s name there', (t) => {
+  const word = fc.stringMatching(/^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$/);
+  const names = fc.uniqueArray(fc.tuple(word, word), { selector: (pair) => pair.join('/'), minLength: 2 });
+  const near = (...pairs: readonly (readonly [string, string])[]) => pairs;
+  const long = 'x'.repeat(62);
+  const check = (pairs: readonly (readonly [string, string])[]): void => {
+    const all = pairs.flatMap(([namespace, name]) => [
+      databaseNameOf(namespace, name),
+      ...ENGINES.flatMap((engine) =>
+        (['First', 'Second'] as const).map((turn) => `${engine} ${usernameOf({ namespace, name }, engine, turn)}`),
+      ),
+    ]);
+    // On MariaDB both turns are one login.
+    if (new Set(all).size !== pairs.length * 4) throw new Error(`names meet: ${JSON.stringify(pairs)}`);
+    for (const name of all.map((each) => each.split(' ').at(-1) ?? ''))
+      if (!/^[du]_[0-9a-f]{20}(_2)?$/.test(name)) throw new Error(`${name} is not opaque`);
+  };
+  fc.assert(fc.property(names, check), { numRuns: 500 });
+  for (const pairs of [
+    near(['a-b', 'c'], ['a', 'b-c'], ['a', 'b'], ['a-b-c', 'c'], ['b', 'a']),
+    near(['acme', `${long}1`], ['acme', `${long}2`], ['acme', long]),
+    near(['acme', 'mysql'], ['acme', 'postgres'], ['acme', 'root'], ['acme', 'public'], ['acme', 'template1']),
+  ])
+    check(pairs);
+  t.end();
+});
+
 void t.test('a size is told when it matters, and a server that is gone has none', async (t) => {
   const sizes = createDatabaseSizes();
   const found = (name: string, bytes: number) => ({ name, owner: `Database/acme/${name}`, bytes });
   t.same(sizes.note('mariadb', [found('one', 0), found('two', 2 ** 30)]), ['Database/acme/one', 'Database/acme/two']);
-  t.same(sizes.note('mariadb', [found('one', 262_144), found('two', 2 ** 30 + 2 ** 23)]), [], 'little');
+  t.same(sizes.note('mariadb', [found('one', 524_288), found('two', 2 ** 30 + 2 ** 23)]), [], 'little');
   t.equal(sizes.of('mariadb', 'two'), 2 ** 30, 'what is little adds up');
-  t.same(sizes.note('mariadb', [found('one', 262_145), found('two', 2 ** 30 + 2 ** 24)]), [
+  t.same(sizes.note('mariadb', [found('one', 524_289), found('two', 2 ** 30 + 2 ** 24)]), [
     'Database/acme/one',
     'Database/acme/two',
   ]);
   t.equal(sizes.of('postgresql', 'two'), undefined, 'of another server');
-  t.same(sizes.note('mariadb', [found('one', 262_145)]), []);
+  t.same(sizes.note('mariadb', [found('one', 524_289)]), []);
   t.equal(sizes.of('mariadb', 'two'), undefined);
 });
+
+void t.test(
+  'a database that was just made is known to be empty, and one that was there before is measured',
+  async (t) => {
+    const sizes = createDatabaseSizes();
+    const found = (name: string, bytes: number) => ({ name, owner: `Database/acme/${name}`, bytes });
+    sizes.noteMade('mariadb', 'early');
+    t.equal(sizes.of('mariadb', 'early'), undefined, 'nobody has looked at that server');
+    sizes.note('mariadb', [found('kept', 2 ** 30)]);
+    sizes.noteMade('mariadb', 'new');
+    sizes.noteMade('mariadb', 'kept');
+    t.equal(sizes.of('mariadb', 'new'), 0);
+    t.equal(sizes.of('mariadb', 'kept'), 2 ** 30, 'it was taken over');
+    t.same(sizes.note('mariadb', [found('kept', 2 ** 30), found('new', 240_000)]), [], 'caches of the server');
+  },
+);
 
 void t.test('a database is full above its limit, and open again once it is well below', async (t) => {
   const full = (status: string) => ({
@@ -64,6 +109,13 @@ void t.test('a database is full above its limit, and open again once it is well 
   };
   t.match(grown(220 * 2 ** 20), { isFull: true, isGrowing: false, fullBytes: 110 * 2 ** 20 }, 'VACUUM FULL goes on');
   t.match(grown(395 * 2 ** 20), { isFull: true, isGrowing: true, fullBytes: 110 * 2 ** 20 });
+  const again = anObject(databaseKind, {
+    metadata: { name: 'shop', namespace: 'acme' },
+    spec: { engine: 'PostgreSQL', limits: { storage: '100Mi' } },
+  });
+  const found = { measuredBytes: 395 * 2 ** 20, givenBytes: undefined };
+  t.match(sizeInputsOf(again, found), { isGrowing: false }, 'the control: what is new has not grown');
+  t.match(sizeInputsOf(again, { ...found, keptSizeWhenFull: '110Mi' }), { isGrowing: true }, 'nor is it forgotten');
   t.notOk(sizeInputsOf(unlimited, { measuredBytes: 2 ** 50, givenBytes: undefined }).isFull, 'without a limit never');
 });
 

@@ -7,6 +7,7 @@ import { poolNameOf } from '#controllers/domain/host/desired.ts';
 import { proxyTargetOf } from '#controllers/domain/host/proxy.ts';
 import { createLeftoversDriver, leftoversGo, leftoversStay } from '#controllers/domain/cluster/leftovers-driver.ts';
 import { keeperOf, keepersOf, keptOfDatabase, retainedDatabaseOf } from '#controllers/kept-databases.ts';
+import type { Elsewhere } from '#controllers/server-use.ts';
 import { isMistaken } from '#controllers/held-uids.ts';
 import { createHeartbeats } from '#controllers/host/cluster/heartbeats.ts';
 import { heldUids, isUrgent, statedUids } from '#controllers/host/held-uids.ts';
@@ -520,6 +521,7 @@ void t.test('equal facts of a host give an equal status', async (t) => {
       phpVersions: ['8.2'],
       nginxVersion: '1.22.1',
       http3: false,
+      adminer: false,
       powerdns: undefined,
       mariadb: undefined,
       postgresql: undefined,
@@ -547,15 +549,21 @@ void t.test(
     const deleted = (spec: object): Database =>
       anObject(databaseKind, { metadata, spec: { engine: 'PostgreSQL', ...spec } });
     const end = (spec: object): string | undefined =>
-      (retainedDatabaseOf(deleted(spec), 'web1') as RetainedData).spec.expiresAt;
+      (retainedDatabaseOf(deleted(spec), 'web1', {}) as RetainedData).spec.expiresAt;
     t.equal(end({}), undefined, 'for ever');
     t.equal(end({ deletionPolicy: 'Delete' }), '2026-01-02T00:00:00Z', 'time to notice that it was a mistake');
     t.equal(end({ retainFor: '2h' }), '2026-01-01T02:00:00Z');
     t.equal(end({ deletionPolicy: 'Delete', retainFor: '0s' }), '2026-01-01T00:00:00Z');
-    const kept = retainedDatabaseOf(deleted({}), 'web1');
+    const kept = retainedDatabaseOf(deleted({}), 'web1', {});
     const cache = aCache([kept, aRetainedData()], allIndexes);
-    t.same(keptOfDatabase(deleted({}), cache), [kept]);
-    t.same(keptOfDatabase(deleted({ engine: 'MariaDB' }), cache), [], 'another server’s');
+    t.same(keptOfDatabase(deleted({}), undefined, cache), [kept]);
+    t.same(keptOfDatabase(deleted({ engine: 'MariaDB' }), undefined, cache), [], 'another server’s');
+    t.same(keptOfDatabase(deleted({}), 'main', cache), [], 'nor that of one elsewhere');
+    const fileOf = (place: Elsewhere) =>
+      (retainedDatabaseOf(deleted({ deletionPolicy: 'Snapshot' }), 'web1', place) as RetainedData).spec.database
+        ?.dumpPath;
+    const files = [fileOf({}), fileOf({ elsewhere: 'main' }), fileOf({ elsewhere: 'other' })];
+    t.equal(new Set(files).size, 3, 'each server has files of its own');
     t.ok(keeperOf(deleted({}), 'web1').startsWith(keepersOf(deleted({}))), 'any life of the name is its heir');
   },
 );

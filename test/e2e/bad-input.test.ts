@@ -8,15 +8,18 @@ import t from 'tap';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { isRecord } from '#runtime/base/json.ts';
 import { ApiError } from '#runtime/base/errors.ts';
+import type { ObjectKey, ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { kinds, planRequestKind } from '#schemas/index.ts';
+import { databaseKind, databaseUserKind, kinds, planRequestKind } from '#schemas/index.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { hostileTexts } from '#test/attacks/texts.ts';
 import { walkSchema, withValue } from '#test/builders/schema-walk.ts';
+import { connectionsOf, enter } from '#test/lab/database-sessions.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import type { Visit } from '#test/lab/visit.ts';
 import {
   aDomain,
@@ -27,6 +30,7 @@ import {
   domainType,
   verdictOf,
 } from '#test/lab/tenants.ts';
+import { conditionOf } from '#test/lab/widgets.ts';
 
 const instance = await startInstance();
 const files = mkdtempSync(join(tmpdir(), 'wcp360-bad-'));
@@ -412,4 +416,101 @@ await t.test('hostile text in the kinds of administrators is refused, or changes
   t.notMatch(notice.body, /<script>/);
   t.match(notice.body, /&lt;script&gt;alert\(1\)&lt;\/script&gt; \$host/);
   t.same(await witnessAnswer(), undisturbed);
+});
+
+const databaseType = resourceTypeOf(databaseKind);
+const userType = resourceTypeOf(databaseUserKind);
+const connectionOf = connectionsOf(client, instance.directory);
+
+const objectIn = (namespace: string, kind: string, name: string, spec: object): KubeObject => ({
+  apiVersion: apiVersionOf(databaseKind),
+  kind,
+  metadata: { name, namespace },
+  spec,
+});
+
+const reasonOf = async (type: ResourceType, key: ObjectKey, reason: string): Promise<KubeObject> =>
+  await until(
+    async () => {
+      const live = await client.get(type, key);
+      return conditionOf(live, 'Ready')?.['reason'] === reason ? live : undefined;
+    },
+    `${key.name} to say ${reason}`,
+    patienceMs,
+  );
+
+await t.test(
+  'tenants whose names could meet have nothing of each other, whatever their objects are called',
+  async (t) => {
+    const database = async (namespace: string, name: string, spec: object): Promise<void> => {
+      for (const [type, kind, wanted] of [
+        [databaseType, 'Database', spec],
+        [userType, 'DatabaseUser', { databases: [{ name }], secretName: `${name}-db` }],
+      ] as const)
+        await declare(client, type, objectIn(namespace, kind, name, wanted));
+    };
+    const tenants = { 'a-b': ['c', 'mysql'], a: ['b-c', 'root', 'postgres', `x${'y'.repeat(58)}z`] };
+    for (const [namespace, names] of Object.entries(tenants)) {
+      await declareTenant(client, namespace);
+      for (const engine of ['PostgreSQL', 'MariaDB'])
+        for (const name of names) await database(namespace, `${name}-${engine.slice(0, 2).toLowerCase()}`, { engine });
+    }
+    for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
+      const end = engine.slice(0, 2).toLowerCase();
+      const all = Object.entries(tenants).flatMap(([namespace, names]) =>
+        names.map((name) => ({ namespace, name: `${name}-${end}` })),
+      );
+      for (const key of all) await reasonOf(userType, key, 'Available');
+      for (const { namespace, name } of all)
+        await enter[engine](await connectionOf(namespace, `${name}-db`), async (ask) => {
+          await ask('CREATE TABLE own (n integer)');
+        });
+      const found = await Promise.all(
+        all.map(async ({ namespace, name }) => await connectionOf(namespace, `${name}-db`)),
+      );
+      for (const key of ['database', 'username', 'password'])
+        t.equal(new Set(found.map((each) => each[key])).size, all.length, `${key} on ${engine}`);
+      const [mine = {}, ...others] = found;
+      for (const { database: theirs = '' } of others)
+        await t.rejects(
+          enter[engine](
+            { ...mine, database: theirs, uri: (mine['uri'] ?? '').replace(mine['database'] ?? '', theirs) },
+            (ask) => ask('SELECT n FROM own'),
+          ),
+          `what is not granted on ${engine}`,
+        );
+    }
+  },
+);
+
+await t.test('a Database of a hostile name, collation or extension is refused with its field', async (t) => {
+  for (const [name, spec] of [
+    ["o'brien", { engine: 'MariaDB' }],
+    ['a`b', { engine: 'MariaDB' }],
+    ['a_b', { engine: 'PostgreSQL' }],
+    ['a%b', { engine: 'MariaDB' }],
+    ['x'.repeat(64), { engine: 'PostgreSQL' }],
+    ['unknown', { engine: 'PostgreSQL', extensions: ['plpython3u'] }],
+    ['on-mariadb', { engine: 'MariaDB', extensions: ['hstore'] }],
+    ['collated', { engine: 'PostgreSQL', collation: "C'; DROP DATABASE postgres; --" }],
+    ['collated', { engine: 'MariaDB', collation: 'utf8mb4_bin */ DROP' }],
+  ] as const) {
+    await t.rejects(
+      declare(client, databaseType, objectIn('acme', 'Database', name, spec)),
+      { message: /invalid/i },
+      name,
+    );
+    // A server may not even look for such a name.
+    t.equal(await client.get(databaseType, { namespace: 'acme', name }).catch(() => undefined), undefined);
+  }
+  await declare(
+    client,
+    databaseType,
+    objectIn('acme', 'Database', 'no-such', { engine: 'PostgreSQL', collation: 'xx_YY' }),
+  );
+  const said = conditionOf(
+    await reasonOf(databaseType, { namespace: 'acme', name: 'no-such' }, 'DatabaseRefused'),
+    'Ready',
+  );
+  t.match(said, { status: 'False', message: /xx_YY/ }, 'in the words of the server');
 });

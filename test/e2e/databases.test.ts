@@ -1,21 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
-import mysql from 'mysql2/promise';
-import pg from 'pg';
 import type { ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { databaseKind, databaseUserKind, retainedDataKind, type DatabaseUser } from '#schemas/index.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
-import { mountPoint } from '#runtime/cmd/instance/layout.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { run } from '#test/lab/run.ts';
-import { digest, particulars, programs, riches, sleep, use } from '#test/lab/database-samples.ts';
+import { counter, digest, particulars, programs, riches, sleep, use } from '#test/lab/database-samples.ts';
+import { administratorsOf, connectionsOf, enter, type Connection, type Work } from '#test/lab/database-sessions.ts';
+import { killProcess } from '#test/lab/kill.ts';
 import { memoryDirectory } from '#test/lab/memory-directory.ts';
+import { commandLines, processesWith } from '#test/lab/processes-with.ts';
 import { aDomain, declare, declareSite, declareTenant, secretType, tenantType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
@@ -31,7 +32,6 @@ await declareTenant(client, tenant, { database: { storage: '4Mi', connections: 8
 const databaseType = resourceTypeOf(databaseKind);
 const userType = resourceTypeOf(databaseUserKind);
 const keptType = resourceTypeOf(retainedDataKind);
-/** A server is made when the first one needs it. */
 
 const object = (kind: string, name: string, spec: object): KubeObject => ({
   apiVersion: 'hosting.wcp360.io/v1alpha1',
@@ -40,27 +40,35 @@ const object = (kind: string, name: string, spec: object): KubeObject => ({
   spec,
 });
 
-async function settled(type: ResourceType, name: string, reason: string): Promise<KubeObject> {
+const anOwner = (name: string): KubeObject =>
+  object('DatabaseUser', name, { databases: [{ name }], secretName: `${name}-db` });
+
+async function settled(type: ResourceType, name: string, reason: string, namespace = tenant): Promise<KubeObject> {
   return await until(async () => {
-    const live = await client.get(type, { namespace: tenant, name });
+    const live = await client.get(type, { namespace, name });
     const ready = conditionOf(live, 'Ready');
     const isSo = ready?.['reason'] === reason && ready['observedGeneration'] === live?.metadata.generation;
     return isSo ? live : undefined;
   }, `${name} to say ${reason}`);
 }
 
-type Connection = Readonly<Record<string, string>>;
+const connectionOf = connectionsOf(client, instance.directory);
+const connection = async (name: string, namespace = tenant): Promise<Connection> => await connectionOf(namespace, name);
 
-/** What an application finds in its Secret; paths of an instance are those of its own view of the files, and lie elsewhere for us. */
-async function connection(name: string): Promise<Connection> {
-  const secret = await client.get(secretType, { namespace: tenant, name });
-  const { data = {} } = secret as { readonly data?: Readonly<Record<string, string>> };
-  const here = (text: string): string =>
-    text
-      .replaceAll(mountPoint, instance.directory)
-      .replaceAll(encodeURIComponent(mountPoint), encodeURIComponent(instance.directory));
-  const texts = Object.entries(data).map(([key, text]) => [key, here(Buffer.from(text, 'base64').toString())] as const);
-  return Object.fromEntries(texts);
+async function gone(type: ResourceType, name: string, namespace = tenant): Promise<void> {
+  await client.delete(type, { namespace, name });
+  await until(async () => (await client.get(type, { namespace, name })) === undefined, `${name} to go`);
+}
+
+/** kill -9, so many milliseconds from now. */
+async function killAgent(ms: number): Promise<void> {
+  const before = (await instance.services()).get('agent')?.pid;
+  await delay(ms);
+  killProcess(before);
+  await until(
+    async () => ![undefined, before].includes((await instance.services()).get('agent')?.pid),
+    'another agent',
+  );
 }
 
 type Status = NonNullable<DatabaseUser['status']>;
@@ -86,62 +94,12 @@ async function keptOf(name: string): Promise<readonly KubeObject[]> {
   return items.filter(({ metadata }) => metadata.name.startsWith(`database.${tenant}.${name}.`));
 }
 
-type Ask = (statement: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
-
-type Work = (ask: Ask) => Promise<unknown>;
-
-/** Logs in with nothing but what is in a Secret, works, and leaves. */
-const enter = {
-  PostgreSQL: async ({ uri = '' }: Connection, work: Work): Promise<void> => {
-    const session = new pg.Client({ connectionString: uri });
-    session.on('error', () => undefined);
-    await session.connect();
-    try {
-      await work(async (statement) => (await session.query<Readonly<Record<string, unknown>>>(statement)).rows);
-    } finally {
-      await session.end().catch(() => undefined);
-    }
-  },
-  MariaDB: async (
-    { socket = '', username = '', password = '', database = '' }: Connection,
-    work: Work,
-  ): Promise<void> => {
-    const session = await mysql.createConnection({ socketPath: socket, user: username, password, database });
-    try {
-      await work(async (statement) => (await session.query(statement))[0] as Readonly<Record<string, unknown>>[]);
-    } finally {
-      session.destroy();
-    }
-  },
-} as const;
-
 const files = await mkdtemp(join(await memoryDirectory(), 'wcp360-dumps-'));
 t.teardown(async () => await rm(files, { recursive: true, force: true }));
 const db = async (words: readonly string[], input?: string) =>
   await instance.wcpctl(['db', ...words, '-n', tenant], { cwd: files, ...(input !== undefined && { input }) });
 
-/** Of all processes of this machine. */
-async function commandLines(): Promise<readonly string[]> {
-  const processes = (await readdir('/proc')).filter((name) => /^\d+$/u.test(name));
-  return await Promise.all(processes.map(async (id) => await readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')));
-}
-/** Who has the machine has its servers. */
-const asAdministrator = {
-  PostgreSQL: async (statement: string): Promise<void> => {
-    const session = new pg.Client({ host: `${instance.directory}/databases/postgresql/run`, user: 'postgres' });
-    await session.connect();
-    try {
-      await session.query(statement);
-    } finally {
-      await session.end();
-    }
-  },
-  MariaDB: async (statement: string): Promise<void> => {
-    const socketPath = `${instance.directory}/databases/mariadb/run/mariadb.sock`;
-    const session = await mysql.createConnection({ socketPath, user: 'root' });
-    await session.query(statement).finally(() => session.destroy());
-  },
-} as const;
+const asAdministrator = administratorsOf(instance.directory);
 
 for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
   const shop = `shop-${engine.toLowerCase()}`;
@@ -397,10 +355,6 @@ for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
   await t.test(
     `a Database on ${engine} that is deleted is kept, and has its data when it is declared again before that is purged`,
     async (t) => {
-      const gone = async (type: ResourceType, name: string): Promise<void> => {
-        await client.delete(type, { namespace: tenant, name });
-        await until(async () => (await client.get(type, { namespace: tenant, name })) === undefined, `${name} to go`);
-      };
       const isEmpty = async (): Promise<void> => {
         await declare(client, databaseType, database);
         await settled(userType, shop, 'Available');
@@ -432,15 +386,47 @@ for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
     },
   );
 
+  await t.test(
+    `a Database on ${engine} with the policy Snapshot is kept as a file, and has all of it when it is declared again, whenever its agent dies`,
+    async (t) => {
+      const name = `${shop}-file`;
+      const snapshot = object('Database', name, { engine, deletionPolicy: 'Snapshot' });
+      await declare(client, databaseType, snapshot);
+      await declare(client, userType, anOwner(name));
+      await settled(userType, name, 'Available');
+      const held: unknown[] = [];
+      await login(`${name}-db`, async (ask) => {
+        for (const statement of riches[engine]) await ask(statement);
+        held.push(await ask(digest[engine]));
+      });
+      await client.delete(databaseType, { namespace: tenant, name });
+      await killAgent(300);
+      const kept = await until(async () => {
+        const [found] = await keptOf(name);
+        return conditionOf(found, 'Ready')?.['reason'] === 'Dumped' ? found : undefined;
+      }, 'a file of it');
+      const { database } = kept['spec'] as { readonly database: { readonly dumpPath: string } };
+      const path = join(instance.directory, database.dumpPath);
+      t.equal(statSync(path).mode & 0o777, 0o600);
+      t.match(gunzipSync(readFileSync(path)).toString(), 'twice');
+      await declare(client, databaseType, snapshot);
+      await killAgent(300);
+      await settled(databaseType, name, 'Available');
+      await settled(userType, name, 'Available');
+      await login(`${name}-db`, async (ask) => {
+        t.same([await ask(digest[engine])], held);
+        for (const statement of use[engine]) t.not((await ask(statement)).length, 0, statement);
+      });
+      t.same(await keptOf(name), [], 'nothing stands for it any more');
+      t.equal(statSync(path, { throwIfNoEntry: false }), undefined);
+    },
+  );
+
   await t.test(`what a Database on ${engine} holds is dumped, restored into another, and cloned`, async (t) => {
     const [first, second, third, other] = [`${shop}-1`, `${shop}-2`, `${shop}-3`, `${shop}-4`];
     for (const name of [first, second, other]) {
       await declare(client, databaseType, object('Database', name, { engine }));
-      await declare(
-        client,
-        userType,
-        object('DatabaseUser', name, { databases: [{ name }], secretName: `${name}-db` }),
-      );
+      await declare(client, userType, anOwner(name));
     }
     for (const name of [first, second, other]) await settled(userType, name, 'Available');
     await login(`${first}-db`, async (ask) => {
@@ -485,12 +471,22 @@ for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
     t.match(again.stderr, /exit code \d[^]*already exists/u);
     t.same(await dumpOf(second), held);
 
+    // Where an earlier call ended after the first thing that it made.
+    await declare(client, databaseType, object('Database', third, { engine }));
     const cloned = await db(['clone', first, third]);
     t.equal(cloned.exitCode, 0, cloned.stderr);
+    t.match(cloned.stdout, `databaseuser.hosting.wcp360.io/${third} created`);
     t.same(await dumpOf(third), held);
 
     const asked = await db(['shell', first], 'SELECT 21 + 21;\n');
     t.match(asked.stdout, '42');
+    const rows = { databases: [{ name: first, access: 'ReadWrite' }], secretName: `${first}-rows` };
+    await declare(client, userType, object('DatabaseUser', `${first}-rows`, rows));
+    await settled(userType, `${first}-rows`, 'Available');
+    const partial = await db(['dump', first, 'partial.sql', '--user', `${first}-rows`]);
+    if (engine === 'PostgreSQL') t.equal(partial.exitCode, 0, partial.stderr);
+    else t.match(partial, { exitCode: 1, stderr: /has triggers that DatabaseUser \S+-rows may not see/ });
+    await rm(join(files, 'partial.sql'), { force: true });
     const nobody = await db(['dump', first, 'nobody.sql', '--user', 'nobody']);
     t.equal(nobody.exitCode, 1);
     t.match(nobody.stderr, 'There is no DatabaseUser nobody');
@@ -531,19 +527,37 @@ for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
   });
 }
 
-/** A page that logs in anew for each visitor, with nothing but what is in its environment, and counts them. */
-const counter = `<?php
-  $of = fn(string $key): string => (string) getenv("DB_$key");
-  $where = $of('host') === 'localhost' ? "mysql:unix_socket={$of('socket')}" : "pgsql:host={$of('host')};port={$of('port')}";
-  try {
-    $db = new PDO("$where;dbname={$of('database')}", $of('username'), $of('password'));
-    $db->exec('CREATE TABLE IF NOT EXISTS visits (path varchar(20))');
-    $db->prepare('INSERT INTO visits VALUES (?)')->execute([$_SERVER['REQUEST_URI']]);
-    echo json_encode(['visits' => (int) $db->query('SELECT count(*) FROM visits')->fetchColumn(), 'password' => $of('password')]);
-  } catch (PDOException $refused) {
-    http_response_code(500);
-    echo $refused->getMessage();
-  }`;
+await t.test(
+  'no more deleted Databases are kept than the package allows, and none is dropped to make room',
+  async (t) => {
+    const namespace = 'hoarder';
+    await declareTenant(client, namespace, { database: { retained: 1 } });
+    const of = (name: string) => ({
+      ...object('Database', name, { engine: 'PostgreSQL' }),
+      metadata: { name, namespace },
+    });
+    const says = async (name: string, reason: string) => await settled(databaseType, name, reason, namespace);
+    await declare(client, databaseType, of('one'));
+    await says('one', 'Available');
+    await gone(databaseType, 'one', namespace);
+    await declare(client, databaseType, of('two'));
+    t.match(conditionOf(await says('two', 'RetainedLimit'), 'Ready'), {
+      message: /\(1\).*\(1\): declare one of them again/,
+    });
+    await declare(client, databaseType, of('one'));
+    await says('one', 'Available');
+    await says('two', 'Available');
+    await gone(databaseType, 'two', namespace);
+    await gone(databaseType, 'one', namespace);
+    await declare(client, databaseType, of('three'));
+    await says('three', 'RetainedLimit');
+    const { items } = await client.list<KubeObject>(keptType);
+    const kept = items.filter(({ metadata }) => metadata.name.startsWith(`database.${namespace}.`));
+    t.equal(kept.length, 2, 'what is kept stays');
+    for (const { metadata } of kept) await client.delete(keptType, { name: metadata.name });
+    await says('three', 'Available');
+  },
+);
 
 for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
   const name = `site-${engine.toLowerCase()}`;
@@ -553,11 +567,7 @@ for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
     `PHP of a Domain works with ${engine} by what the Secret of a DatabaseUser brings into its environment`,
     async (t) => {
       await declare(client, databaseType, object('Database', name, { engine }));
-      await declare(
-        client,
-        userType,
-        object('DatabaseUser', name, { databases: [{ name }], secretName: `${name}-db` }),
-      );
+      await declare(client, userType, anOwner(name));
       await declareSite(
         client,
         aDomain(tenant, name, { php: { envFrom: [{ prefix: 'DB_', secretRef: { name: `${name}-db` } }] } }),
@@ -609,17 +619,6 @@ await t.test('a password is in the environment of the PHP that it is for, and no
   await instance.place(tenant, 'domains/site-mariadb/note.txt', password);
   t.match(await filesWith(), /^\S*domains\/site-mariadb\/note\.txt\n$/, 'it would be found');
 });
-
-/** Ids of processes of the machine in whose file of /proc the word stands. */
-function processesWith(file: 'environ' | 'cmdline', word: string): readonly string[] {
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/${file}`, 'utf8').includes(word);
-    } catch {
-      return false;
-    }
-  });
-}
 
 interface Visited {
   readonly visits?: number;

@@ -111,10 +111,9 @@ await t.test('an agent may read hosting objects, write what is its own, and noth
   t.teardown(async () => await agent.close());
   const ofHosts = ['challenges', 'databases', 'databaseusers', 'domains', 'zones'];
   const everywhere = [
-    ...[...ofHosts, 'dnsrecords', 'hosts', 'planrequests', 'retaineddata', 'tenants'].flatMap((kind) => [
-      `list ${kind}`,
-      `watch ${kind}`,
-    ]),
+    ...[...ofHosts, 'databaseservers', 'dnsrecords', 'hosts', 'planrequests', 'retaineddata', 'tenants'].flatMap(
+      (kind) => [`list ${kind}`, `watch ${kind}`],
+    ),
     ...['get hosts web1', 'patch hosts/status web1'],
     'create hosts/attach web1',
     // Its certificate is renewed that way.

@@ -235,6 +235,8 @@ await t.test('a program has the variables that its site declares, from its Secre
   await declare(client, domainType, aDomain('acme', 'app', { php: { env, envFrom: envFrom('absent') } }));
   const isRefused = async () => /The Secret "absent" was not found/u.test((await wcpctl(ask)).stderr);
   await until(isRefused, 'the Secret to be missed');
+  for (const words of [ask, ['cp', 'app:style.css', join(files, 'style.css')]])
+    each.match((await wcpctl(words)).stderr, /^(?!.*InternalError).*The Secret "absent" was not found/su);
 });
 
 await t.test('whatever the other side sends as an archive stays in the place that it is copied to', async (each) => {

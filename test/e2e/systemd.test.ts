@@ -40,7 +40,7 @@ const packages = [
   'etcd-server',
 ];
 /** What needs them, in whose stead apt would bring others. */
-const dependents = ['wordpress', 'wordpress-theme-twentytwentythree', 'php', 'php8.2'];
+const dependents = ['adminer', 'wordpress', 'wordpress-theme-twentytwentythree', 'php', 'php8.2'];
 const archive = mkdtempSync('/var/tmp/wcp360-packages-');
 t.teardown(() => rmSync(archive, { recursive: true }));
 chmodSync(archive, 0o755);

@@ -11,7 +11,7 @@ export interface Page {
 
 /** Somebody who visits one site over HTTPS and keeps its cookies. Redirects are not followed. */
 export interface Browser {
-  get(path: string): Promise<Page>;
+  get(path: string, headers?: Readonly<Record<string, string>>): Promise<Page>;
   /** A form as a browser sends it, or anything else with its own headers. */
   post(
     path: string,
@@ -49,7 +49,7 @@ export function openBrowser(site: Site): Browser {
     return page;
   };
   return {
-    get: async (path) => await ask(path, new Response()),
+    get: async (path, headers) => await ask(path, new Response(), headers),
     post: async (path, body, headers) => await ask(path, new Response(body), headers),
   };
 }

@@ -48,3 +48,17 @@ export const particulars = {
     change: (login: string) => `ALTER USER ${login}@localhost ACCOUNT LOCK`,
   },
 } as const;
+
+/** A page that logs in anew for each visitor, with nothing but what is in its environment, and counts them. */
+export const counter = `<?php
+  $of = fn(string $key): string => (string) getenv("DB_$key");
+  $where = $of('host') === 'localhost' ? "mysql:unix_socket={$of('socket')}" : "pgsql:host={$of('host')};port={$of('port')}";
+  try {
+    $db = new PDO("$where;dbname={$of('database')}", $of('username'), $of('password'));
+    $db->exec('CREATE TABLE IF NOT EXISTS visits (path varchar(20))');
+    $db->prepare('INSERT INTO visits VALUES (?)')->execute([$_SERVER['REQUEST_URI']]);
+    echo json_encode(['visits' => (int) $db->query('SELECT count(*) FROM visits')->fetchColumn(), 'password' => $of('password')]);
+  } catch (PDOException $refused) {
+    http_response_code(500);
+    echo $refused->getMessage();
+  }`;

@@ -19,7 +19,7 @@ import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { createDelegations } from '#runtime/dns/delegations.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { accessFile } from '#runtime/drivers/powerdns/api.ts';
-import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import type { ServersWorld } from '#runtime/drivers/databases/servers-driver.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
@@ -44,7 +44,7 @@ import { startLabServer, type LabServer } from './api-server.ts';
 import type { LabApi } from './lab-api.ts';
 import { createMortal, faultyClient, type Faults, type Mortal } from './faults.ts';
 import type { NameServer } from './name-server.ts';
-import { modelDatabases, modelServers } from './model-databases.ts';
+import { modelDatabases, modelServers, modelServersOf } from './model-databases.ts';
 import { noCopies } from './no-copies.ts';
 import { installKind, labClient } from './widgets.ts';
 import { worldText } from './world-text.ts';
@@ -103,7 +103,7 @@ export interface Running {
 const hostName = 'web1';
 
 /** What the drivers of an agent act on. */
-type LabWorld = HostWorld & DatabasesWorld;
+type LabWorld = HostWorld & ServersWorld;
 const never = new AbortController().signal;
 
 export interface HostingOptions extends ClusterSettings {
@@ -245,6 +245,7 @@ async function startProgram(starting: Starting): Promise<Running> {
                   openAccount: async (account) => mortalAccount(await openAccount(account), mortal),
                 },
                 dnsProviders: noTools.dnsProviders,
+                lookAtServer: noTools.lookAtServer,
               },
               starting.settings,
             ),
@@ -310,6 +311,7 @@ async function agentOptions(
 ): Promise<ManagerOptions<LabWorld>> {
   const { client, mortal } = common;
   const host = machine.seenBy(mortal);
+  const databaseServers = modelServersOf(host);
   const events = { record: (_object: KubeObject, { reason }: EventText) => void alarms.push(reason) };
   return {
     ...common,
@@ -323,6 +325,7 @@ async function agentOptions(
       powerdns: powerdnsDriver,
       databases: modelDatabases,
       databaseSizeOf: () => undefined,
+      serverVersionOf: () => undefined,
       askNameServer: async (_world, question, signal) => {
         if (nameServer === undefined) throw new HostError('nobody answers');
         return await askDns({ address: '127.0.0.1', port: nameServer.settings.port }, question, signal);
@@ -345,6 +348,7 @@ async function agentOptions(
       cache,
       host,
       secrets: secretReader(client),
+      databaseServers,
     }),
     identity: `host/${hostName}`,
     hostSelector: { host: hostName },

@@ -1,20 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { Readable, type Duplex } from 'node:stream';
 import { createConnection } from 'mysql2/promise';
+import { escape } from 'mysql2';
 import type { Test } from 'tap';
+import { systemClock } from '#runtime/base/clock.ts';
 import { required } from '#runtime/base/errors.ts';
+import { createDatabaseJobs } from '#runtime/drivers/databases/jobs.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import { mariadbPaths, startMariadb, type MariadbSettings } from '#runtime/drivers/mariadb/index.ts';
+import { mariadbPaths, ownMariadb, startMariadb, type MariadbSettings } from '#runtime/drivers/mariadb/index.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { DatabaseSession } from '#test/contracts/databases.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
 import { killProcess } from './kill.ts';
+import { administrator, breakableElsewhere, placeIdentity, somewhereElse, type Elsewhere } from './server-elsewhere.ts';
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 /** A real MariaDB below a root of its own, and what tests ask of it. */
 export interface MariadbServer {
   readonly host: Host;
   readonly settings: MariadbSettings;
   readonly signal: AbortSignal;
+  readonly disk: SmallDisk | undefined;
   readonly world: DatabasesWorld;
   readonly socket: string;
   /** By key of any Secret. */
@@ -24,19 +31,69 @@ export interface MariadbServer {
   statements(): Promise<{ readonly reads: number; readonly writes: number }>;
   log(): Promise<string>;
   breakAfter(statements: number | undefined): void;
-  crash(): Promise<void>;
+  crash(meanwhile?: () => Promise<void>): Promise<void>;
 }
 
 /** What stands in a file that LOAD DATA LOCAL sends, whatever its name. */
 const localFile = '101\n102\n';
 
-/** Starts it on tmpfs; everything ends with the test. */
-export async function openMariadb(t: Test): Promise<MariadbServer> {
-  const machine = await realMachine();
+export interface MariadbServerElsewhere extends MariadbServer {
+  readonly place: Elsewhere;
+}
+
+/** As if it ran elsewhere: it is reached over the network alone, with TLS, and has been somebody's before. */
+export async function openMariadbElsewhere(t: Test): Promise<MariadbServerElsewhere> {
+  const own = await openMariadb(t);
+  const { host, signal } = own;
+  const { uid, gid } = own.settings;
+  const place = await somewhereElse();
+  const directory = mariadbPaths(host.root).temporary;
+  const { certificate, key } = await placeIdentity(host, { ...place, directory, uid, gid }, signal);
+  const options = {
+    ...own.settings.options,
+    'skip-networking': '0',
+    'bind-address': place.address,
+    'ssl-cert': certificate,
+    'ssl-key': key,
+  };
+  const settings = { ...own.settings, options };
+  await startMariadb(host, settings, signal);
+  const root = await own.admin();
+  const { username, password } = administrator;
+  await root.query(`CREATE USER ${username}@'%' IDENTIFIED BY ${escape(password)}`);
+  await root.query(`GRANT ALL PRIVILEGES ON *.* TO ${username}@'%' WITH GRANT OPTION`);
+  await root.close();
+  const breaker = await breakableElsewhere(host, { ...place, port: 3306 }, signal);
+  return {
+    ...own,
+    place,
+    settings,
+    world: { ...own.world, host: breaker.host },
+    breakAfter: breaker.breakAfter,
+    statements: async () => countStatements(readFileSync(generalLog(settings), 'utf8')),
+    login: async (user, password, database) =>
+      await openSession({ address: place.address, ca: place.authorities, user, password, database }),
+    crash: async (meanwhile) => {
+      const { pid } = required(await host.services.get('mariadb', signal), 'the service');
+      killProcess(pid);
+      await meanwhile?.();
+      await startMariadb(host, settings, signal);
+    },
+  };
+}
+
+/** Starts it on tmpfs; everything ends with the test. `diskBytes`: on a disk of its own, which can be filled. */
+export async function openMariadb(
+  t: Test,
+  { diskBytes }: { readonly diskBytes?: number } = {},
+): Promise<MariadbServer> {
+  const disk = diskBytes === undefined ? undefined : await mountSmallDisk(diskBytes);
+  const machine = await realMachine('supervisor', disk?.directory);
   const lifetime = new AbortController();
   const { signal } = lifetime;
   t.teardown(async () => {
     lifetime.abort();
+    await disk?.close();
     await machine.close();
   });
   const { mariadb } = await machine.host.capabilities(signal);
@@ -52,19 +109,22 @@ export async function openMariadb(t: Test): Promise<MariadbServer> {
     settings,
     signal,
     world: {
-      host: breaker.host,
+      host: ownMariadb(breaker.host),
       secrets: { read: async () => Object.fromEntries(passwords) },
+      jobs: createDatabaseJobs({ atOnce: 1, clock: systemClock, log: silentLogger, signal }),
     },
     socket,
+    disk,
     passwords,
     login: session,
     admin: async (database) => await session('root', undefined, database),
     statements: async () => countStatements(readFileSync(generalLog(settings), 'utf8')),
     log: async () => [generalLog(settings), log].map((path) => readFileSync(path, 'utf8')).join('\n'),
     breakAfter: breaker.breakAfter,
-    crash: async () => {
+    crash: async (meanwhile) => {
       const { pid } = required(await machine.host.services.get('mariadb', signal), 'the service');
       killProcess(pid);
+      await meanwhile?.();
       await startMariadb(machine.host, settings, signal);
     },
   };
@@ -90,13 +150,20 @@ function generalLog({ options }: MariadbSettings): string {
 }
 
 async function openSession(options: {
-  readonly socketPath: string;
+  readonly socketPath?: string;
+  /** Elsewhere, */
+  readonly address?: string;
+  /** with a certificate of this authority. */
+  readonly ca?: string;
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string | undefined;
 }): Promise<DatabaseSession> {
+  const { socketPath, address, ca } = options;
   const connection = await createConnection({
-    socketPath: options.socketPath,
+    ...(socketPath === undefined ? {} : { socketPath }),
+    ...(address === undefined ? {} : { host: address }),
+    ...(ca === undefined ? {} : { ssl: { ca } }),
     user: options.user,
     ...(options.password === undefined ? {} : { password: options.password }),
     ...(options.database === undefined ? {} : { database: options.database }),
@@ -119,7 +186,7 @@ function countStatements(log: string): { readonly reads: number; readonly writes
   const administrators = new Set<string>();
   const counts = { reads: 0, writes: 0 };
   for (const [, id = '', command = '', text = ''] of log.matchAll(/^[^\t\n]*\t+ *(\d+) (\w+)\t(.*)$/gm)) {
-    if (command === 'Connect') administrators[text.startsWith('root@') ? 'add' : 'delete'](id);
+    if (command === 'Connect') administrators[/^(root|boss)@/.test(text) ? 'add' : 'delete'](id);
     if (!/^(Query|Execute)$/.test(command) || !administrators.has(id)) continue;
     counts[/^\s*(SELECT|SHOW)\b/i.test(text) ? 'reads' : 'writes'] += 1;
   }

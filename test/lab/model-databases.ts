@@ -1,14 +1,20 @@
+import { HostError } from '#runtime/base/errors.ts';
+import type { Archiving } from '#runtime/drivers/databases/archive.ts';
 import { createDatabasesDriver, type DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import type { DatabaseAction, DatabaseSettings, LoginSettings, PasswordRef } from '#runtime/drivers/databases/model.ts';
+import type { ServerAction, DatabaseSettings, LoginSettings, PasswordRef } from '#runtime/drivers/databases/model.ts';
 import { readPassword } from '#runtime/drivers/databases/read-password.ts';
 import { emptyDatabases, putFound } from '#runtime/drivers/databases/snapshot.ts';
+import { createServersDriver } from '#runtime/drivers/databases/servers-driver.ts';
+import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { required } from '#runtime/base/errors.ts';
 import type { Host } from '#runtime/host/host.ts';
 
 /** A database server as files of a model machine: one for each database and login, with its mark and, of a login, what lets in. */
 function modelEngine<Name extends 'postgresql' | 'mariadb'>(name: Name) {
   return createDatabasesDriver<Name>({
     name,
-    observe: async ({ host }, signal) => {
+    observe: async (world, signal) => {
+      const host = machineOf(world);
       const snapshot = emptyDatabases();
       for (const [file, text] of (await host.readTexts(directoryOf(host, name), signal)) ?? []) {
         const [kind = '', thing = ''] = file.split('.');
@@ -20,8 +26,9 @@ function modelEngine<Name extends 'postgresql' | 'mariadb'>(name: Name) {
     },
     measure: async () => [],
     endOverlong: async () => 0,
-    apply: async (action: DatabaseAction<Name>, world: DatabasesWorld, signal) => {
-      const { host } = world;
+    archiving: withoutPrograms,
+    apply: async (action: ServerAction<Name>, world: DatabasesWorld, signal) => {
+      const host = machineOf(world);
       const kind = action.op.split('-').at(-1) ?? '';
       const path = `${directoryOf(host, name)}/${kind}.${action.input.name}`;
       const { input } = action;
@@ -35,7 +42,44 @@ function modelEngine<Name extends 'postgresql' | 'mariadb'>(name: Name) {
   });
 }
 
-export const modelDatabases = { PostgreSQL: modelEngine('postgresql'), MariaDB: modelEngine('mariadb') };
+/** Nothing becomes a file of a model, since no program runs. */
+export const withoutPrograms: Archiving = {
+  dumper: async () => await Promise.reject(new HostError('the model machine has no programs')),
+  form: () => ({ end: /$/, mapLine: () => undefined }),
+  closed: async () => undefined,
+  dumped: async () => undefined,
+  prepare: async () => await Promise.reject(new HostError('the model machine has no programs')),
+  fills: 'compare',
+  discard: async () => undefined,
+  adopt: async () => undefined,
+  contents: async () => [],
+  setDown: async () => false,
+};
+
+export const modelDatabases = {
+  PostgreSQL: createServersDriver(modelEngine('postgresql')),
+  MariaDB: createServersDriver(modelEngine('mariadb')),
+};
+
+const machines = new WeakMap<ServerHost, Host>();
+
+/** The servers of a model machine. */
+export function modelServersOf(machine: Host): () => readonly ServerHost[] {
+  const own: ServerHost = {
+    server: '',
+    readProgramText: machine.readProgramText,
+    way: { socketDirectory: '/nowhere' },
+    administrator: () => Promise.resolve({ username: 'nobody' }),
+    hasServer: () => Promise.resolve(true),
+    enter: () => Promise.reject(new Error('nobody enters a model')),
+  };
+  machines.set(own, machine);
+  return () => [own];
+}
+
+function machineOf({ host }: DatabasesWorld): Host {
+  return required(machines.get(host), 'a model machine');
+}
 
 /** What the model machine says it has. */
 export const modelServers = {

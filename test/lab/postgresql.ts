@@ -1,21 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import { Client } from 'pg';
+import { Client, escapeLiteral } from 'pg';
 import type { Test } from 'tap';
+import { systemClock } from '#runtime/base/clock.ts';
 import { required } from '#runtime/base/errors.ts';
+import { createDatabaseJobs } from '#runtime/drivers/databases/jobs.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import { startPostgresql, type PostgresqlSettings } from '#runtime/drivers/postgresql/index.ts';
+import { ownPostgresql, startPostgresql, type PostgresqlSettings } from '#runtime/drivers/postgresql/index.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { DatabaseSession } from '#test/contracts/databases.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
 import { until } from './instance.ts';
 import { killProcess } from './kill.ts';
+import { administrator, breakableElsewhere, placeIdentity, somewhereElse, type Elsewhere } from './server-elsewhere.ts';
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 /** A real PostgreSQL below a root of its own, and what tests ask of it. */
 export interface PostgresqlServer {
   readonly host: Host;
   readonly settings: PostgresqlSettings;
   readonly signal: AbortSignal;
+  readonly disk: SmallDisk | undefined;
   /** Its connections can be broken. */
   readonly world: DatabasesWorld;
   /** By key of any Secret. */
@@ -26,21 +32,68 @@ export interface PostgresqlServer {
   statements(): Promise<readonly string[]>;
   log(): Promise<string>;
   breakAfter(statements: number | undefined): void;
-  crash(): Promise<void>;
+  crash(meanwhile?: () => Promise<void>): Promise<void>;
 }
 
 const socketName = '.s.PGSQL.5432';
 /** Of a line of the log that the driver is the cause of. */
 const ofDriver = 'wcp360> ';
 
-/** Starts it; everything ends with the test. */
-export async function openPostgresql(t: Test): Promise<PostgresqlServer> {
-  const machine = await realMachine();
+export interface PostgresqlServerElsewhere extends PostgresqlServer {
+  readonly place: Elsewhere;
+}
+
+/** As if it ran elsewhere: it is reached over the network alone, with TLS, and has been somebody's before. */
+export async function openPostgresqlElsewhere(t: Test): Promise<PostgresqlServerElsewhere> {
+  const own = await openPostgresql(t);
+  const { host, signal } = own;
+  const { uid, gid } = own.settings;
+  const place = await somewhereElse();
+  const directory = `${host.root}/databases/postgresql/conf`;
+  const { certificate, key } = await placeIdentity(host, { ...place, directory, uid, gid }, signal);
+  const rules = 'local all postgres peer map=wcp360\nhostssl all all all scram-sha-256\n';
+  await host.replaceFile(`${directory}/elsewhere.conf`, rules, { mode: 0o640, uid: 0, gid }, signal);
+  const parameters = {
+    ...own.settings.parameters,
+    listen_addresses: place.address,
+    hba_file: `${directory}/elsewhere.conf`,
+    ssl: 'on',
+    ssl_cert_file: certificate,
+    ssl_key_file: key,
+  };
+  const settings = { ...own.settings, parameters };
+  await startPostgresql(host, settings, signal);
+  const admin = await own.admin();
+  await admin.query(
+    `CREATE ROLE ${administrator.username} SUPERUSER LOGIN PASSWORD ${escapeLiteral(administrator.password)}`,
+  );
+  await admin.close();
+  const breaker = await breakableElsewhere(host, { ...place, port: 5432 }, signal);
+  return {
+    ...own,
+    place,
+    settings,
+    world: { ...own.world, host: breaker.host },
+    breakAfter: breaker.breakAfter,
+    login: async (name, password, database = 'postgres') =>
+      await openClient({ host: place.address, user: name, password, database, ca: place.authorities }),
+    crash: async (meanwhile) => await crash(host, settings, signal, meanwhile),
+  };
+}
+
+/** Starts it; everything ends with the test. `diskBytes`: on a disk of its own, which can be filled. */
+export async function openPostgresql(
+  t: Test,
+  { diskBytes }: { readonly diskBytes?: number } = {},
+): Promise<PostgresqlServer> {
+  const disk = diskBytes === undefined ? undefined : await mountSmallDisk(diskBytes);
+  const machine = await realMachine('supervisor', disk?.directory);
   const { host } = machine;
   const lifetime = new AbortController();
   const { signal } = lifetime;
   t.teardown(async () => {
     lifetime.abort();
+    await disk?.close();
     await machine.close();
   });
   const settings = await testSettings(host, signal);
@@ -48,7 +101,7 @@ export async function openPostgresql(t: Test): Promise<PostgresqlServer> {
   const passwords = new Map<string, string>();
   const { connectUnix, breakAfter } = breakable(host);
   const directory = `${host.root}/databases/postgresql`;
-  const log = async (): Promise<string> => await readFile(`${directory}/postgresql.log`, 'utf8');
+  const log = grownLog(`${directory}/postgresql.log`);
   const enter = async (user: string, password: string | undefined, database: string) =>
     await openClient({ host: `${directory}/run`, user, password, database });
   return {
@@ -56,9 +109,11 @@ export async function openPostgresql(t: Test): Promise<PostgresqlServer> {
     settings,
     signal,
     passwords,
+    disk,
     world: {
-      host: { ...host, connectUnix },
+      host: ownPostgresql({ ...host, connectUnix }),
       secrets: { read: async () => Object.fromEntries(passwords) },
+      jobs: createDatabaseJobs({ atOnce: 1, clock: systemClock, log: silentLogger, signal }),
     },
     login: async (name, password, database = 'postgres') => await enter(name, password, database),
     admin: async (database = 'postgres') => await enter('postgres', undefined, database),
@@ -66,12 +121,31 @@ export async function openPostgresql(t: Test): Promise<PostgresqlServer> {
     statements: async () =>
       (await log()).split('\n').flatMap((line) => line.split(`${ofDriver}LOG:  statement: `)[1] ?? []),
     breakAfter,
-    crash: async () => {
-      const { pid } = required(await host.services.get('postgresql', signal), 'PostgreSQL');
-      killProcess(pid);
-      await until(async () => (await host.services.get('postgresql', signal))?.pid !== pid, 'its end');
-      await startPostgresql(host, settings, signal);
-    },
+    crash: async (meanwhile) => await crash(host, settings, signal, meanwhile),
+  };
+}
+
+async function crash(
+  host: Host,
+  settings: PostgresqlSettings,
+  signal: AbortSignal,
+  meanwhile?: () => Promise<void>,
+): Promise<void> {
+  const { pid } = required(await host.services.get('postgresql', signal), 'PostgreSQL');
+  killProcess(pid);
+  await until(async () => (await host.services.get('postgresql', signal))?.pid !== pid, 'its end');
+  await meanwhile?.();
+  await startPostgresql(host, settings, signal);
+}
+
+/** A log with what was in it when it was read before: the host cuts those that grow large. */
+function grownLog(path: string): () => Promise<string> {
+  let [earlier, known] = ['', ''];
+  return async () => {
+    const text = await readFile(path, 'utf8');
+    if (text.length < known.length) earlier += known;
+    known = text;
+    return earlier + text;
   };
 }
 
@@ -92,9 +166,12 @@ async function openClient(options: {
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string;
+  /** Of a server elsewhere. */
+  readonly ca?: string;
 }): Promise<DatabaseSession> {
   const text = { getTypeParser: () => (value: unknown) => value } as never;
-  const client = new Client({ ...options, port: 5432, ssl: false, application_name: 'tenant', types: text });
+  const ssl = options.ca === undefined ? false : { ca: options.ca, checkServerIdentity: () => undefined };
+  const client = new Client({ ...options, port: 5432, ssl, application_name: 'tenant', types: text });
   client.on('error', () => undefined);
   await client.connect();
   return {

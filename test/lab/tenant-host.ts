@@ -10,7 +10,7 @@ import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { noFront } from '#test/builders/no-front.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { nginxDriver, startFront } from '#runtime/drivers/nginx/index.ts';
-import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { createServersDriver, type ServersWorld } from '#runtime/drivers/databases/servers-driver.ts';
 import { mariadbDriver } from '#runtime/drivers/mariadb/index.ts';
 import { postgresqlDriver } from '#runtime/drivers/postgresql/index.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
@@ -68,7 +68,7 @@ const drivers = {
   phpFpm: phpFpmDriver,
   nginx: nginxDriver,
   powerdns: powerdnsDriver,
-  databases: { PostgreSQL: postgresqlDriver, MariaDB: mariadbDriver },
+  databases: { PostgreSQL: createServersDriver(postgresqlDriver), MariaDB: createServersDriver(mariadbDriver) },
 } as const;
 
 const uids: Readonly<Record<Tenant, number>> = { alpha: 20_001, beta: 20_002 };
@@ -149,10 +149,11 @@ interface Agent {
 
 /** The controllers of an agent, one round for each thing that is declared. */
 function anAgent(
-  world: { readonly host: Host; readonly secrets: SecretReader },
+  known: { readonly host: Host; readonly secrets: SecretReader },
   objects: readonly KubeObject[],
 ): Agent {
-  const controllers = createHostControllers<HostWorld & DatabasesWorld>({
+  const world = { ...known, databaseServers: () => [] };
+  const controllers = createHostControllers<HostWorld & ServersWorld>({
     hostName,
     ...drivers,
     shells: createShellsDriver({ count: () => 0, end: () => undefined }),
@@ -162,6 +163,7 @@ function anAgent(
     challenges: challengesDriver,
     front: noFront,
     databaseSizeOf: () => undefined,
+    serverVersionOf: () => undefined,
     askNameServer: () => Promise.reject(new HostError('nobody answers')),
     now: () => Date.now(),
   });
@@ -196,7 +198,7 @@ function placed(domain: Domain, others: readonly KubeObject[]): Domain {
 }
 
 async function oneRound(
-  controller: AnyController<HostWorld & DatabasesWorld>,
+  controller: AnyController<HostWorld & ServersWorld>,
   object: KubeObject,
   around: { readonly others: readonly KubeObject[]; readonly world: object },
 ): Promise<string | undefined> {

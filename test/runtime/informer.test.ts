@@ -5,6 +5,7 @@ import { systemClock } from '#runtime/base/clock.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import type { Client, WatchEvent, WatchOptions } from '#runtime/client/client.ts';
 import { listAll } from '#runtime/client/list-pages.ts';
+import { createHolding } from '#runtime/manager/holding.ts';
 import { createInformer, type Informer, type ObjectChange } from '#runtime/manager/informer.ts';
 import { createInformerCache, kindId } from '#runtime/manager/informer-cache.ts';
 import { createInformerSet } from '#runtime/manager/informer-set.ts';
@@ -22,8 +23,10 @@ import {
   eventually,
   installKind,
   labClient,
+  widgetController,
   widgetKind,
   widgetType,
+  type Widget,
 } from '#test/lab/widgets.ts';
 
 const quick = { firstMs: 5, maxMs: 50, factor: 2, jitterRatio: 0 };
@@ -455,4 +458,25 @@ t.test('revisions are compared as the numbers they are, however long', (t) => {
   );
   t.ok(compareResourceVersions(undefined, '1') < 0);
   t.end();
+});
+
+t.test('what was written on an object holds while the cache still shows it as it was', async (t) => {
+  const lab = await startLabServer();
+  t.teardown(() => lab.stop());
+  const { client } = await labClient(lab);
+  t.teardown(() => client.close());
+  await installKind(client, widgetKind);
+  const finalizer = 'test.wcp360.io/host';
+  const seen = await client.create<Widget>(widgetType, aWidget('one', { parts: ['a'] }));
+  const controller = widgetController({ finalizer, finalizerSetBy: 'loop' });
+  const cache = { get: () => undefined, list: () => [], byIndex: () => [] };
+  const options = { client, type: widgetType, fieldManager: 'test', cache, fence: () => undefined };
+  const { signal } = new AbortController();
+  const holding = createHolding({ ...options, controller });
+  const held = await holding.hold(seen, signal);
+  t.same(held?.metadata.finalizers, [finalizer]);
+  t.same(await holding.hold(seen, signal), held, 'nothing is written again');
+  await t.rejects(createHolding({ ...options, controller }).hold(seen, signal), { message: /modified/ });
+  const later = { ...seen, metadata: { ...seen.metadata, resourceVersion: '1' } };
+  await t.rejects(holding.hold(later, signal), { message: /modified/ }, 'what the cache shows later counts');
 });

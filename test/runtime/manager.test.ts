@@ -391,6 +391,22 @@ t.test('a change of the object is carried out under Warn, for it is no drift', a
   t.same(shelves(shop).upper, { 'Widget/default/one': ['b'] });
 });
 
+t.test('what is wanted anew since a restart is no drift where nobody else was there', async (t) => {
+  const { client, shop, start, settled } = await setUp(t);
+  const first = await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'], drift: 'Warn' }));
+  await settled('one', 'Standing');
+  await first.close();
+  const desired = () => ({ lower: new Set(['a', 'b']), upper: new Set(['a', 'b']) });
+  const [lower, upper] = [shelfDriver('lower'), shelfDriver('upper')];
+  const second = await start({ desired, drivers: { upper, lower: { ...lower, isAsLeft: () => false } } });
+  await settled('one', 'Drifted');
+  await second.close();
+  await start({ desired, drivers: { upper, lower: { ...lower, isAsLeft: () => true } } });
+  await settled('one', 'Standing');
+  t.same(shelves(shop).upper, { 'Widget/default/one': ['a', 'b'] });
+});
+
 t.test('no drift policy holds back what is imposed, and Warn not even its end', async (t) => {
   const { client, shop, start, settled, patch } = await setUp(t);
   const isImposed = ({ spec }: Widget): boolean => spec.parts.includes('limit');

@@ -121,6 +121,7 @@ function streamsOf(
       return { ...seat, logs: { access: '', error: '' }, ...overrides };
     },
     databaseSeatOf: () => undefined,
+    inviteTo: () => Promise.reject(new Error('nobody is invited')),
     processes,
     frontGid: frontGidThere,
     writers,

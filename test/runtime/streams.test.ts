@@ -12,6 +12,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { ApiError } from '#runtime/base/errors.ts';
 import { systemClock } from '#runtime/base/clock.ts';
+import { createClientSessions } from '#runtime/drivers/adminer/index.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
 import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
@@ -51,6 +52,12 @@ await t.test('a stream has one path, and no other path is taken for it', (each) 
       resource: fc.constant('domains'),
       subresource: fc.constant('proxy'),
       operation: fc.constantFrom('files', 'archive'),
+      namespace: label,
+      name: label,
+    }),
+    fc.record({
+      resource: fc.constant('databases'),
+      subresource: fc.constantFrom('dump', 'restore', 'shell', 'web'),
       namespace: label,
       name: label,
     }),
@@ -290,6 +297,7 @@ await t.test(
     const streams = createStreamServer({
       seatOf: () => ({ ...seat, logs: { access: log, error: log } }),
       databaseSeatOf: () => undefined,
+      inviteTo: () => Promise.reject(new Error('nobody is invited')),
       processes: openTenantProcesses('supervisor'),
       writers: createWriters(),
       replicas: createReplicaWords(),
@@ -390,3 +398,67 @@ await t.test(
     await each.rejects(asked(before), 'nor is who was');
   },
 );
+
+/** Sessions by a clock that a test sets. */
+function sessionsAt(start: number) {
+  const clock = { nowMs: start };
+  const times = { tokenMs: 60, idleMs: 900, lifeMs: 3_000 };
+  return { clock, sessions: createClientSessions<string>(times, () => clock.nowMs) };
+}
+
+await t.test('a way in is good once, and until its time is over', (each) => {
+  const { clock, sessions } = sessionsAt(0);
+  const { token, expiresAtMs } = sessions.grant('acme');
+  each.equal(expiresAtMs, 60);
+  each.match(token, /^[\w-]{43}$/, '256 bits');
+  clock.nowMs = 59;
+  const cookie = sessions.redeem(token) ?? '';
+  each.match(cookie, /^[\w-]{43}$/);
+  each.equal(sessions.redeem(token), undefined, 'a second time');
+  const late = sessions.grant('acme');
+  clock.nowMs = 59 + 60;
+  each.equal(sessions.redeem(late.token), undefined, 'too late');
+  each.match(sessions.enter(cookie), { subject: 'acme' });
+  each.equal(sessions.enter(token), undefined, 'a token is no cookie');
+  each.equal(sessions.enter(''), undefined);
+  each.end();
+});
+
+await t.test('a session ends when nobody uses it, and at last in any case', (each) => {
+  const { clock, sessions } = sessionsAt(0);
+  const begin = (): string => sessions.redeem(sessions.grant('acme').token) ?? '';
+  const [used, unused] = [begin(), begin()];
+  for (clock.nowMs = 800; clock.nowMs < 3_000; clock.nowMs += 800)
+    each.match(sessions.enter(used), { subject: 'acme' });
+  each.equal(sessions.enter(unused), undefined);
+  clock.nowMs = 3_000;
+  each.equal(sessions.enter(used), undefined, 'though it was in use');
+  each.equal(sessions.sweep(() => true).length, 2, 'both are told of once');
+  each.equal(sessions.sweep(() => true).length, 0);
+  each.end();
+});
+
+await t.test('sessions and ways in go with what they are for, and those of others stay', (each) => {
+  const { sessions } = sessionsAt(0);
+  const [ours, theirs] = [sessions.grant('acme'), sessions.grant('other')];
+  const [left = '', stays = ''] = ['acme', 'other'].map((subject) => sessions.redeem(sessions.grant(subject).token));
+  each.equal(
+    sessions.count((subject) => subject === 'acme'),
+    2,
+  );
+  each.match(
+    sessions.sweep((subject) => subject !== 'acme'),
+    [{ subject: 'acme' }],
+  );
+  each.equal(
+    sessions.count((subject) => subject === 'acme'),
+    0,
+  );
+  each.equal(sessions.enter(left), undefined);
+  each.equal(sessions.redeem(ours.token), undefined);
+  each.match(sessions.enter(stays), { subject: 'other' });
+  each.ok(sessions.redeem(theirs.token));
+  each.match(sessions.leave(stays), { subject: 'other' });
+  each.equal(sessions.leave(stays), undefined);
+  each.end();
+});

@@ -9,6 +9,7 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { Action } from '#runtime/plan/plan.ts';
 import {
   deleteSecret,
+  readKnownSecret,
   readSecret,
   writeSecret,
   type SecretContent,
@@ -69,6 +70,7 @@ export function createConnectionsDriver<W extends World>(): Driver<
   const written = new Map<string, string>();
   return {
     name: 'connections',
+    writesApi: true,
     nothing: new Map(),
     normalize: (desired) => desired,
     observe: (world) => Promise.resolve(world.cache),
@@ -85,34 +87,37 @@ export function createConnectionsDriver<W extends World>(): Driver<
       );
     },
     plan: planConnections,
-    apply: async (action, { client }, signal) => {
+    apply: async (action, world, signal) => {
+      const { client } = world;
       const { namespace, name, owner } = action.input;
       const key = { namespace, name };
       if (action.op === 'delete-secret') {
         await deleteSecret(client, { key, madeFor: owner }, signal);
         return void written.delete(`${namespace}/${name}`);
       }
-      const version = await handOut(client, action.input, signal);
+      const version = await handOut(world, action.input, signal);
       if (version !== undefined) written.set(`${namespace}/${name}`, version);
     },
-    settle: () => Promise.resolve(),
   };
 }
 
 /** The resourceVersion of the Secret that has it now; `undefined` when the password was followed by another one since that was wanted. */
 async function handOut(
-  client: Client,
+  world: World,
   { namespace, name, owner, connection }: Extract<ConnectionAction, { op: 'write-secret' }>['input'],
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const passwords = await readSecret(client, { namespace, name: connection.passwordSecret }, signal);
+  const { client } = world;
+  const { passwordNamespace, passwordSecret } = connection;
+  const passwords = await readSecret(client, { namespace: passwordNamespace, name: passwordSecret }, signal);
   const password = passwords?.madeFor === owner ? passwords.values[connection.passwordId] : undefined;
   if (password === undefined) return undefined;
   const key = { namespace, name };
-  const there = await readSecret(client, key, signal);
+  const there = await readKnownSecret(world, key, signal);
   const order: SecretOrder = {
     key,
     type: 'Opaque',
+    fieldManager: 'wcp360-database-users',
     values: secretValuesOf(connection, password),
     madeFor: owner,
     notes: { [ANNOTATIONS.connection]: digestOf(connection) },

@@ -1,5 +1,5 @@
 import { secretKind } from '#schemas/meta/builtin.ts';
-import { parseDurationMs } from '#schemas/meta/duration.ts';
+import { parseDurationSeconds } from '#schemas/meta/duration.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
@@ -33,20 +33,20 @@ export function gatherUser(user: DatabaseUser, cache: Cache, nowMs: number): Dat
   const { namespace = '', name } = user.metadata;
   const used = usedDatabases(user, cache);
   if (isPending(used)) return used;
-  const server = serverOn(used.host, used.engine, cache);
+  const server = serverOn(used.host, { engine: used.engine, server: used.server }, cache);
   if (isPending(server)) return server;
   const asked = askedOf(user, cache);
   if (isPending(asked)) return asked;
-  const stored = cache.get(secretKind, { namespace, name: passwordsSecretOf(name) });
-  const passwords = stored && passwordsIn(stored, `DatabaseUser/${namespace}/${name}`);
   const { host } = used;
+  const stored = cache.get(secretKind, passwordsSecretOf(user.metadata, host));
+  const passwords = stored && passwordsIn(stored, `DatabaseUser/${namespace}/${name}`);
   return {
     host,
     lostHosts: cache.get(hostKind, { name: host })?.spec.lost === true ? [host] : [],
     asked,
     ...defined({ passwords }),
     ...workOf(user, { passwords, asked, nowMs }),
-    ...connectionOf(user, { ...used, ...server }, passwords),
+    ...connectionOf(user, { ...server, host, grants: used.grants }, passwords),
     secretVersion: versionOf({ namespace, name: user.spec.secretName }, cache) ?? '',
   };
 }
@@ -58,15 +58,17 @@ function versionOf(key: ObjectKey, cache: Cache): string | undefined {
 
 /** What the server does not take yet is not handed out. */
 function connectionOf(
-  { metadata: { namespace = '', name }, status }: DatabaseUser,
-  { engine, socketDirectory, grants }: UsedDatabases & ServerOnHost,
+  { metadata, status }: DatabaseUser,
+  { host, engine, address, grants }: ServerOnHost & Pick<UsedDatabases, 'grants' | 'host'>,
   passwords: Passwords | undefined,
 ): Pick<DatabaseUserClusterInputs, 'connection'> {
   const current = passwords && currentOf(passwords);
   if (current === undefined || status?.acceptedPasswords?.includes(current.id) !== true) return {};
+  const { namespace = '', name } = metadata;
   const username = usernameOf({ namespace, name }, engine, current.login);
-  const where = { engine, socketDirectory, database: grants[0]?.[0] ?? '' };
-  return { connection: { ...where, username, passwordSecret: passwordsSecretOf(name), passwordId: current.id } };
+  const where = { engine, ...address, database: grants[0]?.[0] ?? '' };
+  const { namespace: passwordNamespace, name: passwordSecret } = passwordsSecretOf(metadata, host);
+  return { connection: { ...where, username, passwordNamespace, passwordSecret, passwordId: current.id } };
 }
 
 function askedOf({ metadata, spec, status }: DatabaseUser, cache: Cache): Asked | Pending {
@@ -75,10 +77,16 @@ function askedOf({ metadata, spec, status }: DatabaseUser, cache: Cache): Asked 
   const given = givenIn(namespace, spec.passwordSecretRef, cache);
   if (isPending(given)) return given;
   return {
-    ...defined({ given, request: annotations[ANNOTATIONS.rotate], intervalMs: parseDurationMs(interval) }),
-    graceMs: parseDurationMs(gracePeriod) ?? 0,
+    ...defined({ given, request: annotations[ANNOTATIONS.rotate], intervalMs: msOf(interval) }),
+    graceMs: msOf(gracePeriod) ?? 0,
     accepted: status?.acceptedPasswords ?? [],
   };
+}
+
+/** In whole seconds, as times of a status are: what is due then is due by it. */
+function msOf(duration: string): number | undefined {
+  const seconds = parseDurationSeconds(duration);
+  return seconds === undefined ? undefined : seconds * 1_000;
 }
 
 /** `mine/password@7`: another one whenever the Secret was changed. */

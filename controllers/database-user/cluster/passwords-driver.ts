@@ -3,15 +3,17 @@ import { isEqual } from '#runtime/base/json.ts';
 import { RefusedError } from '#runtime/base/errors.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import { secretKind } from '#schemas/meta/builtin.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { ownerId, type Driver, type Owner } from '#runtime/drivers/driver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Action } from '#runtime/plan/plan.ts';
-import { deleteSecret, readSecret, writeSecret, type SecretContent } from '#controllers/secret-store.ts';
+import { deleteSecret, readKnownSecret, writeSecret, type SecretContent } from '#controllers/secret-store.ts';
 import {
   currentOf,
   parsePasswords,
-  passwordsSecretOf,
+  passwordsNameOf,
+  passwordsOwnerOf,
   renderPasswords,
   type Passwords,
 } from '#controllers/database-user/passwords.ts';
@@ -34,17 +36,33 @@ export interface PasswordsWork {
   readonly connectionSecret: string;
 }
 
-/** Wanted: what is to be done; found: that they are there. `undefined`: there are none, and to be none. */
-export type PasswordsState = { readonly work?: PasswordsWork } | undefined;
+/** Where their Secret is, or is to be, by namespace, and what is to be done with it; that is never in what is found. */
+export interface PasswordsState {
+  readonly at: readonly string[];
+  readonly work?: PasswordsWork;
+}
+
+const BY_OWNER = 'passwordsOf';
+
+function ownersOf(secret: KubeObject): readonly string[] {
+  const owner = passwordsOwnerOf(secret);
+  return owner === undefined ? [] : [owner];
+}
+
+/** Secrets with passwords of DatabaseUsers, by whom they are for. */
+export const passwordSecrets = {
+  kind: secretKind,
+  index: { name: BY_OWNER, valuesOf: ownersOf },
+};
 
 interface OfUser {
-  readonly namespace: string;
-  readonly name: string;
+  /** The Secret. */
+  readonly secret: { readonly namespace: string; readonly name: string };
   readonly owner: string;
 }
 
 export type PasswordsAction =
-  | Action<'passwords', 'write-passwords', OfUser & { readonly work: PasswordsWork }>
+  | Action<'passwords', 'write-passwords', OfUser & { readonly namespace: string; readonly work: PasswordsWork }>
   | Action<'passwords', 'delete-passwords', OfUser>;
 
 /** The Secret with the passwords of a DatabaseUser and what they are used for, which change together or not at all. The snapshot is the cache itself. */
@@ -53,22 +71,23 @@ export function createPasswordsDriver<W extends World>(
 ): Driver<'passwords', Cache, PasswordsState, PasswordsAction, W> {
   return {
     name: 'passwords',
-    nothing: undefined,
+    writesApi: true,
+    nothing: { at: [] },
     normalize: (desired) => desired,
     observe: (world) => Promise.resolve(world.cache),
     advance: (snapshot) => snapshot,
-    of: (owner, cache) => {
-      const { namespace, name } = owner;
-      const secret = cache.get(secretKind, { namespace, name: passwordsSecretOf(name) });
-      return secret?.metadata.annotations?.[ANNOTATIONS.owner] === ownerId(owner) ? {} : undefined;
-    },
+    of: (owner, cache) => ({
+      at: cache
+        .byIndex(secretKind, BY_OWNER, ownerId(owner))
+        .map(({ metadata: { namespace = '' } }) => namespace)
+        .toSorted(),
+    }),
     plan: planPasswords,
-    apply: async ({ op, input }, { client }, signal) => {
-      const key = { namespace: input.namespace, name: passwordsSecretOf(input.name) };
-      if (op === 'delete-passwords') return await deleteSecret(client, { key, madeFor: input.owner }, signal);
-      await takeStep({ client, now, signal }, input);
+    apply: async ({ op, input }, world, signal) => {
+      const { secret: key, owner: madeFor } = input;
+      if (op === 'delete-passwords') return await deleteSecret(world.client, { key, madeFor }, signal);
+      await takeStep({ world, now, signal }, input);
     },
-    settle: () => Promise.resolve(),
   };
 }
 
@@ -81,43 +100,57 @@ const reasons: Readonly<Record<Step, string>> = {
 };
 
 function planPasswords(owner: Owner, desired: PasswordsState, observed: PasswordsState): readonly PasswordsAction[] {
-  const { namespace, name } = owner;
-  const common = {
-    driver: 'passwords',
-    subject: `Secret/${namespace}/${passwordsSecretOf(name)}`,
-    disruption: 'none',
-    changes: [],
-  } as const;
-  const input = { namespace, name, owner: ownerId(owner) };
-  if (desired === undefined)
-    return observed === undefined ? [] : [{ ...common, op: 'delete-passwords', reason: 'no longer wanted', input }];
-  const { work } = desired;
-  if (work === undefined) return [];
-  return [{ ...common, op: 'write-passwords', reason: reasons[work.step], input: { ...input, work } }];
+  const common = (at: string) => {
+    const name = passwordsNameOf(owner);
+    const input = { secret: { namespace: at, name }, owner: ownerId(owner) };
+    return { driver: 'passwords', subject: `Secret/${at}/${name}`, disruption: 'none', changes: [], input } as const;
+  };
+  const { at, work } = desired;
+  const { namespace } = owner;
+  const written =
+    work === undefined
+      ? []
+      : at.map((place) => {
+          const { input, ...rest } = common(place);
+          return {
+            ...rest,
+            op: 'write-passwords',
+            reason: reasons[work.step],
+            input: { ...input, namespace, work },
+          } as const;
+        });
+  const gone = observed.at.filter((place) => !at.includes(place));
+  return [
+    ...written,
+    ...gone.map((place) => ({ ...common(place), op: 'delete-passwords', reason: 'no longer wanted' }) as const),
+  ];
 }
 
 interface Hands {
-  readonly client: Client;
+  readonly world: World;
   readonly now: () => number;
   readonly signal: AbortSignal;
 }
 
 async function takeStep(
-  { client, now, signal }: Hands,
-  { namespace, name, owner, work }: Extract<PasswordsAction, { op: 'write-passwords' }>['input'],
+  { world, now, signal }: Hands,
+  { secret: key, namespace, owner, work }: Extract<PasswordsAction, { op: 'write-passwords' }>['input'],
 ): Promise<void> {
-  const key = { namespace, name: passwordsSecretOf(name) };
-  const there = await readSecret(client, key, signal);
+  const there = await readKnownSecret(world, key, signal);
   const found = there?.madeFor === owner ? parsePasswords(there.notes[ANNOTATIONS.passwords]) : undefined;
   if (!isEqual(found, work.found)) return;
-  const made = makes(work.step) ? await makePassword({ client, signal }, { namespace, owner, work }) : undefined;
+  const made = makes(work.step) ? await makePassword({ world, signal }, { namespace, owner, work }) : undefined;
   const id = idOf(made, found, there);
   const next = afterStep(work.step, found, { id, asked: work.asked, nowMs: now() });
   const known = { ...there?.values, ...(made === undefined ? {} : { [id]: made }) };
   const ids = new Set(next.passwords.map((password) => password.id));
   const values = Object.fromEntries(Object.entries(known).filter(([each]) => ids.has(each)));
   const notes = { [ANNOTATIONS.passwords]: renderPasswords(next) };
-  await writeSecret(client, { key, type: 'Opaque', values, madeFor: owner, notes, before: { there } }, signal);
+  await writeSecret(
+    world.client,
+    { key, type: 'Opaque', fieldManager: 'wcp360-database-users', values, madeFor: owner, notes, before: { there } },
+    signal,
+  );
 }
 
 function makes(step: Step): boolean {
@@ -133,11 +166,11 @@ function idOf(made: string | undefined, found: Passwords | undefined, there: Sec
 
 /** The one that a person gave, the one that is handed out already, or one of 192 random bits. */
 async function makePassword(
-  { client, signal }: Pick<Hands, 'client' | 'signal'>,
+  { world, signal }: Pick<Hands, 'world' | 'signal'>,
   { namespace, owner, work }: { readonly namespace: string; readonly owner: string; readonly work: PasswordsWork },
 ): Promise<string> {
   const { step, source, connectionSecret } = work;
-  const read = async (name: string) => await readSecret(client, { namespace, name }, signal);
+  const read = async (name: string) => await readKnownSecret(world, { namespace, name }, signal);
   if (source !== undefined) return givenIn(await read(source.name), source);
   const handedOut = step === 'Make' ? await read(connectionSecret) : undefined;
   const known = handedOut?.madeFor === owner ? handedOut.values['password'] : undefined;

@@ -11,21 +11,27 @@ import { formerEndMs, nextRotationMs, type Asked } from './succession.ts';
 
 type Fields = StatusPatch<typeof databaseUserKind>['fields'];
 
-/** What the leader says: where it is, which passwords there are and until when, and whether they are in their Secrets. */
+/** What the leader says: where it is, which passwords there are and until when, and whether they are in their Secrets. Of a new one nothing before its Databases are looked at. */
 export function clusterStatus(
   user: DatabaseUser,
   { inputs, outcome }: { readonly inputs: DatabaseUserClusterInputs | undefined; readonly outcome: Outcome },
-): StatusPatch<typeof databaseUserKind> {
+): StatusPatch<typeof databaseUserKind> | undefined {
+  if (isAhead(user, outcome)) return undefined;
   const place = inputs === undefined ? whereaboutsOf(user.status) : toldPlace(user, stayingPlace(user, inputs));
   const { passwords, asked } = 'reason' in outcome ? {} : (inputs ?? {});
   const isKnown = passwords !== undefined && asked !== undefined;
   const conditions = [
     ...secretReady(user, inputs, outcome),
-    ...(isKnown ? rotating(passwords, asked) : rotatingBefore(user)),
+    ...(isKnown ? rotating(user, passwords, asked) : rotatingBefore(user)),
     ...(place.host === undefined ? [unplaced(outcome)] : []),
   ];
   const told = isKnown ? toldOf(passwords, asked) : toldBefore(user);
   return { fields: { ...place, ...told, ...secretVersionOf(user, inputs, outcome) }, conditions };
+}
+
+/** Nobody has looked at its Databases yet. */
+function isAhead({ status }: DatabaseUser, outcome: Outcome): boolean {
+  return status === undefined && 'reason' in outcome && outcome.reason === 'DatabaseNew';
 }
 
 /** Of a Secret that is as it should be. */
@@ -82,11 +88,14 @@ function secretReady(
 }
 
 /** There while it has two passwords. */
-function rotating(passwords: Passwords, asked: Asked): readonly Statement[] {
+function rotating({ spec }: DatabaseUser, passwords: Passwords, asked: Asked): readonly Statement[] {
   const beside = besideOf(passwords);
   if (beside === undefined) return [];
   const said = (reason: string, message: string) => [{ type: 'Rotating', status: 'True', reason, message } as const];
-  if (beside.state === 'Next') return said('NextPassword', 'The server is given the next password.');
+  if (beside.state === 'Next')
+    return spec.drift === 'Observe'
+      ? said('HeldBack', 'The server is not given the next password as long as spec.drift is Observe.')
+      : said('NextPassword', 'The server is given the next password.');
   const { request = passwords.rotatedFor } = asked;
   const more = request === passwords.rotatedFor ? '' : ' The next one that is asked for is made then.';
   return said('GracePeriod', `The password before works until ${rfc3339(formerEndMs(passwords, asked))}.${more}`);

@@ -1,16 +1,22 @@
 import { findCondition } from '#schemas/meta/conditions.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import type { DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
+import { databaseServerKind } from '#schemas/v1alpha1/database-server.ts';
+import { elsewhereOf, type Elsewhere } from '#controllers/server-use.ts';
+import { defined } from '#controllers/whereabouts.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { isPending, type Pending } from '#runtime/manager/controller.ts';
+import { isPending, isRefused, type Pending, type Refused } from '#runtime/manager/controller.ts';
 import { databaseLimitsOf, type DatabaseLimits } from '#controllers/database-limits.ts';
 import { usernameOf, type Engine } from '#controllers/database-names.ts';
-import { isTenantSuspended, serverOn } from '#controllers/database-server.ts';
+import { isTenantSuspended, serverOn, type ServerPlace } from '#controllers/database-server.ts';
 import type { Password } from '#controllers/database-user/passwords.ts';
-import { usedDatabases, type UsedDatabases } from '#controllers/database-user/used-databases.ts';
+import { originOf, type Origin } from '#controllers/database-user/origin.ts';
+import { stayingDatabases, usedDatabases, type UsedDatabases } from '#controllers/database-user/used-databases.ts';
 
 /** Everything about the world that a DatabaseUser on this host depends on. */
-export interface DatabaseUserHostInputs extends UsedDatabases {
+export interface DatabaseUserHostInputs extends UsedDatabases, Origin, Elsewhere {
+  /** The server that it was put on last, unless that is one that a host keeps for itself. */
+  readonly former?: Required<ServerPlace>;
   /** What it logs in by, under which name. */
   readonly passwords: readonly (Password & { readonly username: string })[];
   readonly isSuspended: boolean;
@@ -26,19 +32,56 @@ export interface Reason {
 }
 
 /** Reads its Databases, and what the leader says of its passwords. */
-export function gatherUser(hostName: string, user: DatabaseUser, cache: Cache): DatabaseUserHostInputs | Pending {
-  const { namespace = '' } = user.metadata;
-  const used = usedDatabases(user, cache);
+export function gatherUser(
+  hostName: string,
+  user: DatabaseUser,
+  cache: Cache,
+): DatabaseUserHostInputs | Pending | Refused {
+  const former = formerOf(user, cache);
+  if (user.metadata.deletionTimestamp !== undefined) return leaving(hostName, former);
+  const all = allDatabases(user, cache);
+  const used = isPending(all) && isPut(user) ? (stayingDatabases(user, cache) ?? all) : all;
   if (isPending(used)) return used;
-  const server = serverOn(hostName, used.engine, cache);
+  const login = loginInputs(hostName, user, { used, cache });
+  if (isPending(login) || isRefused(login)) return login;
+  const unready = isPending(all) ? all.pending : unreadyReason(user, cache);
+  return { ...used, ...defined({ unready }), ...former, ...elsewhereOf(used.server, cache), ...login };
+}
+
+type LoginInputs = Pick<DatabaseUserHostInputs, 'passwords' | 'isSuspended' | 'limits' | 'from'>;
+
+/** How it logs in to the server of its Databases. */
+function loginInputs(
+  hostName: string,
+  user: DatabaseUser,
+  { used, cache }: { readonly used: UsedDatabases; readonly cache: Cache },
+): LoginInputs | Pending | Refused {
+  const { namespace = '' } = user.metadata;
+  const server = serverOn(hostName, { engine: used.engine, server: used.server }, cache);
   if (isPending(server)) return server;
   const passwords = passwordsOf(user, used.engine);
   if (isPending(passwords)) return passwords;
-  const readiness = readinessOf(user, cache);
-  if (isPending(readiness)) return readiness;
-  const isSuspended = user.spec.suspended || isTenantSuspended(namespace, cache);
+  const origin = originOf(user.spec.hosts, server);
+  if (isRefused(origin)) return origin;
   const { connections, session } = databaseLimitsOf(namespace, cache);
-  return { ...used, ...readiness, passwords, isSuspended, limits: { connections, session } };
+  const limits = { connections: Math.min(connections, server.mostConnections ?? connections), session };
+  return { ...origin, passwords, isSuspended: user.spec.suspended || isTenantSuspended(namespace, cache), limits };
+}
+
+type Former = Pick<DatabaseUserHostInputs, 'former'>;
+
+function formerOf({ status }: DatabaseUser, cache: Cache): Former {
+  const { elsewhere } = elsewhereOf(status?.server, cache);
+  if (elsewhere === undefined) return {};
+  const { engine = 'PostgreSQL' } = cache.get(databaseServerKind, { name: elsewhere })?.spec ?? {};
+  return { former: { engine, elsewhere } };
+}
+
+/** Whatever else is missing. */
+function leaving(host: string, former: Former): DatabaseUserHostInputs {
+  const place = former.former ?? ({ engine: 'PostgreSQL' } as const);
+  const limits = { connections: 0, session: { statementTimeoutMs: 0, temporaryBytes: 0 } };
+  return { host, grants: [], ...place, ...former, passwords: [], isSuspended: false, limits };
 }
 
 const secretNotReady: Reason = { reason: 'SecretNotReady', message: 'Its Secret is not written yet.' };
@@ -58,18 +101,32 @@ function secretProblem(status: DatabaseUser['status'] | undefined): Reason | und
   return ready?.status === 'False' ? { reason: ready.reason, message: ready.message } : undefined;
 }
 
-/** Whether all of its Databases are there on the server and can be used, and its Secret says how. */
-function readinessOf(user: DatabaseUser, cache: Cache): Pick<DatabaseUserHostInputs, 'unready'> | Pending {
-  const { namespace } = user.metadata;
-  const databases = user.spec.databases.map(({ name }) => cache.get(databaseKind, { namespace, name }));
-  const missing = databases.find((database) => database?.status?.databaseName === undefined);
-  if (missing !== undefined) {
-    const message = `Database ${missing.metadata.name} is not there on the server yet; it says why.`;
-    return { pending: { reason: 'DatabaseNotReady', message } };
-  }
-  const closed = databases.find((database) => findCondition(database?.status?.conditions, 'Ready')?.status !== 'True');
-  const unready = closed === undefined ? secretReason(user) : databaseReason(closed);
-  return unready === undefined ? {} : { unready };
+function databasesOf({ metadata: { namespace }, spec }: DatabaseUser, cache: Cache): readonly Database[] {
+  const found = spec.databases.map(({ name }) => cache.get(databaseKind, { namespace, name }));
+  return found.filter((database) => database !== undefined);
+}
+
+/** Whether the server took a password of it: then it goes on with the Databases that are left. */
+function isPut({ status }: DatabaseUser): boolean {
+  return (status?.acceptedPasswords ?? []).length > 0;
+}
+
+/** All that it names, once they are there on the server. */
+function allDatabases(user: DatabaseUser, cache: Cache): UsedDatabases | Pending {
+  const used = usedDatabases(user, cache);
+  const missing = databasesOf(user, cache).find(({ status }) => status?.databaseName === undefined);
+  if (isPending(used) || missing === undefined) return used;
+  const message = `Database ${missing.metadata.name} is not there on the server yet; it says why.`;
+  const isNew = findCondition(missing.status?.conditions, 'Ready') === undefined;
+  return { pending: { reason: isNew ? 'DatabaseNew' : 'DatabaseNotReady', message } };
+}
+
+/** Whether all of its Databases can be used, and its Secret says how. */
+function unreadyReason(user: DatabaseUser, cache: Cache): Reason | undefined {
+  const closed = databasesOf(user, cache).find(
+    ({ status }) => findCondition(status?.conditions, 'Ready')?.status !== 'True',
+  );
+  return closed === undefined ? secretReason(user) : databaseReason(closed);
 }
 
 function databaseReason({ metadata: { name } }: Database): Reason {

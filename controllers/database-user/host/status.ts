@@ -1,3 +1,4 @@
+import { findCondition } from '#schemas/meta/conditions.ts';
 import type { DatabaseUser, databaseUserKind } from '#schemas/v1alpha1/database-user.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
 import { attemptsOf } from '#controllers/attempts.ts';
@@ -11,11 +12,12 @@ interface StatusSource {
   readonly outcome: Outcome;
 }
 
-/** What the agent says: whether it can log in, under which name, and which passwords the server takes. */
+/** What the agent says: whether it can log in, under which name, and which passwords the server takes. Of a new one nothing before its Databases say something. */
 export function userStatus(
   user: DatabaseUser,
   { inputs, outcome }: StatusSource,
-): StatusPatch<typeof databaseUserKind> {
+): StatusPatch<typeof databaseUserKind> | undefined {
+  if (isNew(user) && 'reason' in outcome && outcome.reason === 'DatabaseNew') return undefined;
   const said = saidOfServer(user, outcome, {
     isSuspended: inputs?.isSuspended === true,
     available: availableOf(user, inputs),
@@ -28,10 +30,14 @@ export function userStatus(
   };
 }
 
+function isNew({ status }: DatabaseUser): boolean {
+  return findCondition(status?.conditions, 'Ready') === undefined;
+}
+
 function availableOf({ spec }: DatabaseUser, inputs: DatabaseUserHostInputs | undefined): string {
   const { connections = spec.connections } = inputs?.limits ?? {};
   return connections < spec.connections
-    ? `It can log in, with the ${String(connections)} sessions at once that the package gives.`
+    ? `It can log in, with the ${String(connections)} sessions at once that the package and the server give.`
     : 'It can log in.';
 }
 
@@ -40,15 +46,16 @@ function acceptedOf(
   { status }: DatabaseUser,
   { inputs, outcome }: StatusSource,
 ): StatusPatch<typeof databaseUserKind>['fields'] {
-  const { username, acceptedPasswords } =
+  const { username, acceptedPasswords, server } =
     inputs !== undefined && outcome.phase === 'synced' ? acceptedNow(inputs) : (status ?? {});
   return {
     ...(username === undefined ? {} : { username }),
     ...(acceptedPasswords === undefined ? {} : { acceptedPasswords }),
+    ...(server === undefined ? {} : { server }),
   };
 }
 
-function acceptedNow({ passwords }: DatabaseUserHostInputs) {
+function acceptedNow({ passwords, server }: DatabaseUserHostInputs) {
   const username = passwords.find(({ id }) => id === currentOf({ passwords })?.id)?.username;
-  return { username, acceptedPasswords: passwords.map(({ id }) => id) };
+  return { username, server, acceptedPasswords: passwords.map(({ id }) => id) };
 }

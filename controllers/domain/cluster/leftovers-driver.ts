@@ -52,6 +52,5 @@ export function createLeftoversDriver<W extends World>(): Driver<
     plan: (_owner, { fate }, { objects }) =>
       fate === 'Stay' ? [] : keptDeletions(objects, { driver: 'domain-leftovers', reason: 'deleted with its Domain' }),
     apply: (action, { client }, signal) => deleteKept(action, client, signal),
-    settle: () => Promise.resolve(),
   };
 }

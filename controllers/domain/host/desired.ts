@@ -75,7 +75,7 @@ function poolOf(
       resourceVersion: inputs.secretVersions[secretRef.name] ?? '',
       ...(prefix === undefined ? {} : { prefix }),
     })),
-    sockets: socketDirectoriesOf(inputs.root),
+    sockets: [...socketDirectoriesOf(inputs.root), ...(inputs.neighbourSockets ?? [])],
     errorLog: `${inputs.root}/${logsDirectory(inputs.tenant)}/${name}.error.log`,
     slice: sliceOf(inputs.accountId),
   };

@@ -6,6 +6,7 @@ import { findCondition } from '#schemas/meta/conditions.ts';
 import { parseDurationSeconds } from '#schemas/meta/duration.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending, type Refused } from '#runtime/manager/controller.ts';
+import { neighbourSocketsIn } from '#controllers/database-server.ts';
 import { namesOf, type WantedName } from '#controllers/domain/names.ts';
 import { isStillOn } from '#controllers/domain/still.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
@@ -42,7 +43,9 @@ function surroundingsOf(hostName: string, domain: Domain, cache: Cache): Surroun
   if (root === undefined || capabilities?.front === undefined) {
     return { pending: { reason: 'HostNotReady', message: `Host ${hostName} has not told yet what it has.` } };
   }
-  return { tenant: name, accountId: tenant.uid, effective: tenant.effective, root, capabilities };
+  const sockets = neighbourSocketsIn(cache);
+  const neighbours = sockets.length === 0 ? {} : { neighbourSockets: sockets };
+  return { tenant: name, accountId: tenant.uid, effective: tenant.effective, root, capabilities, ...neighbours };
 }
 
 function tenantStatusOf(name: string, cache: Cache): NonNullable<Tenant['status']> {
@@ -85,6 +88,7 @@ function baseInputs(hostName: string, domain: Domain, around: Surroundings): Omi
     ...filesOf(around),
     names,
     isStill: isStillOn(hostName, domain),
+    ...(around.neighbourSockets === undefined ? {} : { neighbourSockets: around.neighbourSockets }),
     ...(unclaimed === undefined ? {} : { unclaimed }),
     ...(uncertified === undefined ? {} : { uncertified }),
     ...tlsOf(domain, secretVersions),

@@ -22,6 +22,8 @@ export interface LeavingInputs extends FileInputs {
 export interface DomainHostInputs extends LeavingInputs {
   /** The last copy is taken for another host: nothing of the tenant may write. */
   readonly isStill: boolean;
+  /** Directories with sockets of Debian's own database servers, where Databases may be on one. */
+  readonly neighbourSockets?: readonly string[];
   /** Names that are bound to this tenant, and the platform's own for a preview. */
   readonly names: readonly WantedName[];
   /** Why names are missing in `names`. */

@@ -8,4 +8,6 @@ export interface Surroundings {
   readonly effective: NonNullable<NonNullable<Tenant['status']>['effective']>;
   readonly root: string;
   readonly capabilities: NonNullable<NonNullable<Host['status']>['capabilities']>;
+  /** Of Debian's own database servers, where Databases may be on one. */
+  readonly neighbourSockets?: readonly string[];
 }

@@ -2,6 +2,7 @@ import {
   clusterRoleBindingKind,
   clusterRoleKind,
   leaseKind,
+  namespaceKind,
   roleBindingKind,
   roleKind,
 } from '#schemas/meta/builtin.ts';
@@ -11,6 +12,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { STREAMS } from '#schemas/meta/streams.ts';
 import type { Host } from '#schemas/v1alpha1/host.ts';
 import { hostRoleOf, type HostCharges } from '#controllers/host-rights.ts';
+import { hostSecretsObjects } from '#controllers/host-secrets.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 /** Roles of manifests/rbac with what every agent may do, by the namespace that they hold in. */
@@ -20,6 +22,7 @@ const EVENTS_NAMESPACE = 'default';
 
 /** The kinds of what stands in the API for a host. */
 export const HOST_CHILD_KINDS = [
+  namespaceKind,
   leaseKind,
   roleKind,
   clusterRoleKind,
@@ -27,7 +30,7 @@ export const HOST_CHILD_KINDS = [
   clusterRoleBindingKind,
 ] as const;
 
-/** The Lease that the agent renews, and its rights: what every agent has, and what is this one's own. */
+/** The Lease that the agent renews, its Secrets, and its rights: what every agent has, and what is this one's own. */
 export function desiredChildren(host: Host, charges: HostCharges): readonly KubeObject[] {
   if (host.spec.lost) return [];
   const { name } = host.metadata;
@@ -35,8 +38,9 @@ export function desiredChildren(host: Host, charges: HostCharges): readonly Kube
   const shared = `${AGENT_ROLE}:${name}`;
   const toAgent = { subjects: [{ kind: 'ServiceAccount', name: agentAccountOf(name), namespace: SYSTEM_NAMESPACE }] };
   return [
+    ...hostSecretsObjects(name),
     object(leaseKind, { name: hostLeaseOf(name), namespace: SYSTEM_NAMESPACE }, {}),
-    object(roleKind, { name: own, namespace: SYSTEM_NAMESPACE }, { rules: leaseRules(name) }),
+    object(roleKind, { name: own, namespace: SYSTEM_NAMESPACE }, { rules: [...leaseRules(name), ...panelRules(host)] }),
     object(clusterRoleKind, { name: own }, { rules: ownRules(name, charges) }),
     object(roleBindingKind, { name: own, namespace: SYSTEM_NAMESPACE }, { ...toAgent, roleRef: refTo('Role', own) }),
     object(clusterRoleBindingKind, { name: own }, { ...toAgent, roleRef: refTo('ClusterRole', own) }),
@@ -51,6 +55,15 @@ export function desiredChildren(host: Host, charges: HostCharges): readonly Kube
 function leaseRules(host: string): readonly object[] {
   const resourceNames = [hostLeaseOf(host)];
   return [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames, verbs: ['get', 'update'] }];
+}
+
+/** The certificate of its panel, and what is to be shown to a CA for it. */
+function panelRules({ spec: { panel } }: Host): readonly object[] {
+  if (panel === undefined) return [];
+  return [
+    { apiGroups: [''], resources: ['secrets'], resourceNames: [panel.tls.secretRef.name], verbs: ['get'] },
+    { apiGroups: [GROUP], resources: ['challenges', 'challenges/status'], verbs: ['patch'] },
+  ];
 }
 
 /** One kind of object a rule, so that a name never counts for a kind that it was not meant for. */

@@ -1,8 +1,9 @@
-import { leaseKind } from '#schemas/meta/builtin.ts';
-import { findCondition } from '#schemas/meta/conditions.ts';
-import { hostLeaseOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { leaseKind, secretKind } from '#schemas/meta/builtin.ts';
+import { findCondition, isTrue } from '#schemas/meta/conditions.ts';
+import { claimNameOf, hostLeaseOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Host } from '#schemas/v1alpha1/host.ts';
+import { hostnameClaimKind } from '#schemas/v1alpha1/hostname-claim.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -10,7 +11,7 @@ import { TENANTS_BY_HOST, tenantsByHost } from '#controllers/host-rights.ts';
 import { domainsByKeepingHost, leavingDomainsOn, retainedNameOf } from '#controllers/kept-data.ts';
 import { databasesByKeepingHost, leavingDatabasesOn } from '#controllers/kept-databases.ts';
 import type { Heartbeats } from './heartbeats.ts';
-import type { HostClusterInputs } from './inputs.ts';
+import type { HostClusterInputs, PanelInputs } from './inputs.ts';
 
 const BY_HOST = 'host';
 
@@ -38,6 +39,17 @@ export function gatherHostCluster(
     ...(host.spec.drain ? { drain: drainOf(name, tenants, cache) } : {}),
     agent: lease === undefined ? 'Absent' : agentOf(heartbeats.of(lease), graceMs),
     charges: chargesOf(name, tenants, cache),
+    ...(host.spec.panel === undefined ? {} : { panel: panelOf(host.spec.panel, cache) }),
+  };
+}
+
+/** What is bound to a tenant stays so: a host takes nobody's name away. */
+function panelOf({ hostname, tls }: NonNullable<Host['spec']['panel']>, cache: Cache): PanelInputs {
+  const secret = cache.get(secretKind, { namespace: SYSTEM_NAMESPACE, name: tls.secretRef.name });
+  const claim = cache.get(hostnameClaimKind, { name: claimNameOf(hostname) });
+  return {
+    secretVersion: secret?.metadata.resourceVersion ?? '',
+    ...(isTrue(claim?.status?.conditions, 'Bound') ? { heldBy: claim?.spec.tenantRef.name ?? '' } : {}),
   };
 }
 

@@ -5,6 +5,8 @@ export interface HostClusterInputs {
   /** The agent: never there, heard of lately, or not any more. */
   readonly agent: 'Absent' | 'Alive' | 'Silent';
   readonly charges: HostCharges;
+  /** What it is to serve of the platform's own, or why that cannot be; absent unless that is asked for. */
+  readonly panel?: PanelInputs;
   /** How far the host is emptied; absent unless that is asked for. */
   readonly drain?: {
     /** Tenants that are on it, or have left something there. */
@@ -14,4 +16,11 @@ export interface HostClusterInputs {
     /** Kept data that stays on its disk. */
     readonly kept: number;
   };
+}
+
+export interface PanelInputs {
+  /** Empty while there is no such Secret. */
+  readonly secretVersion: string;
+  /** A tenant that has the name. */
+  readonly heldBy?: string;
 }

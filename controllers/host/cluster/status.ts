@@ -11,7 +11,38 @@ export function hostClusterStatus(
   { inputs, outcome }: { readonly inputs: HostClusterInputs | undefined; readonly outcome: Outcome },
 ): StatusPatch<typeof hostKind> {
   const ready = { type: 'Ready', ...readiness(host, inputs?.agent ?? 'Absent', outcome) };
-  return { fields: {}, conditions: [ready, ...drainedOf(inputs?.drain)] };
+  return {
+    fields: panelOf(host, inputs),
+    conditions: [ready, ...drainedOf(inputs?.drain), ...panelClaimedOf(host, inputs)],
+  };
+}
+
+/** What its agent may serve: told once there is a certificate, and nobody has the name. */
+function panelOf(
+  { spec: { panel } }: Host,
+  inputs: HostClusterInputs | undefined,
+): StatusPatch<typeof hostKind>['fields'] {
+  const { secretVersion = '', heldBy } = inputs?.panel ?? {};
+  if (panel === undefined || secretVersion === '' || heldBy !== undefined) return {};
+  const { hostname, tls } = panel;
+  return { panel: { hostname, tls: { secretName: tls.secretRef.name, resourceVersion: secretVersion } } };
+}
+
+/** Only there while there is to be a panel. */
+function panelClaimedOf({ spec: { panel } }: Host, inputs: HostClusterInputs | undefined): readonly Statement[] {
+  if (panel === undefined || inputs?.panel === undefined) return [];
+  const type = 'PanelClaimed';
+  const { hostname, tls } = panel;
+  const { secretVersion, heldBy } = inputs.panel;
+  if (heldBy !== undefined) {
+    const message = `${hostname} belongs to tenant ${heldBy}; take another name, or have it let go first.`;
+    return [{ type, status: 'False', reason: 'HostnameTaken', message }];
+  }
+  if (secretVersion === '') {
+    const message = `There is no Secret ${tls.secretRef.name} in wcp360-system with the certificate.`;
+    return [{ type, status: 'False', reason: 'SecretNotFound', message }];
+  }
+  return [{ type, status: 'True', reason: 'Claimed', message: `${hostname} is the platform’s.` }];
 }
 
 /** Only there while the host is to be emptied. */

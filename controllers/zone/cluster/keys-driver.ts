@@ -64,7 +64,6 @@ export function createZoneKeysDriver<W extends World>(): Driver<'zone-keys', Cac
       if (action.op === 'make-key') await makeKey(action.input, client, signal);
       else await client.delete(type, action.input, { signal });
     },
-    settle: () => Promise.resolve(),
   };
 }
 

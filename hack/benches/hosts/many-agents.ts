@@ -3,7 +3,8 @@
  *
  *   node hack/benches/hosts/many-agents.ts FILE    a Fleet as JSON
  */
-import { HostError } from '#runtime/base/errors.ts';
+import { ownMariadb } from '#runtime/drivers/mariadb/index.ts';
+import { ownPostgresql } from '#runtime/drivers/postgresql/index.ts';
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { noFront } from '#test/builders/no-front.ts';
@@ -43,7 +44,7 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
     client,
     host,
     dns: undefined,
-    databaseServers: { start: async () => await Promise.reject(new HostError('there are none')) },
+    databaseServers: { postgresql: ownPostgresql(host), mariadb: ownMariadb(host) },
     secrets: secretReader(client),
     staples: createStapler({ host, networks: [], clock: systemClock, log }),
     processes: openTenantProcesses('supervisor'),

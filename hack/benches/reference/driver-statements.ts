@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream';
 import { databaseNameOf, usernameOf, type Engine } from '#controllers/database-names.ts';
 import type { DatabaseAction } from '#runtime/drivers/databases/model.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import { mariadbDriver } from '#runtime/drivers/mariadb/index.ts';
-import { postgresqlDriver } from '#runtime/drivers/postgresql/index.ts';
+import { mariadbDriver, ownMariadb } from '#runtime/drivers/mariadb/index.ts';
+import { ownPostgresql, postgresqlDriver } from '#runtime/drivers/postgresql/index.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { administrators, openEngineSession } from './engine-session.ts';
 
@@ -126,7 +126,8 @@ async function hearMariadb(host: Host, pair: Pair): Promise<Heard> {
 }
 
 async function applyBoth(engine: Engine, host: Host, { database, username }: Pair): Promise<void> {
-  const world: DatabasesWorld = { host, secrets: { read: async () => ({ key: password }) } };
+  const own = engine === 'PostgreSQL' ? ownPostgresql(host) : ownMariadb(host);
+  const world: DatabasesWorld = { host: own, secrets: { read: async () => ({ key: password }) } };
   const settings = { ...usual[engine], extensions: [], access: 'Open' } as const;
   const login = {
     password: { namespace, name: 'recorded-passwords', key: 'key' },

@@ -20,7 +20,7 @@ export async function openPrivateServer(engine: Engine): Promise<PrivateServer> 
   const { signal } = lifetime;
   try {
     const servers = await openDatabaseServers({ host, log: silentLogger, signal });
-    await servers.start(engine.toLowerCase(), signal);
+    await servers[engine === 'PostgreSQL' ? 'postgresql' : 'mariadb'].start?.(signal);
   } catch (err) {
     await stop();
     throw err;

@@ -4,25 +4,33 @@ import { tenantDirectory } from '#schemas/meta/tenant-tree.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import type { DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
-import { socketDirectoryOf, usernameOf } from '#controllers/database-names.ts';
+import { usernameOf } from '#controllers/database-names.ts';
+import { serverOn, type ServerOnHost } from '#controllers/database-server.ts';
 import { currentOf, passwordsSecretOf } from '#controllers/database-user/passwords.ts';
-import { usersOf } from '#controllers/database-user/used-databases.ts';
+import { grantOf, usersOf } from '#controllers/database-user/used-databases.ts';
 import { RefusedError, required } from '#runtime/base/errors.ts';
 import { dumpIntake } from '#runtime/drivers/databases/dump-intake.ts';
 import type { DatabaseLogin, DatabaseProgram, DatabaseWork } from '#runtime/drivers/databases/programs.ts';
+import { serverOfDriver } from '#runtime/drivers/databases/model.ts';
+import type { Patrol } from '#runtime/drivers/databases/patrol.ts';
+import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { readPassword } from '#runtime/drivers/databases/read-password.ts';
-import { mariadbDumps, mariadbProgram } from '#runtime/drivers/mariadb/index.ts';
-import { postgresqlDumps, postgresqlProgram } from '#runtime/drivers/postgresql/index.ts';
+import { hasHiddenTriggers, mariadbDriver, mariadbDumps, mariadbProgram } from '#runtime/drivers/mariadb/index.ts';
+import { postgresqlDriver, postgresqlDumps, postgresqlProgram } from '#runtime/drivers/postgresql/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import type { DatabaseSeat } from '#runtime/streams/agent/stream-call.ts';
+import { isPending } from '#runtime/manager/controller.ts';
+import type { DatabaseSeat, SeatLogin } from '#runtime/streams/agent/stream-call.ts';
 
 interface Known {
   readonly hostName: string;
   readonly root: string;
   readonly host: Pick<Host, 'capabilities'>;
+  readonly patrol: Patrol;
   readonly cache: Cache;
+  /** A server that this agent speaks to, by the driver of its engine. HostError for one that it knows nothing of yet. */
+  readonly serverHostOf: (driver: string, server: string) => ServerHost;
   readonly secrets: SecretReader;
   readonly signal: AbortSignal;
 }
@@ -39,15 +47,47 @@ export function databaseSeats(known: Known) {
     if (database === undefined || uid === undefined || !isServedBy(hostName, database)) return undefined;
     const user = userOf(database, userName, cache);
     const { engine } = database.spec;
+    const server = serverOn(hostName, { engine, server: database.status?.server }, cache);
     const tree = `${root}/${tenantDirectory(namespace)}`;
+    let over: (() => void) | undefined;
     return {
       ...{ tenant: namespace, uid, tree, workingDirectory: tree, isReadOnly: true, slice: sliceOf(uid) },
-      sockets: [socketDirectoryOf(engine, root)],
-      refusal: refusalOf(database, user, userName),
+      ...(isPending(server) ? {} : socketOf(server)),
+      refusal: isPending(server) ? server.pending.message : refusalOf(database, user, userName),
       intake: () => dumpIntake(engine === 'PostgreSQL' ? postgresqlDumps() : mariadbDumps()),
-      program: async (work) => await programOf(known, { database, user: required(user, 'a DatabaseUser'), work }),
+      program: async (work) => {
+        if (isPending(server)) throw new RefusedError(server.pending.reason, server.pending.message);
+        const asked = { database, server, user: required(user, 'a DatabaseUser'), work };
+        const { program, login } = await programOf(known, asked);
+        if (work === 'dump') over = known.patrol.dumping(placeOf(server), login.username);
+        return program;
+      },
+      leave: () => over?.(),
+      engine,
+      ...(user === undefined ? {} : { as: seatLogin(user, database, known) }),
     };
   };
+}
+
+const drivers = { PostgreSQL: postgresqlDriver.name, MariaDB: mariadbDriver.name } as const;
+
+/** Which server of which driver. */
+function placeOf({ engine, elsewhere = '' }: ServerOnHost): string {
+  return serverOfDriver(drivers[engine], elsewhere);
+}
+
+function seatLogin(user: DatabaseUser, database: Database, known: Known): SeatLogin {
+  return {
+    user: user.metadata.name,
+    identity: `${database.metadata.uid ?? ''}/${user.metadata.uid ?? ''}`,
+    passwordId: currentOf({ passwords: user.status?.passwords ?? [] })?.id ?? '',
+    read: async () => await loginOf(user, database, known),
+  };
+}
+
+/** What the sandbox shows of the machine. */
+function socketOf({ address }: ServerOnHost): Pick<DatabaseSeat, 'socket' | 'sockets'> {
+  return 'socketDirectory' in address ? { socket: address, sockets: [address.socketDirectory] } : {};
 }
 
 function isServedBy(hostName: string, { status, metadata }: Database): boolean {
@@ -60,7 +100,7 @@ function userOf(database: Database, named: string | undefined, cache: Cache): Da
   const users = usersOf(database, cache);
   if (named !== undefined) return users.find((user) => user.metadata.name === named);
   const owners = users.filter(({ spec }) =>
-    spec.databases.some(({ name, access }) => name === metadata.name && access === 'Owner'),
+    spec.databases.some((use) => use.name === metadata.name && grantOf(use) === 'Owner'),
   );
   const inOrder = owners.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   return inOrder.find(canLogIn) ?? inOrder[0];
@@ -87,26 +127,43 @@ function refusalOf(
   return canLogIn(user) ? undefined : `DatabaseUser ${user.metadata.name} cannot log in at this moment; it says why.`;
 }
 
+interface Seated {
+  readonly database: Database;
+  readonly server: ServerOnHost;
+  readonly user: DatabaseUser;
+  readonly work: DatabaseWork;
+}
+
 async function programOf(
-  { root, host, secrets, signal }: Known,
-  { database, user, work }: { readonly database: Database; readonly user: DatabaseUser; readonly work: DatabaseWork },
-): Promise<DatabaseProgram> {
-  const login = await loginOf(user, database, { secrets, signal });
-  if (database.spec.engine === 'MariaDB') return mariadbProgram(root, login, work);
+  { hostName, host, serverHostOf, secrets, signal }: Known,
+  { database, server, user, work }: Seated,
+): Promise<{ readonly program: DatabaseProgram; readonly login: DatabaseLogin }> {
+  const login = await loginOf(user, database, { hostName, secrets, signal });
+  if (server.engine === 'MariaDB') {
+    const there = serverHostOf(drivers.MariaDB, server.elsewhere ?? '');
+    if (work === 'dump' && (await hasHiddenTriggers(login, there, signal)))
+      throw new RefusedError('DumpIncomplete', hiddenWords(user, database));
+    return { program: mariadbProgram(server.address, login, work), login };
+  }
   const { programs } = required((await host.capabilities(signal)).postgresql, 'PostgreSQL');
-  return postgresqlProgram({ root, programs }, login, work);
+  return { program: postgresqlProgram({ way: server.address, programs }, login, work), login };
+}
+
+function hiddenWords(user: DatabaseUser, { metadata: { name } }: Database): string {
+  return `Database ${name} has triggers that DatabaseUser ${user.metadata.name} may not see at this moment, and a dump by it would be without them: dump as one that owns the Database, while that is not full.`;
 }
 
 /** Its current one. RefusedError `SecretNotFound` without one. */
 async function loginOf(
-  { metadata: { namespace = '', name }, status }: DatabaseUser,
+  { metadata, status }: DatabaseUser,
   { spec: { engine }, status: { databaseName: database } = {} }: Database,
-  { secrets, signal }: Pick<Known, 'secrets' | 'signal'>,
+  { hostName, secrets, signal }: Pick<Known, 'hostName' | 'secrets' | 'signal'>,
 ): Promise<DatabaseLogin> {
+  const { namespace = '', name } = metadata;
   const current = currentOf({ passwords: status?.passwords ?? [] });
   if (current === undefined || database === undefined)
     throw new RefusedError('SecretNotFound', `DatabaseUser ${name} has no password yet.`);
-  const ref = { namespace, name: passwordsSecretOf(name), key: current.id };
+  const ref = { ...passwordsSecretOf(metadata, hostName), key: current.id };
   const password = await readPassword(ref, secrets, signal);
   return { database, username: usernameOf({ namespace, name }, engine, current.login), password };
 }

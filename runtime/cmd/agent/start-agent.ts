@@ -7,6 +7,7 @@ import { tellUids } from '#controllers/host/uid-teller.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import { parseDurationMs } from '#schemas/meta/duration.ts';
 import { hostLeaseOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { databaseUserKind } from '#schemas/v1alpha1/database-user.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
@@ -17,9 +18,10 @@ import type { AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { createCopies, createCopiesDriver } from '#runtime/drivers/copies/index.ts';
-import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import { createPatrol } from '#runtime/drivers/databases/patrol.ts';
-import { createDatabaseSizes, type DatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
+import { createDatabaseJobs } from '#runtime/drivers/databases/jobs.ts';
+import { createPatrol, type Patrol } from '#runtime/drivers/databases/patrol.ts';
+import { createServersDriver, type ServersWorld } from '#runtime/drivers/databases/servers-driver.ts';
+import { createDatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
 import { mariadbDriver } from '#runtime/drivers/mariadb/index.ts';
 import { nginxDriver, type Stapler } from '#runtime/drivers/nginx/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
@@ -46,15 +48,17 @@ import type { Metrics } from '#runtime/telemetry/metrics.ts';
 import { machineIdentity } from './machine-identity.ts';
 import { registerHost } from './register.ts';
 import { runStreams } from './streams.ts';
-import type { DatabaseServers } from './database-servers.ts';
+import { createServerRoster, type OwnServers, type ServerRoster } from './database-servers.ts';
 import type { NameServer } from './start-name-server.ts';
 import { copyTaker } from './take-copy.ts';
 
 /** Files of Domains that come from other hosts: more would only share the network and the disk. */
 const copiesAtOnce = 4;
+/** And databases that become files, or are made from them. */
+const dumpsAtOnce = 2;
 
 /** What the drivers of an agent act on. */
-interface AgentWorld extends HostWorld, DatabasesWorld {
+interface AgentWorld extends HostWorld, ServersWorld {
   readonly host: Host;
   readonly secrets: SecretReader;
   readonly staples: Stapler;
@@ -68,8 +72,8 @@ export interface AgentOptions {
   readonly host: Host;
   /** Its name server; `undefined` where there is none. */
   readonly dns: NameServer | undefined;
-  /** Its database servers. */
-  readonly databaseServers: DatabaseServers;
+  /** The database servers that it keeps for itself. */
+  readonly databaseServers: OwnServers;
   readonly secrets: SecretReader;
   /** Asks CAs for their words on the certificates that are served. */
   readonly staples: Stapler;
@@ -93,7 +97,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { hostName } = options.config;
   const heartbeat = await join(options);
   const writers = createWriters();
-  const sizes = createDatabaseSizes();
+  const databases = databaseParts(options);
+  const { patrol, roster } = databases;
   const copies = createCopies({ take: copyTaker(options), atOnce: copiesAtOnce, clock: systemClock, log, signal });
   const manager = startManager<AgentWorld>({
     client,
@@ -106,8 +111,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       phpFpm: phpFpmDriver,
       nginx: nginxDriver,
       powerdns: powerdnsDriver,
-      databases: { PostgreSQL: postgresqlDriver, MariaDB: mariadbDriver },
-      databaseSizeOf: sizes.of,
+      databases: { PostgreSQL: createServersDriver(postgresqlDriver), MariaDB: createServersDriver(mariadbDriver) },
+      databaseSizeOf: patrol.sizes.of,
+      serverVersionOf: roster.versionOf,
       askNameServer: async (_world, question, asking) =>
         await askDns(required(options.dns, 'a name server'), question, asking),
       shells: createShellsDriver(writers),
@@ -118,7 +124,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       front: options.front,
       now: () => Date.now(),
     }),
-    world: worldOf(options, sizes),
+    world: worldOf(options, databases),
     log,
     metrics,
     signal,
@@ -127,7 +133,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     scopes: scopesOf(hostName),
     planRequests: { kind: planRequestKind, leads: false, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
   });
-  const known = { ...options, hostName, writers, cache: manager.cache, clock: systemClock };
+  const known = { ...options, hostName, patrol, roster, writers, cache: manager.cache, clock: systemClock };
   void manager.synced.then(async () => await afterSync(known)).catch(() => undefined);
   return {
     synced: manager.synced,
@@ -136,12 +142,34 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
 }
 
-function worldOf(options: AgentOptions, sizes: DatabaseSizes): (cache: Cache) => AgentWorld {
-  const { client, host, secrets, staples, databaseServers } = options;
-  const everyMs = parseDurationMs(options.config.databaseInterval) ?? 0;
-  const patrol = createPatrol({ sizes, everyMs, clock: systemClock });
-  const parts = { client, host, secrets, staples, parentDs: askParent(options), patrol };
-  return (cache) => ({ ...parts, cache, startServer: databaseServers.start });
+interface DatabaseParts {
+  readonly patrol: Patrol;
+  readonly roster: ServerRoster;
+}
+
+function databaseParts({ config, host, secrets, databaseServers: own }: AgentOptions): DatabaseParts {
+  const { hostName, databaseInterval } = config;
+  const everyMs = parseDurationMs(databaseInterval) ?? 0;
+  const patrol = createPatrol({ sizes: createDatabaseSizes(), everyMs, clock: systemClock });
+  return { patrol, roster: createServerRoster({ hostName, own, host, secrets }) };
+}
+
+function worldOf(options: AgentOptions, { patrol, roster }: DatabaseParts): (cache: Cache) => AgentWorld {
+  const { client, host, secrets, staples } = options;
+  const jobs = createDatabaseJobs({ ...options, atOnce: dumpsAtOnce, clock: systemClock });
+  const parts = { client, host, secrets, staples, parentDs: askParent(options), patrol, jobs };
+  return (cache) => ({
+    ...parts,
+    cache,
+    databaseServers: (driver) => roster.of(driver, cache),
+    isServedHere: (owner) => isUserOn(options.config.hostName, owner, cache),
+  });
+}
+
+/** Whether somebody (`ownerId`) is a DatabaseUser of a host. */
+function isUserOn(hostName: string, owner: string, cache: Cache): boolean {
+  const [kind, namespace = '', name = ''] = owner.split('/');
+  return kind === databaseUserKind.kind && cache.get(databaseUserKind, { namespace, name })?.status?.host === hostName;
 }
 
 /** By the resolver that is set, else those of the machine. */

@@ -26,7 +26,6 @@ export const accountsDriver: Driver<'accounts', AccountsSnapshot, Accounts, Acco
   of: (owner, snapshot) => snapshot.get(ownerId(owner)) ?? noAccounts,
   plan: planAccounts,
   apply: applyAccount,
-  settle: async () => undefined,
   watchDrift: async (world, onDrift, signal) => {
     const { accountsDirectory } = world.host;
     if (accountsDirectory === undefined) return;

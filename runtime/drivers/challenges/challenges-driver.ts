@@ -35,7 +35,6 @@ export function createChallengesDriver(certify: Certify): ChallengesDriver {
     owners: (snapshot) => snapshot.keys(),
     plan: planAnswers,
     apply: async (action, { host }, signal) => await applyAnswer(action, { host, certify, signal }),
-    settle: async () => undefined,
   };
 }
 

@@ -20,7 +20,6 @@ export function createCopiesDriver(copies: Copies): Driver<'copies', Copies, Cop
       if (action.op === 'start-copy') copies.start(action.input);
       else await copies.end(action.input);
     },
-    settle: () => Promise.resolve(),
     watchDrift: async (_world, onDrift, signal) => await copies.follow((owner) => onDrift([owner]), signal),
   };
 }

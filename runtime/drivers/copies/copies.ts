@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { backoffMs, type Backoff } from '#runtime/base/backoff.ts';
 import type { Clock } from '#runtime/base/clock.ts';
+import { createTurns, type Turns } from '#runtime/base/turns.ts';
 import { Wcp360Error } from '#runtime/base/errors.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import type { Copy, CopyKey, CopyProgress } from './model.ts';
@@ -106,30 +107,6 @@ async function keepTaking(
       await clock.sleep(backoffMs(patience, attempt), signal).catch(() => undefined);
     }
   }
-}
-
-/** Lets a few work at once. */
-interface Turns {
-  take(work: () => Promise<void>, signal: AbortSignal): Promise<void>;
-}
-
-function createTurns(atOnce: number): Turns {
-  const waiting: (() => void)[] = [];
-  let free = atOnce;
-  return {
-    take: async (work, signal) => {
-      if (free === 0) await new Promise<void>((resolve) => void waiting.push(resolve));
-      else free -= 1;
-      try {
-        signal.throwIfAborted();
-        await work();
-      } finally {
-        const next = waiting.shift();
-        if (next === undefined) free += 1;
-        else next();
-      }
-    },
-  };
 }
 
 function textOf({ namespace, name }: CopyKey): string {

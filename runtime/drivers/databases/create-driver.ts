@@ -1,21 +1,33 @@
 import { ownerId, type Conflict, type Driver } from '#runtime/drivers/driver.ts';
+import { required } from '#runtime/base/errors.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
-import type { Host } from '#runtime/host/host.ts';
-import { noDatabases, type DatabaseAction, type DatabaseState } from './model.ts';
+import { archive, dumpOf, unarchive, type Archiving, type Holding } from './archive.ts';
+import type { DatabaseJobs } from './jobs.ts';
+import {
+  noDatabases,
+  serverOfDriver,
+  type Claimant,
+  type DatabaseAction,
+  type DatabaseState,
+  type ServerAction,
+} from './model.ts';
+import { dumpFileOf, type ServerHost } from './server-host.ts';
 import { changedOwners, goRounds, type Patrol } from './patrol.ts';
 import { planDatabases } from './plan.ts';
 import type { MeasuredDatabase } from './sizes.ts';
 import { advanceDatabases, databasesOf, type DatabasesSnapshot, type Shelf } from './snapshot.ts';
 
-/** What the drivers of databases act on. */
+/** What a driver of databases acts on: one server. */
 export interface DatabasesWorld {
-  readonly host: Host;
+  readonly host: ServerHost;
   /** Where passwords are. */
   readonly secrets: SecretReader;
-  /** Starts the server that a driver of this name speaks to, unless it runs. Absent: it runs. */
-  readonly startServer?: (driver: string, signal: AbortSignal) => Promise<void>;
+  /** Where what takes its time is done. Absent: nothing becomes a file here, or is made from one. */
+  readonly jobs?: DatabaseJobs;
   /** Absent: what somebody changes, and how large databases become, is found when somebody asks. */
   readonly patrol?: Patrol;
+  /** Whether this host looks after somebody (`ownerId`): a server may have the logins of others too, of whose dumps only their hosts know. Absent: after everybody. */
+  readonly isServedHere?: (owner: string) => boolean;
 }
 
 /** What an engine does in its own way. */
@@ -24,10 +36,11 @@ export interface DatabaseEngine<Name extends string> {
   /** In a number of statements that does not grow with what is there; empty where this host has no such server. HostError when it does not answer. */
   observe(world: DatabasesWorld, signal: AbortSignal): Promise<DatabasesSnapshot>;
   /** RefusedError for what the server will never take; HostError for all else. */
-  apply(action: DatabaseAction<Name>, world: DatabasesWorld, signal: AbortSignal): Promise<void>;
+  apply(action: ServerAction<Name>, world: DatabasesWorld, signal: AbortSignal): Promise<void>;
+  readonly archiving: Archiving;
   /** The databases of ours, by one statement for all of them; none where this host has no such server. HostError when it does not answer. */
   measure(world: DatabasesWorld, signal: AbortSignal): Promise<readonly MeasuredDatabase[]>;
-  /** Puts out the sessions whose statement takes longer than its login may, whatever they set for themselves; found by one statement. How many there were. */
+  /** Puts out the sessions whose statement takes longer than its login may, whatever they set for themselves; found by one statement. Only of those that this host looks after. How many there were. */
   endOverlong(world: DatabasesWorld, signal: AbortSignal): Promise<number>;
 }
 
@@ -35,11 +48,28 @@ export interface DatabaseEngine<Name extends string> {
 export interface DatabasesDriver<Name extends string>
   extends
     Driver<Name, DatabasesSnapshot, DatabaseState, DatabaseAction<Name>, DatabasesWorld>,
-    Pick<DatabaseEngine<Name>, 'measure' | 'endOverlong'> {}
+    Pick<DatabaseEngine<Name>, 'measure' | 'endOverlong'> {
+  /**
+   * All that a database holds, as SQL of one moment, by its real name: whoever made what in it, and whatever its tenants may see or do meanwhile. The one way to dump:
+   * what it gives `wcpctl db restore` takes, too. It comes as it is read; rejects with HostError when that was not the whole.
+   */
+  dump(name: string, world: Pick<DatabasesWorld, 'host'>, signal: AbortSignal): AsyncIterable<Buffer>;
+}
 
 /** The driver of an engine: what differs between engines is how they are told, not what is wanted of them. */
 export function createDatabasesDriver<Name extends string>(engine: DatabaseEngine<Name>): DatabasesDriver<Name> {
-  const { name: driver, observe, apply, measure, endOverlong } = engine;
+  const { name: driver, apply, measure, endOverlong, archiving } = engine;
+  const observe = async (world: DatabasesWorld, signal: AbortSignal): Promise<DatabasesSnapshot> => {
+    const { jobs } = world;
+    const found = await engine.observe(world, signal);
+    const place = serverOfDriver(driver, world.host.server);
+    if (jobs === undefined) return found;
+    return {
+      ...found,
+      jobsOf: (owner) => jobs.of(place, owner),
+      othersJobs: (owner, names) => jobs.ofOthers(place, owner, names),
+    };
+  };
   return {
     name: driver,
     nothing: noDatabases,
@@ -47,21 +77,106 @@ export function createDatabasesDriver<Name extends string>(engine: DatabaseEngin
     observe,
     advance: advanceDatabases,
     of: (owner, snapshot) => databasesOf(snapshot, ownerId(owner)),
+    isAsLeft,
     plan: (owner, desired, observed) => planDatabases(driver, owner, { desired, observed }),
     conflict,
+    waitsFor: (_owner, _desired, { jobs, othersJobs }) =>
+      [...(jobs?.values() ?? []), ...(othersJobs?.values() ?? [])][0]?.message,
     apply: async (action, world, signal) => {
-      await world.startServer?.(driver, signal);
+      await world.host.start?.(signal);
+      const place = serverOfDriver(driver, world.host.server);
       try {
-        await apply(action, world, signal);
+        const rest = await doByJob(engine, action, { world, signal });
+        if (rest === undefined) return;
+        await apply(rest, world, signal);
+        // What comes from a file is not empty.
+        if (rest.op === 'create-database') world.patrol?.sizes.noteMade(place, rest.input.name);
       } finally {
-        world.patrol?.acted(driver).add(action.input.owner);
+        world.patrol?.acted(place).add(action.input.owner);
       }
     },
-    settle: async () => undefined,
-    watchDrift: async (world, onDrift, signal) => await watch(engine, { world, onDrift, signal }),
+    watchDrift: async (world, onDrift, signal) => await watch({ ...engine, observe }, { world, onDrift, signal }),
     measure,
     endOverlong,
+    dump: (name, { host }, signal) => dumpOf(archiving, name, host, signal),
   };
+}
+
+/** Before these, what was begun and not ended is to be gone. */
+const leavingNoCopy: ReadonlySet<string> = new Set(['create-database', 'drop-database', 'end-job']);
+/** While a job works with a database nothing else does. */
+const endingJobs: ReadonlySet<string> = new Set([...leavingNoCopy, 'put-database', 'keep-database']);
+
+/** What is left of an action once jobs have done their part. */
+async function doByJob<Name extends string>(
+  engine: DatabaseEngine<Name>,
+  action: DatabaseAction<Name>,
+  { world, signal }: Acting,
+): Promise<ServerAction<Name> | undefined> {
+  if (action.op === 'dump-database') {
+    beginDump(engine, action.input, world);
+    return undefined;
+  }
+  if (endingJobs.has(action.op))
+    await world.jobs?.end(serverOfDriver(engine.name, world.host.server), action.input.name);
+  if (leavingNoCopy.has(action.op)) await discardCopy(engine, action.input.name, { world, signal });
+  if (action.op === 'end-job') return undefined;
+  if (action.op !== 'create-database') return action;
+  return (await beginRestore(engine, action.input, { world, signal })) ? undefined : action;
+}
+
+interface Acting {
+  readonly world: DatabasesWorld;
+  readonly signal: AbortSignal;
+}
+
+/** A job that was ended, or died, leaves one nowhere but beside its file. */
+async function discardCopy<Name extends string>(
+  { name: driver, archiving }: DatabaseEngine<Name>,
+  name: string,
+  { world: { host }, signal }: Acting,
+): Promise<void> {
+  if ((await host.machine?.facts(dumpFileOf(driver, host, name), signal)) !== undefined)
+    await archiving.discard(name, host, signal);
+}
+
+function beginDump<Name extends string>(
+  { name: driver, archiving }: DatabaseEngine<Name>,
+  { name, owner }: Holding,
+  { host, jobs }: DatabasesWorld,
+): void {
+  required(jobs, 'a place for jobs').start({
+    ...{ driver: serverOfDriver(driver, host.server), name, owner },
+    work: async (tell, over) => {
+      await archive(archiving, { name, owner }, { driver, host, tell, signal: over });
+      return [];
+    },
+  });
+}
+
+/** Whether a database is made from a file: as what it was, and of whoever claims it. Its settings come after. */
+async function beginRestore<Name extends string>(
+  { name: driver, archiving, apply }: DatabaseEngine<Name>,
+  claimant: Claimant,
+  { world, signal }: Acting,
+): Promise<boolean> {
+  const { host, jobs } = world;
+  const { name, owner } = claimant;
+  if ((await host.machine?.facts(dumpFileOf(driver, host, name), signal)) === undefined) return false;
+  const found = await archiving.dumped(claimant, host, signal);
+  if (found === undefined) return false;
+  const settings = { ...found.settings, access: 'Closed' } as const;
+  const put = { driver, op: 'put-database', subject: '', reason: '', disruption: 'none', changes: [] } as const;
+  required(jobs, 'a place for jobs').start({
+    ...{ driver: serverOfDriver(driver, host.server), name, owner },
+    work: async (tell, over) => {
+      if ((await archiving.dumped(claimant, host, over)) !== undefined)
+        await unarchive(archiving, { name, settings }, { driver, host, tell, signal: over });
+      await apply({ ...put, input: { ...claimant, settings } } as unknown as ServerAction<Name>, world, over);
+      return [found.owner];
+    },
+  });
+  return true;
 }
 
 /** Tells whose things have another size, or may not be as they were left: all, at the first look. */
@@ -69,14 +184,16 @@ async function watch<Name extends string>(
   { name, observe, measure, endOverlong }: DatabaseEngine<Name>,
   { world, onDrift, signal }: Watching,
 ): Promise<void> {
-  const { patrol } = world;
-  if (patrol === undefined) return;
+  const { patrol, jobs } = world;
+  const place = serverOfDriver(name, world.host.server);
+  const leave = jobs?.follow(place, onDrift);
+  if (patrol === undefined) return signal.addEventListener('abort', () => leave?.());
   let before: DatabasesSnapshot | undefined;
   const look = async (): Promise<void> => {
     await endOverlong(world, signal);
-    const resized = patrol.sizes.note(name, await measure(world, signal));
+    const resized = patrol.sizes.note(place, await measure(world, signal));
     // What we did since the last look hides what others undid of it.
-    const acted = patrol.acted(name);
+    const acted = patrol.acted(place);
     const ours = [...acted];
     acted.clear();
     const after = await observe(world, signal);
@@ -85,7 +202,11 @@ async function watch<Name extends string>(
     const owners = changed === undefined ? undefined : [...new Set([...resized, ...ours, ...changed])];
     if (owners?.length !== 0) onDrift(owners);
   };
-  await goRounds(patrol, look, signal);
+  try {
+    await goRounds(patrol, look, signal);
+  } finally {
+    leave?.();
+  }
 }
 
 interface Watching {
@@ -94,9 +215,16 @@ interface Watching {
   readonly signal: AbortSignal;
 }
 
+/** Where nothing is, somebody may have taken it away. */
+function isAsLeft({ databases, logins }: DatabaseState): boolean | undefined {
+  const found = [...databases.values(), ...logins.values()];
+  return found.length === 0 ? undefined : !found.includes(undefined);
+}
+
 /** What others have under a name that is wanted. */
 function conflict(desired: DatabaseState, { databases, logins }: DatabasesSnapshot): Conflict | undefined {
-  const taken = [...takenOf(desired.databases, databases), ...takenOf(desired.logins, logins)][0];
+  const inTheWay = desired.adopts === true ? [] : takenOf(desired.databases, databases);
+  const taken = [...inTheWay, ...takenOf(desired.logins, logins)][0];
   if (taken === undefined) return undefined;
   return { reason: 'NameTaken', message: `The database server has ${taken} already, and it is not ours.` };
 }

@@ -15,10 +15,15 @@ interface PatrolOptions {
 export interface Patrol extends PatrolOptions {
   /** For whom something was done since the last look, by the driver of a server. */
   acted(driver: string): Set<string>;
+  /** Notes that a login dumps a database, until what this gives is called: that may take longer than its statements. */
+  dumping(driver: string, login: string): () => void;
+  /** Logins that dump one now. */
+  dumpers(driver: string): readonly string[];
 }
 
 export function createPatrol(options: PatrolOptions): Patrol {
   const acted = new Map<string, Set<string>>();
+  const dumps = new Set<{ readonly driver: string; readonly login: string }>();
   return {
     ...options,
     acted: (driver) => {
@@ -26,6 +31,12 @@ export function createPatrol(options: PatrolOptions): Patrol {
       acted.set(driver, owners);
       return owners;
     },
+    dumping: (driver, login) => {
+      const dump = { driver, login };
+      dumps.add(dump);
+      return () => void dumps.delete(dump);
+    },
+    dumpers: (driver) => [...dumps].filter((dump) => dump.driver === driver).map(({ login }) => login),
   };
 }
 

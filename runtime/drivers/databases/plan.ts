@@ -10,7 +10,11 @@ import type { DatabaseAction, DatabaseSettings, DatabaseState, LoginSettings } f
  * | -------- | ------------------------------------ | ------------------------- |
  * | settings | none, others                         | create-, put-             |
  * | kept     | not closed, or another's from now on | keep-database             |
+ * | dumped   | closed, and its own                  | dump-database             |
  * | –        | any                                  | drop-                     |
+ *
+ * Of a database with which a job is at work nothing else is done until that has ended, by itself or since it is not wanted any more. While a job of another's
+ * is at work with one that is kept, it is left as it is: it becomes the other's.
  */
 export function planDatabases<Name extends string>(
   driver: Name,
@@ -19,12 +23,15 @@ export function planDatabases<Name extends string>(
 ): readonly DatabaseAction<Name>[] {
   const common = { driver, owner: ownerId(owner) };
   const stays = new Set([...desired.databases.keys(), ...(desired.kept ?? new Map<string, string>()).keys()]);
-  const databases = changesOf(common, 'database', { ...desired, wanted: desired.databases, stays }, observed.databases);
+  const wanted = new Map([...desired.databases].filter(([name]) => observed.jobs?.has(name) !== true));
+  const databases = changesOf(common, 'database', { ...desired, wanted, stays }, observed.databases);
   const logins = changesOf(common, 'login', { wanted: desired.logins, stays: desired.logins }, observed.logins);
   return [
+    ...endsOf(common, { desired, observed }),
     ...databases.put,
     ...logins.put,
     ...keepsOf(common, { desired, observed }),
+    ...dumpsOf(common, { desired, observed }),
     ...logins.drop,
     ...databases.drop,
   ] as unknown as readonly DatabaseAction<Name>[];
@@ -36,7 +43,7 @@ interface Common {
 }
 
 /** What of one kind is wanted. */
-interface Wanted<Settings> extends Pick<DatabaseState, 'heirTo'> {
+interface Wanted<Settings> extends Pick<DatabaseState, 'heirTo' | 'adopts'> {
   readonly wanted: ReadonlyMap<string, Settings | undefined>;
   /** Names of what is not dropped. */
   readonly stays: Pick<ReadonlySet<string>, 'has'>;
@@ -45,7 +52,7 @@ interface Wanted<Settings> extends Pick<DatabaseState, 'heirTo'> {
 function changesOf<Settings extends DatabaseSettings | LoginSettings>(
   { driver, owner }: Common,
   what: 'database' | 'login',
-  { wanted, stays, heirTo }: Wanted<Settings>,
+  { wanted, stays, heirTo, adopts }: Wanted<Settings>,
   observed: ReadonlyMap<string, Settings | undefined>,
 ) {
   const common = (name: string) => ({ driver, subject: `${driver}/${owner}/${name}`, input: { name, owner } });
@@ -55,7 +62,11 @@ function changesOf<Settings extends DatabaseSettings | LoginSettings>(
     const [op, reason] = observed.has(name) ? (['put', 'differs'] as const) : (['create', 'missing'] as const);
     const { input, ...rest } = common(name);
     const changes = fieldChanges(found, settings);
-    const claim = heirTo === undefined ? input : { ...input, heirTo };
+    const claim = {
+      ...input,
+      ...(heirTo === undefined ? {} : { heirTo }),
+      ...(adopts === undefined ? {} : { adopts }),
+    };
     return [{ ...rest, op: `${op}-${what}`, reason, disruption: 'none', changes, input: { ...claim, settings } }];
   });
   const gone = [...observed.keys()].filter((name) => !stays.has(name)).toSorted();
@@ -70,25 +81,49 @@ function changesOf<Settings extends DatabaseSettings | LoginSettings>(
   return { put, drop };
 }
 
-function keepsOf(
-  { driver, owner }: Common,
-  { desired, observed }: { readonly desired: DatabaseState; readonly observed: DatabaseState },
-) {
+interface Both {
+  readonly desired: DatabaseState;
+  readonly observed: DatabaseState;
+}
+
+function keepsOf({ driver, owner }: Common, { desired, observed }: Both) {
   return [...(desired.kept ?? [])]
-    .filter(([name, heir]) => {
-      const isClosed = observed.databases.get(name)?.access === 'Closed';
-      return observed.databases.has(name) && !(isClosed && heir === owner);
-    })
+    .filter(([name]) => observed.databases.has(name) && observed.othersJobs?.has(name) !== true)
+    .filter(([name, heir]) => !(isShut(observed, name) && heir === owner))
     .toSorted(byName)
     .map(([name, heir]) => ({
-      driver,
+      ...actionOn({ driver, owner }, name),
       op: 'keep-database',
-      subject: `${driver}/${owner}/${name}`,
       reason: 'to be kept',
-      disruption: 'none',
-      changes: [],
       input: { name, owner, heir },
     }));
+}
+
+function dumpsOf({ driver, owner }: Common, { desired, observed }: Both) {
+  return [...(desired.dumped ?? [])]
+    .filter((name) => desired.kept?.get(name) === owner)
+    .filter((name) => observed.jobs?.has(name) !== true && observed.othersJobs?.has(name) !== true)
+    .filter((name) => observed.databases.get(name)?.access === 'Closed')
+    .toSorted()
+    .map((name) => ({ ...actionOn({ driver, owner }, name), op: 'dump-database', reason: 'to be kept as a file' }));
+}
+
+/** Jobs that nobody wants any more. */
+function endsOf({ driver, owner }: Common, { desired, observed }: Both) {
+  return [...(observed.jobs ?? new Map<string, unknown>()).keys()]
+    .filter((name) => !desired.databases.has(name) && desired.dumped?.has(name) !== true)
+    .toSorted()
+    .map((name) => ({ ...actionOn({ driver, owner }, name), op: 'end-job', reason: 'no longer wanted' }));
+}
+
+function actionOn({ driver, owner }: Common, name: string) {
+  const subject = `${driver}/${owner}/${name}`;
+  return { driver, subject, disruption: 'none', changes: [], input: { name, owner } } as const;
+}
+
+function isShut({ databases }: DatabaseState, name: string): boolean {
+  const access = databases.get(name)?.access;
+  return access === 'Closed' || access === 'Dumped';
 }
 
 function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

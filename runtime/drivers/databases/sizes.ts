@@ -15,13 +15,19 @@ export interface DatabaseSizes {
   of(driver: string, name: string): number | undefined;
   /** Takes what was found in place of all that was known of the server, and gives the owners of what has become another size. */
   note(driver: string, found: readonly MeasuredDatabase[]): readonly string[];
+  /** One was put on the server of a driver: where it was not there when that was measured last, it holds nothing yet. */
+  noteMade(driver: string, name: string): void;
 }
 
 /** Nothing is measured yet. */
 export function createDatabaseSizes(): DatabaseSizes {
-  const servers = new Map<string, ReadonlyMap<string, number>>();
+  const servers = new Map<string, Map<string, number>>();
   return {
     of: (driver, name) => servers.get(driver)?.get(name),
+    noteMade: (driver, name) => {
+      const known = servers.get(driver);
+      if (known?.has(name) === false) known.set(name, 0);
+    },
     note: (driver, found) => {
       const known = servers.get(driver);
       const changed = found.filter(({ name, bytes }) => {

@@ -2,6 +2,10 @@ import type { DatabaseAction, DatabaseSettings, DatabaseState, LoginSettings } f
 
 /** Everything on a server, ours and that of others. Belongs to the loop; `advanceDatabases` changes it in place. */
 export interface DatabasesSnapshot {
+  /** What is under way here now, of an owner. */
+  readonly jobsOf?: (owner: string) => DatabaseState['jobs'];
+  /** What is under way for others with these databases. */
+  readonly othersJobs?: (owner: string, names: Iterable<string>) => DatabaseState['othersJobs'];
   readonly databases: Shelf<DatabaseSettings>;
   readonly logins: Shelf<LoginSettings>;
 }
@@ -45,8 +49,17 @@ export function dropFound<Settings>({ found, byOwner }: Shelf<Settings>, name: s
 }
 
 /** What one owner has. */
-export function databasesOf({ databases, logins }: DatabasesSnapshot, owner: string): DatabaseState {
-  return { databases: ownedBy(owner, databases), logins: ownedBy(owner, logins) };
+export function databasesOf(
+  { databases, logins, jobsOf, othersJobs }: DatabasesSnapshot,
+  owner: string,
+): DatabaseState {
+  const own = { databases: ownedBy(owner, databases), logins: ownedBy(owner, logins) };
+  const [jobs, others] = [jobsOf?.(owner), othersJobs?.(owner, own.databases.keys())];
+  return {
+    ...own,
+    ...(jobs === undefined || jobs.size === 0 ? {} : { jobs }),
+    ...(others === undefined || others.size === 0 ? {} : { othersJobs: others }),
+  };
 }
 
 function ownedBy<Settings>(
@@ -62,21 +75,40 @@ export function advanceDatabases<Name extends string>(
   done: readonly DatabaseAction<Name>[],
 ): DatabasesSnapshot | undefined {
   const { databases, logins } = snapshot;
-  const kept = done.filter(({ op }) => op === 'keep-database').map(({ input }) => keptAs(input, databases));
-  if (kept.includes(undefined)) return undefined;
-  for (const { op, input } of done) {
-    const { name, owner } = input;
-    if (op === 'keep-database') putFound(databases, name, { owner: input.heir, settings: keptAs(input, databases) });
-    else if (op === 'create-database' || op === 'put-database')
-      putFound(databases, name, { owner, settings: input.settings });
-    else if (op === 'create-login' || op === 'put-login') putFound(logins, name, { owner, settings: input.settings });
-    else if (op === 'drop-login') dropFound(logins, name);
-    else {
-      dropFound(databases, name);
-      forgetUsersOf(name, logins);
-    }
-  }
+  if (done.some((action) => isUnclear(action, databases))) return undefined;
+  for (const action of done) note(action, { databases, logins });
   return snapshot;
+}
+
+function note<Name extends string>(
+  { op, input }: DatabaseAction<Name>,
+  { databases, logins }: Pick<DatabasesSnapshot, 'databases' | 'logins'>,
+): void {
+  const { name, owner } = input;
+  switch (op) {
+    case 'create-database':
+    case 'put-database':
+      return putFound(databases, name, { owner, settings: input.settings });
+    case 'create-login':
+    case 'put-login':
+      return putFound(logins, name, { owner, settings: input.settings });
+    case 'keep-database':
+      return putFound(databases, name, { owner: input.heir, settings: keptAs(input, databases) });
+    case 'drop-login':
+      return dropFound(logins, name);
+    case 'drop-database':
+      dropFound(databases, name);
+      return forgetUsersOf(name, logins);
+    // What a job does is told by its end.
+    case 'dump-database':
+    case 'end-job':
+  }
+}
+
+/** Whether only a look tells what came of it: nobody knows how what is kept was before, or what is made from a file takes its time. */
+function isUnclear<Name extends string>({ op, input }: DatabaseAction<Name>, databases: Shelf<DatabaseSettings>) {
+  if (op === 'keep-database') return keptAs(input, databases) === undefined;
+  return op === 'create-database' && databases.found.has(input.name);
 }
 
 /** What is kept is as it was found, and closed; `undefined` where that is not known. */
@@ -87,7 +119,7 @@ function keptAs(
   const before = found.get(name);
   return before?.settings === undefined || before.owner !== owner
     ? undefined
-    : { ...before.settings, access: 'Closed' };
+    : { ...before.settings, access: before.settings.access === 'Dumped' ? 'Dumped' : 'Closed' };
 }
 
 /** What a login might there went with the database: one that is made again under the name knows nothing of it. */

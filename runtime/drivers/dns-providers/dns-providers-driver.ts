@@ -55,7 +55,6 @@ export function createDnsProvidersDriver<W>(
     of: (owner, snapshot) => snapshot.get(ownerId(owner))?.zone,
     plan: planProvider,
     apply: async (action, world, signal) => await applyAction(action, { ...acting, world, signal }),
-    settle: () => Promise.resolve(),
     watchDrift: async (world, onDrift, signal) => await watch({ ...acting, world, signal }, onDrift),
   };
 }

@@ -1,14 +1,16 @@
+import { HostError } from '#runtime/base/errors.ts';
 import type { Claimant, DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
-import type { Host } from '#runtime/host/host.ts';
+import { removeDump, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { privilegesIn } from './account.ts';
+import { checkAdopted } from './check-adopted.ts';
 import { claim, isOwn } from './claim.ts';
 import { endSessions } from './end-sessions.ts';
 import { changeGrant } from './change-grant.ts';
 import { grantChanges, wantedOn } from './grants.ts';
-import { dropMark, handMarkOver, putMark, readMarks, readMarksOn, settleMark, type Mark } from './marks.ts';
+import { dropMark, putMark, readMarks, readMarksOn, settleMark, type Mark } from './marks.ts';
 import { isSame, readSchemas } from './observe.ts';
 import { withServer, type Server } from './server.ts';
-import { alterDatabase, createDatabase, dropDatabase, loginHost, patternOf } from './statements.ts';
+import { alterDatabase, createDatabase, dropDatabase, hostOf, patternOf } from './statements.ts';
 
 /** What a database is to be, and for whom. */
 interface Wanted extends Claimant {
@@ -16,11 +18,13 @@ interface Wanted extends Claimant {
 }
 
 /** Its mark, then itself, then the rights of everybody who has a grant on it, then an end to the sessions that know of others. */
-export async function putDatabase(wanted: Wanted, host: Host, signal: AbortSignal): Promise<void> {
+export async function putDatabase(wanted: Wanted, host: ServerHost, signal: AbortSignal): Promise<void> {
   const { name, owner, settings } = wanted;
   const logins = await withServer(host, signal, async (server) => {
     const schema = (await readSchemas(server, name)).get(name);
     const before = await claim(server, 'database', wanted, schema !== undefined);
+    refuseMissing(before);
+    if (before === undefined && wanted.adopts === true) await checkAdopted(server, name, schema !== undefined);
     await putMark(server, 'database', { name, owner, settings, verifier: undefined });
     if (schema === undefined) await server.tell(createDatabase(name, settings));
     else if (!isSame(settings, schema)) await server.tell(alterDatabase(name, settings));
@@ -28,42 +32,42 @@ export async function putDatabase(wanted: Wanted, host: Host, signal: AbortSigna
     return hasChanged || before?.isSettled === false ? await loginsAround(server, name, owner) : [];
   });
   await endSessions(host, logins, signal);
+  await removeDump(host, 'mariadb', name, signal);
   await withServer(host, signal, async (server) => await settleMark(server, 'database', name));
 }
 
-/** Closes a database as it is, then hands it over. Nothing when it is somebody else's by now; of one that is not there nothing is left either. */
-export async function keepDatabaseOf(
-  { heir, ...claimant }: Claimant & { readonly heir: string },
-  host: Host,
-  signal: AbortSignal,
-): Promise<void> {
-  const { name } = claimant;
-  const schema = await withServer(host, signal, async (server) => {
-    if (!(await isOwn(server, 'database', claimant))) return undefined;
-    return (await readSchemas(server, name)).get(name) ?? 'gone';
-  });
-  if (schema === undefined) return;
-  if (schema === 'gone') return await dropDatabaseOf(claimant, host, signal);
-  await putDatabase({ ...claimant, settings: { ...schema, extensions: [], access: 'Closed' } }, host, signal);
-  await withServer(host, signal, async (server) => {
-    await handMarkOver(server, 'database', { ...claimant, heir });
-  });
+/** What is to come from a file comes before anything else is put: an empty one would be taken for it. */
+function refuseMissing(before: Mark | undefined): void {
+  const { settings } = before ?? {};
+  if (settings === undefined || !('access' in settings) || settings.access !== 'Dumped') return;
+  throw new HostError('its data is to be restored from a file, and the file is not there');
 }
 
-export async function dropDatabaseOf(claimant: Claimant, host: Host, signal: AbortSignal): Promise<void> {
+export async function dropDatabaseOf(claimant: Claimant, host: ServerHost, signal: AbortSignal): Promise<void> {
   const { name, owner } = claimant;
-  const logins = await withServer(host, signal, async (server) => {
-    if (!(await isOwn(server, 'database', claimant))) return undefined;
+  const isOurs = await withServer(host, signal, async (server) => {
+    if (!(await isOwn(server, 'database', claimant))) return false;
     await putMark(server, 'database', { name, owner, settings: undefined, verifier: undefined });
+    return true;
+  });
+  if (!isOurs) return;
+  await takeDatabaseAway(claimant, host, signal);
+  await removeDump(host, 'mariadb', name, signal);
+  await withServer(host, signal, async (server) => await dropMark(server, 'database', name));
+}
+
+/** Nobody has a right on it any more, nor a session that knows of one; then it goes. Its mark stays. */
+export async function takeDatabaseAway(
+  { name, owner }: Pick<Claimant, 'name' | 'owner'>,
+  host: ServerHost,
+  signal: AbortSignal,
+): Promise<void> {
+  const logins = await withServer(host, signal, async (server) => {
     await regrant(server, name, undefined);
     return await loginsAround(server, name, owner);
   });
-  if (logins === undefined) return;
   await endSessions(host, logins, signal);
-  await withServer(host, signal, async (server) => {
-    await server.tell(dropDatabase(name));
-    await dropMark(server, 'database', name);
-  });
+  await withServer(host, signal, async (server) => await server.tell(dropDatabase(name)));
 }
 
 /** Gives everybody who has a grant on a database the rights that go with its settings. Whether any were others before. */
@@ -77,7 +81,7 @@ async function regrant(server: Server, database: string, settings: DatabaseSetti
     if (has === undefined || login === undefined) continue;
     const gets = new Map([[pattern, wantedOn(database, login, settings)]]);
     for (const change of grantChanges(new Map([[pattern, has]]), gets)) {
-      await changeGrant(server, name, change);
+      await changeGrant(server, { name, host: hostOf(login.from) }, change);
       hasChanged ||= !change.isFirst;
     }
   }
@@ -92,12 +96,14 @@ async function rightsOn(
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   if (logins.length === 0) return new Map();
   const rows = await server.ask(
-    `SELECT account.User AS login, db.* FROM mysql.global_priv AS account
+    `SELECT account.User AS login, account.Host AS host, db.* FROM mysql.global_priv AS account
       LEFT JOIN mysql.db ON db.Host = account.Host AND db.User = account.User AND db.Db = ?
-      WHERE account.Host = ? AND account.User IN (${logins.map(() => '?').join(', ')})`,
-    [patternOf(database), loginHost, ...logins.map(({ name }) => name)],
+      WHERE account.User IN (${logins.map(() => '?').join(', ')})`,
+    [patternOf(database), ...logins.map(({ name }) => name)],
   );
-  return new Map(rows.map((row) => [String(row['login']), privilegesIn(row)]));
+  const hosts = new Map(logins.map(({ name, settings }) => [name, hostOf(settings?.from)]));
+  const right = rows.filter((row) => row['host'] === hosts.get(String(row['login'])));
+  return new Map(right.map((row) => [String(row['login']), privilegesIn(row)]));
 }
 
 /**

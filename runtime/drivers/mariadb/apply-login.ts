@@ -2,7 +2,7 @@ import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts
 import type { Claimant, LoginSettings } from '#runtime/drivers/databases/model.ts';
 import { readPassword } from '#runtime/drivers/databases/read-password.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
-import type { Host } from '#runtime/host/host.ts';
+import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { differenceOf, readAccounts, type Account } from './account.ts';
 import { changeGrant } from './change-grant.ts';
 import { claim, isOwn } from './claim.ts';
@@ -11,7 +11,7 @@ import { grantChanges, wantedGrants } from './grants.ts';
 import { dropMark, putMark, readMarks, settleMark } from './marks.ts';
 import { nativeHash, verifierOf } from './native-password.ts';
 import { withServer, type Server } from './server.ts';
-import { alterLogin, createLogin, dropLogin } from './statements.ts';
+import { alterLogin, createLogin, dropLogin, hostOf } from './statements.ts';
 
 /** What a login is to be, and for whom. */
 interface Wanted extends Claimant {
@@ -30,7 +30,7 @@ export async function putLogin(wanted: Wanted, { host, secrets }: DatabasesWorld
 /** Whether there may be sessions with other rights than it has now. */
 async function bring(server: Server, wanted: Wanted, hashes: readonly string[]): Promise<boolean> {
   const { name, owner, settings } = wanted;
-  const account = (await readAccounts(server, name)).get(name);
+  const account = (await readAccounts(server, () => hostOf(settings.from), name)).get(name);
   const before = await claim(server, 'login', wanted, account !== undefined);
   await putMark(server, 'login', { name, owner, settings, verifier: verifierOf(hashes) });
   const kept = await putAccount(server, wanted, hashes, account);
@@ -46,14 +46,16 @@ async function putAccount(
   hashes: readonly string[],
   account: Account | undefined,
 ): Promise<Account['grants'] | undefined> {
+  const login = { name, host: hostOf(settings.from) };
   switch (differenceOf(account, verifierOf(hashes), settings)) {
     case 'none':
       return account?.grants;
     case 'ours':
-      await server.tell(alterLogin(name, hashes, settings));
+      await server.tell(alterLogin(login, hashes, settings));
       return account?.grants;
     case 'more':
-      await server.tell(createLogin(name, hashes, settings));
+      for (const host of account?.otherHosts ?? []) await server.tell(dropLogin({ name, host }));
+      await server.tell(createLogin(login, hashes, settings));
       return undefined;
   }
 }
@@ -74,16 +76,17 @@ async function putGrants(server: Server, { name, settings }: Wanted, found: Acco
   const databases = await readMarks(server, 'database', Object.keys(settings.grants));
   const wanted = wantedGrants(settings, new Map(databases.map((mark) => [mark.name, mark])));
   const changes = grantChanges(found, wanted);
-  for (const change of changes) await changeGrant(server, name, change);
+  for (const change of changes) await changeGrant(server, { name, host: hostOf(settings.from) }, change);
   return changes.some(({ isFirst }) => !isFirst);
 }
 
-export async function dropLoginOf(claimant: Claimant, host: Host, signal: AbortSignal): Promise<void> {
+export async function dropLoginOf(claimant: Claimant, host: ServerHost, signal: AbortSignal): Promise<void> {
   const { name, owner } = claimant;
   const isOurs = await withServer(host, signal, async (server) => {
     if (!(await isOwn(server, 'login', claimant))) return false;
     await putMark(server, 'login', { name, owner, settings: undefined, verifier: undefined });
-    await server.tell(dropLogin(name));
+    const account = (await readAccounts(server, () => '', name)).get(name);
+    for (const host of account?.otherHosts ?? []) await server.tell(dropLogin({ name, host }));
     return true;
   });
   if (!isOurs) return;

@@ -1,17 +1,17 @@
 import { RefusedError } from '#runtime/base/errors.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import type { DatabaseAction } from '#runtime/drivers/databases/model.ts';
-import { dropDatabaseOf, keepDatabaseOf, putDatabase } from './apply-database.ts';
+import type { ServerAction } from '#runtime/drivers/databases/model.ts';
+import { dropDatabaseOf, putDatabase } from './apply-database.ts';
 import { dropLoginOf, putLogin } from './apply-login.ts';
-import { hasServer } from './observe.ts';
+import { keepDatabaseOf } from './keep.ts';
 
 /** Carries out one action. All of it can be repeated. */
 export async function applyMariadb(
-  action: DatabaseAction<'mariadb'>,
+  action: ServerAction<'mariadb'>,
   world: DatabasesWorld,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!(await hasServer(world.host, signal))) throw new RefusedError('ServerMissing', 'This host has no MariaDB.');
+  if (!(await world.host.hasServer(signal))) throw new RefusedError('ServerMissing', 'This host has no MariaDB.');
   switch (action.op) {
     case 'create-database':
     case 'put-database':

@@ -15,7 +15,7 @@ export async function claim(
 ): Promise<Mark | undefined> {
   const { name } = claimant;
   const [mark] = await readMarks(server, kind, [name]);
-  if (mark === undefined ? isThere : !mayHave(claimant, mark.owner))
+  if (mark === undefined ? isThere && claimant.adopts !== true : !mayHave(claimant, mark.owner))
     throw new RefusedError('NameTaken', `The database server has the ${kind} ${name} already, and it is not ours.`);
   return mark;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostError } from '#runtime/base/errors.ts';
-import type { Host } from '#runtime/host/host.ts';
+import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { withServer, type Server } from './server.ts';
 import { noSuchSession } from './server-errors.ts';
 import { endSession } from './statements.ts';
@@ -13,7 +13,7 @@ const longestPauseMs = 500;
  * Puts out whoever has logged in under one of these names or uses its rights now, within a routine; a session keeps the rights that it came with. Returns
  * when all are gone. HostError when one does not go in ten seconds, such as while it takes back a large transaction.
  */
-export async function endSessions(host: Host, logins: readonly string[], signal: AbortSignal): Promise<void> {
+export async function endSessions(host: ServerHost, logins: readonly string[], signal: AbortSignal): Promise<void> {
   if (logins.length === 0) return;
   const deadline = performance.now() + endTimeoutMs;
   let pauseMs = firstPauseMs;

@@ -1,5 +1,6 @@
 import { createDatabasesDriver } from '#runtime/drivers/databases/create-driver.ts';
 import { applyMariadb } from './apply.ts';
+import { mariadbArchiving } from './archive.ts';
 import { observeMariadb } from './observe.ts';
 import { endOverlong, measureDatabases } from './patrol.ts';
 
@@ -11,6 +12,7 @@ export const mariadbDriver = createDatabasesDriver({
   name: 'mariadb',
   observe: async ({ host }, signal) => await observeMariadb(host, signal),
   apply: applyMariadb,
+  archiving: mariadbArchiving,
   measure: async ({ host }, signal) => await measureDatabases(host, signal),
-  endOverlong: async ({ host }, signal) => await endOverlong(host, signal),
+  endOverlong,
 });

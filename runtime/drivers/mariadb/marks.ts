@@ -1,6 +1,6 @@
 import { isRecord } from '#runtime/base/json.ts';
 import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
-import type { Row, Server } from './server.ts';
+import type { Row, Server } from './connection.ts';
 
 /** A database that only the administrator sees; no tenant's can have this name. */
 export const table = '`wcp360-marks`.marks';
@@ -10,8 +10,8 @@ export const table = '`wcp360-marks`.marks';
  * given. A mark is written before the thing that it is for is touched, and `is_settled` once all of it holds.
  */
 export const createMarks: readonly string[] = [
-  'CREATE DATABASE `wcp360-marks`',
-  `CREATE TABLE ${table} (
+  'CREATE DATABASE IF NOT EXISTS `wcp360-marks`',
+  `CREATE TABLE IF NOT EXISTS ${table} (
     kind ENUM('database', 'login') NOT NULL,
     name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     owner VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

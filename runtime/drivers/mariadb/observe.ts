@@ -1,29 +1,27 @@
 import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
 import { emptyDatabases, putFound, type DatabasesSnapshot, type Shelf } from '#runtime/drivers/databases/snapshot.ts';
-import type { Host } from '#runtime/host/host.ts';
+import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { differenceOf, readAccounts, type Account } from './account.ts';
 import { grantChanges, wantedGrants } from './grants.ts';
-import { mariadbPaths } from './mariadb-settings.ts';
 import { readMarks, type Mark } from './marks.ts';
 import { withServer, type Server } from './server.ts';
-
-/** Whether this host has ever had a server of ours. */
-export async function hasServer(host: Host, signal: AbortSignal): Promise<boolean> {
-  return (await host.facts(mariadbPaths(host.root).data, signal)) !== undefined;
-}
+import { hostOf } from './statements.ts';
 
 /** Everything there is, in seven statements. */
-export async function observeMariadb(host: Host, signal: AbortSignal): Promise<DatabasesSnapshot> {
+export async function observeMariadb(host: ServerHost, signal: AbortSignal): Promise<DatabasesSnapshot> {
   const snapshot = emptyDatabases();
-  if (!(await hasServer(host, signal))) return snapshot;
+  if (!(await host.hasServer(signal))) return snapshot;
   await withServer(host, signal, async (server) => {
     const databases = byName(await readMarks(server, 'database'));
     const logins = byName(await readMarks(server, 'login'));
     const schemas = await readSchemas(server);
-    note(snapshot.databases, databases, schemas, isSame);
-    const accounts = await readAccounts(server);
-    note(snapshot.logins, logins, accounts, (settings, account, mark) =>
-      isAccountOf(settings, account, { mark, databases }),
+    note(snapshot.databases, databases, schemas, isAsMarked);
+    const accounts = await readAccounts(server, (name) => hostOf(logins.get(name)?.settings?.from));
+    note(
+      snapshot.logins,
+      logins,
+      accounts,
+      (settings, account, mark) => account !== undefined && isAccountOf(settings, account, { mark, databases }),
     );
   });
   return snapshot;
@@ -40,16 +38,13 @@ function note<Settings, Thing>(
   shelf: Shelf<Settings>,
   marks: Marks<Settings>,
   things: ReadonlyMap<string, Thing>,
-  isIntact: (settings: Settings, thing: Thing, mark: Mark<Settings>) => boolean,
+  isIntact: (settings: Settings, thing: Thing | undefined, mark: Mark<Settings>) => boolean,
 ): void {
   for (const name of new Set([...things.keys(), ...marks.keys()])) {
     const [mark, thing] = [marks.get(name), things.get(name)];
     const settings = mark?.isSettled === true ? mark.settings : undefined;
-    const stands = mark !== undefined && settings !== undefined && thing !== undefined;
-    putFound(shelf, name, {
-      owner: mark?.owner,
-      settings: stands && isIntact(settings, thing, mark) ? settings : undefined,
-    });
+    const stands = mark !== undefined && settings !== undefined && isIntact(settings, thing, mark);
+    putFound(shelf, name, { owner: mark?.owner, settings: stands ? settings : undefined });
   }
 }
 
@@ -66,6 +61,11 @@ export async function readSchemas(server: Server, name?: string): Promise<Readon
       { encoding: String(row['encoding']), collation: String(row['collation']) },
     ]),
   );
+}
+
+/** Of one that is a file by now the server has nothing. */
+function isAsMarked(settings: DatabaseSettings, schema: Schema | undefined): boolean {
+  return settings.access === 'Dumped' ? schema === undefined : schema !== undefined && isSame(settings, schema);
 }
 
 export function isSame(settings: DatabaseSettings, { encoding, collation }: Schema): boolean {

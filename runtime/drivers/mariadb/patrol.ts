@@ -1,7 +1,8 @@
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { serverOfDriver } from '#runtime/drivers/databases/model.ts';
 import type { MeasuredDatabase } from '#runtime/drivers/databases/sizes.ts';
-import type { Host } from '#runtime/host/host.ts';
+import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { table } from './marks.ts';
-import { hasServer } from './observe.ts';
 import { withServer } from './server.ts';
 import { noSuchSession } from './server-errors.ts';
 import { endSession } from './statements.ts';
@@ -10,8 +11,8 @@ import { endSession } from './statements.ts';
 const graceMs = 5_000;
 
 /** All databases of ours, by one statement: the files of their tables. Names are like those of marks, so that they are looked up by a key. */
-export async function measureDatabases(host: Host, signal: AbortSignal): Promise<readonly MeasuredDatabase[]> {
-  if (!(await hasServer(host, signal))) return [];
+export async function measureDatabases(host: ServerHost, signal: AbortSignal): Promise<readonly MeasuredDatabase[]> {
+  if (!(await host.hasServer(signal))) return [];
   const rows = await withServer(host, signal, async (server) => await server.ask(sizes));
   return rows.map(({ name, owner, bytes }) => ({ name: String(name), owner: String(owner), bytes: Number(bytes) }));
 }
@@ -25,20 +26,26 @@ const sizes = `SELECT mark.name, mark.owner, COALESCE(files.bytes, 0) AS bytes F
 
 /**
  * A session may set a time of its own for its statements, and the server counts none for those of a routine: whoever takes more than the login has is put
- * out. How many there were.
+ * out, if this host looks after it. How many there were.
  */
-export async function endOverlong(host: Host, signal: AbortSignal): Promise<number> {
-  if (!(await hasServer(host, signal))) return 0;
+export async function endOverlong(
+  { host, patrol, isServedHere }: DatabasesWorld,
+  signal: AbortSignal,
+): Promise<number> {
+  const dumpers = JSON.stringify(patrol?.dumpers(serverOfDriver('mariadb', host.server)) ?? []);
+  if (!(await host.hasServer(signal))) return 0;
   return await withServer(host, signal, async (server) => {
-    const rows = await server.ask(overlong, [String(graceMs)]);
+    const found = await server.ask(overlong, [String(graceMs), dumpers]);
+    const rows = found.filter(({ owner }) => isServedHere?.(String(owner)) !== false);
     for (const { id } of rows) await server.tell(endSession(Number(id)), undefined, [noSuchSession]);
     return rows.length;
   });
 }
 
-/** The list of processes knows since when, also within a routine; the performance schema, who logged in. */
-const overlong = `SELECT process.ID AS id FROM information_schema.PROCESSLIST AS process
+/** What mariadb-dump asks of a table takes as long as that is large. The list of processes knows since when, also within a routine; the performance schema, who logged in. */
+const overlong = `SELECT process.ID AS id, mark.owner FROM information_schema.PROCESSLIST AS process
   JOIN performance_schema.threads AS thread ON thread.PROCESSLIST_ID = process.ID
   JOIN ${table} AS mark ON mark.kind = 'login' AND mark.name = thread.PROCESSLIST_USER
   WHERE process.COMMAND NOT IN ('Sleep', 'Daemon') AND JSON_VALUE(mark.settings, '$.limits.statementTimeoutMs') > 0
-    AND process.TIME_MS > JSON_VALUE(mark.settings, '$.limits.statementTimeoutMs') + ?`;
+    AND process.TIME_MS > JSON_VALUE(mark.settings, '$.limits.statementTimeoutMs') + ?
+    AND NOT (process.INFO LIKE 'SELECT /*!40001 SQL_NO_CACHE */ %' AND JSON_CONTAINS(?, JSON_QUOTE(mark.name)))`;

@@ -1,4 +1,4 @@
-import type { DatabaseAccess, DatabaseGrant } from '#runtime/drivers/databases/model.ts';
+import type { DatabaseAccess, DatabaseGrant, GrantWord, Privilege } from '#runtime/drivers/databases/model.ts';
 
 /** As GRANT says it → the column of `mysql.db` that holds it. */
 export const privilegeColumns: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ const readOnly = ['SELECT', 'SHOW VIEW'];
 const readWrite = [...readOnly, 'INSERT', 'UPDATE', 'DELETE', 'EXECUTE', 'LOCK TABLES', 'CREATE TEMPORARY TABLES'];
 
 /** Never GRANT OPTION; never EVENT, since events run without a session that could be counted or ended, and the scheduler is off. */
-const granted: Readonly<Record<DatabaseGrant, readonly string[]>> = {
+const granted: Readonly<Record<GrantWord, readonly string[]>> = {
   ReadOnly: readOnly,
   ReadWrite: readWrite,
   Owner: [
@@ -44,6 +44,21 @@ const granted: Readonly<Record<DatabaseGrant, readonly string[]>> = {
     'TRIGGER',
     'DELETE HISTORY',
   ],
+};
+
+/** What whoever makes all of a database needs. */
+export const ownersPrivileges = granted.Owner;
+
+/** Single rights as GRANT says them. */
+const single: Readonly<Record<Privilege, string>> = {
+  Delete: 'DELETE',
+  Execute: 'EXECUTE',
+  Insert: 'INSERT',
+  LockTables: 'LOCK TABLES',
+  Select: 'SELECT',
+  ShowView: 'SHOW VIEW',
+  TemporaryTables: 'CREATE TEMPORARY TABLES',
+  Update: 'UPDATE',
 };
 
 /** Of these none makes a database larger. A trigger and a routine are text of any length. */
@@ -66,14 +81,20 @@ const whenFull: ReadonlySet<string> = new Set([
  * | Open   | all of the above   | all of the above   | reads    |
  * | Full   | what makes no data | what makes no data | reads    |
  * | Closed | nothing            | nothing            | nothing  |
+ * | Dumped | nothing            | nothing            | nothing  |
  */
 export function privilegesOf(grant: DatabaseGrant, access: DatabaseAccess): readonly string[] {
   switch (access) {
     case 'Open':
-      return granted[grant];
+      return grantedBy(grant);
     case 'Full':
-      return granted[grant].filter((privilege) => whenFull.has(privilege));
+      return grantedBy(grant).filter((privilege) => whenFull.has(privilege));
     case 'Closed':
+    case 'Dumped':
       return [];
   }
+}
+
+function grantedBy(grant: DatabaseGrant): readonly string[] {
+  return typeof grant === 'string' ? granted[grant] : grant.map((privilege) => single[privilege]);
 }

@@ -1,27 +1,61 @@
 import { sqlDumpEnds } from '#runtime/base/sql-dumps.ts';
 import type { DumpForm } from '#runtime/drivers/databases/dump-intake.ts';
-import type { DatabaseLogin, DatabaseProgram, DatabaseWork } from '#runtime/drivers/databases/programs.ts';
-import { mariadbPaths } from './mariadb-settings.ts';
+import type { Administrator } from '#runtime/drivers/databases/server-host.ts';
+import { identifier } from './statements.ts';
+import type {
+  DatabaseLogin,
+  DatabaseProgram,
+  DatabaseWork,
+  RemoteWay,
+  ServerWay,
+} from '#runtime/drivers/databases/programs.ts';
 
 /** One that dumps, restores or is talked to, as a login. */
 export function mariadbProgram(
-  root: string,
+  way: ServerWay,
   { database, username, password }: DatabaseLogin,
   work: DatabaseWork,
 ): DatabaseProgram {
-  const login = ['--no-defaults', `--socket=${mariadbPaths(root).socket}`, `--user=${username}`, ...characters];
+  const login = ['--no-defaults', ...wordsOf(way), `--user=${username}`, ...characters];
   const variables = { MYSQL_PWD: password, MYSQL_HISTFILE: '/dev/null' };
   switch (work) {
     case 'dump':
       return { command: ['/usr/bin/mariadb-dump', ...login, ...dumpWords, database], variables };
     case 'restore':
-      return { command: ['/usr/bin/mariadb', ...login, '--batch', '--skip-reconnect', database], variables };
+      return { command: ['/usr/bin/mariadb', ...login, ...restoreWords, database], variables };
     case 'shell':
       return { command: ['/usr/bin/mariadb', ...login, database], variables };
   }
 }
 
+/** One that dumps all of a database as the administrator. */
+export function mariadbDumper(
+  way: ServerWay,
+  { username, password }: Administrator,
+  database: string,
+): DatabaseProgram {
+  const login = ['--no-defaults', ...wordsOf(way), `--user=${username}`, ...characters];
+  return {
+    command: ['/usr/bin/mariadb-dump', ...login, ...dumpWords, '--dump-history', database],
+    variables: password === undefined ? {} : { MYSQL_PWD: password },
+  };
+}
+
+function wordsOf(way: ServerWay): readonly string[] {
+  if ('socketDirectory' in way) return [`--socket=${way.socketDirectory}/${way.socketFile ?? 'mariadb.sock'}`];
+  return ['--protocol=tcp', `--host=${way.host}`, `--port=${way.port}`, '--ssl', ...proofWords(way)];
+}
+
+function proofWords({ proof }: RemoteWay): readonly string[] {
+  if (proof === undefined) return [];
+  const { authorities } = proof;
+  return ['--ssl-verify-server-cert', ...(authorities === undefined ? [] : [`--ssl-ca=${authorities}`])];
+}
+
 const characters = ['--default-character-set=utf8mb4'];
+
+/** What it is given works with the server alone: with no file here, and no program. A client that knows of no sandbox does without. */
+const restoreWords = ['--batch', '--skip-reconnect', '--local-infile=0', '--loose-sandbox'];
 
 /** By one snapshot, with all that nobody asks for by default; nothing that is there already is dropped for it. A routine that it may not see makes it fail. */
 const dumpWords = [
@@ -39,6 +73,15 @@ export function mariadbDumps(): DumpForm {
     },
   };
 }
+
+/** As the administrator dumps: whoever made a view, trigger or routine has it again. The administrator's own are nobody's to make. */
+export function mariadbOwnDumps(administrator: string): DumpForm {
+  const { end, mapLine } = mariadbDumps();
+  const own = `DEFINER=${identifier(administrator)}@`;
+  return { end, mapLine: (head) => (administrators.test(head) || head.includes(own) ? mapLine(head) : undefined) };
+}
+
+const administrators = /DEFINER=`(?:root|mysql|mariadb\.sys)`@/;
 
 /** Data never begins a line so: line ends in it are escaped. */
 const definerClause = /^((?:CREATE |\/\*!\d{5,6} (?:CREATE\*\/ \/\*!\d{5,6} )?))DEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*`/;

@@ -1,36 +1,31 @@
-import type { Duplex } from 'node:stream';
-import { createConnection, type Connection } from 'mysql2/promise';
-import { HostError } from '#runtime/base/errors.ts';
-import type { Host } from '#runtime/host/host.ts';
-import { mariadbPaths } from './mariadb-settings.ts';
-import { errorNumber, serverError } from './server-errors.ts';
+import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { connect, serverOn, type Connected, type Server } from './connection.ts';
+import { checkServer, takeUp } from './take-up.ts';
 
-/** What is said to the server while one has it to oneself. */
-export interface Server {
-  /** Rows; values come as numbers, strings or null. A statement with values is a prepared one: they are never part of its text. */
-  ask(statement: string, values?: readonly (string | null)[]): Promise<readonly Row[]>;
-  /** `isFine`: numbers of errors that are as good as done. */
-  tell(statement: string, values?: readonly (string | null)[], isFine?: readonly number[]): Promise<void>;
-}
-
-export type Row = Readonly<Record<string, unknown>>;
+export type { Row, Server } from './connection.ts';
 
 /** The connection of one host: used by one after the other, opened when it is needed, closed when nobody needs it for a while. */
 interface Line {
   turn: Promise<void>;
-  open: { readonly connection: Connection; readonly stream: Duplex } | undefined;
+  open: Connected | undefined;
   idle: NodeJS.Timeout | undefined;
 }
 
-const lines = new WeakMap<Host, Line>();
+const lines = new WeakMap<ServerHost, Line>();
+/** Servers of others that have been looked at. */
+const fit = new WeakSet<ServerHost>();
 const idleMs = 2_000;
-const statementTimeoutMs = 120_000;
+const longestMs = 12 * 3_600_000;
 
 /**
- * Has the server to itself while `work` goes on, as its administrator: the kernel says that we are root. RefusedError for what the server will never take,
+ * Has the server to itself while `work` goes on, as its administrator. RefusedError for what the server will never take,
  * HostError otherwise; a connection that broke is opened anew the next time.
  */
-export async function withServer<R>(host: Host, signal: AbortSignal, work: (server: Server) => Promise<R>): Promise<R> {
+export async function withServer<R>(
+  host: ServerHost,
+  signal: AbortSignal,
+  work: (server: Server) => Promise<R>,
+): Promise<R> {
   const line = lineOf(host);
   const { promise, resolve: leave } = Promise.withResolvers<void>();
   const before = line.turn;
@@ -47,61 +42,50 @@ export async function withServer<R>(host: Host, signal: AbortSignal, work: (serv
   }
 }
 
-function lineOf(host: Host): Line {
+/** As `withServer`, beside it: for what takes its time, while nobody waits for it. */
+export async function withServerApart<R>(
+  host: ServerHost,
+  signal: AbortSignal,
+  work: (server: Server) => Promise<R>,
+): Promise<R> {
+  const own = await open(host, signal);
+  try {
+    return await work(serverOn(own, signal, longestMs));
+  } finally {
+    own.connection.destroy();
+  }
+}
+
+function lineOf(host: ServerHost): Line {
   const line = lines.get(host) ?? { turn: Promise.resolve(), open: undefined, idle: undefined };
   lines.set(host, line);
   return line;
 }
 
-async function open(host: Host, signal: AbortSignal): Promise<NonNullable<Line['open']>> {
-  const stream = await host.connectUnix(mariadbPaths(host.root).socket, signal);
+async function open(host: ServerHost, signal: AbortSignal): Promise<Connected> {
+  const line = await connect(host, signal);
+  if (host.server === '' || fit.has(host)) return line;
   try {
-    const connection = await bounded(stream, signal, createConnection({ stream, user: 'root', charset: 'utf8mb4' }));
-    // Whoever is waiting for an answer is told as well.
-    connection.on('error', () => undefined);
-    if (stream.destroyed) throw new HostError('the database server hung up');
-    return { connection, stream };
+    await takeUp(serverOn(line, signal), host);
+    fit.add(host);
+    return line;
   } catch (err) {
-    stream.destroy();
+    line.connection.destroy();
     throw err;
+  }
+}
+
+/** Looks whether a server of others does, and makes nothing there. PostponedError where it does not. */
+export async function lookAtServer(host: ServerHost, signal: AbortSignal): Promise<void> {
+  const line = await connect(host, signal);
+  try {
+    await checkServer(serverOn(line, signal), host);
+  } finally {
+    line.connection.destroy();
   }
 }
 
 function hangUp(line: Line): void {
   line.open?.connection.destroy();
   line.open = undefined;
-}
-
-function serverOn({ connection, stream }: NonNullable<Line['open']>, signal: AbortSignal): Server {
-  const send = async (statement: string, values: readonly (string | null)[] | undefined): Promise<unknown> => {
-    signal.throwIfAborted();
-    const [answer] =
-      values === undefined ? await connection.query(statement) : await connection.execute(statement, [...values]);
-    return answer;
-  };
-  return {
-    ask: async (statement, values) => (await bounded(stream, signal, send(statement, values))) as readonly Row[],
-    tell: async (statement, values, isFine = []) => {
-      const sent = send(statement, values).catch((err: unknown) => {
-        if (!isFine.includes(errorNumber(err) ?? 0)) throw err;
-      });
-      await bounded(stream, signal, sent);
-    },
-  };
-}
-
-/** Ends the connection, and with it the answer, when it takes too long or is no longer wanted. */
-async function bounded<R>(stream: Duplex, signal: AbortSignal, answer: Promise<R>): Promise<R> {
-  const hangUp = (): void => void stream.destroy();
-  const timer = setTimeout(hangUp, statementTimeoutMs);
-  signal.addEventListener('abort', hangUp);
-  try {
-    return await answer;
-  } catch (err) {
-    signal.throwIfAborted();
-    throw err instanceof HostError ? err : serverError(err);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', hangUp);
-  }
 }

@@ -4,6 +4,7 @@ import { HostError } from '#runtime/base/errors.ts';
 import type { Host, ServiceUnit } from '#runtime/host/host.ts';
 import { mariadbPaths, type MariadbSettings } from './mariadb-settings.ts';
 import { createMarks } from './marks.ts';
+import { hasOwnServer, ownServer } from './own-server.ts';
 import { renderConfiguration, serverOptions } from './render.ts';
 import { withServer } from './server.ts';
 
@@ -64,7 +65,7 @@ async function place(host: Host, path: string, text: string, signal: AbortSignal
 /** Made beside by the server's own program and account, and renamed into place when it is whole. */
 async function makeData(host: Host, { root, uid, gid }: MariadbSettings, signal: AbortSignal): Promise<void> {
   const { configuration, data } = mariadbPaths(root);
-  if ((await host.facts(data, signal)) !== undefined) return;
+  if (await hasOwnServer(host, signal)) return;
   const beside = `${data}.new`;
   await host.removeTree(beside, signal);
   await host.makeDirectory(beside, { mode: 0o700, uid, gid }, signal);
@@ -91,9 +92,10 @@ const firstStatements = [
 
 async function untilItAnswers(host: Host, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + readyTimeoutMs;
+  const own = ownServer(host);
   for (;;) {
     try {
-      await withServer(host, signal, async (server) => await server.ask('SELECT 1'));
+      await withServer(own, signal, async (server) => await server.ask('SELECT 1'));
       return;
     } catch (err) {
       if (!(err instanceof HostError) || performance.now() > deadline) throw err;

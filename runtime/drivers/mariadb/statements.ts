@@ -15,12 +15,30 @@ export function patternOf(database: string): string {
   return database.replaceAll(/[\\_%]/g, String.raw`\$&`);
 }
 
-/** Who logs in by the socket under this name. */
-export function account(login: string): string {
-  return `${identifier(login)}@${identifier(loginHost)}`;
+/** A login by name, and from where it comes. */
+export interface Account {
+  readonly name: string;
+  /** As `mysql.global_priv` has it. */
+  readonly host: string;
 }
 
-export const loginHost = 'localhost';
+function account({ name, host }: Account): string {
+  return `${identifier(name)}@${identifier(host)}`;
+}
+
+/** As the server calls a place that a login comes from. */
+export function hostOf(from: LoginSettings['from']): string {
+  if (from === undefined) return 'localhost';
+  if (from === 'Anywhere') return '%';
+  const [address = '', prefix] = from.split('/');
+  return prefix === undefined || prefix === '32' ? address : `${address}/${maskOf(Number(prefix))}`;
+}
+
+/** 24 → 255.255.255.0 */
+function maskOf(prefix: number): string {
+  const bits = prefix === 0 ? 0 : 2 ** 32 - 2 ** (32 - prefix);
+  return [24, 16, 8, 0].map((shift) => Math.floor(bits / 2 ** shift) % 256).join('.');
+}
 
 /** Somebody else's statement, or a prepared transaction, may hold a table of it for ever; meanwhile everybody waits for us. */
 const patiently = 'SET STATEMENT lock_wait_timeout=2, innodb_lock_wait_timeout=2 FOR';
@@ -41,21 +59,25 @@ export function dropDatabase(name: string): string {
   return `${patiently} DROP DATABASE IF EXISTS ${identifier(name)}`;
 }
 
+type AccountSettings = Pick<LoginSettings, 'from' | 'connections' | 'limits' | 'isLocked'>;
+
 /** `hashes` are `nativeHash`'s, each of which lets in. Takes away whatever an account of that name had. */
-export function createLogin(name: string, hashes: readonly string[], settings: LoginSettings): string {
-  return `CREATE OR REPLACE USER ${account(name)} ${attributesOf(hashes, settings)}`;
+export function createLogin(login: Account, hashes: readonly string[], settings: AccountSettings): string {
+  return `CREATE OR REPLACE USER ${account(login)} ${attributesOf(hashes, settings)}`;
 }
 
-export function alterLogin(name: string, hashes: readonly string[], settings: LoginSettings): string {
-  return `ALTER USER ${account(name)} ${attributesOf(hashes, settings)}`;
+export function alterLogin(login: Account, hashes: readonly string[], settings: AccountSettings): string {
+  return `ALTER USER ${account(login)} ${attributesOf(hashes, settings)}`;
 }
 
-function attributesOf(hashes: readonly string[], { connections, limits, isLocked }: LoginSettings): string {
+function attributesOf(hashes: readonly string[], { from, connections, limits, isLocked }: AccountSettings): string {
   const methods = hashes.map((hash) => `mysql_native_password USING '${hash}'`).join(' OR ');
   const most = connectionLimit(connections);
   const longest = limits.statementTimeoutMs / 1_000;
   const lock = isLocked ? 'LOCK' : 'UNLOCK';
-  return `IDENTIFIED VIA ${methods} WITH MAX_USER_CONNECTIONS ${most} MAX_STATEMENT_TIME ${longest} ACCOUNT ${lock}`;
+  // By a socket there is nothing to listen to.
+  const transport = from === undefined ? 'NONE' : 'SSL';
+  return `IDENTIFIED VIA ${methods} REQUIRE ${transport} WITH MAX_USER_CONNECTIONS ${most} MAX_STATEMENT_TIME ${longest} ACCOUNT ${lock}`;
 }
 
 /** 0 would be any number to the server, and -1 is none. */
@@ -63,17 +85,22 @@ export function connectionLimit(connections: number): number {
   return connections === 0 ? -1 : connections;
 }
 
-export function dropLogin(name: string): string {
-  return `DROP USER IF EXISTS ${account(name)}`;
+export function dropLogin(login: Account): string {
+  return `DROP USER IF EXISTS ${account(login)}`;
 }
 
 /** `pattern` as it stands in `mysql.db`. */
-export function grant(privileges: readonly string[], pattern: string, login: string): string {
+export function grant(privileges: readonly string[], pattern: string, login: Account): string {
   return `GRANT ${privileges.join(', ')} ON ${identifier(pattern)}.* TO ${account(login)}`;
 }
 
-export function revoke(privileges: readonly string[], pattern: string, login: string): string {
+export function revoke(privileges: readonly string[], pattern: string, login: Account): string {
   return `REVOKE ${privileges.join(', ')} ON ${identifier(pattern)}.* FROM ${account(login)}`;
+}
+
+/** What a login makes may run with the rights of others. */
+export function letNameDefiners(login: Account): string {
+  return `GRANT SET USER ON *.* TO ${account(login)}`;
 }
 
 export function endSession(id: number): string {

@@ -54,6 +54,8 @@ export type SiteServe =
   | { readonly type: 'proxy'; readonly target: ProxyTarget }
   /** `to` is a whole URL, or `//host`: then scheme and port are those of the request. */
   | { readonly type: 'redirect'; readonly to: string; readonly code: 301 | 302 | 307 | 308; readonly keepPath: boolean }
+  /** What the platform itself serves: with `databaseClient` the web client for databases, below `/databases/`. */
+  | { readonly type: 'panel'; readonly databaseClient: boolean }
   | { readonly type: 'suspended'; readonly message: string }
   | { readonly type: 'unavailable'; readonly message: string };
 

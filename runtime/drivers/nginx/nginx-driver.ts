@@ -21,7 +21,6 @@ export const nginxDriver: Driver<'nginx', SitesSnapshot, SiteTable, NginxAction,
   owners: ownersOf,
   plan: planSites,
   apply: applySite,
-  settle: async () => undefined,
   watchDrift: (world, onDrift, signal) => watchSites(world.host, onDrift, signal),
 };
 

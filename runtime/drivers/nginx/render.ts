@@ -23,6 +23,7 @@ export const templateNames = [
     'access',
     'backend',
     'quick',
+    'panel',
     'front',
   ].map((name) => `lua/wcp/${name}.lua`),
 ] as const;

@@ -26,7 +26,6 @@ export const phpFpmDriver: Driver<'php-fpm', PoolsSnapshot, PhpPools, PhpFpmActi
   owners: (snapshot) => snapshot.keys(),
   plan: planPools,
   apply: applyPool,
-  settle: async () => undefined,
   watchDrift: watchPools,
 };
 

@@ -1,9 +1,8 @@
-import type { Host } from '#runtime/host/host.ts';
+import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { openAdministration } from './enter.ts';
 import { applicationName, openSession, type Ask, type Session } from './session.ts';
 import { literal, sql } from './sql.ts';
 
-/** The database that has our marks; nobody but the administrator gets in. */
-const administration = 'postgres';
 /** A session that is not used is closed, so that it holds up nobody's end. */
 const idleMs = 1_000;
 /** Whoever changes something has this, so that what an agent left behind ends before another begins. */
@@ -15,10 +14,10 @@ interface Lane {
   idle: NodeJS.Timeout | undefined;
 }
 
-const lanes = new WeakMap<Host, Lane>();
+const lanes = new WeakMap<ServerHost, Lane>();
 
-/** Works as the administrator of a host's server, one after the other on one session, which is opened where there is none. */
-export async function administer<R>(host: Host, signal: AbortSignal, work: (ask: Ask) => Promise<R>): Promise<R> {
+/** Works as the administrator of a server, one after the other on one session, which is opened where there is none. */
+export async function administer<R>(host: ServerHost, signal: AbortSignal, work: (ask: Ask) => Promise<R>): Promise<R> {
   const lane = lanes.get(host) ?? { turn: Promise.resolve(), session: undefined, idle: undefined };
   lanes.set(host, lane);
   const turn = lane.turn.then(async () => await take(lane, host, signal, work));
@@ -27,7 +26,7 @@ export async function administer<R>(host: Host, signal: AbortSignal, work: (ask:
 }
 
 /** As `administer`, for what changes something. */
-export async function change<R>(host: Host, signal: AbortSignal, work: (ask: Ask) => Promise<R>): Promise<R> {
+export async function change<R>(host: ServerHost, signal: AbortSignal, work: (ask: Ask) => Promise<R>): Promise<R> {
   return await administer(host, signal, async (ask) => {
     await ask(sql`SELECT pg_advisory_lock(${changing})`);
     const result = await work(ask);
@@ -41,7 +40,7 @@ export async function change<R>(host: Host, signal: AbortSignal, work: (ask: Ask
  * what an agent left behind is ended instead.
  */
 export async function inside<R>(
-  { host, database, signal }: { readonly host: Host; readonly database: string; readonly signal: AbortSignal },
+  { host, database, signal }: { readonly host: ServerHost; readonly database: string; readonly signal: AbortSignal },
   ask: Ask,
   work: (ask: Ask) => Promise<R>,
 ): Promise<R> {
@@ -55,10 +54,10 @@ export async function inside<R>(
   }
 }
 
-async function take<R>(lane: Lane, host: Host, signal: AbortSignal, work: (ask: Ask) => Promise<R>): Promise<R> {
+async function take<R>(lane: Lane, host: ServerHost, signal: AbortSignal, work: (ask: Ask) => Promise<R>): Promise<R> {
   clearTimeout(lane.idle);
   signal.throwIfAborted();
-  if (lane.session?.isOpen !== true) lane.session = await openSession(host, administration, signal);
+  if (lane.session?.isOpen !== true) lane.session = await openAdministration(host, signal);
   const { session } = lane;
   try {
     const result = await work(async (statement) => await session.ask(statement, signal));

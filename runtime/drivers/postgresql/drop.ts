@@ -1,12 +1,16 @@
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import type { Host } from '#runtime/host/host.ts';
+import { removeDump, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { change, inside } from './administration.ts';
 import { groupsOf } from './groups.ts';
 import { lookAtDatabase, lookAtLogin } from './look.ts';
-import { administrator } from './render.ts';
 import type { Ask } from './session.ts';
 import { endSessions } from './sessions.ts';
 import { list, literal, name as quoted, sql, together, type Sql } from './sql.ts';
+
+interface Place {
+  readonly host: ServerHost;
+  readonly signal: AbortSignal;
+}
 
 interface Unwanted {
   readonly name: string;
@@ -23,14 +27,22 @@ export async function dropDatabase(
     const found = await lookAtDatabase(ask, name);
     if (found?.owner !== owner) return;
     await ask(sql`UPDATE wcp360.marks SET mark = NULL WHERE kind = 'database' AND name = ${literal(name)}`);
-    if (found.facts !== null) {
-      await ask(sql`ALTER DATABASE ${quoted(name)} WITH CONNECTION LIMIT 0 IS_TEMPLATE false`);
-      await ask(sql`DROP DATABASE ${quoted(name)} WITH (FORCE)`);
-    }
-    const groups = groupsOf(name);
-    await letGo(ask, groups, { host, signal });
-    await ask(together([sql`DROP ROLE IF EXISTS ${list(groups.map(quoted))}`, unmark('database', name)]));
+    await takeAway(ask, name, { host, signal });
+    await removeDump(host, 'postgresql', name, signal);
+    await ask(unmark('database', name));
   });
+}
+
+/** A database with its groups, in whatever state that is; for whoever may `change`. */
+export async function takeAway(ask: Ask, name: string, place: Place): Promise<void> {
+  const [found] = await ask(sql`SELECT FROM pg_database WHERE datname = ${literal(name)}`);
+  if (found !== undefined) {
+    await ask(sql`ALTER DATABASE ${quoted(name)} WITH CONNECTION LIMIT 0 IS_TEMPLATE false`);
+    await ask(sql`DROP DATABASE ${quoted(name)} WITH (FORCE)`);
+  }
+  const groups = groupsOf(name);
+  await letGo(ask, groups, place);
+  await ask(sql`DROP ROLE IF EXISTS ${list(groups.map(quoted))}`);
 }
 
 /** As `dropDatabase`. What it made in databases stays there, with their owners. */
@@ -56,13 +68,9 @@ function unmark(kind: 'database' | 'login', name: string): Sql {
 }
 
 /** A role goes only when nothing in any database names it. */
-async function letGo(
-  ask: Ask,
-  roles: readonly string[],
-  { host, signal }: { readonly host: Host; readonly signal: AbortSignal },
-): Promise<void> {
+export async function letGo(ask: Ask, roles: readonly string[], { host, signal }: Place): Promise<void> {
   const rows = await ask(sql`SELECT DISTINCT d.datname::text AS database, r.rolname::text AS role,
-      CASE WHEN to_regrole(quote_ident(d.datname || ':owner')) IS NOT NULL THEN d.datname || ':owner' ELSE ${literal(administrator)} END AS heir
+      CASE WHEN to_regrole(quote_ident(d.datname || ':owner')) IS NOT NULL THEN d.datname || ':owner' ELSE current_user END AS heir
     FROM pg_shdepend s JOIN pg_authid r ON r.oid = s.refobjid JOIN pg_database d ON d.oid = s.dbid
     WHERE s.refclassid = 'pg_authid'::regclass AND d.datallowconn AND r.rolname IN (${list(roles.map(literal))})`);
   for (const { database, role, heir } of rows) {

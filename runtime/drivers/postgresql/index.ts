@@ -1,5 +1,7 @@
 export type { PostgresqlSettings } from './postgresql-settings.ts';
 export { postgresqlDriver, type PostgresqlAction } from './postgresql-driver.ts';
+export { lookAtServer as lookAtPostgresql } from './enter.ts';
+export { ownServer as ownPostgresql } from './own-server.ts';
 export { socketDirectory } from './render.ts';
 export { startPostgresql, stopPostgresql } from './start-postgresql.ts';
 export { postgresqlDumps, postgresqlProgram } from './programs.ts';

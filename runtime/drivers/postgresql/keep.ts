@@ -1,5 +1,6 @@
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
 import { change } from './administration.ts';
+import { postgresqlArchiving } from './archive.ts';
 import { dropDatabase } from './drop.ts';
 import { lookAtDatabase } from './look.ts';
 import { putDatabase } from './put-database.ts';
@@ -20,6 +21,10 @@ export async function keepDatabase(
 ): Promise<void> {
   const found = await change(world.host, signal, async (ask) => await lookAtDatabase(ask, name));
   if (found?.owner !== owner) return;
+  // What is a file is closed already; of what it was, something may be left.
+  const marked = found.mark?.settings;
+  if (marked?.access === 'Dumped')
+    return void (await postgresqlArchiving.setDown({ name, owner, settings: marked }, world.host, signal));
   if (found.facts === null) return await dropDatabase({ name, owner }, world, signal);
   const { encoding, collation, extensions } = found.facts;
   const settings = { encoding, collation, extensions: extensions?.split(',') ?? [], access: 'Closed' } as const;

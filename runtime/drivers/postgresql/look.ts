@@ -61,7 +61,7 @@ function databases(condition: Sql): Sql {
   return sql`SELECT coalesce(d.datname::text, m.name) AS name,
     CASE WHEN d.oid IS NULL OR m.database IS NULL OR m.database = d.oid THEN m.owner END AS owner, m.mark,
     CASE WHEN d.oid IS NOT NULL THEN json_build_object(
-      'holder', pg_get_userbyid(d.datdba), 'encoding', pg_encoding_to_char(d.encoding),
+      'isHeld', pg_get_userbyid(d.datdba) = current_user, 'encoding', pg_encoding_to_char(d.encoding),
       'collation', d.datcollate, 'characters', d.datctype,
       'isConnectable', d.datallowconn, 'isTemplate', d.datistemplate, 'connections', d.datconnlimit,
       'grants', ARRAY(SELECT a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END || ' ' || coalesce(g.rolname, '')
@@ -70,7 +70,8 @@ function databases(condition: Sql): Sql {
       'parameters', ARRAY(SELECT unnest(s.setconfig) FROM pg_db_role_setting s WHERE s.setdatabase = d.oid AND s.setrole = 0 ORDER BY 1),
       'extensions', shobj_description(d.oid, 'pg_database'),
       'groups', ARRAY(SELECT r.rolname FROM pg_authid r
-        WHERE r.rolname IN (d.datname || ':owner', d.datname || ':readwrite', d.datname || ':readonly') AND ${isPlain}
+        WHERE r.rolname IN (d.datname || ':owner', d.datname || ':readwrite', d.datname || ':readonly', d.datname || ':insert',
+            d.datname || ':update', d.datname || ':delete') AND ${isPlain}
           AND NOT r.rolcanlogin AND NOT EXISTS (SELECT FROM pg_auth_members a WHERE a.member = r.oid) ORDER BY 1)
     ) END AS facts
     FROM pg_database d FULL JOIN (SELECT * FROM wcp360.marks WHERE kind = 'database') m ON m.name = d.datname::text ${condition}`;

@@ -4,11 +4,10 @@ import type {
   LoginSettings,
   SessionLimits,
 } from '#runtime/drivers/databases/model.ts';
-import { groupOf, groupsOf } from './groups.ts';
-import { administrator } from './render.ts';
+import { actingGroupOf, groupsFor, groupsOf } from './groups.ts';
 
 /** Goes up with every change of what is put on the server for the same settings, so that it is put again where it was put before. */
-const version = 2;
+const version = 3;
 
 /** What was put, once all of it stands. */
 export interface DatabaseMark {
@@ -25,7 +24,8 @@ export interface LoginMark {
 
 /** What the server has of a database, as `look.ts` reads it. */
 export interface DatabaseFacts {
-  readonly holder: string;
+  /** Whether it belongs to the administrator. */
+  readonly isHeld: boolean;
   readonly encoding: string;
   readonly collation: string;
   readonly characters: string;
@@ -70,11 +70,14 @@ export function loginParameters({
   };
 }
 
+const mayEnter = { readonly: ['CONNECT'], insert: ['CONNECT'], update: ['CONNECT'], delete: ['CONNECT'] } as const;
+
 /** Rights on the database itself. What is inside a full one is in `inside/database.sql`. */
 const rights: Readonly<Record<DatabaseAccess, Readonly<Record<string, readonly string[]>>>> = {
-  Open: { owner: ['CONNECT', 'CREATE', 'TEMPORARY'], readwrite: ['CONNECT', 'TEMPORARY'], readonly: ['CONNECT'] },
-  Full: { owner: ['CONNECT'], readwrite: ['CONNECT'], readonly: ['CONNECT'] },
+  Open: { ...mayEnter, owner: ['CONNECT', 'CREATE', 'TEMPORARY'], readwrite: ['CONNECT', 'TEMPORARY'] },
+  Full: { ...mayEnter, owner: ['CONNECT'], readwrite: ['CONNECT'] },
   Closed: {},
+  Dumped: {},
 };
 
 /** Group → what it may with the database. */
@@ -94,7 +97,7 @@ export function markLogin(settings: LoginSettings, digest: string): LoginMark {
 export function markedDatabase(name: string, { version: madeBy, settings }: DatabaseMark): DatabaseFacts | undefined {
   if (madeBy !== version) return undefined;
   return {
-    holder: administrator,
+    isHeld: true,
     encoding: settings.encoding,
     collation: settings.collation,
     characters: settings.collation,
@@ -118,11 +121,14 @@ export function markedLogin({ version: madeBy, settings, digest }: LoginMark): L
     isPlain: true,
     canLogin: !settings.isLocked,
     connections: settings.connections,
-    groups: grants.map(([database, grant]) => groupOf(database, grant)).toSorted(),
+    groups: grants.flatMap(([database, grant]) => groupsFor(database, grant)).toSorted(),
     members: [],
     parameters: [
       ...Object.entries(loginParameters(settings.limits)).map(([parameter, value]) => `: ${parameter}=${value}`),
-      ...grants.map(([database, grant]) => `${database}: role=${groupOf(database, grant)}`),
+      ...grants.flatMap(([database, grant]) => {
+        const group = actingGroupOf(database, grant);
+        return group === undefined ? [] : [`${database}: role=${group}`];
+      }),
     ].toSorted(),
     digest,
   };

@@ -8,29 +8,39 @@ import {
 } from '#runtime/drivers/databases/snapshot.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { administer } from './administration.ts';
-import { lookAtDatabases, lookAtLogins, type Seen } from './look.ts';
-import { markedDatabase, markedLogin } from './mark.ts';
-import { hasServer } from './start-postgresql.ts';
+import { lookAtDatabases, lookAtLogins, type Seen, type SeenDatabase } from './look.ts';
+import { markedDatabase, markedLogin, type DatabaseMark } from './mark.ts';
 
 /** All databases and logins, by two statements; empty where there is no server. Settings count as long as the server has what was put for them. */
 export async function observeDatabases({ host }: DatabasesWorld, signal: AbortSignal): Promise<DatabasesSnapshot> {
   const snapshot = emptyDatabases();
-  if (!(await hasServer(host, signal))) return snapshot;
+  if (!(await host.hasServer(signal))) return snapshot;
   await administer(host, signal, async (ask) => {
-    note(snapshot.databases, await lookAtDatabases(ask), (name, mark) => markedDatabase(name, mark));
-    note(snapshot.logins, await lookAtLogins(ask), (_name, mark) => markedLogin(mark));
+    note(snapshot.databases, await lookAtDatabases(ask), isAsMarked);
+    note(
+      snapshot.logins,
+      await lookAtLogins(ask),
+      ({ facts }, mark) => facts !== null && isEqual(facts, markedLogin(mark)),
+    );
   });
   return snapshot;
+}
+
+/** Of one that is a file by now the server has nothing. */
+function isAsMarked({ name, facts }: SeenDatabase, mark: DatabaseMark): boolean {
+  if (mark.settings.access === 'Dumped') return facts === null;
+  return facts !== null && isEqual(facts, markedDatabase(name, mark));
 }
 
 function note<Settings, Facts, Mark extends { readonly settings: Settings }>(
   shelf: Shelf<Settings>,
   all: readonly Seen<Facts, Mark>[],
-  marked: (name: string, mark: Mark) => Facts | undefined,
+  isIntact: (seen: Seen<Facts, Mark>, mark: Mark) => boolean,
 ): void {
-  for (const { name, owner, mark, facts } of all) {
-    const isIntact = mark !== null && facts !== null && isEqual(facts, marked(name, mark));
-    const found: Found<Settings> = { owner: owner ?? undefined, settings: isIntact ? mark.settings : undefined };
+  for (const seen of all) {
+    const { name, owner, mark } = seen;
+    const settings = mark !== null && isIntact(seen, mark) ? mark.settings : undefined;
+    const found: Found<Settings> = { owner: owner ?? undefined, settings };
     putFound(shelf, name, found);
   }
 }

@@ -1,9 +1,9 @@
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { serverOfDriver } from '#runtime/drivers/databases/model.ts';
 import type { MeasuredDatabase } from '#runtime/drivers/databases/sizes.ts';
-import { administrator } from './render.ts';
-import { openSession, type Row } from './session.ts';
-import { sql, type Sql } from './sql.ts';
-import { hasServer } from './start-postgresql.ts';
+import { openAdministration } from './enter.ts';
+import type { Row } from './session.ts';
+import { list, literal, sql, type Sql } from './sql.ts';
 
 /** After which a statement that set its own time is ended: one that has not is over by then. */
 const graceMs = 5_000;
@@ -23,16 +23,31 @@ export async function measureDatabases(
   return rows.map(({ name, owner, bytes }) => ({ name: String(name), owner: String(owner), bytes: Number(bytes) }));
 }
 
-/** A session may set a time of its own for its statements: whoever takes more than the login has is put out. How many there were. */
+/**
+ * A session may set a time of its own for its statements: whoever takes more than the login has is put out, if this host looks after it. How many there
+ * were.
+ */
 export async function endOverlong(world: DatabasesWorld, signal: AbortSignal): Promise<number> {
-  const [row] = await askAside(
+  const dumpers = world.patrol?.dumpers(serverOfDriver('postgresql', world.host.server)) ?? [];
+  const found = await askAside(
     world,
-    sql`SELECT count(pg_terminate_backend(a.pid)) AS ended
+    // What pg_dump asks of a table takes as long as that is large.
+    sql`SELECT a.pid, a.query_start::text AS since, m.owner
     FROM pg_stat_activity a
-    JOIN (SELECT name, (mark->'settings'->'limits'->>'statementTimeoutMs')::bigint AS most FROM wcp360.marks WHERE kind = 'login') m
+    JOIN (SELECT name, owner, (mark->'settings'->'limits'->>'statementTimeoutMs')::bigint AS most FROM wcp360.marks WHERE kind = 'login') m
       ON m.name = a.usename::text AND m.most > 0
     WHERE a.wait_event_type IS DISTINCT FROM 'Client' AND a.backend_type = 'client backend' AND a.state IN ('active', 'fastpath function call')
-      AND a.query_start < clock_timestamp() - (m.most + ${graceMs}) * interval '1 millisecond'`,
+      AND a.query_start < clock_timestamp() - (m.most + ${graceMs}) * interval '1 millisecond'
+      AND NOT (a.query LIKE 'COPY %' AND a.usename::text IN (${list(['', ...dumpers].map(literal))}))`,
+    signal,
+  );
+  const overlong = found.filter(({ owner }) => world.isServedHere?.(String(owner)) !== false);
+  if (overlong.length === 0) return 0;
+  const statements = overlong.map(({ pid, since }) => sql`(${Number(pid)}, ${literal(String(since))})`);
+  const [row] = await askAside(
+    world,
+    sql`SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity
+    WHERE (pid, query_start::text) IN (${list(statements)})`,
     signal,
   );
   return Number(row?.['ended'] ?? 0);
@@ -40,8 +55,8 @@ export async function endOverlong(world: DatabasesWorld, signal: AbortSignal): P
 
 /** On a session of its own: it takes its time, and nobody waits for it. */
 async function askAside({ host }: DatabasesWorld, statement: Sql, signal: AbortSignal): Promise<readonly Row[]> {
-  if (!(await hasServer(host, signal))) return [];
-  const session = await openSession(host, administrator, signal);
+  if (!(await host.hasServer(signal))) return [];
+  const session = await openAdministration(host, signal);
   try {
     return await session.ask(statement, signal);
   } finally {

@@ -1,22 +1,23 @@
+import { randomBytes } from 'node:crypto';
 import { sqlDumpEnds } from '#runtime/base/sql-dumps.ts';
-import type { DatabaseLogin, DatabaseProgram, DatabaseWork } from '#runtime/drivers/databases/programs.ts';
+import type { DatabaseLogin, DatabaseProgram, DatabaseWork, ServerWay } from '#runtime/drivers/databases/programs.ts';
 import type { DumpForm } from '#runtime/drivers/databases/dump-intake.ts';
-import { socketDirectory } from './render.ts';
+import type { Administrator } from '#runtime/drivers/databases/server-host.ts';
 
-/** Where the server and its programs are. */
+/** Where the server and the programs are. */
 interface PostgresqlPlace {
-  readonly root: string;
+  readonly way: ServerWay;
   readonly programs: string;
 }
 
 /** One that dumps, restores or is talked to, as a login. What a session of a login makes belongs to the owners of its database. */
 export function postgresqlProgram(
-  { root, programs }: PostgresqlPlace,
+  { way, programs }: PostgresqlPlace,
   { database, username, password }: DatabaseLogin,
   work: DatabaseWork,
 ): DatabaseProgram {
   const variables = {
-    PGHOST: socketDirectory(root),
+    ...wayOf(way),
     PGDATABASE: database,
     PGUSER: username,
     PGPASSWORD: password,
@@ -31,6 +32,32 @@ export function postgresqlProgram(
     case 'shell':
       return { command: [`${programs}/psql`, '--no-psqlrc'], variables };
   }
+}
+
+/** One that dumps all of a database as the administrator. It waits for nobody's lock for long. */
+export function postgresqlDumper(
+  { way, programs }: PostgresqlPlace,
+  { username, password }: Administrator,
+  database: string,
+): DatabaseProgram {
+  return {
+    command: [`${programs}/pg_dump`, ...dumpWords, '--lock-wait-timeout=60s'],
+    variables: {
+      ...wayOf(way),
+      PGDATABASE: database,
+      PGUSER: username,
+      ...(password === undefined ? {} : { PGPASSWORD: password }),
+      PGCLIENTENCODING: 'UTF8',
+    },
+  };
+}
+
+/** Who has to be the right one proves by the password itself that nobody is in between. */
+function wayOf(way: ServerWay): Readonly<Record<string, string>> {
+  if ('socketDirectory' in way) return { PGHOST: way.socketDirectory };
+  const { host, port, proof } = way;
+  const bound = proof === undefined ? {} : { PGCHANNELBINDING: 'require' };
+  return { PGHOST: host, PGPORT: port, PGSSLMODE: 'require', ...bound };
 }
 
 /**
@@ -50,15 +77,25 @@ const ofPublic: Readonly<Record<string, string>> = {
   "COMMENT ON SCHEMA public IS 'standard public schema';\n": '\n',
 };
 
-/** What pg_dump of PostgreSQL 15 writes. */
+/**
+ * What pg_dump of PostgreSQL 15 writes. psql is told, by a word that nobody knows beforehand, to take no command for itself from it: no program, no file of this
+ * machine. Where the dump says so too, that is left out, since it would be such a command.
+ */
 export function postgresqlDumps(): DumpForm {
-  let isBeforeData = true;
+  let [isAtBeginning, isBeforeData] = [true, true];
+  let restriction: string | undefined;
   return {
     end: sqlDumpEnds.PostgreSQL,
     // Not left to psql, which takes the end of a pipe that broke for the end of all.
-    around: { first: 'BEGIN;\n', last: 'COMMIT;\n' },
+    around: { first: `\\restrict ${randomBytes(24).toString('hex')}\nBEGIN;\n`, last: 'COMMIT;\n' },
     mapLine: (head) => {
+      if (restriction !== undefined && head.trimEnd() === `\\unrestrict ${restriction}`) return '\n';
       if (!isBeforeData) return undefined;
+      if (isAtBeginning && !/^(?:--|\n)/.test(head)) {
+        isAtBeginning = false;
+        restriction = /^\\restrict (\w+)\n$/.exec(head)?.[1];
+        if (restriction !== undefined) return '\n';
+      }
       if (/^(?:COPY|INSERT) /.test(head)) isBeforeData = false;
       return ofPublic[head];
     },

@@ -1,12 +1,14 @@
-import { RefusedError } from '#runtime/base/errors.ts';
+import { HostError, RefusedError } from '#runtime/base/errors.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import type { Claimant, DatabaseSettings } from '#runtime/drivers/databases/model.ts';
+import { notThere, type Claimant, type DatabaseSettings } from '#runtime/drivers/databases/model.ts';
+import { removeDump, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { change, inside } from './administration.ts';
+import { adoption, checkAdopted, isAdopted, isOthers } from './adopt.ts';
+import { closeOthers } from './close-others.ts';
 import { groupsOf } from './groups.ts';
 import { factsOf, lookAtDatabase, lookAtGroups, type SeenDatabase } from './look.ts';
 import { markDatabase, rightsOf } from './mark.ts';
 import { refuseForeign } from './refuse-foreign.ts';
-import { administrator } from './render.ts';
 import type { Ask } from './session.ts';
 import { endSessions } from './sessions.ts';
 import { list, literal, name as quoted, shipped, sql, together, type Sql } from './sql.ts';
@@ -18,20 +20,30 @@ interface Wanted extends Claimant {
 /** Makes a database, or brings it to its settings. Its sessions go on unless its access changes. */
 export async function putDatabase(wanted: Wanted, { host }: DatabasesWorld, signal: AbortSignal): Promise<void> {
   const { name, settings } = wanted;
-  const prepare = shipped(await host.readProgramText(new URL('./inside/database.sql', import.meta.url), signal));
   await change(host, signal, async (ask) => {
     const found = await lookAtDatabase(ask, name);
     refuseForeign(found, wanted);
+    if (found === undefined && wanted.adopts === true) throw notThere(name);
     refuseOther(found, settings);
+    refuseMissing(found);
+    if (isOthers(found)) {
+      const check = async (there: Ask): Promise<void> => await checkAdopted(there, wanted);
+      await closeOthers(ask, name, async () => await inside({ host, database: name, signal }, ask, check));
+    }
     await ask(together([...begin(wanted, found), ...putGroups(name, await lookAtGroups(ask, [name]))]));
     // Nobody is let in before it is finished: everybody may enter a new one.
-    if (factsOf(found) === undefined) await ask(create(wanted));
+    if (factsOf(found) === undefined) await ask(createDatabase(name, settings));
     await inside({ host, database: name, signal }, ask, async (askInside) => {
-      const state = await lookInside(askInside, prepare);
+      const isTakenOver = wanted.adopts !== true || (await isAdopted(askInside));
+      if (!isTakenOver) await shut(ask, name);
+      const ours = await shippedBy(host, insideText, signal);
+      await askInside(isTakenOver ? ours : together([ours, await shippedBy(host, adoption, signal)]));
+      const state = await lookInside(askInside);
       if (mustShut(settings, state)) await shut(ask, name);
       await putAccess(askInside, settings, state);
       await askInside(together(extensions(settings, state)));
     });
+    await removeDump(host, 'postgresql', name, signal);
     await ask(together(finish(wanted, found)));
   });
 }
@@ -44,6 +56,12 @@ function refuseOther(found: SeenDatabase | undefined, { encoding, collation }: D
   throw new RefusedError('FixedSetting', message);
 }
 
+/** What is to come from a file comes before anything else is put: an empty one would be taken for it. */
+function refuseMissing(found: SeenDatabase | undefined): void {
+  if (found?.mark?.settings.access !== 'Dumped') return;
+  throw new HostError('its data is to be restored from a file, and the file is not there');
+}
+
 /** From here on its settings count as unknown, until it is finished. */
 function begin({ name, owner }: Wanted, found: SeenDatabase | undefined): readonly Sql[] {
   const mark = sql`INSERT INTO wcp360.marks (kind, name, owner) VALUES ('database', ${literal(name)}, ${literal(owner)})
@@ -53,7 +71,7 @@ function begin({ name, owner }: Wanted, found: SeenDatabase | undefined): readon
 }
 
 /** They may nothing by themselves, whatever somebody made of them. */
-function putGroups(database: string, present: ReadonlyMap<string, readonly string[]>): readonly Sql[] {
+export function putGroups(database: string, present: ReadonlyMap<string, readonly string[]>): readonly Sql[] {
   return groupsOf(database).flatMap((group) => {
     const role = quoted(group);
     const others = (present.get(group) ?? []).map(quoted);
@@ -65,7 +83,8 @@ function putGroups(database: string, present: ReadonlyMap<string, readonly strin
   });
 }
 
-function create({ name, settings }: Wanted): Sql {
+/** Nobody but the administrator gets in. */
+export function createDatabase(name: string, settings: DatabaseSettings): Sql {
   const collation = literal(settings.collation);
   return sql`CREATE DATABASE ${quoted(name)} TEMPLATE template0 ENCODING ${literal(settings.encoding)} LC_COLLATE ${collation} LC_CTYPE ${collation} LOCALE_PROVIDER libc CONNECTION LIMIT 0`;
 }
@@ -77,8 +96,18 @@ interface Inside {
   readonly extensions: readonly string[];
 }
 
-async function lookInside(ask: Ask, prepare: Sql): Promise<Inside> {
-  await ask(prepare);
+const insideText = new URL('./inside/database.sql', import.meta.url);
+
+/** What is ours inside. */
+export async function prepareInside(ask: Ask, host: ServerHost, signal: AbortSignal): Promise<void> {
+  await ask(await shippedBy(host, insideText, signal));
+}
+
+async function shippedBy(host: ServerHost, text: URL, signal: AbortSignal): Promise<Sql> {
+  return shipped(await host.readProgramText(text, signal));
+}
+
+async function lookInside(ask: Ask): Promise<Inside> {
   const look = sql`SELECT wcp360.is_full() AS "isFull", EXISTS (SELECT FROM wcp360.unguarded) AS "hasGaps",
     ARRAY(SELECT extname::text FROM pg_extension WHERE extname <> 'plpgsql') AS extensions`;
   return (await ask(look))[0] as unknown as Inside;
@@ -113,11 +142,12 @@ async function untilDone(ask: Ask, some: Sql): Promise<void> {
 function extensions({ extensions: wanted }: DatabaseSettings, { extensions: present }: Inside): readonly Sql[] {
   return [
     ...present.filter((each) => !wanted.includes(each)).map((each) => sql`DROP EXTENSION ${quoted(each)}`),
-    ...wanted
-      .filter((each) => !present.includes(each))
-      .map((each) => sql`CREATE EXTENSION ${quoted(each)} SCHEMA public`),
-    sql`SELECT wcp360.note()`,
+    ...addExtensions(wanted.filter((each) => !present.includes(each))),
   ];
+}
+
+export function addExtensions(names: readonly string[]): readonly Sql[] {
+  return [...names.map((each) => sql`CREATE EXTENSION ${quoted(each)} SCHEMA public`), sql`SELECT wcp360.note()`];
 }
 
 function finish({ name, settings }: Wanted, found: SeenDatabase | undefined): readonly Sql[] {
@@ -126,7 +156,7 @@ function finish({ name, settings }: Wanted, found: SeenDatabase | undefined): re
   const others = [...grantees].filter((grantee) => grantee !== '').map(quoted);
   const mark = literal(JSON.stringify(markDatabase(settings)));
   return [
-    sql`ALTER DATABASE ${database} OWNER TO ${quoted(administrator)}`,
+    sql`ALTER DATABASE ${database} OWNER TO CURRENT_USER`,
     sql`REVOKE ALL ON DATABASE ${database} FROM ${list([sql`PUBLIC`, ...groupsOf(name).map(quoted), ...others])} CASCADE`,
     ...rightsOf(name, settings.access).map(
       ([group, may]) => sql`GRANT ${list(may.map(shipped))} ON DATABASE ${database} TO ${quoted(group)}`,

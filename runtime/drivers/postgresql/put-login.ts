@@ -3,7 +3,7 @@ import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts
 import type { LoginSettings } from '#runtime/drivers/databases/model.ts';
 import { readPassword } from '#runtime/drivers/databases/read-password.ts';
 import { change } from './administration.ts';
-import { groupOf } from './groups.ts';
+import { actingGroupOf, groupsFor } from './groups.ts';
 import { factsOf, lookAtGroups, lookAtLogin, type SeenLogin } from './look.ts';
 import { loginParameters, markLogin } from './mark.ts';
 import { refuseForeign } from './refuse-foreign.ts';
@@ -40,7 +40,8 @@ export async function putLogin(wanted: Wanted, { host, secrets }: DatabasesWorld
   });
 }
 
-const unlogged: readonly Sql[] = [
+/** Until the end of a transaction. */
+export const unlogged: readonly Sql[] = [
   sql`SET LOCAL log_statement = 'none'`,
   sql`SET LOCAL log_min_duration_statement = -1`,
   sql`SET LOCAL log_min_duration_sample = -1`,
@@ -51,7 +52,9 @@ const unlogged: readonly Sql[] = [
 /** What comes by itself is waited for. */
 async function checkDatabases(ask: Ask, { grants }: LoginSettings): Promise<void> {
   const present = await lookAtGroups(ask, Object.keys(grants));
-  const missing = Object.entries(grants).find(([database, grant]) => !present.has(groupOf(database, grant)));
+  const missing = Object.entries(grants).find(
+    ([database, grant]) => !groupsFor(database, grant).every((group) => present.has(group)),
+  );
   if (missing !== undefined)
     throw new HostError(`PostgreSQL has no database ${missing[0]} yet that a login could be let into`);
 }
@@ -71,7 +74,7 @@ function put({ name, owner, settings }: Wanted, found: SeenLogin | undefined, ve
 
 function memberships(name: string, { grants }: LoginSettings, found: SeenLogin | undefined): readonly Sql[] {
   const present = (factsOf(found)?.groups ?? []).map((group) => quoted(group.replace(/\*$/, '')));
-  const wanted = Object.entries(grants).map(([database, grant]) => quoted(groupOf(database, grant)));
+  const wanted = Object.entries(grants).flatMap(([database, grant]) => groupsFor(database, grant).map(quoted));
   const members = (factsOf(found)?.members ?? []).map(quoted);
   const role = quoted(name);
   return [
@@ -81,7 +84,7 @@ function memberships(name: string, { grants }: LoginSettings, found: SeenLogin |
   ];
 }
 
-/** In each of its databases it acts as the group, so that what it makes is the group's. */
+/** In each of its databases it acts as the group, so that what it makes is the group's; who has single rights makes nothing. */
 function parameters(name: string, { grants, limits }: LoginSettings, found: SeenLogin | undefined): readonly Sql[] {
   const role = quoted(name);
   const places = (factsOf(found)?.parameters ?? []).map((line) => line.slice(0, line.indexOf(':')));
@@ -93,10 +96,12 @@ function parameters(name: string, { grants, limits }: LoginSettings, found: Seen
     ...Object.entries(loginParameters(limits)).map(
       ([parameter, value]) => sql`ALTER ROLE ${role} SET ${quoted(parameter)} = ${literal(value)}`,
     ),
-    ...Object.entries(grants).map(
-      ([database, grant]) =>
-        sql`ALTER ROLE ${role} IN DATABASE ${quoted(database)} SET role = ${literal(groupOf(database, grant))}`,
-    ),
+    ...Object.entries(grants).flatMap(([database, grant]) => {
+      const group = actingGroupOf(database, grant);
+      return group === undefined
+        ? []
+        : [sql`ALTER ROLE ${role} IN DATABASE ${quoted(database)} SET role = ${literal(group)}`];
+    }),
   ];
 }
 
@@ -105,7 +110,7 @@ function strayed({ name, settings }: Wanted, found: SeenLogin | undefined): Sql 
   const own = sql`usename = ${literal(name)}`;
   const groups = factsOf(found)?.groups ?? [];
   const staying = Object.entries(settings.grants)
-    .filter(([database, grant]) => groups.includes(groupOf(database, grant)))
+    .filter(([database, grant]) => groupsFor(database, grant).every((group) => groups.includes(group)))
     .map(([database]) => literal(database));
   return settings.isLocked || staying.length === 0 ? own : sql`${own} AND datname NOT IN (${list(staying)})`;
 }

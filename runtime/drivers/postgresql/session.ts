@@ -1,8 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Client, DatabaseError, type QueryResult } from 'pg';
 import { HostError, RefusedError, Wcp360Error } from '#runtime/base/errors.ts';
-import type { ReadOnlyHost, Host } from '#runtime/host/host.ts';
-import { administrator, socketDirectory } from './render.ts';
+import { enterServer, type ServerHost, type ServerIdentity } from '#runtime/drivers/databases/server-host.ts';
 import type { Sql } from './sql.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -20,27 +19,24 @@ export interface Session {
 /** How sessions of ours are told from those of people. */
 export const applicationName = 'wcp360';
 const connectTimeoutMs = 10_000;
-/** Names mean what they mean to the server, whatever a tenant calls things in its database; and nothing is waited for without end. */
-const sessionOptions = '-c search_path=pg_catalog,pg_temp -c lock_timeout=30s -c statement_timeout=10min';
+/** We are ourselves and names mean what they mean to the server, whatever was set for a database; and nothing is waited for without end. */
+const sessionOptions = '-c role=none -c search_path=pg_catalog,pg_temp -c lock_timeout=30s -c statement_timeout=10min';
 const longestStatementMs = 11 * 60_000;
 /** SQLSTATE classes of what the same statement always leads to: feature not supported, dependent objects, data, syntax or access rule. */
 const refusals = new Set(['0A', '2B', '22', '42']);
 
 /** HostError when nobody answers. */
-export async function openSession(
-  host: ReadOnlyHost & Pick<Host, 'connectUnix'>,
-  database: string,
-  signal: AbortSignal,
-): Promise<Session> {
-  const stream = await host.connectUnix(`${socketDirectory(host.root)}/.s.PGSQL.5432`, signal);
+export async function openSession(host: ServerHost, database: string, signal: AbortSignal): Promise<Session> {
+  const { stream, username, password, tls } = await enterServer(host, signal);
   const client = new Client({
     stream: () => dressed(stream),
-    user: administrator,
+    user: username,
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? { ssl: false } : { host: tls.name, ssl: identified(tls) }),
     database,
     application_name: applicationName,
     client_encoding: 'UTF8',
     options: sessionOptions,
-    ssl: false,
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: longestStatementMs,
   });
@@ -84,6 +80,11 @@ function dressed(stream: Duplex): Duplex {
   });
 }
 
+/** Nothing is said to a server that is another one. */
+function identified({ authorities }: ServerIdentity) {
+  return { rejectUnauthorized: true, ...(authorities === undefined ? {} : { ca: authorities }) };
+}
+
 /** Of several statements the answers come as a list. */
 function rowsOf(result: QueryResult<Row> | readonly QueryResult<Row>[]): readonly Row[] {
   const last = Array.isArray(result) ? (result as readonly QueryResult<Row>[]).at(-1) : (result as QueryResult<Row>);
@@ -101,7 +102,10 @@ async function told<R>(answer: Promise<R>): Promise<R> {
 /** Never with the statement: it may hold what is secret. */
 function asOurs(err: unknown): unknown {
   if (err instanceof Wcp360Error) return err;
-  if (!(err instanceof DatabaseError)) return new HostError('the connection to PostgreSQL broke', {}, { cause: err });
+  if (!(err instanceof DatabaseError)) {
+    const words = err instanceof Error ? err.message : String(err);
+    return new HostError(`the connection to PostgreSQL broke: ${words}`, {}, { cause: err });
+  }
   const words = `PostgreSQL refuses: ${err.message} (${err.code ?? 'no code'})`;
   return refusals.has(err.code?.slice(0, 2) ?? '') ? new RefusedError('DatabaseRefused', words) : new HostError(words);
 }

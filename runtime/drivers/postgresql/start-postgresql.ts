@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostError } from '#runtime/base/errors.ts';
-import type { Host, ReadOnlyHost, ServiceUnit } from '#runtime/host/host.ts';
+import type { Host, ServiceUnit } from '#runtime/host/host.ts';
 import type { PostgresqlSettings } from './postgresql-settings.ts';
+import { hasOwnServer, ownServer } from './own-server.ts';
 import { administrator, renderConfiguration, serverDirectory, socketDirectory } from './render.ts';
 import { openSession } from './session.ts';
 
@@ -26,11 +27,6 @@ function postgresqlService(settings: PostgresqlSettings, configuration: string):
     stopSignal: 'SIGINT',
     stopTimeoutMs: 60_000,
   };
-}
-
-/** Whether this host has a server of ours. */
-export async function hasServer(host: ReadOnlyHost, signal: AbortSignal): Promise<boolean> {
-  return (await host.facts(`${serverDirectory(host.root)}/data`, signal)) !== undefined;
 }
 
 /**
@@ -62,7 +58,7 @@ async function makeDirectories(host: Host, { root, uid, gid }: PostgresqlSetting
 
 /** Renamed into place when it is whole. */
 async function makeData(host: Host, settings: PostgresqlSettings, signal: AbortSignal): Promise<void> {
-  if (await hasServer(host, signal)) return;
+  if (await hasOwnServer(host, signal)) return;
   const { root, programs, uid, gid } = settings;
   const data = `${serverDirectory(root)}/data`;
   const beside = `${data}.new`;
@@ -101,7 +97,7 @@ async function untilItAnswers(host: Host, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + readyTimeoutMs;
   for (;;) {
     try {
-      (await openSession(host, administrator, signal)).close();
+      (await openSession(ownServer(host), administrator, signal)).close();
       return;
     } catch (err) {
       if (!(err instanceof HostError) || performance.now() > deadline) throw err;

@@ -21,7 +21,6 @@ export const powerdnsDriver: Driver<'powerdns', ZonesSnapshot, ZoneTable, Powerd
   plan: planZones,
   conflict,
   apply: applyZone,
-  settle: async () => undefined,
 };
 
 /** The server keeps no order among the records of a set. */

@@ -37,6 +37,5 @@ export function createShellsDriver(keeper: ShellKeeper): Driver<'shells', ShellK
             },
           ],
     apply: ({ input }) => Promise.resolve(keeper.end(input.tenant)),
-    settle: () => Promise.resolve(),
   };
 }

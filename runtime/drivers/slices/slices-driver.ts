@@ -24,7 +24,6 @@ export const slicesDriver: Driver<'slices', SlicesSnapshot, SliceLimits, SlicesA
   of: (owner, snapshot) => snapshot.get(ownerId(owner)) ?? noSlices,
   plan: planSlices,
   apply: applySlice,
-  settle: async () => undefined,
 };
 
 /** The nearest amounts that a slice can have: processor time comes in steps of a hundredth, and nothing at all is no limit. */

@@ -18,5 +18,4 @@ export const treeDriver: Driver<'tree', TreesSnapshot, Tree, TreeAction, TreeWor
   plan: planTree,
   conflict: conflictOf,
   apply: applyTree,
-  settle: async () => undefined,
 };

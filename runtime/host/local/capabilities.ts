@@ -13,6 +13,7 @@ const powerdns = {
   backends: { sqlite: 'libgsqlite3backend.so', lmdb: 'liblmdbbackend.so' },
 } as const;
 const mariadb = { user: 'mysql', argv: ['/usr/sbin/mariadbd', '--no-defaults', '--version'], words: /Ver (\d[\d.]*)/ };
+const adminer = '/usr/share/adminer/adminer.php';
 const postgresql = { versions: '/usr/lib/postgresql', user: 'postgres' } as const;
 
 /** Looks at what this machine has: one `getent`, `nginx -v` and `-V`, `--version` of `pdns_server`, `mariadbd` and `postgres`, and the file system of `root`. */
@@ -31,6 +32,7 @@ export async function detectCapabilities(
     powerdns: await powerdnsOf(rows, signal),
     mariadb: await daemonOf(rows, mariadb, signal),
     postgresql: await postgresqlOf(rows, signal),
+    adminer: existsSync(adminer),
     takenUids: new Set(rows.filter((row) => row.length > 2).map((row) => Number(row[2]))),
     size: await sizeOf(root),
     front: { user: frontUser, uid: Number(front[2]), gid: Number(front[3]) },

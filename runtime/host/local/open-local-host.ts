@@ -7,17 +7,26 @@ import { detectCapabilities } from './capabilities.ts';
 import { asHostError } from './file-errors.ts';
 import { exchangeHttp } from './http-request.ts';
 import { createOwnWrites } from './own-writes.ts';
-import { readDirectory, readFacts, readFactsOf, readText, readTexts } from './read-files.ts';
+import { openFile, readDirectory, readFacts, readFactsOf, readText, readTexts } from './read-files.ts';
 import { deleteForGood, removeTree } from './remove-tree.ts';
 import { runProgram } from './run-program.ts';
 import type { Roots } from './safe-path.ts';
+import { startProgram } from './start-program.ts';
 import { shakeHands } from './tls-handshake.ts';
 import { accepts, connectUnix, listenUnix, resolveName } from './sockets.ts';
 import { openStaging } from './staging.ts';
 import { openSupervisor } from './supervisor/supervisor.ts';
 import { openSystemd } from './systemd/systemd.ts';
 import { watchDeep, watchFlat } from './watch-files.ts';
-import { makeDirectory, publishSocket, removeFile, renameEntry, replaceFile, syncDirectory } from './write-files.ts';
+import {
+  makeDirectory,
+  publishSocket,
+  removeFile,
+  renameEntry,
+  replaceFile,
+  replaceFileWith,
+  syncDirectory,
+} from './write-files.ts';
 import type { FileScope, FileToWrite } from './write-files.ts';
 
 /** How this machine is to be used. */
@@ -79,9 +88,10 @@ function sweep(scope: FileScope, log: Logger, signal: AbortSignal): void {
 
 function readers(
   roots: Roots,
-): Pick<Host, 'readText' | 'readDirectory' | 'facts' | 'factsOf' | 'readTexts' | 'readProgramText'> {
+): Pick<Host, 'readText' | 'openFile' | 'readDirectory' | 'facts' | 'factsOf' | 'readTexts' | 'readProgramText'> {
   return {
     readText: async (path, signal, maxBytes) => (signal.throwIfAborted(), readText(roots, path, maxBytes)),
+    openFile: async (path, signal) => (signal.throwIfAborted(), openFile(roots, path, signal)),
     readDirectory: async (path, signal) => (signal.throwIfAborted(), readDirectory(roots, path)),
     facts: async (path, signal) => (signal.throwIfAborted(), readFacts(roots, path)),
     factsOf: (paths, signal) => readFactsOf(roots, paths, signal),
@@ -100,14 +110,26 @@ function writers(
   scope: FileScope,
 ): Pick<
   Host,
-  'replaceFile' | 'replaceFiles' | 'makeDirectory' | 'removeFile' | 'rename' | 'removeTree' | 'publishSocket'
+  | 'replaceFile'
+  | 'replaceFiles'
+  | 'replaceFileWith'
+  | 'makeDirectory'
+  | 'removeFile'
+  | 'rename'
+  | 'removeTree'
+  | 'publishSocket'
 > {
   return {
     replaceFile: async (path, content, ownership, signal) => {
       await replaceFiles(scope, [{ path, content, ownership }], signal);
     },
     replaceFiles: (files, signal) => replaceFiles(scope, files, signal),
-    makeDirectory: async (path, ownership, signal) => (signal.throwIfAborted(), makeDirectory(scope, path, ownership)),
+    replaceFileWith: (path, content, ownership, signal) => replaceFileWith(scope, { path, content }, ownership, signal),
+    makeDirectory: async (path, ownership, signal) => {
+      signal.throwIfAborted();
+      makeDirectory(scope, path, ownership);
+      if (ownership.durable === true) await syncDirectory(posix.dirname(path));
+    },
     removeFile: async (path, signal) => (signal.throwIfAborted(), removeFile(scope, path)),
     rename: async (from, to, signal) => (signal.throwIfAborted(), renameEntry(scope, from, to)),
     removeTree: (path, signal) => removeTree(scope, path, signal),
@@ -131,11 +153,20 @@ function processes(
   frontUser: string,
 ): Pick<
   Host,
-  'run' | 'httpRequest' | 'tlsHandshake' | 'accepts' | 'resolve' | 'listenUnix' | 'connectUnix' | 'capabilities'
+  | 'run'
+  | 'startProgram'
+  | 'httpRequest'
+  | 'tlsHandshake'
+  | 'accepts'
+  | 'resolve'
+  | 'listenUnix'
+  | 'connectUnix'
+  | 'capabilities'
 > {
   let known: Promise<HostCapabilities> | undefined;
   return {
     run: runProgram,
+    startProgram,
     httpRequest: exchangeHttp,
     tlsHandshake: shakeHands,
     accepts: (path, signal) => accepts(roots, path, signal),

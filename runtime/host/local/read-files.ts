@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  createReadStream,
   fstatSync,
   lstatSync,
   openSync,
@@ -18,6 +19,7 @@ import { checkPath, type Roots } from './safe-path.ts';
 const defaultMaxBytes = 1024 * 1024;
 /** How many files are read before the event loop has a turn; a file from the page cache takes about 20 µs. */
 const batchSize = 100;
+const chunkBytes = 256 * 1024;
 
 /**
  * A regular file's text without following links; `undefined` when absent, HostError when larger than `maxBytes`.
@@ -36,6 +38,18 @@ export function readText(roots: Roots, path: string, maxBytes = defaultMaxBytes)
       closeSync(fd);
     }
   });
+}
+
+/** Bytes of a regular file without following links, as they are read; `undefined` when absent. */
+export function openFile(roots: Roots, path: string, signal: AbortSignal): AsyncIterable<Buffer> | undefined {
+  checkPath(roots, path);
+  const fd = orAbsent(path, () => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
+  if (fd === undefined) return undefined;
+  if (!fstatSync(fd).isFile()) {
+    closeSync(fd);
+    throw new HostError(`"${path}" is not a regular file`, { path });
+  }
+  return createReadStream(path, { fd, signal, highWaterMark: chunkBytes });
 }
 
 /** Entries in byte order; `undefined` when the directory is absent. */

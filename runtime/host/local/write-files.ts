@@ -11,8 +11,10 @@ import {
   openSync,
   renameSync,
   unlinkSync,
+  write,
   writeSync,
 } from 'node:fs';
+import { posix } from 'node:path';
 import { promisify } from 'node:util';
 import { HostError } from '#runtime/base/errors.ts';
 import type { FileOwnership, Ownership } from '#runtime/host/host.ts';
@@ -22,6 +24,7 @@ import { checkPath, type Roots } from './safe-path.ts';
 import type { Staging } from './staging.ts';
 
 const syncFile = promisify(fsync);
+const writeSome = promisify(write);
 
 /** What the writers of one host object share. */
 export interface FileScope {
@@ -55,6 +58,44 @@ export async function replaceFile(scope: FileScope, file: FileToWrite): Promise<
   scope.ownWrites.record(file.path);
 }
 
+/** As `replaceFile`, durable with its name, while the content comes. */
+export async function replaceFileWith(
+  scope: FileScope,
+  { path, content }: { readonly path: string; readonly content: AsyncIterable<Buffer> },
+  ownership: Ownership,
+  signal: AbortSignal,
+): Promise<void> {
+  checkPath(scope.roots, path);
+  const beside = scope.staging.pathFor(path);
+  try {
+    const fd = onPath(path, () => createBeside(beside));
+    try {
+      for await (const chunk of content) {
+        signal.throwIfAborted();
+        await writeWhole(fd, chunk).catch((err: unknown) => failOn(path, err));
+      }
+      onPath(path, () => (fchownSync(fd, ownership.uid, ownership.gid), fchmodSync(fd, ownership.mode)));
+      await syncFile(fd).catch((err: unknown) => failOn(path, err));
+    } finally {
+      closeSync(fd);
+    }
+    onPath(path, () => renameSync(beside, path));
+  } catch (err) {
+    orAbsent(beside, () => unlinkSync(beside));
+    throw err;
+  }
+  scope.ownWrites.record(path);
+  await syncDirectory(posix.dirname(path));
+}
+
+async function writeWhole(fd: number, bytes: Buffer): Promise<void> {
+  for (let written = 0; written < bytes.length;) written += (await writeSome(fd, bytes, written)).bytesWritten;
+}
+
+function failOn(path: string, err: unknown): never {
+  throw asHostError(path, err);
+}
+
 function renameOrRemove(beside: string, path: string): void {
   try {
     renameSync(beside, path);
@@ -74,8 +115,12 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+function createBeside(beside: string): number {
+  return openSync(beside, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+}
+
 function writeBeside(beside: string, file: FileToWrite): number {
-  const fd = openSync(beside, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  const fd = createBeside(beside);
   try {
     const bytes = Buffer.from(file.content, 'utf8');
     for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { Readable } from 'node:stream';
 import { HostError } from '#runtime/base/errors.ts';
 import type {
   Host,
@@ -112,6 +113,7 @@ const modelCapabilities: HostCapabilities = {
   phpVersions: ['8.2'],
   nginxVersion: '1.22.1',
   http3: false,
+  adminer: true,
   powerdns: undefined,
   mariadb: undefined,
   postgresql: undefined,
@@ -131,6 +133,13 @@ function readers({ tree, options }: Machine) {
       if (Buffer.byteLength(node.content) > maxBytes)
         throw new HostError(`"${path}" is larger than ${maxBytes} bytes`, { path });
       return node.content;
+    },
+    openFile: async (path, signal) => {
+      signal.throwIfAborted();
+      const node = read(path);
+      if (node === undefined) return undefined;
+      if (node.type !== 'file') throw new HostError(`"${path}" is not a regular file`, { path });
+      return Readable.from([Buffer.from(node.content)]);
     },
     readDirectory: async (path) => (checkMemoryPath(tree, path), entriesOf(tree, path)),
     facts: async (path) => {
@@ -175,6 +184,11 @@ function fileWriters({ tree, faults }: Machine) {
     replaceFile,
     replaceFiles: async (files, signal) => {
       for (const file of files) await replaceFile(file.path, file.content, file.ownership, signal);
+    },
+    replaceFileWith: async (path, content, ownership, signal) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of content) chunks.push(chunk);
+      await replaceFile(path, Buffer.concat(chunks).toString(), ownership, signal);
     },
     removeFile: async (path, signal) => {
       signal.throwIfAborted();
@@ -242,6 +256,9 @@ function network(machine: Machine) {
       if (options.run === undefined)
         throw new HostError(`${argv[0]} is not on the model machine`, { program: argv[0] ?? '' });
       return options.run(argv, runOptions);
+    },
+    startProgram: ([program = '']) => {
+      throw new HostError(`${program} is not on the model machine`, { program });
     },
     httpRequest: async (request) => {
       if (options.http === undefined) throw new HostError('nothing answers on the model machine');

@@ -76,7 +76,6 @@ export function createObjectsDriver<Name extends string, W extends ObjectsWorld 
     waitsFor: (_owner, desired, observed) =>
       options.leavesUnwanted === true ? undefined : waitedFor(desired, observed),
     apply: async (action, world, signal) => await applyAction(acting, action, { client: world.client, signal }),
-    settle: () => Promise.resolve(),
   };
 }
 

@@ -37,7 +37,8 @@ export async function serveArchive(call: StreamCall<StreamSeat>, { request, resp
   await answerWith(call, { response, process, type: 'application/x-tar' }, (exitCode) => exitCode <= 1 && isWhole);
 }
 
-function requireMethod({ method = '' }: IncomingMessage, wanted: string): void {
+/** ApiError 405 for another one. */
+export function requireMethod({ method = '' }: IncomingMessage, wanted: string): void {
   if (method !== wanted) throw new ApiError(405, 'MethodNotAllowed', `this stream is asked for by ${wanted}`);
 }
 

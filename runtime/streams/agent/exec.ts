@@ -8,6 +8,7 @@ import type { TenantProcess, TenantRun, TerminalSize } from '#runtime/host/tenan
 import type { UpgradeSocket } from '#runtime/relay/relay.ts';
 import { channelProtocol, channels, feed, maxMessageBytes, messageOf, sendOn } from '#runtime/streams/channels.ts';
 import { exitStatus } from '#runtime/streams/exit-status.ts';
+import { asApiError } from '#runtime/streams/answers.ts';
 import { idleGuard } from './idle.ts';
 import type { StreamCall, StreamRequest, StreamSeat } from './stream-call.ts';
 import type { Writer } from './writers.ts';
@@ -87,7 +88,7 @@ async function runTold(socket: WebSocket, call: ExecCall): Promise<void> {
       apiVersion: 'v1',
       metadata: {},
       status: 'Failure',
-      reason: err instanceof ApiError ? err.reason : 'InternalError',
+      reason: asApiError(err).reason,
       message,
     };
     await sendOn(socket, channels.error, Buffer.from(JSON.stringify(status)));

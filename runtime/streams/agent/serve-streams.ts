@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { ServerHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { json } from 'node:stream/consumers';
-import { ApiError, Wcp360Error } from '#runtime/base/errors.ts';
+import { ApiError } from '#runtime/base/errors.ts';
 import { responseOn } from '#runtime/relay/relay.ts';
-import { answerStatus } from '#runtime/streams/answers.ts';
+import { answerStatus, asApiError } from '#runtime/streams/answers.ts';
 import { parseStreamPath, type StreamTarget } from '#schemas/meta/streams.ts';
 import { createShares, type Shares } from './shares.ts';
 import { serveArchive, serveFiles } from './copy.ts';
@@ -67,9 +67,9 @@ async function guarded(
   try {
     await work();
   } catch (err) {
-    if (!(err instanceof ApiError)) log.warn({ err }, 'stream failed');
-    const message = err instanceof Wcp360Error ? err.message : 'Internal error occurred';
-    answerStatus(response, err instanceof ApiError ? err : new ApiError(500, 'InternalError', message));
+    const told = asApiError(err);
+    if (told.status === 500) log.warn({ err }, 'stream failed');
+    answerStatus(response, told);
   }
 }
 

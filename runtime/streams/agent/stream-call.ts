@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Transform } from 'node:stream';
-import type { DatabaseProgram, DatabaseWork } from '#runtime/drivers/databases/programs.ts';
+import type { DatabaseLogin, DatabaseProgram, DatabaseWork, LocalWay } from '#runtime/drivers/databases/programs.ts';
 import type { TenantProcesses, TenantSeat } from '#runtime/host/tenant-processes.ts';
 import type { UpgradeSocket } from '#runtime/relay/relay.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
@@ -25,6 +25,32 @@ export interface DatabaseSeat extends TenantSeat {
   readonly intake: () => Transform;
   /** A program that works with it as a login of the tenant. RefusedError when the login cannot be had. */
   readonly program: (work: DatabaseWork) => Promise<DatabaseProgram>;
+  /** It runs no more. */
+  readonly leave: () => void;
+  readonly engine: 'PostgreSQL' | 'MariaDB';
+  /** Where its server listens on this machine; absent where that is elsewhere. */
+  readonly socket?: LocalWay;
+  /** Absent where there is no DatabaseUser. */
+  readonly as?: SeatLogin;
+}
+
+/** As whom somebody works with a Database. */
+export interface SeatLogin {
+  /** The DatabaseUser. */
+  readonly user: string;
+  /** Of Database and DatabaseUser: others under their names are others. */
+  readonly identity: string;
+  /** Changes with the password. */
+  readonly passwordId: string;
+  /** RefusedError when it cannot be had. */
+  readonly read: () => Promise<DatabaseLogin>;
+}
+
+/** An address by which a browser gets in once, until a time. */
+export interface WayIn {
+  readonly url: string;
+  /** RFC 3339. */
+  readonly expiresAt: string;
 }
 
 export interface StreamServerOptions {
@@ -32,6 +58,11 @@ export interface StreamServerOptions {
   readonly seatOf: (namespace: string, name: string) => StreamSeat | undefined;
   /** The same for a Database, as which DatabaseUser: the first one that owns it unless named. */
   readonly databaseSeatOf: (namespace: string, name: string, user: string | undefined) => DatabaseSeat | undefined;
+  /** A way for a browser to work with it. ApiError 404 where there is none. */
+  readonly inviteTo: (
+    database: { readonly namespace: string; readonly name: string },
+    seat: DatabaseSeat,
+  ) => Promise<WayIn>;
   readonly processes: TenantProcesses;
   /** The web front's group, which a tenant's files have. */
   readonly frontGid: number;

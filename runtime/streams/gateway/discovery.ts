@@ -16,6 +16,7 @@ const resourceList = {
       kind: 'Database',
       verbs: subresource === 'dump' ? ['get'] : ['create', 'get'],
     })),
+    { name: 'databases/web', singularName: '', namespaced: true, kind: 'Database', verbs: ['create'] },
     { name: 'domains/exec', singularName: '', namespaced: true, kind: 'Domain', verbs: ['create', 'get'] },
     { name: 'domains/log', singularName: '', namespaced: true, kind: 'Domain', verbs: ['get'] },
     { name: 'domains/proxy', singularName: '', namespaced: true, kind: 'Domain', verbs: ['create', 'get'] },

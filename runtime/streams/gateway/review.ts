@@ -19,6 +19,7 @@ const verbs: Readonly<Record<NonNullable<StreamTarget['operation']> | StreamTarg
   dump: 'get',
   restore: 'create',
   shell: 'create',
+  web: 'create',
   attach: 'create',
   proxy: 'create',
   files: 'get',

@@ -4,12 +4,16 @@ import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import t, { type Test } from 'tap';
+import type { ObjectKey, ResourceType } from '#runtime/client/client.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { databaseKind, databaseUserKind } from '#schemas/index.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { openBrowser } from '#test/lab/browser.ts';
 import { until } from '#test/lab/instance.ts';
 import { killProcess } from '#test/lab/kill.ts';
+import { createLabAuthority } from '#test/lab/pki.ts';
 import { run } from '#test/lab/run.ts';
 import { tenantFiles } from '#test/lab/tenant-files.ts';
 import { visit, type Visit } from '#test/lab/visit.ts';
@@ -20,7 +24,9 @@ import {
   declareStaticSite,
   declareTenant,
   domainType,
+  hostType,
   packageType,
+  secretType,
   tenantType,
 } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
@@ -29,6 +35,7 @@ const checkout = join(import.meta.dirname, '../../..');
 const directory = '/srv/wcp360';
 const units = ['etcd', 'server', 'definitions', 'controller', 'agent'].map((name) => `wcpd-${name}.service`);
 const tenants = tenantFiles(directory);
+const [databaseType, userType] = [resourceTypeOf(databaseKind), resourceTypeOf(databaseUserKind)];
 
 async function must(argv: readonly string[]): Promise<string> {
   const ended = await run(argv);
@@ -169,6 +176,45 @@ await t.test('shells, logs and copies run as the tenant in its sandbox, in its s
   await must(wcpctl('cp', '-n', 'acme', '/etc/debian_version', 'php:public/copied'));
   t.equal((await http('php.acme.test', '/copied')).body, readFileSync('/etc/debian_version', 'utf8'));
   t.same(await programs(), []);
+});
+
+await t.test('a client of a database is a unit in the slice of its tenant, and ends with its session', async (t) => {
+  const authority = await createLabAuthority();
+  const names = { namespace: 'acme', name: 'shop' };
+  const apiVersion = 'hosting.wcp360.io/v1alpha1';
+  const isReady = async (type: ResourceType, key: ObjectKey, condition: string): Promise<unknown> =>
+    await until(
+      async () => conditionOf(await client.get(type, key), condition)?.['status'] === 'True',
+      `${key.name} to be ${condition}`,
+    );
+  const engine = { spec: { engine: 'PostgreSQL' } };
+  await declare(client, databaseType, { apiVersion, kind: 'Database', metadata: names, ...engine });
+  const spec = { databases: [{ name: 'shop' }], secretName: 'shop-db' };
+  await declare(client, userType, { apiVersion, kind: 'DatabaseUser', metadata: names, spec });
+  await isReady(userType, names, 'Ready');
+  await declare(client, secretType, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace: 'wcp360-system', name: 'panel-tls' },
+    type: 'kubernetes.io/tls',
+    stringData: await authority.site(['panel.localhost']),
+  });
+  const panel = { hostname: 'panel.localhost', tls: { secretRef: { name: 'panel-tls' } }, databaseClient: 'Adminer' };
+  await declare(client, hostType, { apiVersion, kind: 'Host', metadata: { name: 'web1' }, spec: { panel } });
+  await isReady(hostType, { name: 'web1' }, 'PanelServed');
+
+  const [url = ''] = (await must(wcpctl('db', 'web', 'shop', '-n', 'acme'))).split('\n');
+  t.match(url, /^https:\/\/panel\.localhost\/databases\/enter#/);
+  const browser = openBrowser({ hostname: panel.hostname, port: 443, ca: authority.ca });
+  const origin = 'https://panel.localhost:443';
+  const entered = await browser.post('/databases/enter', url.split('#')[1] ?? '', { origin });
+  t.equal(entered.status, 204, entered.text);
+  const page = await browser.get('/databases/?ns=public&sql=');
+  t.match(page.text, /Logout/, `${page.status}`);
+  const [unit = ''] = await unitsLike('wcp360-adminer-*');
+  t.equal(await property(unit, 'Slice'), slice);
+  await browser.get('/databases/leave');
+  await until(async () => (await unitsLike('wcp360-adminer-*')).length === 0, 'it to end');
 });
 
 await t.test('a shell ends with the agent, and leaves nothing', async (t) => {

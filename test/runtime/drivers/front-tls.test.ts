@@ -1,9 +1,9 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { createServer as createSocketServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import t from 'tap';
@@ -513,4 +513,74 @@ await t.test('the log of errors shows no fault of our own code', async (each) =>
     .filter((line) => /lua entry thread|runtime error|\[(alert|emerg|crit)\]|stack traceback/.test(line))
     .filter((line) => !/connect\(\) to unix:\S+\/run\/keys\.sock failed/.test(line));
   each.strictSame(faults, []);
+});
+
+/** A FastCGI program that answers everybody alike, and keeps what it was told. */
+async function startListener(path: string): Promise<{ readonly heard: () => string }> {
+  let heard = '';
+  const record = (type: number, body: string): Buffer =>
+    Buffer.concat([Buffer.from([1, type, 0, 1, 0, body.length, 0, 0]), Buffer.from(body, 'latin1')]);
+  const server = createSocketServer((socket) => {
+    heard = '';
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes: Buffer) => {
+      heard += bytes.toString('latin1');
+      // The end of what is sent to a program (FCGI_STDIN without content).
+      if (heard.includes('\u0001\u0005\0\u0001\0\0\0\0'))
+        socket.end(
+          Buffer.concat([record(6, 'Content-Type: text/plain\r\n\r\nof the client'), record(3, '\0'.repeat(8))]),
+        );
+    });
+  }).listen(path);
+  await once(server, 'listening');
+  const { front } = await host.capabilities(signal);
+  chownSync(path, front.uid, front.gid);
+  t.teardown(() => server.close());
+  return { heard: () => heard };
+}
+
+await t.test('a panel lets in whom the agent lets in, and keeps to itself what that is known by', async (each) => {
+  const panel = { serve: { type: 'panel', databaseClient: true } } as const;
+  const certificate = tls(await authority.site(['panel.example']), true);
+  await put('panel.example', { ...certificate, ...panel });
+  const [good, over, failing] = ['a', 'b', 'c'].map((letter) => letter.repeat(43));
+  const cookieOf = (value = ''): VisitOptions => ({
+    headers: { cookie: `one=1; __Host-wcp360-databases=${value}; adminer_lang=en` },
+  });
+  const enter = async (value?: string): Promise<Visit> => await secure('panel.example', '/databases/', cookieOf(value));
+  each.equal((await enter(good)).status, 503, 'the agent is away');
+
+  const client = `${root}/run/client.sock`;
+  const { heard } = await startListener(client);
+  const lines: string[] = [];
+  const answers = { [`enter ${good}`]: `ok ${client}`, [`enter ${over}`]: 'error over' } as const;
+  const { front } = await host.capabilities(signal);
+  const ownership = { mode: 0o660, uid: 0, gid: front.gid };
+  const answer = async (line: string): Promise<string> => {
+    lines.push(line);
+    return await Promise.resolve(new Map(Object.entries(answers)).get(line) ?? 'error failed');
+  };
+  await host.listenUnix(`${root}/run/panel.sock`, ownership, answer, signal);
+  each.match(await enter(good), { status: 200, body: 'of the client' });
+  each.match(heard(), /adminer_lang=en/, 'its own cookies it hears');
+  each.notMatch(heard(), good ?? '', 'and not the one by which people are let in');
+  each.notMatch(heard(), /one=1/);
+  each.equal((await enter(over)).status, 403);
+  each.equal((await enter(failing)).status, 503, 'what did not work may work later');
+  each.equal((await enter('x y')).status, 403);
+  each.equal((await enter(`${'d'.repeat(65)}`)).status, 403);
+  each.same(
+    lines,
+    [good, over, failing].map((value) => `enter ${value}`),
+    'what can be none is not asked for',
+  );
+
+  const post = async (headers: Readonly<Record<string, string>>): Promise<number> =>
+    (await secure('panel.example', '/databases/', { ...cookieOf(good), method: 'POST', body: 'x', headers })).status;
+  each.equal(await post({ cookie: cookieOf(good).headers?.['cookie'] ?? '' }), 403, 'a form of nobody knows whom');
+  for (const path of ['/', '/databases', '/databases/index.php', '/databases/adminer.php', '/enter'])
+    each.equal((await secure('panel.example', path, cookieOf(good))).status, 404, path);
+  each.match(await ask('panel.example', '/databases/', cookieOf(good)), { status: 301 }, 'in plain it is not there');
+  await put('panel.example', { ...certificate, serve: { type: 'panel', databaseClient: false } });
+  each.equal((await enter(good)).status, 404, 'off');
 });

@@ -1,206 +1,109 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import fc from 'fast-check';
-import { RefusedError } from '#runtime/base/errors.ts';
+import { createConnection } from 'mysql2/promise';
+import { RefusedError, required } from '#runtime/base/errors.ts';
 import type { DatabaseState, LoginSettings } from '#runtime/drivers/databases/model.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
-import { mariadbDriver, mariadbPaths, startMariadb, stopMariadb } from '#runtime/drivers/mariadb/index.ts';
+import { systemClock } from '#runtime/base/clock.ts';
+import { createPatrol } from '#runtime/drivers/databases/patrol.ts';
+import { createDatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
+import {
+  hasHiddenTriggers,
+  mariadbDriver,
+  mariadbPaths,
+  mariadbProgram,
+  ownMariadb,
+  startMariadb,
+  stopMariadb,
+} from '#runtime/drivers/mariadb/index.ts';
 import { identifier, patternOf } from '#runtime/drivers/mariadb/statements.ts';
-import { databasesContract, usualLimits, type DatabasesUnderTest } from '#test/contracts/databases.ts';
+import { debianServer } from '#runtime/cmd/declared-server.ts';
+import { adoptionContract } from '#test/contracts/database-adoption.ts';
+import { databasesContract, fullDiskLaw, usualLimits } from '#test/contracts/databases.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { elsewhereContract } from '#test/contracts/servers-elsewhere.ts';
 import { until } from '#test/lab/instance.ts';
-import { labSettings, openMariadb } from '#test/lab/mariadb.ts';
+import { labSettings, openMariadb, openMariadbElsewhere } from '#test/lab/mariadb.ts';
+import { drifts, lawsOf, tricks } from '#test/lab/mariadb-laws.ts';
 import { run } from '#test/lab/run.ts';
+import { elsewhereHost } from '#test/lab/server-elsewhere.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
 
 const server = await openMariadb(t);
 const { world, signal } = server;
 const driver = mariadbDriver;
-
-/** Each makes `t` larger while it may. */
-const tricks: DatabasesUnderTest<'mariadb'>['tricks'] = [
-  { name: 'a plain statement', before: [], tries: ['INSERT INTO t VALUES (10)'] },
-  { name: 'REPLACE', before: [], tries: ['REPLACE INTO t SELECT n + 10 FROM t'] },
-  {
-    name: 'a routine with the rights of who made it',
-    before: ['CREATE PROCEDURE p() SQL SECURITY DEFINER INSERT INTO t VALUES (10)'],
-    tries: ['CALL p()'],
-  },
-  {
-    name: 'a routine with the rights of who calls it',
-    before: ['CREATE PROCEDURE p() SQL SECURITY INVOKER INSERT INTO t VALUES (10)'],
-    tries: ['CALL p()'],
-  },
-  {
-    name: 'a function in a question',
-    before: ['CREATE FUNCTION f() RETURNS integer BEGIN INSERT INTO t VALUES (10); RETURN 1; END'],
-    tries: ['SELECT f()'],
-  },
-  {
-    name: 'a function in a view',
-    before: [
-      'CREATE FUNCTION f() RETURNS integer BEGIN INSERT INTO t VALUES (10); RETURN 1; END',
-      'CREATE VIEW v AS SELECT f() AS n',
-    ],
-    tries: ['SELECT n FROM v'],
-  },
-  {
-    name: 'a trigger on what may be deleted',
-    before: [
-      'CREATE TABLE bait (n integer)',
-      'INSERT INTO bait VALUES (1), (2), (3), (4), (5), (6)',
-      'CREATE TRIGGER fish AFTER DELETE ON bait FOR EACH ROW INSERT INTO t VALUES (10)',
-    ],
-    tries: ['DELETE FROM bait LIMIT 1'],
-  },
-  { name: 'a view', before: ['CREATE VIEW v AS SELECT n FROM t'], tries: ['INSERT INTO v VALUES (10)'] },
-  {
-    name: 'a view with the rights of who looks',
-    before: ['CREATE SQL SECURITY INVOKER VIEW v AS SELECT n FROM t'],
-    tries: ['INSERT INTO v VALUES (10)'],
-  },
-  { name: 'a file of the client', before: [], tries: [`LOAD DATA LOCAL INFILE 'any' INTO TABLE t`] },
-  { name: 'a statement made of text', before: [], tries: [`EXECUTE IMMEDIATE 'INSERT INTO t VALUES (10)'`] },
-  {
-    name: 'a block without a routine',
-    before: [],
-    tries: [
-      'BEGIN NOT ATOMIC DECLARE i integer DEFAULT 0; WHILE i < 3 DO INSERT INTO t VALUES (i); SET i = i + 1; END WHILE; END',
-    ],
-  },
-  {
-    name: 'another table under its name',
-    before: ['CREATE TABLE larger AS SELECT seq AS n FROM seq_1_to_50'],
-    tries: ['RENAME TABLE t TO smaller, larger TO t'],
-  },
-  {
-    name: 'a table that takes its place',
-    before: [],
-    tries: ['CREATE OR REPLACE TABLE t AS SELECT seq AS n FROM seq_1_to_50'],
-  },
-  {
-    name: 'a partition of another table',
-    before: [
-      'CREATE TABLE parts (n integer) PARTITION BY RANGE (n) (PARTITION p VALUES LESS THAN (1000))',
-      'INSERT INTO parts SELECT seq FROM seq_1_to_50',
-    ],
-    tries: ['ALTER TABLE parts EXCHANGE PARTITION p WITH TABLE t'],
-  },
-  {
-    name: 'a table of MERGE',
-    before: [
-      'CREATE TABLE one (n integer) ENGINE=MyISAM',
-      'CREATE TABLE many (n integer) ENGINE=MERGE UNION=(one) INSERT_METHOD=LAST',
-    ],
-    tries: ['INSERT INTO many VALUES (10)', 'INSERT INTO t SELECT n FROM many'],
-  },
-  {
-    name: 'settings of the session',
-    before: [],
-    tries: [`SET STATEMENT sql_mode = '' FOR INSERT INTO t VALUES (10)`],
-  },
-  { name: 'locks', before: [], tries: ['LOCK TABLES t WRITE', 'INSERT INTO t VALUES (10)', 'UNLOCK TABLES'] },
-  {
-    name: 'rows of a temporary table',
-    before: [],
-    tries: ['CREATE TEMPORARY TABLE mine AS SELECT 10 AS n', 'INSERT INTO t SELECT n FROM mine'],
-  },
-];
-
-const drifts: DatabasesUnderTest<'mariadb'>['drifts'] = (database, login) => {
-  const account = `${login}@localhost`;
-  const all = `\`${database.replaceAll('_', String.raw`\_`)}\`.*`;
-  return [
-    { name: 'a right on its database', statements: [`GRANT CREATE, EVENT ON ${all} TO ${account}`] },
-    { name: 'a right less', statements: [`REVOKE INSERT ON ${all} FROM ${account}`] },
-    { name: 'no right at all', statements: [`REVOKE ALL PRIVILEGES ON ${all} FROM ${account}`] },
-    { name: 'that it may hand on', statements: [`GRANT SELECT ON ${all} TO ${account} WITH GRANT OPTION`] },
-    { name: 'a pattern', statements: [`GRANT SELECT ON \`d%\`.* TO ${account}`] },
-    { name: 'a right everywhere', statements: [`GRANT SELECT, FILE ON *.* TO ${account}`] },
-    { name: 'a right on a table', statements: [`GRANT SELECT ON mysql.global_priv TO ${account}`] },
-    { name: 'a right on a column', statements: [`GRANT SELECT (User) ON mysql.db TO ${account}`] },
-    {
-      name: 'a role',
-      statements: ['CREATE ROLE powers', `GRANT powers TO ${account}`, `SET DEFAULT ROLE powers FOR ${account}`],
-    },
-    { name: 'another password', statements: [`SET PASSWORD FOR ${account} = PASSWORD('by hand')`] },
-    { name: 'another way in', statements: [`ALTER USER ${account} IDENTIFIED VIA unix_socket`] },
-    {
-      name: 'a second way in',
-      statements: [`ALTER USER ${account} IDENTIFIED VIA mysql_native_password USING PASSWORD('x') OR unix_socket`],
-    },
-    {
-      name: 'a second password',
-      statements: [
-        `ALTER USER ${account} IDENTIFIED VIA mysql_native_password USING PASSWORD('x') OR mysql_native_password USING PASSWORD('y')`,
-      ],
-    },
-    { name: 'more sessions', statements: [`ALTER USER ${account} WITH MAX_USER_CONNECTIONS 500`] },
-    { name: 'time without end', statements: [`ALTER USER ${account} WITH MAX_STATEMENT_TIME 0`] },
-    { name: 'a limit', statements: [`ALTER USER ${account} WITH MAX_QUERIES_PER_HOUR 1000`] },
-    { name: 'a lock', statements: [`ALTER USER ${account} ACCOUNT LOCK`] },
-    { name: 'an expired password', statements: [`ALTER USER ${account} PASSWORD EXPIRE`] },
-    { name: 'TLS', statements: [`ALTER USER ${account} REQUIRE SSL`] },
-    { name: 'another character set', statements: [`ALTER DATABASE ${database} CHARACTER SET latin1`] },
-    { name: 'no login', statements: [`DROP USER ${account}`] },
-    { name: 'no database', statements: [`DROP DATABASE ${database}`] },
-  ];
-};
-
-const peeks = [
-  'SHOW DATABASES',
-  'SELECT * FROM information_schema.SCHEMATA',
-  'SELECT * FROM information_schema.TABLES',
-  'SELECT * FROM information_schema.PROCESSLIST',
-  'SHOW FULL PROCESSLIST',
-  'SELECT * FROM information_schema.USER_PRIVILEGES',
-  'SELECT * FROM information_schema.SCHEMA_PRIVILEGES',
-  'SELECT * FROM information_schema.INNODB_SYS_TABLES',
-  'SELECT * FROM information_schema.INNODB_BUFFER_PAGE',
-  'SELECT * FROM information_schema.INNODB_TRX',
-  'SELECT * FROM information_schema.INNODB_SYS_TABLESPACES',
-  'SELECT * FROM information_schema.TABLE_STATISTICS',
-  'SELECT * FROM performance_schema.threads',
-  'SELECT * FROM performance_schema.table_handles',
-  'SELECT * FROM performance_schema.session_connect_attrs',
-  'SELECT * FROM performance_schema.session_account_connect_attrs',
-  'SELECT * FROM performance_schema.table_io_waits_summary_by_table',
-  'SELECT * FROM performance_schema.events_statements_history_long',
-  'SELECT * FROM sys.processlist',
-  'SHOW OPEN TABLES',
-  'SHOW ENGINE INNODB STATUS',
-  'SHOW BINARY LOGS',
-  'SELECT * FROM mysql.global_priv',
-  'SELECT * FROM mysql.db',
-  'SELECT * FROM mysql.innodb_table_stats',
-  'SELECT * FROM mysql.general_log',
-  'SELECT * FROM `wcp360-marks`.marks',
-  'SHOW TABLES FROM dabone',
-  'SHOW CREATE DATABASE dabone',
-  'SHOW GRANTS FOR uabone@localhost',
-  `SELECT LOAD_FILE('/etc/passwd')`,
-];
+const one: Owner = { kind: 'Database', namespace: 'acme', name: 'shop', uid: 'u1' };
 
 await t.test('MariaDB keeps the laws of databases', async (t) => {
-  const usual = { encoding: 'utf8mb4', collation: 'utf8mb4_unicode_ci' };
-  const lasting = {
-    sleep: (seconds: number) => `SELECT SLEEP(${seconds})`,
-    lift: 'SET SESSION max_statement_time = 0',
-  };
-  await databasesContract(t, {
-    ...server,
-    passwordsByLogin: 2,
-    driver,
-    usual,
-    extension: undefined,
-    tricks,
-    drifts,
-    lasting,
-    peeks,
+  await databasesContract(t, lawsOf(server));
+});
+
+await t.test('MariaDB keeps them on a server elsewhere', async (t) => {
+  const elsewhere = await openMariadbElsewhere(t);
+  const all = lawsOf(elsewhere);
+  const remote = { ...all, from: 'Anywhere', drifts: drifts("'%'"), tricks: tricks.slice(0, 6), stride: 9 };
+  await databasesContract(t, remote);
+  await elsewhereContract(t, {
+    ...remote,
+    declared: { ...elsewhere.place, port: 3306 },
+    versions: { older: '10.10', same: '10.11', newer: '11' },
+    theirs: {
+      make: ['CREATE DATABASE theirs', 'CREATE USER theirs', 'GRANT ALL ON theirs.* TO theirs'],
+      facts: `SELECT Host, Db, User FROM mysql.db WHERE User = 'theirs' UNION SELECT Host, '', Priv FROM mysql.global_priv WHERE User = 'theirs'`,
+      drop: ['DROP DATABASE theirs', 'DROP USER theirs'],
+    },
+    closed: ['theirs', 'mysql', 'wcp360-marks', 'd_two'],
+    // Nothing lets everybody in there.
+    open: [],
+    clerk: {
+      make: [`CREATE USER clerk IDENTIFIED BY 'clerk'`, 'GRANT ALL ON *.* TO clerk'],
+      drop: ['DROP USER clerk'],
+    },
+  });
+  await t.test('over the network nobody is let in without TLS', async (t) => {
+    elsewhere.passwords.set('tls', 'word');
+    const u_one: LoginSettings = {
+      password: { namespace: 'acme', name: 'u_one', key: 'tls' },
+      grants: {},
+      from: 'Anywhere',
+      connections: 5,
+      limits: usualLimits,
+      isLocked: false,
+    };
+    await reach(driver, elsewhere.world, one, { databases: new Map(), logins: new Map([['u_one', u_one]]) });
+    await (await elsewhere.login('u_one', 'word')).close();
+    const plainly = { host: elsewhere.place.address, user: 'u_one', password: 'word' };
+    await t.rejects(createConnection(plainly), /Access denied/);
+    const admin = await elsewhere.admin();
+    await admin.query('ALTER USER u_one REQUIRE NONE');
+    await admin.close();
+    const control = await createConnection(plainly);
+    await control.end();
+    await reach(driver, elsewhere.world, one, driver.nothing);
+  });
+  await t.test('a server without what keeps tenants apart is not used', async (t) => {
+    const admin = await elsewhere.admin();
+    for (const [variable, right, wrong] of [
+      ['automatic_sp_privileges', '0', '1'],
+      ['enforce_storage_engine', "'InnoDB'", 'NULL'],
+    ] as const) {
+      await admin.query(`SET GLOBAL ${variable} = ${wrong}`);
+      const host = elsewhereHost(elsewhere.host, { ...elsewhere.place, port: 3306 });
+      await t.rejects(
+        driver.observe({ ...elsewhere.world, host }, signal),
+        /has to have in its configuration/,
+        variable,
+      );
+      await admin.query(`SET GLOBAL ${variable} = ${right}`);
+    }
+    await admin.close();
   });
 });
 
-const one: Owner = { kind: 'Database', namespace: 'acme', name: 'shop', uid: 'u1' };
 const go = async (state: DatabaseState, owner = one) => await reach(driver, world, owner, state);
 let versions = 0;
 
@@ -227,6 +130,64 @@ function aState(
     logins: new Map(Object.entries(logins).map(([name, more]) => [name, settings(name, more)])),
   };
 }
+
+await t.test('MariaDB keeps the laws of taking over what others made', async (t) => {
+  await adoptionContract(t, {
+    ...lawsOf(server),
+    make: [
+      'CREATE DATABASE legacy CHARACTER SET latin1',
+      `CREATE USER old@localhost IDENTIFIED BY 'old'`,
+      'GRANT ALL ON legacy.* TO old@localhost',
+    ],
+    fill: ['CREATE TABLE goods (name varchar(20))', `INSERT INTO goods VALUES ('tea')`],
+    release: ['REVOKE ALL ON legacy.* FROM old@localhost'],
+    drop: ['DROP USER old@localhost'],
+    obstacles: [
+      { name: 'rights of others', make: [], drop: [] },
+      {
+        name: 'rights on all that are called alike',
+        make: ['REVOKE ALL ON legacy.* FROM old@localhost', 'GRANT ALL ON `leg%`.* TO old@localhost'],
+        drop: ['REVOKE ALL ON `leg%`.* FROM old@localhost', 'GRANT ALL ON legacy.* TO old@localhost'],
+      },
+      {
+        name: 'a foreign key into another',
+        make: [
+          'CREATE DATABASE elsewhere',
+          'CREATE TABLE elsewhere.parent (n integer PRIMARY KEY)',
+          'CREATE TABLE child (n integer, FOREIGN KEY (n) REFERENCES elsewhere.parent (n))',
+        ],
+        drop: ['DROP TABLE child', 'DROP DATABASE elsewhere'],
+      },
+      { name: 'a view', make: ['CREATE VIEW v AS SELECT 1 AS n'], drop: ['DROP VIEW v'] },
+      { name: 'a routine', make: ['CREATE PROCEDURE p() SELECT 1'], drop: ['DROP PROCEDURE p'] },
+      {
+        name: 'a trigger',
+        make: ['CREATE TRIGGER g BEFORE INSERT ON goods FOR EACH ROW SET @n = 1'],
+        drop: ['DROP TRIGGER g'],
+      },
+    ],
+  });
+});
+
+await t.test('the server of Debian’s package is used by its socket', async (t) => {
+  const neighbour = { name: 'own', engine: 'MariaDB', versions: {} } as const;
+  const means = { readProgramText: server.host.readProgramText, machine: server.host };
+  const way = { socketDirectory: mariadbPaths(server.host.root).run, socketFile: 'mariadb.sock' };
+  const there = { ...world, host: debianServer(neighbour, means, way) };
+  await reach(driver, there, one, aState({ d_one: 'Open' }, { u_one: { grants: { d_one: 'Owner' } } }));
+  const session = await server.login('u_one', 'word', 'd_one');
+  t.same(await session.query('SELECT 1'), [['1']]);
+  await session.close();
+  t.match(await text(Readable.from(driver.dump('d_one', there, signal))), /-- Dump completed/);
+  await reach(driver, there, one, driver.nothing);
+});
+
+await t.test('a disk without room is told, harms nobody, and all is made once there is some', async (t) => {
+  const small = await openMariadb(t, { diskBytes: 256 << 20 });
+  const usual = { encoding: 'utf8mb4', collation: 'utf8mb4_unicode_ci' };
+  const large = `CREATE TABLE more AS SELECT repeat('x', 1000) AS x FROM seq_1_to_2000`;
+  await fullDiskLaw(t, { ...small, driver, usual }, { disk: required(small.disk, 'a disk'), large });
+});
 
 await t.test('any text is one name', async (t) => {
   const admin = await server.admin();
@@ -452,7 +413,7 @@ await t.test('a data directory that was half made is made anew, and a host witho
   const machine = await realMachine();
   t.teardown(async () => await machine.close());
   const { host } = machine;
-  const here = { ...world, host };
+  const here = { ...world, host: ownMariadb(host) };
   t.equal((await driver.observe(here, signal)).databases.found.size, 0);
   await t.rejects(reach(driver, here, one, aState({ d_one: 'Open' })), RefusedError);
   const settings = labSettings(host.root, server.settings);
@@ -469,4 +430,62 @@ await t.test('a data directory that was half made is made anew, and a host witho
   t.equal(await host.services.get('mariadb', signal), undefined);
   await startMariadb(host, settings, signal);
   t.ok((await driver.observe(here, signal)).databases.found.has('d_one'), 'what it had stays');
+});
+
+await t.test('a dump takes as long as it is read, and no other statement does', async (t) => {
+  const limits = { ...usualLimits, statementTimeoutMs: 500 };
+  await go(aState({ d_one: 'Open' }, { u_one: { grants: { d_one: 'Owner' }, limits } }));
+  const owner = await server.login('u_one', 'word', 'd_one');
+  const rows = Array.from({ length: 800 }, () => `('${randomBytes(15_000).toString('base64')}')`).join(', ');
+  for (const statement of ['CREATE TABLE t (s text)', `INSERT INTO t VALUES ${rows}`]) await owner.query(statement);
+  const login = { database: 'd_one', username: 'u_one', password: 'word' };
+  const { command, variables } = mariadbProgram(world.host.way, login, 'dump');
+  const patrol = createPatrol({ sizes: createDatabaseSizes(), everyMs: 1, clock: systemClock });
+  const patrolled = { ...world, patrol };
+  const over = patrol.dumping('mariadb', 'u_one');
+  const program = server.host.startProgram(command, { environment: variables, uid: 65_534 }, signal);
+  const isOverlong = async (): Promise<boolean> =>
+    (
+      await owner.query(
+        `SELECT ID FROM information_schema.PROCESSLIST WHERE TIME_MS > 6000 AND INFO LIKE 'SELECT%FROM \`t\`%'`,
+      )
+    ).length > 0;
+  await until(isOverlong, 'the dump to take long');
+  t.equal(await driver.endOverlong(patrolled, signal), 0);
+  const elsewhere = { ...world, isServedHere: () => false };
+  t.equal(await driver.endOverlong(elsewhere, signal), 0, 'another host, which knows of no dump');
+  const sly = await server.login('u_one', 'word', 'd_one');
+  await sly.query('SET max_statement_time = 0');
+  const ended = t.rejects(sly.query('SELECT sleep(60)'), 'what is no dump is ended meanwhile');
+  await until(async () => (await driver.endOverlong(patrolled, signal)) === 1, 'the other to be found');
+  await ended;
+  await sly.close().catch(() => undefined);
+  t.match(await text(program.stdout), /-- Dump completed/);
+  await program.ended;
+  over();
+  const again = server.host.startProgram(command, { environment: variables, uid: 65_534 }, signal);
+  await until(
+    async () => (await driver.endOverlong(patrolled, signal)) === 1,
+    'what says nothing of a dump to be found',
+  );
+  again.stdout.resume();
+  await t.rejects(again.ended);
+  await owner.close();
+  await go(driver.nothing);
+});
+
+await t.test('who may not see triggers is told before it dumps without them', async (t) => {
+  const grants = { u_one: { grants: { d_one: 'Owner' } }, u_rows: { grants: { d_one: 'ReadWrite' } } } as const;
+  const isHidden = async (username: string) =>
+    await hasHiddenTriggers({ database: 'd_one', username }, world.host, signal);
+  await go(aState({ d_one: 'Open' }, grants));
+  t.equal(await isHidden('u_rows'), false, 'there are none');
+  const owner = await server.login('u_one', 'word', 'd_one');
+  await owner.query('CREATE TABLE t (n integer)');
+  await owner.query('CREATE TRIGGER counted BEFORE INSERT ON t FOR EACH ROW SET NEW.n = 1');
+  await owner.close();
+  t.same([await isHidden('u_rows'), await isHidden('u_one')], [true, false]);
+  await go(aState({ d_one: 'Full' }, grants));
+  t.equal(await isHidden('u_one'), true);
+  await go(driver.nothing);
 });

@@ -1,13 +1,22 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import fc from 'fast-check';
-import { RefusedError } from '#runtime/base/errors.ts';
+import { RefusedError, required } from '#runtime/base/errors.ts';
 import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
-import { postgresqlDriver, startPostgresql, stopPostgresql } from '#runtime/drivers/postgresql/index.ts';
+import { ownPostgresql, postgresqlDriver, startPostgresql, stopPostgresql } from '#runtime/drivers/postgresql/index.ts';
+import { administer } from '#runtime/drivers/postgresql/administration.ts';
+import { closeOthers } from '#runtime/drivers/postgresql/close-others.ts';
+import type { Ask } from '#runtime/drivers/postgresql/session.ts';
 import { literal, name as quoted, sql } from '#runtime/drivers/postgresql/sql.ts';
-import { databasesContract, usualLimits, type DatabasesUnderTest } from '#test/contracts/databases.ts';
+import { debianServer } from '#runtime/cmd/declared-server.ts';
+import { adoptionContract } from '#test/contracts/database-adoption.ts';
+import { databasesContract, fullDiskLaw, usualLimits } from '#test/contracts/databases.ts';
 import { reach } from '#test/contracts/driver.ts';
-import { openPostgresql, testSettings } from '#test/lab/postgresql.ts';
+import { elsewhereContract } from '#test/contracts/servers-elsewhere.ts';
+import { openPostgresql, openPostgresqlElsewhere, testSettings } from '#test/lab/postgresql.ts';
+import { lawsOf } from '#test/lab/postgresql-laws.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
 
 const server = await openPostgresql(t);
@@ -16,191 +25,32 @@ const driver = postgresqlDriver;
 const socket = `${server.host.root}/databases/postgresql/run`;
 const one: Owner = { kind: 'Database', namespace: 'acme', name: 'shop', uid: 'u1' };
 
-type Trick = DatabasesUnderTest<'postgresql'>['tricks'][number];
-const trick = (name: string, before: Trick['before'], tries: Trick['tries']): Trick => ({ name, before, tries });
-/** What a tenant's function does to write. */
-const write = 'INSERT INTO t VALUES (9)';
-const functionThat = (name: string, options: string, statement = write): string =>
-  `CREATE FUNCTION ${name}() RETURNS void LANGUAGE sql ${options} AS $$ ${statement} $$`;
-const triggerThat = (name: string, on: string, statement = write): readonly string[] => [
-  `CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN ${statement}; RETURN OLD; END $$`,
-  `CREATE TRIGGER ${name} ${on} EXECUTE FUNCTION ${name}()`,
-];
-const bait = ['CREATE TABLE bait (n integer)', 'INSERT INTO bait SELECT generate_series(1, 100)'];
-const takeBait = 'DELETE FROM bait WHERE n = (SELECT min(n) FROM bait)';
-
 await t.test('PostgreSQL keeps the laws of databases', async (t) => {
-  await databasesContract(t, {
-    driver,
-    world,
-    usual: { encoding: 'UTF8', collation: 'C.UTF-8' },
-    extension: 'hstore',
-    passwords: server.passwords,
-    passwordsByLogin: 1,
-    login: server.login,
-    admin: server.admin,
-    statements: async () => {
-      const all = await server.statements();
-      const reads = all.filter((statement) => /^SELECT\b/.test(statement)).length;
-      return { reads, writes: all.length - reads };
+  await databasesContract(t, lawsOf(server));
+});
+
+await t.test('PostgreSQL keeps them on a server elsewhere', async (t) => {
+  const elsewhere = await openPostgresqlElsewhere(t);
+  const all = lawsOf(elsewhere);
+  await databasesContract(t, { ...all, tricks: all.tricks.slice(0, 6), stride: 9 });
+  await elsewhereContract(t, {
+    ...all,
+    declared: { ...elsewhere.place, port: 5432 },
+    versions: { older: '14', same: '15', newer: '16' },
+    theirs: {
+      make: ['CREATE ROLE theirs', 'CREATE DATABASE theirs OWNER theirs'],
+      facts: `SELECT datname, datdba, datacl, datconnlimit FROM pg_database WHERE datname = 'theirs'`,
+      drop: ['DROP DATABASE theirs', 'DROP ROLE theirs'],
     },
-    log: server.log,
-    breakAfter: server.breakAfter,
-    crash: server.crash,
-    tricks: [
-      trick('a plain insert', [], [write]),
-      trick('leave to write', [], ['SET default_transaction_read_only = off', 'SET ROLE NONE', write]),
-      trick(
-        'grants',
-        ['GRANT ALL ON t TO u_one WITH GRANT OPTION', 'GRANT INSERT, UPDATE ON t TO PUBLIC'],
-        ['GRANT INSERT, UPDATE ON t TO PUBLIC', write],
-      ),
-      trick('a grant of a column', ['GRANT INSERT (n), UPDATE (n) ON t TO u_one'], ['RESET ROLE', write]),
-      trick('a function with the rights of its owner', [functionThat('f', 'SECURITY DEFINER')], ['SELECT f()']),
-      trick(
-        'a procedure that swallows errors',
-        [
-          `CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN BEGIN ${write}; EXCEPTION WHEN others THEN COMMIT; END; ${write}; COMMIT; END $$`,
-        ],
-        ['CALL p()'],
-      ),
-      trick(
-        'a trigger on a deletion',
-        [...bait, ...triggerThat('g', 'BEFORE DELETE ON bait FOR EACH ROW')],
-        [takeBait],
-      ),
-      trick('a trigger on truncation', [...bait, ...triggerThat('g', 'AFTER TRUNCATE ON bait')], ['TRUNCATE bait']),
-      trick(
-        'a cascade, whose triggers run as the owner of the table',
-        [
-          'CREATE TABLE parent (n integer PRIMARY KEY)',
-          'CREATE TABLE child (n integer REFERENCES parent ON DELETE CASCADE)',
-          'INSERT INTO parent SELECT generate_series(1, 100)',
-          'INSERT INTO child SELECT generate_series(1, 100)',
-          'CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN GRANT INSERT ON t TO PUBLIC; ALTER TABLE t DISABLE TRIGGER USER; INSERT INTO t VALUES (9); RETURN OLD; END $$',
-          'CREATE TRIGGER g BEFORE DELETE ON child FOR EACH ROW EXECUTE FUNCTION g()',
-        ],
-        ['DELETE FROM parent WHERE n = (SELECT min(n) FROM parent)'],
-      ),
-      trick('a rule', [...bait, `CREATE RULE r AS ON DELETE TO bait DO ALSO ${write}`], [takeBait]),
-      trick('a view', ['CREATE VIEW v AS SELECT * FROM t'], ['INSERT INTO v VALUES (9)']),
-      trick(
-        'a view with a trigger',
-        ['CREATE VIEW v AS SELECT * FROM t', ...triggerThat('g', 'INSTEAD OF INSERT ON v FOR EACH ROW')],
-        ['INSERT INTO v VALUES (1)'],
-      ),
-      trick('a table that inherits', ['CREATE TABLE heir () INHERITS (t)'], ['INSERT INTO heir VALUES (9)']),
-      trick(
-        'a new table that inherits',
-        [],
-        ['CREATE TABLE IF NOT EXISTS heir () INHERITS (t)', 'INSERT INTO heir VALUES (9)'],
-      ),
-      trick(
-        'a new schema',
-        ['CREATE SCHEMA s'],
-        [
-          'CREATE SCHEMA IF NOT EXISTS s2',
-          'CREATE TABLE IF NOT EXISTS s.heir () INHERITS (public.t)',
-          'INSERT INTO s.heir VALUES (9)',
-        ],
-      ),
-      trick(
-        'a table of EXPLAIN',
-        ['CREATE SCHEMA s'],
-        [
-          'DROP TABLE IF EXISTS s.made',
-          'EXPLAIN ANALYZE CREATE TABLE s.made AS SELECT 9 AS n',
-          'INSERT INTO t SELECT n FROM s.made',
-        ],
-      ),
-      trick(
-        'a temporary table',
-        [],
-        ['CREATE TEMPORARY TABLE IF NOT EXISTS aside AS SELECT 9 AS n', 'INSERT INTO t SELECT n FROM aside'],
-      ),
-      trick(
-        'a merge',
-        [],
-        ['MERGE INTO t USING (SELECT 9 AS n) s ON false WHEN NOT MATCHED THEN INSERT (n) VALUES (9)'],
-      ),
-      trick('a query that writes', [], [`WITH made AS (${write} RETURNING n) SELECT n FROM made`]),
-      trick('EXPLAIN', [], [`EXPLAIN ANALYZE ${write}`]),
-      trick('a prepared statement', [], [`PREPARE w AS ${write}`, 'EXECUTE w', 'DEALLOCATE w']),
-      trick('a block', [], [`DO $$ BEGIN ${write}; EXCEPTION WHEN others THEN NULL; END $$`]),
-      trick(
-        'triggers that are switched off',
-        ['ALTER TABLE t DISABLE TRIGGER USER'],
-        ['ALTER TABLE t DISABLE TRIGGER USER', write],
-      ),
-      trick(
-        'another owner',
-        [],
-        ['SET ROLE NONE', 'ALTER TABLE t OWNER TO u_one', write, 'ALTER TABLE t OWNER TO "d_one:owner"'],
-      ),
-      trick(
-        'a refreshed view',
-        [
-          functionThat('f', '', 'INSERT INTO public.t VALUES (9)'),
-          'CREATE FUNCTION h() RETURNS integer LANGUAGE sql AS $$ SELECT public.f(); SELECT 1 $$',
-          'CREATE MATERIALIZED VIEW m AS SELECT h()',
-        ],
-        ['REFRESH MATERIALIZED VIEW m'],
-      ),
-      trick(
-        'an index that is built anew',
-        [
-          ...bait,
-          functionThat('f', '', 'INSERT INTO public.t VALUES (9)'),
-          'CREATE FUNCTION h(n integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM public.f(); RETURN n; END $$',
-          'CREATE INDEX i ON bait (h(n))',
-        ],
-        ['REINDEX INDEX i'],
-      ),
-    ],
-    drifts: (database, login) => [
-      { name: 'a right to make databases', statements: [`ALTER ROLE ${login} CREATEDB`] },
-      { name: 'a superuser', statements: [`ALTER ROLE ${login} SUPERUSER`] },
-      { name: 'another password', statements: [`ALTER ROLE ${login} PASSWORD 'by hand'`] },
-      { name: 'no password', statements: [`ALTER ROLE ${login} PASSWORD NULL`] },
-      { name: 'a password that ends', statements: [`ALTER ROLE ${login} VALID UNTIL '2020-01-01'`] },
-      { name: 'a lock', statements: [`ALTER ROLE ${login} NOLOGIN`] },
-      { name: 'more connections', statements: [`ALTER ROLE ${login} CONNECTION LIMIT -1`] },
-      { name: 'a grant', statements: [`GRANT pg_read_all_data TO ${login}`] },
-      { name: 'a grant with another', statements: [`GRANT "${database}:readwrite" TO ${login} WITH ADMIN OPTION`] },
-      { name: 'a lost grant', statements: [`REVOKE "${database}:readwrite" FROM ${login}`] },
-      { name: 'a member', statements: [`GRANT ${login} TO pg_monitor`] },
-      { name: 'parameters of a login', statements: [`ALTER ROLE ${login} IN DATABASE ${database} RESET ALL`] },
-      { name: 'a parameter of a login', statements: [`ALTER ROLE ${login} SET temp_file_limit = -1`] },
-      { name: 'time without end', statements: [`ALTER ROLE ${login} SET statement_timeout = 0`] },
-      { name: 'a lost login', statements: [`DROP ROLE ${login}`] },
-      { name: 'everybody let in', statements: [`GRANT CONNECT ON DATABASE ${database} TO PUBLIC`] },
-      { name: 'somebody let in', statements: [`GRANT CREATE ON DATABASE ${database} TO ${login} WITH GRANT OPTION`] },
-      { name: 'a group put out', statements: [`REVOKE CONNECT ON DATABASE ${database} FROM "${database}:readwrite"`] },
-      { name: 'a group that may more', statements: [`ALTER ROLE "${database}:owner" SUPERUSER LOGIN`] },
-      { name: 'a group that belongs to another', statements: [`GRANT pg_monitor TO "${database}:owner"`] },
-      { name: 'few connections', statements: [`ALTER DATABASE ${database} CONNECTION LIMIT 0`] },
-      { name: 'no connections', statements: [`ALTER DATABASE ${database} ALLOW_CONNECTIONS false`] },
-      { name: 'a template', statements: [`ALTER DATABASE ${database} IS_TEMPLATE true`] },
-      { name: 'another owner', statements: [`ALTER DATABASE ${database} OWNER TO ${login}`] },
-      { name: 'a parameter', statements: [`ALTER DATABASE ${database} SET work_mem = '1GB'`] },
-      { name: 'a comment', statements: [`COMMENT ON DATABASE ${database} IS 'by hand'`] },
-      { name: 'a lost database', statements: [`DROP DATABASE ${database}`] },
-    ],
-    lasting: { sleep: (seconds) => `SELECT pg_sleep(${seconds})`, lift: 'SET statement_timeout = 0' },
-    peeks: [
-      'SELECT * FROM pg_database',
-      'SELECT * FROM pg_roles',
-      'SELECT * FROM pg_user',
-      'SELECT * FROM pg_auth_members',
-      'SELECT * FROM pg_shdescription',
-      'SELECT * FROM pg_db_role_setting',
-      'SELECT * FROM pg_stat_activity',
-      'SELECT * FROM pg_stat_database',
-      'SELECT * FROM pg_locks',
-      'SELECT * FROM pg_authid',
-      'SELECT * FROM wcp360.marks',
-      'SELECT setting FROM pg_settings',
-    ],
+    closed: ['postgres', 'template1', 'wcp360', 'd_two'],
+    open: ['GRANT CONNECT ON DATABASE postgres TO PUBLIC'],
+    clerk: {
+      make: [
+        `CREATE ROLE clerk LOGIN CREATEDB CREATEROLE PASSWORD 'clerk'`,
+        'GRANT CONNECT ON DATABASE postgres TO clerk',
+      ],
+      drop: ['REVOKE ALL ON DATABASE postgres FROM clerk', 'DROP ROLE clerk'],
+    },
   });
 });
 
@@ -248,6 +98,132 @@ const inventory = async (): Promise<unknown> => {
   await admin.close();
   return rows;
 };
+
+await t.test('PostgreSQL keeps the laws of taking over what others made', async (t) => {
+  await adoptionContract(t, {
+    ...lawsOf(server),
+    make: [
+      `CREATE ROLE old LOGIN PASSWORD 'old'`,
+      'CREATE DATABASE legacy OWNER old TEMPLATE template0 LOCALE "C.UTF-8"',
+    ],
+    fill: [
+      'SET ROLE old',
+      'CREATE SCHEMA more',
+      `CREATE TYPE more.mood AS ENUM ('good')`,
+      'CREATE TABLE more.notes (id serial, mood more.mood)',
+      'CREATE FUNCTION more.f() RETURNS integer LANGUAGE sql AS $$ SELECT 1 $$',
+      'RESET ROLE',
+      'CREATE TABLE goods (name varchar(20))',
+      `INSERT INTO goods VALUES ('tea')`,
+      `SELECT lo_from_bytea(0, 'x')`,
+    ],
+    // Whoever comes in is somebody else.
+    release: ['ALTER DATABASE legacy SET role = old'],
+    drop: ['DROP ROLE old'],
+    obstacles: [
+      { name: 'an extension', make: ['CREATE EXTENSION hstore'], drop: ['DROP EXTENSION hstore'] },
+      {
+        name: 'an event trigger',
+        make: [
+          'CREATE FUNCTION hear() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$',
+          'CREATE EVENT TRIGGER ear ON ddl_command_start EXECUTE FUNCTION hear()',
+        ],
+        drop: ['DROP EVENT TRIGGER ear', 'DROP FUNCTION hear()'],
+      },
+      { name: 'a publication', make: ['CREATE PUBLICATION paper'], drop: ['DROP PUBLICATION paper'] },
+      {
+        name: 'a function in C',
+        make: [`CREATE FUNCTION c() RETURNS integer LANGUAGE internal AS 'int4in'`],
+        drop: ['DROP FUNCTION c()'],
+      },
+      {
+        name: 'what would be run as the administrator’s',
+        make: [
+          'GRANT CREATE ON DATABASE legacy TO old',
+          'SET ROLE old',
+          'CREATE SCHEMA wcp360',
+          'CREATE TABLE wcp360.creators (schema oid, grantee oid, is_grantable boolean, PRIMARY KEY (schema, grantee))',
+          `CREATE FUNCTION wcp360.rise() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'ALTER ROLE old SUPERUSER'; RETURN NULL; END $$`,
+          'CREATE TRIGGER rise BEFORE DELETE ON wcp360.creators FOR EACH STATEMENT EXECUTE FUNCTION wcp360.rise()',
+          'RESET ROLE',
+        ],
+        drop: ['DROP SCHEMA wcp360 CASCADE'],
+      },
+      {
+        name: 'what says that it is adopted',
+        make: ['SET ROLE old', 'CREATE SCHEMA wcp360', 'CREATE TABLE wcp360.adopted ()', 'RESET ROLE'],
+        drop: ['DROP SCHEMA wcp360 CASCADE'],
+      },
+    ],
+  });
+});
+
+await t.test('nobody prepares anything in what is being adopted; what cannot be is given back', async (t) => {
+  const admin = await server.admin();
+  for (const statement of [
+    `CREATE ROLE old LOGIN PASSWORD 'old'`,
+    `CREATE ROLE friend LOGIN PASSWORD 'friend'`,
+    'CREATE DATABASE legacy OWNER old CONNECTION LIMIT 7',
+    'GRANT CONNECT ON DATABASE legacy TO friend WITH GRANT OPTION',
+    'REVOKE TEMPORARY ON DATABASE legacy FROM PUBLIC',
+  ])
+    await admin.query(statement);
+  const facts = async () =>
+    await admin.query(`SELECT pg_get_userbyid(datdba), datconnlimit, ARRAY(SELECT a::text FROM unnest(datacl) a ORDER BY 1)
+      FROM pg_database WHERE datname = 'legacy'`);
+  const before = await facts();
+  const inside = await server.login('old', 'old', 'legacy');
+  const ask: Ask = async (statement) => await administer(world.host, signal, async (each) => await each(statement));
+  let checks = 0;
+  const check = async (): Promise<void> => {
+    checks += 1;
+    if (checks === 1) return void (await inside.query('CREATE SCHEMA early'));
+    await t.rejects(inside.query('CREATE SCHEMA late'), 'who was in');
+    for (const name of ['old', 'friend']) await t.rejects(server.login(name, name, 'legacy'), name);
+    throw new RefusedError('AdoptUnfit', 'The second look.');
+  };
+  await t.rejects(closeOthers(ask, 'legacy', check), /The second look/);
+  t.equal(checks, 2);
+  t.same(await facts(), before);
+  for (const name of ['old', 'friend']) await (await server.login(name, name, 'legacy')).close();
+  for (const statement of ['DROP DATABASE legacy WITH (FORCE)', 'DROP ROLE old', 'DROP ROLE friend'])
+    await admin.query(statement);
+  await admin.close();
+});
+
+await t.test('the server of Debian’s package is used by its socket, if that lets in by a password', async (t) => {
+  const neighbour = { name: 'own', engine: 'PostgreSQL', versions: {} } as const;
+  const means = { readProgramText: server.host.readProgramText, machine: server.host };
+  const way = { socketDirectory: socket, socketFile: '.s.PGSQL.5432' };
+  const host = debianServer(neighbour, means, way);
+  const there = { ...world, host };
+  const u_one = login('u_one', 'a');
+  const wanted = { databases: new Map([['d_one', settings()]]), logins: new Map([['u_one', u_one]]) };
+  await reach(driver, there, one, wanted);
+  const session = await server.login('u_one', 'a', 'd_one');
+  t.same(await session.query('SELECT 1'), [['1']]);
+  await session.close();
+  t.match(await text(Readable.from(driver.dump('d_one', there, signal))), /database dump complete/);
+  t.equal((await driver.observe(world, signal)).databases.found.get('d_one')?.owner, undefined, 'by marks of its own');
+  await reach(driver, there, one, driver.nothing);
+  const rules = `${server.host.root}/databases/postgresql/conf/debian.conf`;
+  const { gid } = server.settings;
+  const lines = 'local all postgres peer map=wcp360\nlocal all all peer\n';
+  await server.host.replaceFile(rules, lines, { mode: 0o640, uid: 0, gid }, signal);
+  const parameters = { ...server.settings.parameters, hba_file: rules };
+  await startPostgresql(server.host, { ...server.settings, parameters }, signal);
+  const anew = { ...world, host: debianServer(neighbour, means, way) };
+  const err: unknown = await driver.observe(anew, signal).catch((cause: unknown) => cause);
+  t.match(err, { reason: 'ServerUnfit', message: /pg_hba/ });
+  await startPostgresql(server.host, server.settings, signal);
+});
+
+await t.test('a disk without room is told, harms nobody, and all is made once there is some', async (t) => {
+  const small = await openPostgresql(t, { diskBytes: 256 << 20 });
+  const usual = { encoding: 'UTF8', collation: 'C.UTF-8' };
+  const large = `CREATE TABLE more AS SELECT repeat('x', 1000) AS x FROM generate_series(1, 2000)`;
+  await fullDiskLaw(t, { ...small, driver, usual }, { disk: required(small.disk, 'a disk'), large });
+});
 
 await t.test('a full database grows by nothing that SQL has, and has afterwards what it had before', async (t) => {
   const u_one = login('u_one', 'a');
@@ -592,14 +568,14 @@ await t.test('wherever the making of its data breaks off, it is made in the end'
     points += 1;
   }
   t.ok(points >= 6, `${String(points)} points`);
-  t.strictSame((await driver.observe({ ...world, host }, signal)).logins.byOwner.size, 0);
+  t.strictSame((await driver.observe({ ...world, host: ownPostgresql(host) }, signal)).logins.byOwner.size, 0);
   await stopPostgresql(host, signal);
 });
 
 await t.test('a host without a server has nothing, and says so when something is wanted', async (t) => {
   const machine = await realMachine();
   t.teardown(async () => await machine.close());
-  const empty = { ...world, host: machine.host };
+  const empty = { ...world, host: ownPostgresql(machine.host) };
   t.equal((await driver.observe(empty, signal)).databases.found.size, 0);
   const state = { databases: new Map([['d_one', settings()]]), logins: new Map() };
   await t.rejects(reach(driver, empty, one, state), RefusedError);

@@ -18,8 +18,8 @@ import type { ServicesUnderTest } from '#test/contracts/services.ts';
 /** A real host with a fresh root on tmpfs; everything it started is stopped, and the root removed, on close. */
 export async function realMachine(
   services: LocalHostOptions['services'] = 'supervisor',
+  root = mkdtempSync('/dev/shm/wcp360-test-'),
 ): Promise<HostUnderTest & { readonly host: LocalHost }> {
-  const root = mkdtempSync('/dev/shm/wcp360-test-');
   chmodSync(root, 0o711);
   const host = openLocalHost({ root, services, log: silentLogger });
   const children: number[] = [];

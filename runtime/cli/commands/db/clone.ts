@@ -7,7 +7,7 @@ import { UsageError } from '#runtime/cli/io.ts';
 import type { Session } from '#runtime/cli/session.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
-import { databaseUserKind } from '#schemas/v1alpha1/database-user.ts';
+import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
 import { databaseTarget, runWell } from './database-run.ts';
 import { progressOn } from './progress.ts';
 
@@ -36,24 +36,40 @@ async function declareLike(session: Session, from: string, to: string, { timeout
   const { signal } = session.io;
   const source = await client.get<Database>(databaseType, { namespace, name: from }, signal);
   if (source === undefined) throw notFound(databaseType, from);
-  const { engine, collation, extensions } = source.spec;
+  const { engine } = source.spec;
   const there = await client.get<Database>(databaseType, { namespace, name: to }, signal);
   if (there !== undefined && there.spec.engine !== engine)
     throw new UsageError(
       `${from} is on ${engine}, and ${to} on ${there.spec.engine}: what one writes the other cannot read`,
     );
-  if (there !== undefined) return;
   const wanted = [
-    [databaseKind, { engine, extensions, ...(collation === undefined ? {} : { collation }) }],
-    [databaseUserKind, { databases: [{ name: to }], secretName: `${to}-db` }],
-  ] as const;
+    ...(there === undefined ? [[databaseKind, likeOf(source)] as const] : []),
+    ...((await hasUser(session, to))
+      ? []
+      : [[databaseUserKind, { databases: [{ name: to }], secretName: `${to}-db` }] as const]),
+  ];
   for (const [kind, spec] of wanted) {
     const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: { namespace, name: to }, spec };
     await client.create(resourceTypeOf(kind), object, { signal });
     session.io.out(`${kind.singular}.${kind.group}/${to} created\n`);
   }
-  for (const [kind] of wanted)
+  for (const kind of new Set([databaseKind, ...wanted.map(([made]) => made)]))
     await wait(session, [`${kind.plural}.${kind.group}/${to}`], { for: 'condition=Ready', timeout });
+}
+
+/** On the same server. */
+function likeOf({ spec: { engine, collation, extensions }, status }: Database): object {
+  const { server } = status ?? {};
+  const place = server === undefined ? {} : { serverRef: { name: server } };
+  return { engine, ...place, extensions, ...(collation === undefined ? {} : { collation }) };
+}
+
+/** Whether somebody uses a Database: a call that broke may have made it alone. */
+async function hasUser(session: Session, name: string): Promise<boolean> {
+  const [client, namespace] = [await session.client(), await session.namespace()];
+  const options = { namespace, signal: session.io.signal };
+  const { items } = await client.list<DatabaseUser>(resourceTypeOf(databaseUserKind), options);
+  return items.some(({ spec }) => spec.databases.some((each) => each.name === name));
 }
 
 /** The end of a dump is passed on when its program did well: without one, nothing is restored as if it were whole. */

@@ -32,6 +32,13 @@ export function databaseCommand(declare: Declare): Command {
       )
         .summary('talk to a Database by psql or mariadb, there where it is')
         .addOption(user()),
+    )
+    .addCommand(
+      declare('web <DATABASE>', async (session, [name = ''], options: UserOption) =>
+        (await import('../db/web.ts')).databaseWeb(session, name, options),
+      )
+        .summary('print an address by which a browser works with a Database: once, and within a minute')
+        .addOption(user()),
     );
 }
 

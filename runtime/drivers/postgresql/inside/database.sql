@@ -1,11 +1,15 @@
 -- What every database of ours has inside. Run by the administrator, as a whole and as often as one likes; what it makes, tenants can neither see into, nor
--- call, nor take away. Groups are named after the database: <database>:owner, :readwrite, :readonly.
+-- call, nor take away. Groups are named after the database: <database>:owner, :readwrite, :readonly, :insert, :update, :delete.
 DO $$
 DECLARE
   owners text := quote_ident(current_database() || ':owner');
   writers text := quote_ident(current_database() || ':readwrite');
   readers text := quote_ident(current_database() || ':readonly');
+  inserters text := quote_ident(current_database() || ':insert');
+  updaters text := quote_ident(current_database() || ':update');
+  deleters text := quote_ident(current_database() || ':delete');
   builtin regprocedure;
+  each record;
 BEGIN
   -- Once: an owner may have other wishes later.
   IF to_regnamespace('wcp360') IS NULL THEN
@@ -16,8 +20,24 @@ BEGIN
     EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT SELECT ON TABLES TO %s', owners, readers);
     EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT SELECT ON SEQUENCES TO %s', owners, readers);
   END IF;
+  -- Once, too; a database may be older than its groups of single rights.
+  IF to_regclass('wcp360.listed') IS NULL THEN
+    CREATE TABLE wcp360.listed ();
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT USAGE ON SCHEMAS TO %s, %s, %s', owners, inserters, updaters, deleters);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT INSERT ON TABLES TO %s', owners, inserters);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT USAGE ON SEQUENCES TO %s, %s', owners, inserters, updaters);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT UPDATE ON TABLES TO %s', owners, updaters);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT DELETE ON TABLES TO %s', owners, deleters);
+    FOR each IN SELECT nspname FROM pg_namespace WHERE nspname = 'public' OR pg_get_userbyid(nspowner) = current_database() || ':owner' LOOP
+      EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s, %s, %s', each.nspname, inserters, updaters, deleters);
+      EXECUTE format('GRANT INSERT ON ALL TABLES IN SCHEMA %I TO %s', each.nspname, inserters);
+      EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO %s, %s', each.nspname, inserters, updaters);
+      EXECUTE format('GRANT UPDATE ON ALL TABLES IN SCHEMA %I TO %s', each.nspname, updaters);
+      EXECUTE format('GRANT DELETE ON ALL TABLES IN SCHEMA %I TO %s', each.nspname, deleters);
+    END LOOP;
+  END IF;
   REVOKE ALL ON SCHEMA public FROM PUBLIC;
-  EXECUTE format('GRANT USAGE ON SCHEMA public TO %s, %s, %s', owners, writers, readers);
+  EXECUTE format('GRANT USAGE ON SCHEMA public TO %s, %s, %s, %s, %s, %s', owners, writers, readers, inserters, updaters, deleters);
   -- Large objects are written by functions that everybody may call; and who else is connected is nobody's business.
   FOR builtin IN
     SELECT oid::regprocedure FROM pg_proc
@@ -36,7 +56,7 @@ CREATE TABLE IF NOT EXISTS wcp360.creators (schema oid, grantee oid, is_grantabl
 CREATE OR REPLACE FUNCTION wcp360.note_extensions() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF session_user <> 'postgres' AND tg_tag = 'CREATE EXTENSION'
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) AND tg_tag = 'CREATE EXTENSION'
     AND EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_type = 'extension') THEN
     RAISE EXCEPTION 'extensions are added by the settings of the database' USING ERRCODE = 'insufficient_privilege';
   END IF;
@@ -57,7 +77,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION wcp360.refuse_change() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF current_user <> 'postgres' AND tg_tag NOT IN ('DROP TABLE', 'DROP INDEX', 'DROP MATERIALIZED VIEW') THEN
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND tg_tag NOT IN ('DROP TABLE', 'DROP INDEX', 'DROP MATERIALIZED VIEW') THEN
     RAISE EXCEPTION 'the database is full: it can be read, and rows and tables can be deleted' USING ERRCODE = 'disk_full';
   END IF;
 END $$;
@@ -122,6 +142,8 @@ BEGIN
     EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION wcp360.refuse_write()',
       'wcp360_' || gen_random_uuid(), each.name);
   END LOOP;
+  -- As those of constraints: they are in no dump, where nobody could restore them.
+  UPDATE pg_trigger SET tgisinternal = true WHERE tgfoid = 'wcp360.refuse_write()'::regprocedure AND NOT tgisinternal;
   RETURN NOT EXISTS (SELECT FROM wcp360.unguarded);
 END $$;
 

@@ -29,4 +29,9 @@ function M.resolve(name)
   return list
 end
 
+-- What is asked for a person's browser: each question for itself, since a way in is good once. The rest of the answer; nil and a reason when it is no.
+function M.panel(line)
+  return channel.ask(config.panel_socket, line)
+end
+
 return M

@@ -46,6 +46,16 @@ function M.php(site, script, name, extra)
   return ngx.exec("@php_" .. site.timeout)
 end
 
+-- The client that somebody's session has: the agent started it, and says where it listens.
+function M.client(site, socket)
+  local upstream = take(socket)
+  if not upstream then return ngx.exit(502) end
+  local var = ngx.var
+  var.wcp_upstream, var.wcp_docroot = upstream, "/client"
+  var.wcp_script, var.wcp_script_name = "/client/index.php", "/databases/"
+  return ngx.exec("@php_" .. site.timeout)
+end
+
 -- After an attempt that reached nobody: a socket whose master is gone, or one that was just stopping.
 function M.retry_php(site)
   local var = ngx.var

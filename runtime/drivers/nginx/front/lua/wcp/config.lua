@@ -12,6 +12,7 @@ function M.load(root, front)
   M.challenges = front .. "/challenges/"
   M.handshakes = front .. "/handshakes/"
   M.wake_socket = "unix:" .. root .. "/run/wake.sock"
+  M.panel_socket = "unix:" .. root .. "/run/panel.sock"
   M.key_socket = "unix:" .. root .. "/run/keys.sock"
   M.token_file = front .. "/probe-token"
 end

@@ -6,6 +6,7 @@ local config = require "wcp.config"
 local files = require "wcp.files"
 local handshake = require "wcp.handshake"
 local pages = require "wcp.pages"
+local panel = require "wcp.panel"
 local paths = require "wcp.paths"
 local quick = require "wcp.quick"
 local sites = require "wcp.site"
@@ -27,6 +28,9 @@ local function serve_file(site)
   set_file_headers(site)
   return ngx.exec("@file")
 end
+
+-- Types of sites whose answers come from a program, and get the site's headers then.
+local has_backend = { php = true, proxy = true, panel = true }
 
 local serve = {}
 
@@ -68,6 +72,8 @@ end
 function serve.proxy(site)
   return backend.proxy(site)
 end
+
+serve.panel = panel.serve
 
 -- What was asked for, as it was written.
 local function asked()
@@ -130,7 +136,7 @@ local function find_site()
     move_to_https(var)
     return nil
   end
-  if site.type ~= "php" and site.type ~= "proxy" then set_headers(site)
+  if not has_backend[site.type] then set_headers(site)
   elseif site.has_headers then var.wcp_headers = "1" end
   return site
 end

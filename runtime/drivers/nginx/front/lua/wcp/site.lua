@@ -131,6 +131,11 @@ function prepare.redirect(site, serve)
   site.to, site.code, site.keep_path = serve.to, serve.code, serve.keepPath
 end
 
+function prepare.panel(site, serve)
+  if type(serve.databaseClient) ~= "boolean" then return "panel" end
+  site.has_client = serve.databaseClient
+end
+
 function prepare.suspended(site, serve) site.message = serve.message end
 prepare.unavailable = prepare.suspended
 

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { namespaceKind, roleBindingKind, roleKind } from '#schemas/meta/builtin.ts';
+import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
+import { agentAccountOf, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
+
+// Secrets that the leader makes for the agent of a host, of whichever tenant they tell. They are in a namespace of that host's own, all of which its agent may read:
+// no tenant sees them, and none of them needs a right of its own.
+
+const RBAC = 'rbac.authorization.k8s.io';
+
+const prefix = 'wcp360-host-';
+
+/** The namespace with the Secrets of a host. A host's name may be too long for a namespace, or have dots. */
+export function secretsNamespaceOf(host: string): string {
+  return `${prefix}${createHash('sha256').update(host).digest('hex').slice(0, 20)}`;
+}
+
+/** Whether a namespace is such a one: nobody but the leader writes there. */
+export function isSecretsNamespace(name: string | undefined): boolean {
+  return name?.startsWith(prefix) === true;
+}
+
+/** That namespace, and the right of the host's agent to read what is there. */
+export function hostSecretsObjects(host: string): readonly KubeObject[] {
+  const namespace = secretsNamespaceOf(host);
+  const name = 'wcp360-agent';
+  const metadata = { name, namespace };
+  return [
+    object(namespaceKind, { name: namespace }, {}),
+    object(roleKind, metadata, { rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }] }),
+    object(roleBindingKind, metadata, {
+      roleRef: { apiGroup: RBAC, kind: 'Role', name },
+      subjects: [{ kind: 'ServiceAccount', name: agentAccountOf(host), namespace: SYSTEM_NAMESPACE }],
+    }),
+  ];
+}
+
+function object(
+  kind: KindDefinition,
+  place: { readonly name: string; readonly namespace?: string },
+  body: object,
+): KubeObject {
+  const metadata = { ...place, labels: { [LABELS.managedBy]: MANAGED_BY } };
+  return { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, ...body };
+}

@@ -1,0 +1,90 @@
+import { PostponedError, Wcp360Error } from '#runtime/base/errors.ts';
+import type { Administrator, DumpMachine, ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
+import { connectSocket, connectTcp } from '#runtime/host/local/connect.ts';
+import type { ReadOnlyHost } from '#runtime/host/host.ts';
+import { debianServerOf } from '#controllers/database-names.ts';
+import { placeOf } from '#controllers/database-server.ts';
+import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import type { DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
+
+type External = NonNullable<DatabaseServer['spec']['external']>;
+
+interface Declared {
+  readonly name: string;
+  readonly versions: DatabaseServer['spec']['versions'];
+}
+
+interface Means extends Pick<ReadOnlyHost, 'readProgramText'> {
+  readonly secrets: SecretReader;
+  readonly onVersion?: (version: string) => void;
+  /** Absent: nothing of it becomes a file. */
+  readonly machine?: DumpMachine;
+}
+
+/** As whom root comes to the servers of Debian's own packages. */
+const administrators = { PostgreSQL: 'postgres', MariaDB: 'root' } as const;
+
+/** The machine's own server, as Debian's package runs it: the kernel says that we are root. */
+export function debianServer(
+  { name, engine, versions }: Declared & Pick<DatabaseServer['spec'], 'engine'>,
+  means: Omit<Means, 'secrets'>,
+  way = debianServerOf(engine),
+): ServerHost {
+  const username = administrators[engine];
+  return {
+    server: name,
+    versions,
+    ...means,
+    way,
+    administrator: () => Promise.resolve({ username }),
+    hasServer: () => Promise.resolve(true),
+    enter: async (signal) => ({
+      stream: await connectSocket(`${way.socketDirectory}/${way.socketFile}`, signal),
+      username,
+    }),
+  };
+}
+
+/** A server elsewhere, over TLS, by the administrator in its Secret. */
+export function externalServer(
+  { name, external, versions }: Declared & { readonly external: External },
+  { secrets, ...means }: Means,
+): ServerHost {
+  const way = placeOf(external.address);
+  const administrator = async (signal: AbortSignal): Promise<Administrator> =>
+    await administratorOf(external, secrets, signal);
+  return {
+    server: name,
+    versions,
+    ...means,
+    way,
+    administrator,
+    hasServer: () => Promise.resolve(true),
+    enter: async (signal) => {
+      try {
+        const who = await administrator(signal);
+        return { ...who, stream: await connectTcp({ host: way.host, port: Number(way.port) }, signal) };
+      } catch (err) {
+        signal.throwIfAborted();
+        if (err instanceof PostponedError || !(err instanceof Wcp360Error)) throw err;
+        throw new PostponedError('ServerUnreachable', `DatabaseServer ${name}: ${err.message}`, { cause: err });
+      }
+    },
+  };
+}
+
+async function administratorOf(
+  { address, adminSecretRef, tls }: External,
+  secrets: SecretReader,
+  signal: AbortSignal,
+): Promise<Administrator> {
+  const secret = await secrets.read(SYSTEM_NAMESPACE, adminSecretRef.name, signal);
+  const { username, password } = secret ?? {};
+  if (username === undefined || password === undefined) {
+    const message = `Secret ${adminSecretRef.name} of ${SYSTEM_NAMESPACE} has no username and password of an administrator.`;
+    throw new PostponedError('SecretNotFound', message);
+  }
+  const authorities = tls.caBundle === undefined ? {} : { authorities: tls.caBundle };
+  return { username, password, tls: { name: tls.serverName ?? placeOf(address).host, ...authorities } };
+}

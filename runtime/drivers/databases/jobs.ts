@@ -1,0 +1,141 @@
+import { backoffMs, type Backoff } from '#runtime/base/backoff.ts';
+import type { Clock } from '#runtime/base/clock.ts';
+import { Wcp360Error } from '#runtime/base/errors.ts';
+import { createTurns } from '#runtime/base/turns.ts';
+import type { Logger } from '#runtime/telemetry/logger.ts';
+
+/** Work with one database that takes its time: while it goes on nothing else is done with it. */
+export interface Job {
+  /** The server, as `serverOfDriver` has it. */
+  readonly driver: string;
+  /** Of the database, on the server. */
+  readonly name: string;
+  /** `ownerId` of the object that wants it. */
+  readonly owner: string;
+  /** From its beginning; `tell` hears how far it is. Gives everybody whose affair its end is. */
+  readonly work: (tell: (message: string) => void, signal: AbortSignal) => Promise<readonly string[]>;
+}
+
+export interface JobProgress {
+  /** Failed: it is begun anew by itself after a while. */
+  readonly phase: 'Running' | 'Failed';
+  /** A sentence. */
+  readonly message: string;
+}
+
+/** Dumps and restores of a machine that are under way. Nothing of it is stored: what was done is found on the server. */
+export interface DatabaseJobs {
+  /** Of one owner, by name of the database; those that have ended well are gone. */
+  of(driver: string, owner: string): ReadonlyMap<string, JobProgress>;
+  /** Of everybody but one owner, with these databases. */
+  ofOthers(driver: string, owner: string, names: Iterable<string>): ReadonlyMap<string, JobProgress>;
+  /** Nothing where one is under way for the database. */
+  start(job: Job): void;
+  /** Resolves when nothing is done with the database any more. */
+  end(driver: string, name: string): Promise<void>;
+  /** Calls back with owners for whom one has ended, well or not; returns how to hear no more. */
+  follow(driver: string, onChange: (owners: readonly string[]) => void): () => void;
+}
+
+interface JobsOptions {
+  /** Jobs at once; others wait. */
+  readonly atOnce: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+interface Running {
+  readonly job: Job;
+  progress: JobProgress;
+  readonly stop: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/** A large database is not dumped again and again within minutes. */
+const patience: Backoff = { firstMs: 5_000, maxMs: 3_600_000, factor: 4, jitterRatio: 0.2 };
+
+/** No job runs yet. */
+export function createDatabaseJobs(options: JobsOptions): DatabaseJobs {
+  const running = new Map<string, Running>();
+  const listeners = new Set<{ readonly driver: string; readonly onChange: (owners: readonly string[]) => void }>();
+  const turns = createTurns(options.atOnce);
+  const tellAll = (driver: string, owners: readonly string[]): void => {
+    for (const listener of listeners) if (listener.driver === driver) listener.onChange(owners);
+  };
+  return {
+    of: (driver, owner) =>
+      new Map(
+        [...running.values()]
+          .filter(({ job }) => job.driver === driver && job.owner === owner)
+          .map(({ job, progress }) => [job.name, progress]),
+      ),
+    ofOthers: (driver, owner, names) =>
+      new Map(
+        [...names].flatMap((name) => {
+          const found = running.get(keyOf({ driver, name }));
+          return found === undefined || found.job.owner === owner ? [] : [[name, found.progress] as const];
+        }),
+      ),
+    start: (job) => {
+      const key = keyOf(job);
+      if (running.has(key)) return;
+      const stop = new AbortController();
+      const signal = AbortSignal.any([options.signal, stop.signal]);
+      const noted = (progress: JobProgress): void => {
+        entry.progress = progress;
+        if (progress.phase === 'Failed') tellAll(job.driver, [job.owner]);
+      };
+      const ended = keepTrying({ ...options, signal }, { job, noted, turns }).then((owners) => {
+        if (running.get(key) === entry) running.delete(key);
+        if (owners !== undefined) tellAll(job.driver, owners);
+      });
+      const entry: Running = { job, progress: { phase: 'Running', message: 'It waits for its turn.' }, stop, ended };
+      running.set(key, entry);
+    },
+    end: async (driver, name) => {
+      const found = running.get(keyOf({ driver, name }));
+      found?.stop.abort(new Error('the job is not wanted any more'));
+      await found?.ended;
+    },
+    follow: (driver, onChange) => {
+      const listener = { driver, onChange };
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+interface Trying {
+  readonly job: Job;
+  readonly noted: (progress: JobProgress) => void;
+  readonly turns: ReturnType<typeof createTurns>;
+}
+
+/** Until it is done; `undefined` when it is not wanted any more. Never rejects. */
+async function keepTrying(
+  { clock, log, signal }: Omit<JobsOptions, 'atOnce'>,
+  { job, noted, turns }: Trying,
+): Promise<readonly string[] | undefined> {
+  const { driver, name, owner } = job;
+  for (let attempt = 1; !signal.aborted; attempt += 1) {
+    try {
+      let owners: readonly string[] = [];
+      await turns.take(async () => {
+        owners = await job.work((message) => noted({ phase: 'Running', message }), signal);
+      }, signal);
+      return [...new Set([owner, ...owners])];
+    } catch (err) {
+      if (signal.aborted) return undefined;
+      log.warn({ err, driver, name, owner, attempt }, 'a job with a database failed');
+      const what = err instanceof Wcp360Error && err.code !== 'WCP_BUG' ? err.message : 'an internal error occurred';
+      noted({ phase: 'Failed', message: `${what.replace(/[.]$/, '')}. It is tried again.` });
+      await clock.sleep(backoffMs(patience, attempt), signal).catch(() => undefined);
+    }
+  }
+  return undefined;
+}
+
+function keyOf({ driver, name }: Pick<Job, 'driver' | 'name'>): string {
+  return `${driver}/${name}`;
+}

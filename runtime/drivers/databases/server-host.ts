@@ -1,0 +1,136 @@
+import type { Duplex } from 'node:stream';
+import { PostponedError, required } from '#runtime/base/errors.ts';
+import type { Host, ReadOnlyHost } from '#runtime/host/host.ts';
+import { dumpPath } from './model.ts';
+import type { ServerWay } from './programs.ts';
+
+/** As whom a database server is administered, and by what it is known. */
+export interface Administrator {
+  readonly username: string;
+  /** Absent where the server knows by the kernel's word who comes. */
+  readonly password?: string;
+  /** Absent on a socket of this machine: there TLS would hide nothing. */
+  readonly tls?: ServerIdentity;
+}
+
+/** A connection to a database server that stands, and who may be said to come by it. */
+export interface Entrance extends Administrator {
+  readonly stream: Duplex;
+}
+
+/** This machine, as dumps need it: they are files of it, and programs of it make and take them. */
+export type DumpMachine = Pick<
+  Host,
+  | 'root'
+  | 'capabilities'
+  | 'facts'
+  | 'readText'
+  | 'openFile'
+  | 'makeDirectory'
+  | 'replaceFile'
+  | 'replaceFileWith'
+  | 'removeFile'
+  | 'startProgram'
+>;
+
+/** By what a server is known before it is told a password. */
+export interface ServerIdentity {
+  /** What its certificate has to be for. */
+  readonly name: string;
+  /** In PEM; those that this system trusts when absent. */
+  readonly authorities?: string;
+}
+
+/** Where a database server runs, as far as its administrator sees that: on this machine, or elsewhere. One object stands for one server. */
+export interface ServerHost extends Pick<ReadOnlyHost, 'readProgramText'> {
+  /** Name of the DatabaseServer; empty for the server that this machine keeps for itself. */
+  readonly server: string;
+  /** False where none was made so far: then nothing is there. */
+  hasServer(signal: AbortSignal): Promise<boolean>;
+  /** Makes and starts it, unless it runs. Absent: that is somebody else's. HostError when it does not start. */
+  start?(signal: AbortSignal): Promise<void>;
+  /** HostError when nobody answers. */
+  enter(signal: AbortSignal): Promise<Entrance>;
+  /** How programs of this machine come to it. */
+  readonly way: ServerWay;
+  /** As whom they administer it, and `enter` does. PostponedError where that is not known. */
+  administrator(signal: AbortSignal): Promise<Administrator>;
+  /** Absent: nothing of it becomes a file. */
+  readonly machine?: DumpMachine;
+  /** The least and the largest version that will do; absent: any that the driver knows. */
+  readonly versions?: VersionRange;
+  /** Told whenever it is looked at. */
+  readonly onVersion?: (version: string) => void;
+}
+
+/** As many numbers as one likes: 16.4 is within a range that ends with 16. */
+export interface VersionRange {
+  readonly min?: string;
+  readonly max?: string;
+}
+
+/** PostponedError `VersionUnfit` for one out of the range that is wanted, or older than what the driver knows. */
+export function checkVersion(version: string, range: VersionRange, oldest: string): void {
+  if (isWithin(version, range) && isWithin(version, { min: oldest })) return;
+  const least = range.min !== undefined && isWithin(range.min, { min: oldest }) ? range.min : oldest;
+  const most = range.max === undefined ? '' : ` up to ${range.max}`;
+  throw new PostponedError(
+    'VersionUnfit',
+    `The server is of version ${version}: it has to be one from ${least}${most}.`,
+  );
+}
+
+/** Whether a version is in a range: `15.8` is from 15 on, and up to 15. */
+function isWithin(version: string, { min, max }: VersionRange): boolean {
+  return (min === undefined || compared(version, min) >= 0) && (max === undefined || compared(version, max) <= 0);
+}
+
+/** By as many numbers as the bound has. */
+function compared(version: string, bound: string): number {
+  const numbers = version.split('.').map(Number);
+  const difference = bound.split('.').map((number, index) => (numbers[index] ?? 0) - Number(number));
+  return difference.find((each) => each !== 0) ?? 0;
+}
+
+const troubled = new WeakSet<ServerHost>();
+
+/** As `enter`, and notes when nobody answers. */
+export async function enterServer(host: ServerHost, signal: AbortSignal): Promise<Entrance> {
+  try {
+    return await host.enter(signal);
+  } catch (err) {
+    troubled.add(host);
+    throw err;
+  }
+}
+
+/** Whether somebody found a server closed since that was asked last. */
+export function takeTrouble(host: ServerHost): boolean {
+  return troubled.delete(host);
+}
+
+export function machineOf({ machine }: ServerHost): DumpMachine {
+  return required(machine, 'a machine for dumps');
+}
+
+/** Where the dump of a database of a server is, below the root of the machine. */
+export function dumpOfServer(driver: string, { server }: Pick<ServerHost, 'server'>, name: string): string {
+  return dumpPath(driver, server, name);
+}
+
+export function dumpFileOf(driver: string, host: ServerHost, name: string): string {
+  return `${machineOf(host).root}/${dumpOfServer(driver, host, name)}`;
+}
+
+/** Of what is in a dump, beside it: what a database that is made of it has to hold. */
+export function contentsFileOf(dumpFile: string): string {
+  return `${dumpFile}.contents`;
+}
+
+/** Nothing where there is none. */
+export async function removeDump(host: ServerHost, driver: string, name: string, signal: AbortSignal): Promise<void> {
+  if (host.machine === undefined) return;
+  const path = dumpFileOf(driver, host, name);
+  await host.machine.removeFile(path, signal);
+  await host.machine.removeFile(contentsFileOf(path), signal);
+}

@@ -1,0 +1,101 @@
+import type { Duplex } from 'node:stream';
+import { createConnection, type Connection, type ConnectionOptions } from 'mysql2/promise';
+import { HostError } from '#runtime/base/errors.ts';
+import { enterServer, type Entrance, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { errorNumber, serverError } from './server-errors.ts';
+
+/** What is said to the server while one has it to oneself. */
+export interface Server {
+  /** Rows; values come as numbers, strings or null. A statement with values is a prepared one: they are never part of its text. */
+  ask(statement: string, values?: readonly (string | null)[]): Promise<readonly Row[]>;
+  /** `isFine`: numbers of errors that are as good as done. */
+  tell(statement: string, values?: readonly (string | null)[], isFine?: readonly number[]): Promise<void>;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A connection that stands. */
+export interface Connected {
+  readonly connection: Connection;
+  readonly stream: Duplex;
+}
+
+const statementTimeoutMs = 120_000;
+
+/** As the administrator. HostError when nobody answers, or it is another one than it should be. */
+export async function connect(host: ServerHost, signal: AbortSignal): Promise<Connected> {
+  const entrance = await enterServer(host, signal);
+  const { stream } = entrance;
+  try {
+    const connection = await bounded(stream, signal, createConnection(optionsOf(entrance)));
+    // Whoever is waiting for an answer is told as well.
+    connection.on('error', () => undefined);
+    if (stream.destroyed) throw new HostError('the database server hung up');
+    return { connection, stream };
+  } catch (err) {
+    stream.destroy();
+    throw err;
+  }
+}
+
+/** Nothing is said to a server that is another one than it should be. */
+function optionsOf({ stream, username, password, tls }: Entrance): ConnectionOptions {
+  const ca = tls?.authorities;
+  return {
+    stream,
+    user: username,
+    charset: 'utf8mb4',
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined
+      ? {}
+      : {
+          host: tls.name,
+          ssl: { rejectUnauthorized: true, verifyIdentity: true, ...(ca === undefined ? {} : { ca }) },
+        }),
+  };
+}
+
+/** What can be said over a connection, each statement within a time. */
+export function serverOn(
+  { connection, stream }: Connected,
+  signal: AbortSignal,
+  timeoutMs = statementTimeoutMs,
+): Server {
+  const send = async (statement: string, values: readonly (string | null)[] | undefined): Promise<unknown> => {
+    signal.throwIfAborted();
+    const [answer] =
+      values === undefined ? await connection.query(statement) : await connection.execute(statement, [...values]);
+    return answer;
+  };
+  return {
+    ask: async (statement, values) =>
+      (await bounded(stream, signal, send(statement, values), timeoutMs)) as readonly Row[],
+    tell: async (statement, values, isFine = []) => {
+      const sent = send(statement, values).catch((err: unknown) => {
+        if (!isFine.includes(errorNumber(err) ?? 0)) throw err;
+      });
+      await bounded(stream, signal, sent, timeoutMs);
+    },
+  };
+}
+
+/** Ends the connection, and with it the answer, when it takes too long or is no longer wanted. */
+async function bounded<R>(
+  stream: Duplex,
+  signal: AbortSignal,
+  answer: Promise<R>,
+  timeoutMs = statementTimeoutMs,
+): Promise<R> {
+  const hangUp = (): void => void stream.destroy();
+  const timer = setTimeout(hangUp, timeoutMs);
+  signal.addEventListener('abort', hangUp);
+  try {
+    return await answer;
+  } catch (err) {
+    signal.throwIfAborted();
+    throw err instanceof HostError ? err : serverError(err);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', hangUp);
+  }
+}

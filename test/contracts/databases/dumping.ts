@@ -1,0 +1,251 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { buffer, text } from 'node:stream/consumers';
+import { Readable } from 'node:stream';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type { Test } from 'tap';
+import { RefusedError, required } from '#runtime/base/errors.ts';
+import type { DatabaseState } from '#runtime/drivers/databases/model.ts';
+import { contentsFileOf, dumpFileOf, machineOf } from '#runtime/drivers/databases/server-host.ts';
+import { ownerId } from '#runtime/drivers/driver.ts';
+import { reach } from '#test/contracts/driver.ts';
+import { digest, riches, use } from '#test/lab/database-samples.ts';
+import { keeper, one, other, signal, type DatabasesGround } from './ground.ts';
+
+/** What is dumped, becomes a file, and is made of one again. */
+export async function dumpingLaws<Name extends string>(t: Test, ground: DatabasesGround<Name>): Promise<void> {
+  const { under, driver, world, go, planned, settings, login, state, clear, does, goThrough, jobDone, forgetJobs } =
+    ground;
+  const { host } = under;
+  const engine = driver.name === 'postgresql' ? 'PostgreSQL' : 'MariaDB';
+  const who = ['u_one', 'a', 'd_one'] as const;
+  const extensions = under.extension === undefined ? [] : [under.extension];
+  const open = (): DatabaseState => ({
+    ...state({ d_one: settings('Open', extensions) }),
+    heirTo: 'RetainedData/database.acme.shop.',
+  });
+  const users = (): DatabaseState =>
+    state({}, [login('u_one', 'a', { d_one: 'Owner' }), login('u_rows', 'b', { d_one: 'ReadWrite' })]);
+  const kept = (): DatabaseState => ({ ...state({}), kept: new Map([['d_one', ownerId(keeper)]]) });
+  const asFile = (): DatabaseState => ({ ...kept(), dumped: new Set(['d_one']) });
+  const path = dumpFileOf(driver.name, world.host, 'd_one');
+  const facts = async () => await host.facts(path, signal);
+  const databases = async (): Promise<string> => {
+    const admin = await under.admin();
+    const rows = await admin.query(engine === 'PostgreSQL' ? 'SELECT datname FROM pg_database' : 'SHOW DATABASES');
+    await admin.close();
+    return rows.flat().join(' ');
+  };
+  const begin = async (): Promise<void> => {
+    await go(open());
+    await go(users(), other);
+    await does(who, ...riches[engine]);
+  };
+  const giveBack = async (): Promise<void> => {
+    await goThrough(open());
+    await go(users(), other);
+  };
+
+  await t.test('a dump holds all that is there, whoever made it, and nothing of ours', async (each) => {
+    await begin();
+    const dumped = async (): Promise<string> => await text(Readable.from(driver.dump('d_one', world, signal)));
+    const all = await dumped();
+    for (const [thing] of riches[engine]
+      .join(';')
+      .matchAll(/(?<=CREATE (?:TABLE|VIEW|FUNCTION|TRIGGER) (?:more\.)?)\w+/g))
+      each.match(all, thing);
+    each.notMatch(all, /wcp360/);
+    await go({ ...open(), ...state({ d_one: settings('Full', extensions) }) });
+    each.equal(comparable(await dumped()), comparable(all), 'also of a full one');
+    await each.rejects(text(Readable.from(driver.dump('d_none', world, signal))));
+    await clear();
+  });
+
+  await t.test('what is to be a file is one, and gone from the server; its heir has all of it again', async (each) => {
+    await begin();
+    const held = await does(who, digest[engine]);
+    await go(kept());
+    each.strictSame(await planned(asFile()), [], 'not before it is its own');
+    await goThrough(asFile(), keeper);
+    each.strictSame(await planned(asFile(), keeper), []);
+    each.strictSame(await planned(kept(), keeper), []);
+    each.notMatch(await databases(), /d_one/);
+    each.match(await facts(), { type: 'file', mode: 0o600, uid: 0, gid: 0 });
+    await each.rejects(under.login(...who));
+    await each.rejects(goThrough(state({ d_one: settings() })), /somebody else|not ours/, 'nobody else has it');
+    await giveBack();
+    each.strictSame(await planned(open()), []);
+    each.strictSame(await planned(driver.nothing, keeper), [], 'who kept it has nothing to drop');
+    each.equal(await facts(), undefined);
+    each.notMatch(await databases(), /d_one.(copy|filler)/);
+    each.same(await does(who, digest[engine]), held);
+    for (const statement of use[engine]) each.not((await does(who, statement)).length, 0, statement);
+    await does(who, 'ALTER TABLE riches ADD COLUMN more integer', 'DELETE FROM riches');
+    await does(['u_rows', 'b', 'd_one'], `INSERT INTO riches (n, words) VALUES (1, 'x')`);
+    await clear();
+  });
+
+  await t.test('wherever dumping and restoring break, no row is lost', async (each) => {
+    await go(open());
+    await go(users(), other);
+    await does(who, 'CREATE TABLE t (n integer)', 'INSERT INTO t VALUES (6)');
+    let at = 0;
+    const toFile = await ground.atEachBreak(async (broken) => {
+      await giveBack();
+      await go(kept());
+      await broken(async () => await goThrough(asFile(), keeper));
+      await forgetJobs();
+      if (at % 2 === 0) {
+        await goThrough(asFile(), keeper);
+        each.notMatch(await databases(), /d_one/);
+      }
+      at += 1;
+      await giveBack();
+      each.notMatch(await databases(), /d_one.copy/);
+      each.same(await does(who, 'SELECT n FROM t'), [['6']]);
+    });
+    const back = await ground.atEachBreak(async (broken) => {
+      await giveBack();
+      await go(kept());
+      await goThrough(asFile(), keeper);
+      await broken(async () => await goThrough(open()));
+      await forgetJobs();
+      await giveBack();
+      each.strictSame(await planned(open()), []);
+      each.same(await does(who, 'SELECT n FROM t'), [['6']]);
+      each.notMatch(await databases(), /d_one.copy/);
+      each.equal(await facts(), undefined);
+    });
+    each.ok(toFile > 10 && back > 6);
+    each.comment(`${toFile} + ${back} points`);
+    await clear();
+  });
+
+  await t.test('while what is in a file is made a database again, who kept it leaves it alone', async (each) => {
+    await go(open());
+    await go(users(), other);
+    await does(who, 'CREATE TABLE t (n integer)', 'INSERT INTO t VALUES (8)');
+    await go(kept());
+    await goThrough(asFile(), keeper);
+    const [isAtWork, goesOn] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+    const machine = machineOf(world.host);
+    const openFile: typeof machine.openFile = async (...asked) => {
+      isAtWork.resolve(undefined);
+      await goesOn.promise;
+      return await machine.openFile(...asked);
+    };
+    const slow = { ...world, host: { ...world.host, machine: { ...machine, openFile } } };
+    await reach(driver, slow, one, open());
+    await isAtWork.promise;
+    for (const wanted of [kept(), asFile()]) {
+      each.strictSame(await planned(wanted, keeper), []);
+      const found = driver.of(keeper, await driver.observe(world, signal));
+      each.match(driver.waitsFor?.(keeper, wanted, found), /being restored/);
+    }
+    goesOn.resolve(undefined);
+    each.equal(await jobDone(), undefined);
+    each.strictSame(await planned(kept(), keeper), []);
+    await giveBack();
+    each.same(await does(who, 'SELECT n FROM t'), [['8']]);
+    await clear();
+  });
+
+  await t.test('a file stays until a database holds all that was in it', async (each) => {
+    await go(open());
+    await go(users(), other);
+    await does(who, 'CREATE TABLE t (n integer)', 'INSERT INTO t VALUES (9), (10)');
+    await go(kept());
+    await goThrough(asFile(), keeper);
+    const ofRoot = { mode: 0o600, uid: 0, gid: 0 };
+    const whole = await buffer(required(await host.openFile(path, signal), path));
+    const put = async (bytes: Buffer): Promise<void> =>
+      await host.replaceFileWith(path, Readable.from([bytes]), ofRoot, signal);
+    const plain = gunzipSync(whole).toString();
+    const less = plain.replace(engine === 'PostgreSQL' ? /^10\n/m : /,\s*\(10\)/, '');
+    each.not(less, plain);
+    await put(gzipSync(less));
+    await each.rejects(goThrough(open()), /lacks: 2 rows of .*\bt"?[.] The dump stays/);
+    await forgetJobs();
+    each.match(await facts(), { type: 'file' });
+    await put(whole);
+    await giveBack();
+    each.same(await does(who, 'SELECT n FROM t ORDER BY n'), [['9'], ['10']]);
+    each.equal(await host.facts(contentsFileOf(path), signal), undefined);
+    await clear();
+  });
+
+  await t.test('a dump works with the server alone: it starts no program, and reads no file', async (each) => {
+    await go(open());
+    await go(kept());
+    await goThrough(asFile(), keeper);
+    const mark = `/tmp/wcp360-dump-${randomBytes(8).toString('hex')}`;
+    const whole = await buffer(required(await host.openFile(path, signal), path));
+    const put = async (bytes: Buffer): Promise<void> =>
+      await host.replaceFileWith(path, Readable.from([bytes]), { mode: 0o600, uid: 0, gid: 0 }, signal);
+    for (const command of [
+      `\\! touch ${mark}`,
+      '\\! true',
+      `\\o ${mark}`,
+      `\\T ${mark}`,
+      '\\i /etc/passwd',
+      '\\. /etc/passwd',
+    ]) {
+      await put(gzipSync(`${command}\nSELECT 1;\n${dumpEnd[engine]}`));
+      await goThrough(open()).catch(() => undefined);
+      each.equal(existsSync(mark), false, command);
+      await forgetJobs();
+      each.match(await planned(open()), [{ op: 'create-database' }], 'it is not restored');
+    }
+    await put(whole);
+    await giveBack();
+    each.strictSame(await planned(open()), []);
+    await clear();
+  });
+
+  await t.test('what cannot be dumped, or not be verified, stays on the server, and says so', async (each) => {
+    await go(open());
+    await go(users(), other);
+    await does(who, 'CREATE TABLE t (n integer)', 'INSERT INTO t VALUES (7)', ...under.undumpable);
+    await go(kept());
+    await each.rejects(goThrough(asFile(), keeper), /It is tried again/);
+    each.match(await databases(), /d_one/);
+    each.notMatch(await databases(), /d_one.copy/);
+    await giveBack();
+    each.same(await does(who, 'SELECT n FROM t'), [['7']], 'and is given back as ever');
+    await clear();
+  });
+
+  await t.test('a file goes with who keeps it, and what is claimed meanwhile is not made a file of', async (each) => {
+    await go(open());
+    await go(kept());
+    await go(asFile(), keeper);
+    await go(open());
+    await forgetJobs();
+    each.strictSame(await planned(driver.nothing, keeper), []);
+    each.strictSame(await planned(open()), []);
+    each.notMatch(await databases(), /d_one.copy/);
+    await go(kept());
+    await goThrough(asFile(), keeper);
+    await host.rename(path, `${path}.away`, signal);
+    await each.rejects(goThrough(open()), /file is not there/, 'nothing empty stands for what is in a file');
+    await host.rename(`${path}.away`, path, signal);
+    await go(driver.nothing, keeper);
+    each.equal(await facts(), undefined);
+    await host.replaceFile(path, 'of a server that is gone', { mode: 0o600, uid: 0, gid: 0 }, signal);
+    await each.rejects(go(open()), RefusedError, 'what the server knows nothing of is not overwritten');
+    await host.removeFile(path, signal);
+    await goThrough(open());
+    each.strictSame(await planned(open()), []);
+    await clear();
+  });
+}
+
+const dumpEnd = {
+  PostgreSQL: '\n--\n-- PostgreSQL database dump complete\n--\n\n',
+  MariaDB: '\n-- Dump completed\n',
+} as const;
+
+/** Without what is another one each time. */
+function comparable(dump: string): string {
+  return dump.replaceAll(/^\\(?:un)?restrict .*$/gm, '');
+}

@@ -1,0 +1,102 @@
+import type { Test } from 'tap';
+import type { DatabaseState } from '#runtime/drivers/databases/model.ts';
+import type { Owner } from '#runtime/drivers/driver.ts';
+import { administrator, elsewhereHost, somewhereElse, type Declared } from '#test/lab/server-elsewhere.ts';
+import { usualLimits, type DatabasesUnderTest } from './databases.ts';
+import { reach } from './driver.ts';
+
+/** A server elsewhere, and how things are said to it that differ between engines. */
+export interface ElsewhereUnderTest<Name extends string> extends DatabasesUnderTest<Name> {
+  readonly declared: Declared;
+  /** Versions around the server's own: older, the same, newer. */
+  readonly versions: { readonly older: string; readonly same: string; readonly newer: string };
+  /** Things of somebody else, `theirs`: how they are made, what they are like, and how they go. */
+  readonly theirs: { readonly make: readonly string[]; readonly facts: string; readonly drop: readonly string[] };
+  /** Databases that no login of ours gets into. */
+  readonly closed: readonly string[];
+  /** Lets everybody into the first of these, as a server has it that nobody has looked after. */
+  readonly open: readonly string[];
+  /** Somebody with the name and password `clerk` who is no administrator. */
+  readonly clerk: { readonly make: readonly string[]; readonly drop: readonly string[] };
+}
+
+const one: Owner = { kind: 'Database', namespace: 'acme', name: 'shop', uid: 'u1' };
+const other: Owner = { kind: 'Database', namespace: 'zoo', name: 'shop', uid: 'u2' };
+const signal = new AbortController().signal;
+
+/** The laws of servers that others have, too. */
+export async function elsewhereContract<Name extends string>(t: Test, under: ElsewhereUnderTest<Name>): Promise<void> {
+  const { driver, world } = under;
+  const told = async (statements: readonly string[]): Promise<void> => {
+    const admin = await under.admin();
+    for (const statement of statements) await admin.query(statement);
+    await admin.close();
+  };
+  const wanted = (name: string): DatabaseState => {
+    under.passwords.set('k', 'a');
+    const password = { namespace: 'acme', name: 'shop', key: 'k' };
+    const login = { password, grants: { [`d_${name}`]: 'Owner' }, connections: 5, limits: usualLimits } as const;
+    const from = under.from === undefined ? {} : { from: under.from };
+    return {
+      databases: new Map([[`d_${name}`, { ...under.usual, extensions: [], access: 'Open' as const }]]),
+      logins: new Map([[`u_${name}`, { ...login, ...from, isLocked: false }]]),
+    };
+  };
+  const look = async (change: Partial<Declared>, user: Readonly<Record<string, string>> = administrator) => {
+    const host = elsewhereHost(under.host, { ...under.declared, ...change }, user);
+    return await driver.observe({ ...world, host }, signal);
+  };
+
+  await t.test('two hosts work on one server, and leave alone what is of others', async (each) => {
+    await told(under.theirs.make);
+    const admin = await under.admin();
+    const before = await admin.query(under.theirs.facts);
+    const second = { ...world, host: elsewhereHost(under.host, under.declared) };
+    await Promise.all([reach(driver, world, one, wanted('one')), reach(driver, second, other, wanted('two'))]);
+    for (const [owner, name] of [
+      [one, 'one'],
+      [other, 'two'],
+    ] as const) {
+      const snapshot = await driver.observe(second, signal);
+      each.strictSame(driver.plan(owner, wanted(name), driver.of(owner, snapshot)), []);
+    }
+    for (const database of under.closed) await each.rejects(under.login('u_one', 'a', database), database);
+    const session = await under.login('u_one', 'a', 'd_one');
+    each.same(await session.query('SELECT 1'), [['1']], 'the control');
+    await session.close();
+    for (const owner of [one, other]) await reach(driver, world, owner, driver.nothing);
+    each.same(await admin.query(under.theirs.facts), before);
+    await admin.close();
+    await told(under.theirs.drop);
+  });
+
+  await t.test('what lets everybody in is closed when a host takes the server up', async (each) => {
+    await reach(driver, world, one, wanted('one'));
+    await told(under.open);
+    for (const database of under.open.length === 0 ? [] : under.closed.slice(0, 1)) {
+      await (await under.login('u_one', 'a', database)).close();
+      await look({});
+      await each.rejects(under.login('u_one', 'a', database));
+    }
+    await reach(driver, world, one, driver.nothing);
+  });
+
+  await t.test('it is asked for nothing unless it is the one, and does', async (each) => {
+    const refuses = async (reason: string, looking: Promise<unknown>): Promise<void> => {
+      each.match(await looking.catch((cause: unknown) => cause), { reason });
+    };
+    const { older, same, newer } = under.versions;
+    await look({ versions: { min: same, max: same } });
+    const { authorities } = await somewhereElse();
+    await each.rejects(look({ authorities }), /certificate/, 'one of another authority');
+    await each.rejects(look({ name: 'another.internal' }), /altnames/, 'one for another name');
+    await refuses('ServerUnreachable', look({ port: 1 }));
+    await refuses('VersionUnfit', look({ versions: { min: newer } }));
+    await refuses('VersionUnfit', look({ versions: { max: older } }));
+    await refuses('SecretNotFound', look({}, { username: 'boss' }));
+    await each.rejects(look({}, { ...administrator, password: 'another' }), /authentication failed|Access denied/);
+    await told(under.clerk.make);
+    await refuses('ServerUnfit', look({}, { username: 'clerk', password: 'clerk' }));
+    await told(under.clerk.drop);
+  });
+}

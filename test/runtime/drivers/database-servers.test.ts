@@ -1,0 +1,173 @@
+import t from 'tap';
+import { HostError } from '#runtime/base/errors.ts';
+import { systemClock, type Clock } from '#runtime/base/clock.ts';
+import { createDatabasesDriver } from '#runtime/drivers/databases/create-driver.ts';
+import {
+  noDatabases,
+  type DatabaseAction,
+  type DatabaseSettings,
+  type ServersState,
+} from '#runtime/drivers/databases/model.ts';
+import { createPatrol } from '#runtime/drivers/databases/patrol.ts';
+import { enterServer, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { createServersDriver, type ServersWorld } from '#runtime/drivers/databases/servers-driver.ts';
+import { createDatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
+import { emptyDatabases, putFound } from '#runtime/drivers/databases/snapshot.ts';
+import type { Owner } from '#runtime/drivers/driver.ts';
+import { until } from '#test/lab/instance.ts';
+import { withoutPrograms } from '#test/lab/model-databases.ts';
+
+// Several servers of one engine. What they hold is names in memory: each engine keeps its own laws on real servers.
+
+const signal = new AbortController().signal;
+const one: Owner = { kind: 'Database', namespace: 'acme', name: 'shop', uid: 'u1' };
+const settings: DatabaseSettings = { encoding: 'x', collation: 'x', extensions: [], access: 'Open' };
+
+interface Model {
+  readonly host: ServerHost;
+  readonly held: Map<string, string>;
+  isUp: boolean;
+}
+
+function aServer(server: string): Model {
+  const model: Model = {
+    isUp: true,
+    held: new Map(),
+    host: {
+      server,
+      readProgramText: () => Promise.resolve(''),
+      hasServer: () => Promise.resolve(true),
+      enter: () => Promise.reject(new HostError(`${server} is down`)),
+      way: { socketDirectory: '/run', socketFile: 'model.sock' },
+      administrator: () => Promise.reject(new HostError(`${server} is down`)),
+    },
+  };
+  models.set(model.host, model);
+  return model;
+}
+
+const models = new WeakMap<ServerHost, Model>();
+
+async function enter(host: ServerHost): Promise<Model['held']> {
+  const model = models.get(host);
+  if (model?.isUp !== true) await enterServer(host, signal);
+  return model?.held ?? new Map<string, string>();
+}
+
+const driver = createServersDriver(
+  createDatabasesDriver<'model'>({
+    name: 'model',
+    archiving: withoutPrograms,
+    observe: async ({ host }) => {
+      const snapshot = emptyDatabases();
+      for (const [name, owner] of await enter(host)) putFound(snapshot.databases, name, { owner, settings });
+      return snapshot;
+    },
+    measure: async () => [],
+    endOverlong: async () => 0,
+    apply: async ({ op, input: { name, owner } }: DatabaseAction<'model'>, { host }) => {
+      const held = await enter(host);
+      if (op === 'drop-database') held.delete(name);
+      else held.set(name, owner);
+    },
+  }),
+);
+
+const own = aServer('');
+const main = aServer('main');
+const world: ServersWorld = {
+  secrets: { read: () => Promise.resolve(undefined) },
+  databaseServers: () => [own.host, main.host],
+};
+const here: ServersState = { ...noDatabases, databases: new Map([['d_one', settings]]) };
+const there: ServersState = { ...noDatabases, elsewhere: new Map([['main', here]]) };
+const nothingThere: ServersState = { ...noDatabases, elsewhere: new Map([['main', noDatabases]]) };
+
+const planned = async (state: ServersState) =>
+  driver.plan(one, state, driver.of(one, await driver.observe(world, signal)));
+
+async function reach(state: ServersState): Promise<readonly string[]> {
+  const actions = await planned(state);
+  for (const action of actions) await driver.apply(action, world, signal);
+  return actions.map(({ op, subject }) => `${op} ${subject}`);
+}
+
+await t.test('what is wanted of one server is made there, and goes from the other', async (t) => {
+  t.same(await reach(here), ['create-database model/Database/acme/shop/d_one']);
+  t.same(await reach(there), [
+    'drop-database model/Database/acme/shop/d_one',
+    'create-database model@main/Database/acme/shop/d_one',
+  ]);
+  t.same([own.held.size, [...main.held.keys()]], [0, ['d_one']]);
+  t.same(await planned(there), []);
+});
+
+await t.test('a server that does not answer is in nobody’s way, and nothing on it is taken for gone', async (t) => {
+  main.isUp = false;
+  t.same(await planned(here), await planned({ ...here }), 'who wants nothing there goes on');
+  t.match(await planned(here), [{ op: 'create-database' }]);
+  for (const state of [there, nothingThere]) {
+    t.match(
+      await planned(state),
+      [{ op: 'reach-server', input: { server: 'main' } }],
+      'there is no saying what is to be done',
+    );
+    await t.rejects(reach(state), /main is down/);
+  }
+  main.isUp = true;
+  t.same(await reach(nothingThere), ['drop-database model@main/Database/acme/shop/d_one']);
+});
+
+await t.test('two names of one server do not take each other’s databases for left-overs', async (t) => {
+  const mirror = aServer('mirror');
+  models.set(mirror.host, main);
+  const both = { ...world, databaseServers: () => [own.host, main.host, mirror.host] };
+  await reach(there);
+  t.same(driver.plan(one, there, driver.of(one, await driver.observe(both, signal))), []);
+  t.same([...main.held.keys()], ['d_one']);
+  await reach(nothingThere);
+  t.equal(main.held.size, 0, 'what is meant goes');
+});
+
+await t.test('who never had anything with an engine does not wait for its server', async (t) => {
+  own.isUp = false;
+  t.same(await planned({ ...noDatabases, isStranger: true }), []);
+  t.match(await planned(noDatabases), [{ op: 'reach-server' }], 'others do');
+  own.isUp = true;
+});
+
+await t.test('whether others changed something is told of every server', async (t) => {
+  await reach(there);
+  t.equal(driver.isAsLeft?.(driver.of(one, await driver.observe(world, signal))), true);
+  const changed = new Map([['main', { ...noDatabases, databases: new Map([['d_one', undefined]]) }]]);
+  t.equal(driver.isAsLeft?.({ ...noDatabases, elsewhere: changed }), false);
+  t.equal(driver.isAsLeft?.(noDatabases), undefined);
+  await reach(nothingThere);
+});
+
+await t.test('a server that nobody has told of is none without anything on it', async (t) => {
+  const early = { ...world, databaseServers: () => [own.host] };
+  const observed = driver.of(one, await driver.observe(early, signal));
+  const [action] = driver.plan(one, nothingThere, observed);
+  t.match(action, { op: 'reach-server' });
+  if (action !== undefined) await t.rejects(driver.apply(action, early, signal), /knows of no DatabaseServer main/);
+});
+
+await t.test('a server that is back wakes those who failed on it, long before the next look', async (t) => {
+  const over = new AbortController();
+  const sleep: Clock['sleep'] = async (ms, ended) => await systemClock.sleep(ms > 60_000 ? ms : ms / 100, ended);
+  const patrol = createPatrol({ sizes: createDatabaseSizes(), everyMs: 3_600_000, clock: { ...systemClock, sleep } });
+  let woken = 0;
+  const watching = driver.watchDrift?.({ ...world, patrol }, () => void (woken += 1), over.signal);
+  // Tests before have found it closed.
+  await until(() => woken >= 3, 'the first look at each, and another one');
+  const before = woken;
+  main.isUp = false;
+  await t.rejects(driver.apply({ ...(await planned(there))[0] } as never, world, signal), /main is down/);
+  await systemClock.sleep(200, signal);
+  t.equal(woken, before, 'nobody is woken for nothing');
+  main.isUp = true;
+  await until(() => woken > before, 'all to be woken');
+  over.abort();
+  await watching;
+});
