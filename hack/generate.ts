@@ -83,7 +83,9 @@ function listing(directory: string, paths: readonly string[]): string {
 }
 
 function yamlOf(objects: readonly object[]): string {
-  const documents = objects.map((object) => stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 }));
+  const documents = objects.map((object) =>
+    stringify(object, { aliasDuplicateObjects: false, lineWidth: 0, compat: 'yaml-1.1' }),
+  );
   return YAML_HEADER + documents.join('---\n');
 }
 

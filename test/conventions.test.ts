@@ -102,10 +102,13 @@ void t.test('every reason that a controller gives is documented', async (t) => {
   t.same(missing, []);
 });
 
-/** Of passwords alone, and of what no object says: whoever restores is told. */
+/** Of one kind alone, and of what no object says by it: whoever restores is told, and whoever keeps the data tells it in its own words. */
 const REASONS_OF_ONE_KIND: Readonly<Record<string, readonly string[]>> = {
   SecretNotFound: ['DatabaseUser'],
   PasswordRefused: ['DatabaseUser'],
+  PrivilegesUnfit: ['DatabaseUser'],
+  AdoptUnfit: ['Database'],
+  DumpUnfit: [],
   DumpCut: [],
 };
 

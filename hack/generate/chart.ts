@@ -122,5 +122,7 @@ function isChosen(field: string): field is keyof Values {
 }
 
 function yamlOf(objects: readonly unknown[]): string {
-  return objects.map((object) => stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 })).join('---\n');
+  return objects
+    .map((object) => stringify(object, { aliasDuplicateObjects: false, lineWidth: 0, compat: 'yaml-1.1' }))
+    .join('---\n');
 }
