@@ -120,6 +120,8 @@ export const PATTERNS = {
   /** The plain form of RFC 5321, without quotes. */
   emailAddress: '^[A-Za-z0-9!#$%&*+/=?^_{|}~-]+(\\.[A-Za-z0-9!#$%&*+/=?^_{|}~-]+)*@[a-z0-9]([a-z0-9.-]*[a-z0-9])?$',
   base64: '^[A-Za-z0-9+/]+={0,2}$',
+  /** Certificates in PEM, and nothing between them. */
+  certificates: '^(-----BEGIN CERTIFICATE-----\\r?\\n([A-Za-z0-9+/=]+\\r?\\n)+-----END CERTIFICATE-----(\\r?\\n)*)+$',
   base64url: '^[A-Za-z0-9_-]+$',
   /** Token and thumbprint (RFC 8555 §8.1), or the digest of both. */
   keyAuthorization: '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)?$',

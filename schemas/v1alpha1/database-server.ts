@@ -37,7 +37,7 @@ const externalField = {
           description:
             'Certificates in PEM, one of which its own has to come from; those that the system trusts when absent.',
           maxLength: 65_536,
-          pattern: PATTERNS.recordText,
+          pattern: PATTERNS.certificates,
         },
         serverName: {
           type: 'string',

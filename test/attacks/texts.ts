@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { parse, parseAllDocuments } from 'yaml';
-import { databaseUserKind, domainKind, retainedDataKind, tenantKind, zoneKind } from '#schemas/index.ts';
+import {
+  databaseServerKind,
+  databaseUserKind,
+  domainKind,
+  retainedDataKind,
+  tenantKind,
+  zoneKind,
+} from '#schemas/index.ts';
 import { apiVersionOf } from '#schemas/meta/kind.ts';
 import type { admit } from '#test/builders/admit.ts';
 import type { domainRecords } from '#test/builders/domain-records.ts';
@@ -83,6 +90,17 @@ const databaseUserWithPassword = {
   spec: { databases: [{ name: 'shop' }], secretName: 'shop-db', passwordSecretRef: { name: 'shop-password' } },
 };
 
+const serverWithLists = {
+  apiVersion: apiVersionOf(databaseServerKind),
+  kind: databaseServerKind.kind,
+  metadata: { name: 'main' },
+  spec: {
+    engine: 'PostgreSQL',
+    external: { address: 'db.internal:5432', adminSecretRef: { name: 'db-admin' } },
+    adoptable: [{ namespace: 'acme', databaseName: 'legacy' }],
+  },
+};
+
 const retainedDatabase = {
   apiVersion: apiVersionOf(retainedDataKind),
   kind: retainedDataKind.kind,
@@ -99,6 +117,7 @@ function baseFor(kind: string, path: string): unknown {
   if (kind === tenantKind.kind) return tenantWithLists;
   if (kind.endsWith('Issuer')) return issuerWithAll(kind);
   if (kind === databaseUserKind.kind) return databaseUserWithPassword;
+  if (kind === databaseServerKind.kind) return serverWithLists;
   if (kind === retainedDataKind.kind && path.startsWith('spec.database.')) return retainedDatabase;
   const words = kind.replaceAll(/(?<=[a-z])([A-Z])|(?<=[A-Z])([A-Z])(?=[a-z])/g, '-$1$2').toLowerCase();
   const provider = kind === zoneKind.kind ? /^spec\.provider\.(\w+)/.exec(path)?.[1] : undefined;

@@ -4,7 +4,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Test } from 'tap';
-import { RefusedError, required } from '#runtime/base/errors.ts';
+import { PostponedError, required } from '#runtime/base/errors.ts';
 import type { DatabaseState } from '#runtime/drivers/databases/model.ts';
 import { contentsFileOf, dumpFileOf, machineOf } from '#runtime/drivers/databases/server-host.ts';
 import { ownerId } from '#runtime/drivers/driver.ts';
@@ -232,7 +232,7 @@ export async function dumpingLaws<Name extends string>(t: Test, ground: Database
     await go(driver.nothing, keeper);
     each.equal(await facts(), undefined);
     await host.replaceFile(path, 'of a server that is gone', { mode: 0o600, uid: 0, gid: 0 }, signal);
-    await each.rejects(go(open()), RefusedError, 'what the server knows nothing of is not overwritten');
+    await each.rejects(go(open()), PostponedError, 'what the server knows nothing of is not overwritten');
     await host.removeFile(path, signal);
     await goThrough(open());
     each.strictSame(await planned(open()), []);
