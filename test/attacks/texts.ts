@@ -4,6 +4,7 @@ import {
   databaseServerKind,
   databaseUserKind,
   domainKind,
+  hostKind,
   retainedDataKind,
   tenantKind,
   zoneKind,
@@ -101,6 +102,15 @@ const serverWithLists = {
   },
 };
 
+/** With a name of the platform's own. */
+const hostWithPanel = (): object => {
+  const host = parse(read('host.yaml')) as { readonly spec: object };
+  return {
+    ...host,
+    spec: { ...host.spec, panel: { hostname: 'panel.acme.example', tls: { secretRef: { name: 'tls' } } } },
+  };
+};
+
 const retainedDatabase = {
   apiVersion: apiVersionOf(retainedDataKind),
   kind: retainedDataKind.kind,
@@ -118,6 +128,7 @@ function baseFor(kind: string, path: string): unknown {
   if (kind.endsWith('Issuer')) return issuerWithAll(kind);
   if (kind === databaseUserKind.kind) return databaseUserWithPassword;
   if (kind === databaseServerKind.kind) return serverWithLists;
+  if (kind === hostKind.kind) return hostWithPanel();
   if (kind === retainedDataKind.kind && path.startsWith('spec.database.')) return retainedDatabase;
   const words = kind.replaceAll(/(?<=[a-z])([A-Z])|(?<=[A-Z])([A-Z])(?=[a-z])/g, '-$1$2').toLowerCase();
   const provider = kind === zoneKind.kind ? /^spec\.provider\.(\w+)/.exec(path)?.[1] : undefined;
