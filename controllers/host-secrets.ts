@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { namespaceKind, roleBindingKind, roleKind } from '#schemas/meta/builtin.ts';
-import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
-import { agentAccountOf, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { agentAccountOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { managedObject } from './managed-object.ts';
 
 // Secrets that the leader makes for the agent of a host, of whichever tenant they tell. They are in a namespace of that host's own, all of which its agent may read:
 // no tenant sees them, and none of them needs a right of its own.
@@ -27,20 +27,11 @@ export function hostSecretsObjects(host: string): readonly KubeObject[] {
   const name = 'wcp360-agent';
   const metadata = { name, namespace };
   return [
-    object(namespaceKind, { name: namespace }, {}),
-    object(roleKind, metadata, { rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }] }),
-    object(roleBindingKind, metadata, {
+    managedObject(namespaceKind, { name: namespace }, {}),
+    managedObject(roleKind, metadata, { rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }] }),
+    managedObject(roleBindingKind, metadata, {
       roleRef: { apiGroup: RBAC, kind: 'Role', name },
       subjects: [{ kind: 'ServiceAccount', name: agentAccountOf(host), namespace: SYSTEM_NAMESPACE }],
     }),
   ];
-}
-
-function object(
-  kind: KindDefinition,
-  place: { readonly name: string; readonly namespace?: string },
-  body: object,
-): KubeObject {
-  const metadata = { ...place, labels: { [LABELS.managedBy]: MANAGED_BY } };
-  return { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, ...body };
 }

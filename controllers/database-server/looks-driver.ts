@@ -51,7 +51,6 @@ export function createLooksDriver<W extends World>(
       memory.delete(id);
       memory.set(id, { ...work, version: await lookAt(work, client, signal) });
     },
-    settle: () => Promise.resolve(),
   };
 }
 

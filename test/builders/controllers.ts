@@ -20,7 +20,6 @@ function silent<State>(name: string, nothing: State): DriverOf<State, HostWorld>
     of: () => nothing,
     plan: () => [],
     apply: () => Promise.resolve(),
-    settle: () => Promise.resolve(),
   };
 }
 

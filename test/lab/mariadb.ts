@@ -73,12 +73,7 @@ export async function openMariadbElsewhere(t: Test): Promise<MariadbServerElsewh
     statements: async () => countStatements(readFileSync(generalLog(settings), 'utf8')),
     login: async (user, password, database) =>
       await openSession({ address: place.address, ca: place.authorities, user, password, database }),
-    crash: async (meanwhile) => {
-      const { pid } = required(await host.services.get('mariadb', signal), 'the service');
-      killProcess(pid);
-      await meanwhile?.();
-      await startMariadb(host, settings, signal);
-    },
+    crash: async (meanwhile) => await crash(host, settings, signal, meanwhile),
   };
 }
 
@@ -121,13 +116,20 @@ export async function openMariadb(
     statements: async () => countStatements(readFileSync(generalLog(settings), 'utf8')),
     log: async () => [generalLog(settings), log].map((path) => readFileSync(path, 'utf8')).join('\n'),
     breakAfter: breaker.breakAfter,
-    crash: async (meanwhile) => {
-      const { pid } = required(await machine.host.services.get('mariadb', signal), 'the service');
-      killProcess(pid);
-      await meanwhile?.();
-      await startMariadb(machine.host, settings, signal);
-    },
+    crash: async (meanwhile) => await crash(machine.host, settings, signal, meanwhile),
   };
+}
+
+async function crash(
+  host: MariadbServer['host'],
+  settings: MariadbSettings,
+  signal: AbortSignal,
+  meanwhile?: () => Promise<void>,
+): Promise<void> {
+  const { pid } = required(await host.services.get('mariadb', signal), 'the service');
+  killProcess(pid);
+  await meanwhile?.();
+  await startMariadb(host, settings, signal);
 }
 
 /** Small, quick to stop, and with a log of all statements. */

@@ -6,13 +6,13 @@ import {
   roleBindingKind,
   roleKind,
 } from '#schemas/meta/builtin.ts';
-import { apiVersionOf, type KindDefinition } from '#schemas/meta/kind.ts';
-import { agentAccountOf, GROUP, hostLeaseOf, LABELS, MANAGED_BY, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { agentAccountOf, GROUP, hostLeaseOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { STREAMS } from '#schemas/meta/streams.ts';
 import type { Host } from '#schemas/v1alpha1/host.ts';
 import { hostRoleOf, type HostCharges } from '#controllers/host-rights.ts';
 import { hostSecretsObjects } from '#controllers/host-secrets.ts';
+import { managedObject } from '#controllers/managed-object.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 /** Roles of manifests/rbac with what every agent may do, by the namespace that they hold in. */
@@ -39,16 +39,24 @@ export function desiredChildren(host: Host, charges: HostCharges): readonly Kube
   const toAgent = { subjects: [{ kind: 'ServiceAccount', name: agentAccountOf(name), namespace: SYSTEM_NAMESPACE }] };
   return [
     ...hostSecretsObjects(name),
-    object(leaseKind, { name: hostLeaseOf(name), namespace: SYSTEM_NAMESPACE }, {}),
-    object(roleKind, { name: own, namespace: SYSTEM_NAMESPACE }, { rules: [...leaseRules(name), ...panelRules(host)] }),
-    object(clusterRoleKind, { name: own }, { rules: ownRules(name, charges) }),
-    object(roleBindingKind, { name: own, namespace: SYSTEM_NAMESPACE }, { ...toAgent, roleRef: refTo('Role', own) }),
-    object(clusterRoleBindingKind, { name: own }, { ...toAgent, roleRef: refTo('ClusterRole', own) }),
+    managedObject(leaseKind, { name: hostLeaseOf(name), namespace: SYSTEM_NAMESPACE }, {}),
+    managedObject(
+      roleKind,
+      { name: own, namespace: SYSTEM_NAMESPACE },
+      { rules: [...leaseRules(name), ...panelRules(host)] },
+    ),
+    managedObject(clusterRoleKind, { name: own }, { rules: ownRules(name, charges) }),
+    managedObject(
+      roleBindingKind,
+      { name: own, namespace: SYSTEM_NAMESPACE },
+      { ...toAgent, roleRef: refTo('Role', own) },
+    ),
+    managedObject(clusterRoleBindingKind, { name: own }, { ...toAgent, roleRef: refTo('ClusterRole', own) }),
     ...[SYSTEM_NAMESPACE, EVENTS_NAMESPACE].map((namespace) =>
-      object(roleBindingKind, { name: shared, namespace }, { ...toAgent, roleRef: refTo('Role', AGENT_ROLE) }),
+      managedObject(roleBindingKind, { name: shared, namespace }, { ...toAgent, roleRef: refTo('Role', AGENT_ROLE) }),
     ),
     // The last one: whoever may read all has everything else by now.
-    object(clusterRoleBindingKind, { name: shared }, { ...toAgent, roleRef: refTo('ClusterRole', AGENT_ROLE) }),
+    managedObject(clusterRoleBindingKind, { name: shared }, { ...toAgent, roleRef: refTo('ClusterRole', AGENT_ROLE) }),
   ];
 }
 
@@ -88,13 +96,4 @@ function rulesFor(plural: string, resourceNames: readonly string[], verbs: reado
 
 function refTo(kind: 'Role' | 'ClusterRole', name: string): object {
   return { apiGroup: RBAC, kind, name };
-}
-
-function object(
-  kind: KindDefinition,
-  place: { readonly name: string; readonly namespace?: string },
-  body: object,
-): KubeObject {
-  const metadata = { ...place, labels: { [LABELS.managedBy]: MANAGED_BY } };
-  return { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, ...body };
 }
