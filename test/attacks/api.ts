@@ -5,6 +5,7 @@ import { ApiError } from '#runtime/base/errors.ts';
 import { domainKind, type Domain } from '#schemas/index.ts';
 import type { Attack } from './attack.ts';
 import { canary, type ApiGround, type Tenant } from './ground.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 
 type ApiAttack = Attack<ApiGround>;
 type Against = ApiAttack['against'];
@@ -269,8 +270,6 @@ const identity: readonly ApiAttack[] = [
 const domainType = resourceTypeOf(domainKind);
 
 /** A name that was refused stays so; one that hangs between claimants is nobody's gain. */
-const patienceMs = 10_000;
-
 /** Declares a Domain with a hostname, and gives the name if it is bound to it. */
 async function claimed(owner: Client, admin: Client, tenant: Tenant, hostname: string): Promise<string | undefined> {
   const name = hostname.startsWith(`shop.${tenant}`) ? 'shop' : 'grabber';

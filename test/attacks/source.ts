@@ -7,6 +7,7 @@ import { createOpenPgpKey } from '#test/lab/git.ts';
 import type { SourceGround } from '#test/lab/source-ground.ts';
 import { declareSource, sourceType } from '#test/lab/sources.ts';
 import { aDomain, domainType, secretType } from '#test/lab/tenants.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import type { Source } from '#schemas/index.ts';
 import type { ResourceType } from '#runtime/client/client.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
@@ -92,8 +93,6 @@ const clusterRoles: ResourceType = {
   ...{ group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles', kind: 'ClusterRole' },
   namespaced: false,
 };
-const patienceMs = 20_000;
-
 /** What alpha's repository declares, and whether it came about. */
 function declaring(what: string, type: ResourceType, object: KubeObject): SourceAttack {
   const { name, namespace } = object.metadata;

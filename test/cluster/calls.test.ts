@@ -13,8 +13,6 @@ import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
 /** Long enough for everything that follows from a change to be asked. */
 const restMs = 1_000;
-const patienceMs = 60_000;
-
 type Step = 'created' | 'changed' | 'deleted' | 'purged';
 type Calls = Readonly<Record<Step, readonly string[]>>;
 
@@ -47,7 +45,7 @@ async function record(t: Test, api: LabApi): Promise<Calls> {
     await delay(restMs);
     for (const each of recorders) each.take();
     await act();
-    await eventually(isOver, 'the end of a step', patienceMs);
+    await eventually(isOver, 'the end of a step');
     await delay(restMs);
     return recorders.flatMap((each) => each.take()).toSorted();
   };
@@ -55,7 +53,7 @@ async function record(t: Test, api: LabApi): Promise<Calls> {
   await hosting.apply(tenantKind, 'acme', {});
   const isTenantReady = async (): Promise<boolean> =>
     conditionOf(await hosting.get(tenantKind, 'acme'), 'Ready')?.['status'] === 'True';
-  await eventually(isTenantReady, 'the tenant', patienceMs);
+  await eventually(isTenantReady, 'the tenant');
   const site = (spec: object) => async () => await hosting.apply(domainKind, 'shop', spec, 'acme');
   return {
     created: await step(site({ hostname: 'shop.example', php: {} }), async () => await isReady(hosting, 'shop', 1)),

@@ -31,7 +31,6 @@ const seed = seedOf(process.env[seedVariable]);
 const requests = Number(process.env[requestsVariable] ?? 2_000);
 /** Streams that are played at once, each in a namespace of its own. */
 const lanes = 6;
-const patienceMs = 30_000;
 /** One request of so many is about a definition. */
 const definitionsShare = 25;
 const mixedStreams = fc.oneof({ arbitrary: streams, weight: 9 }, { arbitrary: controlledStreams, weight: 1 });
@@ -48,7 +47,7 @@ async function define(api: LabApi): Promise<void> {
     await api.request('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { body });
   for (const kind of comparedKinds.filter(({ custom }) => custom)) {
     const isServed = async (): Promise<boolean> => (await api.request('GET', collectionPath(kind))).status === 200;
-    await eventually(isServed, `${kind.kind} to be served`, patienceMs);
+    await eventually(isServed, `${kind.kind} to be served`);
   }
 }
 
@@ -134,7 +133,7 @@ void t.test('a quota that refuses stands for all that are full, but not one that
     await api.request('POST', `${at}/resourcequotas`, { body });
   }
   const counted = async () => (await api.request('GET', `${at}/resourcequotas/c`)).body.status?.used?.configmaps;
-  await eventually(counted, 'the usage', patienceMs);
+  await eventually(counted, 'the usage');
   const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'more' } };
   const refused = await api.request('POST', `${at}/configmaps`, { body });
   const toldFor = async (quota: string) => {

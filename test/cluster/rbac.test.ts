@@ -45,6 +45,7 @@ import {
   tenantType,
 } from '#test/lab/tenants.ts';
 import { declareSource, sourceSays, sourceType } from '#test/lab/sources.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 
 // Least privilege, by both halves: whatever a program is refused shows in what it does, and whatever it may do it is seen to need.
 
@@ -67,7 +68,6 @@ const apiServiceType: ResourceType = {
   kind: 'APIService',
   namespaced: false,
 };
-const patienceMs = 60_000;
 const staff: KubeObject = {
   apiVersion: 'v1',
   kind: 'Secret',

@@ -19,8 +19,6 @@ import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
 // Certificates and Challenges with a real API server and a real CA; the web front is that of a model machine.
 
-const patienceMs = 20_000;
-
 interface Renewed {
   readonly serialNumber?: string;
   readonly renewalTime?: string;
@@ -41,12 +39,12 @@ void t.test('failures are counted until it goes well, however far each attempt c
     const certificate = await lab.get(certificateKind, 'shop', 'acme');
     return (certificate?.['status'] as Failed | undefined)?.failedIssuanceAttempts === attempts;
   };
-  await eventually(async () => await failed(1), 'the first failure', patienceMs);
+  await eventually(async () => await failed(1), 'the first failure');
   const certificate = await lab.get(certificateKind, 'shop', 'acme');
   test.match(certificate?.['status'], { failedNames: [{ dnsName: 'shop.acme.example' }] });
   const body = { metadata: { annotations: { [ANNOTATIONS.requestedAt]: 'now' } } };
   await lab.client.patch(resourceTypeOf(certificateKind), { namespace: 'acme', name: 'shop' }, { type: 'merge', body });
-  await eventually(async () => await failed(2), 'the second failure', patienceMs);
+  await eventually(async () => await failed(2), 'the second failure');
 });
 
 void t.test('a Domain has a certificate from its issuer without another word', async (test) => {
@@ -84,7 +82,7 @@ void t.test(
       ((await lab.get(certificateKind, 'shop', 'acme'))?.['status'] ?? {}) as Renewed;
     await lab.apply(domainKind, 'shop', { hostname: 'shop.acme.example' }, 'acme');
     const isLate = async (): Promise<boolean> => ((await told()).renewalTime ?? '') > (later ?? '');
-    await eventually(isLate, 'the first one to be replaced, and the second to stay', patienceMs);
+    await eventually(isLate, 'the first one to be replaced, and the second to stay');
     const ids = async (): Promise<string | undefined> => factsOf((await lab.served('shop-tls')).toString())?.renewalId;
     const second = await ids();
     test.ok(((await told()).renewalTime ?? '') < (last ?? ''), 'within the window');
@@ -98,7 +96,7 @@ void t.test(
       { namespace: 'acme', name: 'shop' },
       { type: 'merge', body },
     );
-    await eventually(async () => (await told()).serialNumber !== serialNumber, 'the third', patienceMs);
+    await eventually(async () => (await told()).serialNumber !== serialNumber, 'the third');
     test.same(info.replaced.slice(2), [second, ''], 'what has a successor already is replaced without a word');
   },
 );
@@ -121,7 +119,7 @@ void t.test(
         const { status } = (await lab.get(certificateKind, 'shop', 'acme')) as { readonly status?: Handled };
         return status?.lastHandledRequestAt === 'now';
       };
-      await eventually(isHandled, 'a look by the right time', patienceMs);
+      await eventually(isHandled, 'a look by the right time');
       test.equal((await lab.served('shop-tls')).serialNumber, before.serialNumber, `${days} days`);
       await lab.settled(certificateKind, 'shop', 'Issued');
     }

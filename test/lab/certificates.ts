@@ -11,7 +11,6 @@ import { shownFor, startHosting, type Hosting, type HostingOptions } from './hos
 import { startPebble, type Pebble, type PebbleOptions } from './pebble.ts';
 import { conditionOf, eventually } from './widgets.ts';
 
-const patienceMs = 20_000;
 const tenant = 'acme';
 
 /** Leader and agent on a real API server, with a real CA that looks at the web front of a model machine; there is a tenant `acme`. */
@@ -76,7 +75,7 @@ async function settledIn(
     const ready = conditionOf(last, 'Ready');
     return ready?.['reason'] === reason && ready['observedGeneration'] === last?.metadata.generation ? last : undefined;
   };
-  return await eventually(look, `${name} to be ${reason}`, patienceMs).catch((err: unknown) => {
+  return await eventually(look, `${name} to be ${reason}`).catch((err: unknown) => {
     throw new Error(`${String(err)}: ${JSON.stringify(last?.['status'])}`);
   });
 }

@@ -138,15 +138,25 @@ async function crash(
   await startPostgresql(host, settings, signal);
 }
 
-/** A log with what was in it when it was read before: the host cuts those that grow large. */
+/** A log with what was in it when it was read before: the host cuts those that grow large down to their last lines. */
 function grownLog(path: string): () => Promise<string> {
   let [earlier, known] = ['', ''];
   return async () => {
     const text = await readFile(path, 'utf8');
-    if (text.length < known.length) earlier += known;
+    if (text.length < known.length) earlier += withoutOverlap(known, text);
     known = text;
     return earlier + text;
   };
+}
+
+/** What of `before` is not what `after` begins with. */
+function withoutOverlap(before: string, after: string): string {
+  const line = after.slice(0, after.indexOf('\n') + 1);
+  const next = (from: number): number => (line === '' ? -1 : before.indexOf(line, from));
+  for (let at = next(0); at >= 0; at = next(at + 1)) {
+    if (after.startsWith(before.slice(at))) return before.slice(0, at);
+  }
+  return before;
 }
 
 /** Quick, and talkative. */

@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { isRecord } from '#runtime/base/json.ts';
 import { applyMergePatch } from '#runtime/apiserver/patch/merge-patch.ts';
 import type { LabAnswer, LabApi, LabWatch } from '#test/lab/lab-api.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { tellingAllFull } from './full-quotas.ts';
 import { collectionPath, isOwnName, keyOf, type ComparedKind } from './kinds.ts';
 import { normaliser, type Normaliser } from './normalise.ts';
@@ -22,7 +23,6 @@ function lastNameOf({ namespaced, apiVersion }: ComparedKind, namespace: string)
   return namespaced ? `zz-last-${apiVersion.replaceAll('/', '-')}` : `${namespace}-zz-last`;
 }
 
-const patienceMs = 20_000;
 /** Some wait for a finalizer that only the stream removes. */
 const collectionMs = 3_000;
 

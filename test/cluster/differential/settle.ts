@@ -87,8 +87,6 @@ export const settlements: readonly Settlement[] = [
   },
 ];
 
-const patienceMs = 30_000;
-
 /** Makes the objects in a namespace of their own, deletes one, and resolves when the server has come to the end. */
 export async function settle(
   api: LabApi,
@@ -113,7 +111,7 @@ export async function settle(
   }
   const { propagationPolicy, ends, name } = wanted;
   await api.request('DELETE', `${maps}/${deleted}`, { body: { propagationPolicy } });
-  await eventually(async () => isDeepStrictEqual(await stateOf(api, maps), ends), name, patienceMs);
+  await eventually(async () => isDeepStrictEqual(await stateOf(api, maps), ends), name);
 }
 
 async function stateOf(api: LabApi, maps: string): Promise<Readonly<Record<string, Ending>>> {
@@ -148,7 +146,7 @@ export async function agree(apis: readonly LabApi[], agreement: Agreement, names
     return last.every((seen) => isDone(seen) && isDeepStrictEqual(seen, last[0]));
   };
   try {
-    await eventually(isSame, name, patienceMs);
+    await eventually(isSame, name);
   } catch (err) {
     throw new Error(`${name}: ${JSON.stringify(last)}`, { cause: err });
   }
@@ -195,9 +193,7 @@ export const agreements: readonly Agreement[] = [
       const body = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'quota' }, spec };
       await eventually(
         async () => (await api.request('GET', `${inCore}/${namespace}/configmaps/kube-root-ca.crt`)).status === 200,
-        'the certificate of the server',
-        patienceMs,
-      );
+        'the certificate of the server');
       await api.request('POST', `${inCore}/${namespace}/resourcequotas`, { body });
     },
     look: async (api, namespace) => {
