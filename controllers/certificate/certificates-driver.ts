@@ -68,8 +68,8 @@ export function createCertificatesDriver<W extends World>(
       const id = ownerId(owner);
       if (action.op === 'forget-certificate') return void memory.delete(id);
       const { order } = action.input;
-      const { seen } = memory.get(id) ?? {};
-      const work = await lookAt({ owner, order, seen, accounts, resolver, pace, client, cache, clock, signal });
+      const last = memory.get(id);
+      const work = await lookAt({ owner, order, last, accounts, resolver, pace, client, cache, clock, signal });
       memory.set(id, work);
       wake(id, work).catch(() => undefined);
     },
@@ -104,11 +104,16 @@ function lookReason(desired: CertificateWork, observed: CertificateState): strin
   // The object itself tells that nothing is to be done: that its Challenges are gone is no news.
   if (desired.isSettled && observed?.isSettled !== false) return undefined;
   if (observed === undefined) return 'missing';
-  if (!isEqual(withoutOwn(observed), withoutOwn(desired))) return 'differs';
+  if (!isEqual(withoutOwn(observed), withoutOwn(desired)) || isMorePresented(desired, observed)) return 'differs';
   return desired.atMs < observed.atMs ? undefined : 'due';
 }
 
-/** A look changes the Secret, and is not to be followed by another one for that. */
-function withoutOwn({ order, report }: CertificateWork): CertificateOrder {
-  return { ...order, secretVersion: report?.standing.secretVersion ?? order.secretVersion };
+/** A look changes the Secret, and takes Challenges away: it is not to be followed by another one for that. */
+function withoutOwn({ order, report }: CertificateWork): Omit<CertificateOrder, 'presented'> {
+  const { presented: _, ...rest } = order;
+  return { ...rest, secretVersion: report?.standing.secretVersion ?? order.secretVersion };
+}
+
+function isMorePresented(desired: CertificateWork, observed: CertificateWork): boolean {
+  return desired.order.presented.some((challenge) => !observed.order.presented.includes(challenge));
 }

@@ -1,5 +1,6 @@
 import { rfc3339 } from '#runtime/base/clock.ts';
 import { AcmeProblem, RefusedError } from '#runtime/base/errors.ts';
+import { findCondition } from '#schemas/meta/conditions.ts';
 import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
 import { failureMessage } from '#controllers/attempts.ts';
 import type { SecretContent } from '#controllers/secret-store.ts';
@@ -29,6 +30,7 @@ interface Known {
   readonly present: SecretContent | undefined;
   readonly notes: Notes;
   readonly standing: Standing;
+  readonly failures: Failures;
   readonly fault: string | undefined;
 }
 
@@ -43,23 +45,24 @@ export async function lookAt(look: Look): Promise<CertificateWork> {
   const before = standingOf(opened.certificate.status);
   const { secretName } = order;
   const secretNames = before.dnsNames ?? [];
-  const serving = await readServing(look, { secretName, secretNames, nowMs: clock.now(), seen: look.seen });
+  const serving = await readServing(look, { secretName, secretNames, nowMs: clock.now(), seen: look.last?.seen });
   const standing = await withRenewal(standingNow(serving, before), { ...look, facts: serving.facts });
-  const known = { ...opened, standing, present: serving.secret, fault: serving.fault };
+  const failures = look.last?.report?.failures ?? failuresOf(opened.certificate.status);
+  const known = { ...opened, standing, failures, present: serving.secret, fault: serving.fault };
   return { ...(await goOn(look, known)), seen: seenIn(serving, secretNames) };
 }
 
 /** What is needed now, if anything is. */
 async function goOn(look: Look, known: Known): Promise<CertificateWork> {
   const { order, clock } = look;
-  const { standing, fault } = known;
+  const { standing, failures, fault } = known;
   const need = needOf(order, { standing, fault, nowMs: clock.now() });
   if (need === undefined) return await settled(look, known);
   const { status } = known.certificate;
-  const failures = failuresOf(status);
   const isUrgent = need === 'Revoked' && !isRevoked(known);
-  const isAsked = isUrgent || order.request !== status?.lastHandledRequestAt;
-  if (isWaiting(failures, clock.now()) && !isAsked) return waiting(look, known, { need, failures });
+  const answered = look.last === undefined ? status?.lastHandledRequestAt : look.last.order.request;
+  const isAsked = isUrgent || order.request !== answered;
+  if (isWaiting(failures, clock.now()) && !isAsked) return waiting(look, known, need);
   return await getNext(look, known, need);
 }
 
@@ -88,13 +91,9 @@ function nextLook({ renewalTime, renewalCheckTime }: Standing): number {
   return Math.min(Number.POSITIVE_INFINITY, ...times);
 }
 
-function waiting(
-  look: Look,
-  known: Known,
-  { need, failures }: { readonly need: Need; readonly failures: Failures },
-): CertificateWork {
-  const { certificate, standing } = known;
-  const [said] = (certificate.status?.conditions ?? []).filter(({ type }) => type === 'Issuing');
+function waiting(look: Look, known: Known, need: Need): CertificateWork {
+  const { certificate, standing, failures } = known;
+  const said = look.last?.report?.issuing ?? findCondition(certificate.status?.conditions, 'Issuing');
   const issuing = { reason: (said?.reason ?? 'IssuanceFailed') as CertificateReason, message: said?.message ?? '' };
   const report = { standing, failures, issuing, ready: readyWhile(known, need, issuing) };
   return { order: look.order, isSettled: false, atMs: Date.parse(failures.nextTryAt ?? ''), report };
@@ -151,7 +150,7 @@ async function takeFurther(look: Look, known: Known, need: Need): Promise<Certif
     const isPaced = issued.step === 'Paced';
     const atMs = isPaced ? secondAfter(soonestMs) : soonestMs;
     const failures = {
-      ...withoutPause(failuresOf(known.certificate.status)),
+      ...withoutPause(known.failures),
       // In the status, since it may be hours away, and is to be kept by whoever leads then.
       ...(isPaced ? { nextTryAt: rfc3339(atMs) } : {}),
     };
@@ -175,7 +174,7 @@ async function failed(
   const problem = err instanceof AcmeProblem ? err : undefined;
   if (problem === undefined || !isPassing(problem)) await dropOrder(look, known.notes);
   const nowMs = look.clock.now();
-  const attempts = (known.certificate.status?.failedIssuanceAttempts ?? 0) + 1;
+  const attempts = (known.failures.failedIssuanceAttempts ?? 0) + 1;
   const atMs = secondAfter(nowMs + pauseAfter(problem, { look, known, attempts, nowMs }));
   const nextTryAt = rfc3339(atMs);
   const said = { reason, message: failureMessage({ message: (err as Error).message, attempts, nextTryAt }) };

@@ -4,15 +4,15 @@ import type { Client } from '#runtime/client/client.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { AcmeAccounts } from '#controllers/acme-accounts.ts';
-import type { CertificateOrder, Seen } from './model.ts';
+import type { CertificateOrder, CertificateWork } from './model.ts';
 import type { OrderPace } from './pace.ts';
 
 /** One look at a Certificate. */
 export interface Look {
   readonly owner: Owner;
   readonly order: CertificateOrder;
-  /** What the look before found in its Secret. */
-  readonly seen: Seen | undefined;
+  /** What came of the look before, if this process had one: the status may not tell of it yet. */
+  readonly last: CertificateWork | undefined;
   readonly accounts: AcmeAccounts;
   readonly resolver: NameResolver;
   readonly pace: OrderPace;

@@ -129,6 +129,9 @@ async function abandon<W>(loop: Loop<W>, key: string, signal: AbortSignal): Prom
   }
 }
 
+/** A cache shows what was done in a moment: what is not seen after so many rounds is told. */
+const untoldRounds = 3;
+
 interface Subject {
   readonly key: string;
   readonly object: KubeObject;
@@ -141,7 +144,8 @@ async function round<W>(loop: Loop<W>, subject: Subject, signal: AbortSignal): P
   noticeRequest(loop, held, memory);
   const conclusion = await conclude(loop, { key: subject.key, object: held }, { memory, signal });
   // Of what is deleted nothing is left to be told; what stays elsewhere is told that we said nothing.
-  const isTold = conclusion.isUntold !== true && !(conclusion.isClean && isDeleting(held));
+  const isUntold = conclusion.isUntold === true && loop.queue.attempts(subject.key) < untoldRounds;
+  const isTold = !isUntold && !(conclusion.isClean && isDeleting(held));
   if (isTold) await writeStatus(loop, held, { conclusion, signal });
   if (conclusion.isClean) return await release(loop, { key: subject.key, object: held }, signal);
   return schedule(loop, { key: subject.key, object: held }, conclusion);
