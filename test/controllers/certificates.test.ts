@@ -33,24 +33,31 @@ interface Failed {
   readonly issuance?: { readonly orderURL?: string };
 }
 
-void t.test('failures are counted until it goes well, however far each attempt came, and each has one order', async (test) => {
-  const lab = await openCertificateLab(test, { httpPort: await freePort() });
-  await lab.apply(domainKind, 'shop', { hostname: 'shop.acme.example', www: 'Redirect' }, 'acme');
-  const orders = new Set<string>();
-  const failed = async (attempts: number): Promise<boolean> => {
+void t.test(
+  'failures are counted until it goes well, however far each attempt came, and each has one order',
+  async (test) => {
+    const lab = await openCertificateLab(test, { httpPort: await freePort() });
+    await lab.apply(domainKind, 'shop', { hostname: 'shop.acme.example', www: 'Redirect' }, 'acme');
+    const orders = new Set<string>();
+    const failed = async (attempts: number): Promise<boolean> => {
+      const certificate = await lab.get(certificateKind, 'shop', 'acme');
+      const { failedIssuanceAttempts, issuance } = (certificate?.['status'] ?? {}) as Failed;
+      if (issuance?.orderURL !== undefined) orders.add(issuance.orderURL);
+      return failedIssuanceAttempts === attempts;
+    };
+    await eventually(async () => await failed(1), 'the first failure');
     const certificate = await lab.get(certificateKind, 'shop', 'acme');
-    const { failedIssuanceAttempts, issuance } = (certificate?.['status'] ?? {}) as Failed;
-    if (issuance?.orderURL !== undefined) orders.add(issuance.orderURL);
-    return failedIssuanceAttempts === attempts;
-  };
-  await eventually(async () => await failed(1), 'the first failure');
-  const certificate = await lab.get(certificateKind, 'shop', 'acme');
-  test.match(certificate?.['status'], { failedNames: [{ dnsName: /shop.acme.example$/ }] });
-  const body = { metadata: { annotations: { [ANNOTATIONS.requestedAt]: 'now' } } };
-  await lab.client.patch(resourceTypeOf(certificateKind), { namespace: 'acme', name: 'shop' }, { type: 'merge', body });
-  await eventually(async () => await failed(2), 'the second failure');
-  test.ok(orders.size <= 2, `${orders.size} orders`);
-});
+    test.match(certificate?.['status'], { failedNames: [{ dnsName: /shop.acme.example$/ }] });
+    const body = { metadata: { annotations: { [ANNOTATIONS.requestedAt]: 'now' } } };
+    await lab.client.patch(
+      resourceTypeOf(certificateKind),
+      { namespace: 'acme', name: 'shop' },
+      { type: 'merge', body },
+    );
+    await eventually(async () => await failed(2), 'the second failure');
+    test.ok(orders.size <= 2, `${orders.size} orders`);
+  },
+);
 
 void t.test('a Domain has a certificate from its issuer without another word', async (test) => {
   const lab = await openCertificateLab(test);

@@ -193,7 +193,8 @@ export const agreements: readonly Agreement[] = [
       const body = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'quota' }, spec };
       await eventually(
         async () => (await api.request('GET', `${inCore}/${namespace}/configmaps/kube-root-ca.crt`)).status === 200,
-        'the certificate of the server');
+        'the certificate of the server',
+      );
       await api.request('POST', `${inCore}/${namespace}/resourcequotas`, { body });
     },
     look: async (api, namespace) => {
