@@ -3,6 +3,7 @@ import { parseQuantity } from '#schemas/meta/quantity.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { SessionLimits } from '#runtime/drivers/databases/model.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
+import { defined } from './whereabouts.ts';
 
 /** What a tenant's package gives each of its databases and logins. */
 export interface DatabaseLimits {
@@ -12,6 +13,8 @@ export interface DatabaseLimits {
   readonly connections: number;
   /** Deleted databases that are kept, before no other is made. */
   readonly retained: number;
+  /** Bytes that those may hold together; absent: not limited. */
+  readonly retainedBytes?: number;
   /** Of one session. */
   readonly session: SessionLimits;
 }
@@ -24,9 +27,10 @@ const longestMs = 2 ** 31 - 1;
 /** Reads what holds for the tenant. */
 export function databaseLimitsOf(tenant: string, cache: Cache): DatabaseLimits {
   const given = { ...usual, ...cache.get(tenantKind, { name: tenant })?.status?.effective?.database };
-  const storageBytes = given.storage === undefined ? undefined : parseQuantity(given.storage);
+  const bytesOf = (quantity: string | number | undefined) =>
+    quantity === undefined ? undefined : parseQuantity(quantity);
   return {
-    ...(storageBytes === undefined ? {} : { storageBytes }),
+    ...defined({ storageBytes: bytesOf(given.storage), retainedBytes: bytesOf(given.retainedStorage) }),
     connections: given.connections,
     retained: given.retained,
     session: {

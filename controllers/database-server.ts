@@ -2,15 +2,16 @@ import type { ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
-import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { hostKind, publicAddressesOf, type Host } from '#schemas/v1alpha1/host.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import { noDatabases, type DatabaseState, type ServersState } from '#runtime/drivers/databases/model.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Desired, type Outcome, type Pending } from '#runtime/manager/controller.ts';
 import { failureMessage } from './attempts.ts';
 import { debianServerOf, ENGINES, socketDirectoryOf, type Engine } from './database-names.ts';
+import { ownNetworkOf } from './database-server/own-servers.ts';
 import type { DatabaseServerDrivers } from './parts.ts';
-import type { Elsewhere } from './server-use.ts';
+import { serverLost, type Elsewhere } from './server-use.ts';
 import { defined, hostsOf } from './whereabouts.ts';
 
 /** One server: the one that a host keeps for itself, or another one. */
@@ -20,16 +21,22 @@ export interface ServerPlace extends Elsewhere {
 
 const stranger: ServersState = { ...noDatabases, isStranger: true };
 
-/** Wants this of one server, and nothing of the others. */
+/** Wants this of one server, and nothing of the others; of one that is lost nothing either. */
 export function onServer<W>(
-  { engine, elsewhere }: ServerPlace,
+  { engine, elsewhere, isLost }: ServerPlace,
   state: DatabaseState,
 ): Desired<DatabaseServerDrivers<W>> {
   const there: ServersState =
     elsewhere === undefined ? state : { ...noDatabases, elsewhere: new Map([[elsewhere, state]]) };
-  return Object.fromEntries(ENGINES.map((each) => [each, each === engine ? there : stranger])) as Desired<
+  const isThere = (each: Engine): boolean => each === engine && isLost !== true;
+  return Object.fromEntries(ENGINES.map((each) => [each, isThere(each) ? there : stranger])) as Desired<
     DatabaseServerDrivers<W>
   >;
+}
+
+/** Of an engine: the host's own, or the one elsewhere. */
+export function serverPlaceOf(engine: Engine, { elsewhere, isLost }: Elsewhere = {}): ServerPlace {
+  return { engine, ...defined<Elsewhere>({ elsewhere, isLost }) };
 }
 
 const BY_HOST = 'host';
@@ -52,6 +59,15 @@ export interface ServerOnHost extends ServerPlace {
   readonly address: ServerAddress;
   /** Sessions that one login may have there. */
   readonly mostConnections?: number;
+  /** Where a server that a host keeps for itself is reached beside its socket. */
+  readonly network?: RemoteAddress;
+}
+
+/** As somebody elsewhere is told. */
+export interface RemoteAddress {
+  readonly addresses: readonly string[];
+  readonly port: number;
+  readonly caBundle?: string;
 }
 
 /** How those who use it come to a server: by a socket, or over the network. */
@@ -69,8 +85,10 @@ export function serverOn(
   const declared = cache.get(databaseServerKind, { name });
   if (declared === undefined)
     return { pending: { reason: 'ServerNotFound', message: `There is no DatabaseServer ${name} any more.` } };
-  const { managed, limits } = declared.spec;
-  const found = managed === undefined ? declaredOn(hostName, declared) : ownServerOn(hostName, engine, cache);
+  const { managed, limits, lost } = declared.spec;
+  if (lost) return serverLost(name, 'a Database that is deleted and declared again begins anew, empty, on another one');
+  if (managed !== undefined) return ownServerOn(hostName, engine, cache);
+  const found = declaredOn(hostName, declared);
   return isPending(found) ? found : { ...found, ...defined({ mostConnections: limits.connections }) };
 }
 
@@ -107,7 +125,8 @@ export function neighbourSocketsIn(cache: Cache): readonly string[] {
 }
 
 function ownServerOn(hostName: string, engine: Engine, cache: Cache): ServerOnHost | Pending {
-  const { root, capabilities } = cache.get(hostKind, { name: hostName })?.status ?? {};
+  const host = cache.get(hostKind, { name: hostName });
+  const { root, capabilities } = host?.status ?? {};
   if (root === undefined) {
     return { pending: { reason: 'HostNotReady', message: `Host ${hostName} has not told yet what it has.` } };
   }
@@ -116,7 +135,21 @@ function ownServerOn(hostName: string, engine: Engine, cache: Cache): ServerOnHo
     const message = `Host ${hostName} has no ${engine}: install it there, and start the agent anew.`;
     return { pending: { reason: 'EngineMissing', message } };
   }
-  return { engine, version: found.version, address: { socketDirectory: socketDirectoryOf(engine, root) } };
+  const network = host && remoteAddressOf(host, engine, cache);
+  const address = { socketDirectory: socketDirectoryOf(engine, root) };
+  return { engine, version: found.version, address, ...defined({ network }) };
+}
+
+const ports: Readonly<Record<Engine, number>> = { PostgreSQL: 5432, MariaDB: 3306 };
+
+function remoteAddressOf(host: Host, engine: Engine, cache: Cache): RemoteAddress | undefined {
+  const network = ownNetworkOf(host.metadata.name, engine, cache);
+  if (network === undefined) return undefined;
+  const { settings, caBundle } = network;
+  const known = publicAddressesOf(host);
+  const told = known.length > 0 ? known : host.spec.addresses.map(({ address }) => address);
+  const addresses = settings.addresses.length > 0 ? settings.addresses : told;
+  return { addresses, port: ports[engine], ...defined({ caBundle }) };
 }
 
 /** Whether nothing of a tenant may be used, for whatever reason. */

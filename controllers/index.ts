@@ -7,6 +7,7 @@ import { createChallengeClusterController } from './challenge/cluster.ts';
 import { createChallengeHostController } from './challenge/host.ts';
 import { createClusterIssuerClusterController } from './cluster-issuer/cluster.ts';
 import { createDatabaseServerClusterController } from './database-server/cluster.ts';
+import { createDatabaseServerHostController } from './database-server/host.ts';
 import { createDatabaseUserClusterController } from './database-user/cluster.ts';
 import { createDatabaseUserHostController } from './database-user/host.ts';
 import { createDatabaseClusterController } from './database/cluster.ts';
@@ -22,6 +23,7 @@ import { createHostHostController } from './host/host.ts';
 import { createHostnameClaimClusterController } from './hostname-claim/cluster.ts';
 import { createIssuerClusterController } from './issuer/cluster.ts';
 import { createPackageClusterController } from './package/cluster.ts';
+import { createRetainedDataClusterController } from './retained-data/cluster.ts';
 import { createRetainedDataHostController } from './retained-data/host.ts';
 import { createSourceClusterController } from './source/cluster.ts';
 import { createTenantArrivalController } from './tenant/arrival.ts';
@@ -50,6 +52,7 @@ export function createClusterControllers<W extends ClusterWorld>(parts: ClusterP
     createHostnameClaimClusterController(parts),
     createIssuerClusterController(parts),
     createPackageClusterController(parts),
+    createRetainedDataClusterController(parts),
     createSourceClusterController(parts),
     createTenantClusterController(parts),
     createUidClaimClusterController(parts),
@@ -63,6 +66,7 @@ export function createHostControllers<W extends HostWorld>(parts: HostParts<W>):
   return [
     createChallengeHostController(parts),
     createDatabaseHostController(parts),
+    createDatabaseServerHostController(parts),
     createDatabaseUserHostController(parts),
     createDnsRecordHostController(parts),
     createDomainArrivalController(parts),

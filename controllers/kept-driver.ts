@@ -11,15 +11,16 @@ interface World {
   readonly cache: Cache;
 }
 
-/** What stands for kept data of an object: nothing, as long as it has that itself; what the leader noted; or, once the host has taken that over, what is in charge of it. */
+/** What stands for kept data of an object: nothing, as long as it has that itself; what the leader noted; or, once the host has taken that over, what is in charge of it. `Any`, which is never found: nobody waits for it. */
 export interface Keeping {
-  readonly state: 'None' | 'Noted' | 'InCharge';
+  readonly state: 'None' | 'Noted' | 'InCharge' | 'Any';
   /** Where found. */
   readonly objects: readonly KeptObject[];
 }
 
 export const noKeeping: Keeping = { state: 'None', objects: [] };
 export const inCharge: Keeping = { state: 'InCharge', objects: [] };
+export const whateverIsKept: Keeping = { state: 'Any', objects: [] };
 
 interface KeptOptions<Name extends string> {
   readonly name: Name;
@@ -67,6 +68,7 @@ export function createKeptDriver<Name extends string, W extends World>({
           )
         : [],
     waitsFor: (_owner, desired, observed) => {
+      if (desired.state === 'Any') return undefined;
       if (desired.state === 'InCharge')
         return observed.state === 'InCharge' ? undefined : 'What is kept is being taken over.';
       return observed.state === 'None' ? undefined : 'What was kept is being handed back.';

@@ -6,6 +6,7 @@ import type { ChallengeAnswer, ChallengeAnswers } from '#runtime/drivers/challen
 import type { Copy, CopyKey } from '#runtime/drivers/copies/model.ts';
 import type { ProviderState } from '#runtime/drivers/dns-providers/model.ts';
 import type { ServersState } from '#runtime/drivers/databases/model.ts';
+import type { OwnServersState } from '#runtime/drivers/own-servers/model.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { SiteTable } from '#runtime/drivers/nginx/model.ts';
 import type { PhpPools } from '#runtime/drivers/php-fpm/model.ts';
@@ -130,6 +131,8 @@ export interface HostParts<W> {
   readonly powerdns: DriverOf<ZoneTable, W>;
   /** The database servers that it speaks to. */
   readonly databases: DatabaseServerDrivers<W>;
+  /** How the database servers run that it keeps for itself. */
+  readonly ownServers: DriverOf<OwnServersState, W>;
   /** Bytes of a database on a server of a driver, by its name there; `undefined` while nobody has measured it. */
   readonly databaseSizeOf: (where: string, databaseName: string) => number | undefined;
   /** Version of a server that this host does not keep for itself; `undefined` while nobody has looked. */

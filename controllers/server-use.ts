@@ -1,70 +1,31 @@
 import { findCondition } from '#schemas/meta/conditions.ts';
-import type { KubeObject } from '#schemas/meta/object.ts';
-import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
+import type { Database } from '#schemas/v1alpha1/database.ts';
 import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
-import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
-import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending } from '#runtime/manager/controller.ts';
+import { defaultServerOf, type DatabaseLike } from './server-indexes.ts';
+import { isFullFor, isNowhere } from './server-room.ts';
 
 // Which DatabaseServer a Database is on. What is decided once stays: its data does not follow.
-
-const BY_SERVER = 'server';
-
-/** Databases by the DatabaseServer that they are on, or want to be on by name. */
-export const databasesByServer = {
-  kind: databaseKind,
-  index: {
-    name: BY_SERVER,
-    valuesOf: (database: KubeObject) => {
-      const { spec, status } = database as Database;
-      const server = status?.server ?? spec.serverRef?.name;
-      return server === undefined ? [] : [server];
-    },
-  },
-};
-
-/** What is kept by the DatabaseServer that it is on. */
-export const keptByServer = {
-  kind: retainedDataKind,
-  index: {
-    name: BY_SERVER,
-    valuesOf: (kept: KubeObject) => [(kept as RetainedData).spec.database?.server].filter((name) => name !== undefined),
-  },
-};
-
-/** DatabaseUsers by the DatabaseServer that they were put on. */
-export const usersByServer = {
-  kind: databaseUserKind,
-  index: {
-    name: BY_SERVER,
-    valuesOf: (user: KubeObject) => [(user as DatabaseUser).status?.server].filter((name) => name !== undefined),
-  },
-};
-
-/** Those that are on a DatabaseServer, or want to be. */
-export function databasesOfServer(name: string, cache: Cache): readonly Database[] {
-  return cache.byIndex(databaseKind, BY_SERVER, name);
-}
-
-export function keptOnServer(name: string, cache: Cache): readonly RetainedData[] {
-  return cache.byIndex(retainedDataKind, BY_SERVER, name);
-}
-
-/** Those that were put on a DatabaseServer. */
-export function usersPutOn(name: string, cache: Cache): readonly DatabaseUser[] {
-  return cache.byIndex(databaseUserKind, BY_SERVER, name);
-}
 
 /** A server that is not the one that a host keeps for itself, by name; plain data. */
 export interface Elsewhere {
   readonly elsewhere?: string;
+  /** It was declared gone for good: nobody speaks to it. */
+  readonly isLost?: true;
 }
 
 /** Whether a DatabaseServer is one that hosts do not keep for themselves. */
 export function elsewhereOf(name: string | undefined, cache: Cache): Elsewhere {
-  const isOwn = name === undefined || cache.get(databaseServerKind, { name })?.spec.managed !== undefined;
-  return isOwn ? {} : { elsewhere: name };
+  if (name === undefined) return {};
+  const { managed, lost = false } = cache.get(databaseServerKind, { name })?.spec ?? {};
+  if (managed !== undefined) return {};
+  return { elsewhere: name, ...(lost ? { isLost: true } : {}) };
+}
+
+/** What to say, and to do, about what was on a server that is gone for good. */
+export function serverLost(name: string, nextStep: string): Pending {
+  return pending('ServerLost', `DatabaseServer ${name} was declared lost, with all that was on it: ${nextStep}.`);
 }
 
 /** Whether two names are of one server: a host has one of its own, whether it is declared or not. */
@@ -77,16 +38,17 @@ export function isAdmitted(host: string | undefined, { spec, status }: DatabaseS
   return spec.external === undefined || (host !== undefined && status?.hosts?.includes(host) === true);
 }
 
+/** What of a Database says where it is to be. */
+interface Placing {
+  readonly spec: DatabaseLike['spec'];
+  readonly status?: { readonly host?: string };
+}
+
 /** Whether a Database is on a server by what is declared. What its status says is not enough: the agent of its host may write that. */
-export function isRightlyOn(database: Database, server: DatabaseServer, cache: Cache): boolean {
+export function isRightlyOn(database: Placing, server: DatabaseServer, cache: Cache): boolean {
   if (isAdmitted(database.status?.host, server)) return true;
   const wanted = wantedServer(database, cache);
   return wanted !== undefined && !isPending(wanted) && wanted.metadata.name === server.metadata.name;
-}
-
-/** Whether it has not come to a host so far. */
-export function isNowhere({ status }: Database): boolean {
-  return status?.host === undefined;
 }
 
 /** The server that a Database is on or, before it has a host, is to come to. */
@@ -116,6 +78,7 @@ function chosenServer(database: Database, cache: Cache): string | undefined | Pe
 
 function unfitFor({ spec: { engine } }: Database, { metadata, spec }: DatabaseServer): Pending | undefined {
   const { name, deletionTimestamp } = metadata;
+  if (spec.lost) return serverLost(name, 'choose another one');
   if (spec.engine !== engine)
     return pending('ServerUnfit', `DatabaseServer ${name} is of ${spec.engine}, and not of ${engine}.`);
   if (deletionTimestamp === undefined) return undefined;
@@ -153,36 +116,10 @@ function notReady({ metadata: { name }, spec, status }: DatabaseServer): Pending
   return pending('ServerNotReady', `DatabaseServer ${name} cannot be used: ${why}`);
 }
 
-function wantedServer({ spec }: Database, cache: Cache): DatabaseServer | undefined | Pending {
-  if (spec.serverRef === undefined)
-    return cache.list(databaseServerKind).find((server) => server.spec.isDefault && server.spec.engine === spec.engine);
+export function wantedServer({ spec }: Pick<Placing, 'spec'>, cache: Cache): DatabaseServer | undefined | Pending {
+  if (spec.serverRef === undefined) return defaultServerOf(spec.engine, cache);
   const { name } = spec.serverRef;
   return cache.get(databaseServerKind, { name }) ?? pending('ServerNotFound', `There is no DatabaseServer ${name}.`);
-}
-
-/** Whoever is there stays; of others the older ones come first, whichever the cache has heard of. */
-function isFullFor({ metadata, spec }: DatabaseServer, database: Database, cache: Cache): boolean {
-  const most = spec.limits.databases;
-  if (most === undefined) return false;
-  const before = databasesOfServer(metadata.name, cache).filter(
-    (other) => !isSame(other, database) && (other.status?.server !== undefined || isOlder(other, database)),
-  );
-  return before.length >= most;
-}
-
-function isSame(one: Database, other: Database): boolean {
-  return textOf(one) === textOf(other);
-}
-
-function isOlder(one: Database, other: Database): boolean {
-  return (
-    `${one.metadata.creationTimestamp ?? ''} ${textOf(one)}` <
-    `${other.metadata.creationTimestamp ?? ''} ${textOf(other)}`
-  );
-}
-
-function textOf({ metadata: { namespace = '', name } }: Database): string {
-  return `${namespace}/${name}`;
 }
 
 function pending(reason: string, message: string): Pending {

@@ -107,8 +107,8 @@ const REASONS_OF_ONE_KIND: Readonly<Record<string, readonly string[]>> = {
   SecretNotFound: ['DatabaseUser'],
   PasswordRefused: ['DatabaseUser'],
   PrivilegesUnfit: ['DatabaseUser'],
+  HostsUnfit: ['DatabaseUser'],
   AdoptUnfit: ['Database'],
-  DumpUnfit: [],
   DumpCut: [],
 };
 

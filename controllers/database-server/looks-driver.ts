@@ -8,6 +8,10 @@ import type { Client } from '#runtime/client/client.ts';
 export interface ServerWork {
   readonly name: string;
   readonly spec: Pick<DatabaseServer['spec'], 'engine' | 'external' | 'versions'>;
+  /** Other servers elsewhere that are declared, in order of name. */
+  readonly others: readonly string[];
+  /** Whose an administrator says that it was: an installation, or a DatabaseServer of this one. */
+  readonly confirmed?: string;
   /** resourceVersion of the Secret with its administrator; empty while that is not there. */
   readonly secretVersion: string;
   /** Goes up when it is time to look again, or somebody asks for it. */

@@ -15,6 +15,8 @@ export interface DatabaseServerInputs {
   readonly hosts: readonly string[];
   /** The least that a Database there says. */
   readonly usedVersion?: string;
+  /** Of the Secret with what it is known by over the network; absent where there is none. */
+  readonly certificateVersion?: string;
   /** Of a server elsewhere. */
   readonly look?: ServerLook;
 }
@@ -30,12 +32,15 @@ type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 
 /** Ready and ServerSupported, its version, and what is on it. */
 export function serverStatus(server: DatabaseServer, source: StatusSource): StatusPatch<typeof databaseServerKind> {
-  const { outcome, now } = source;
+  const { now } = source;
   const version = versionOf(server, source);
   const endOfLife = version === undefined ? undefined : endOfLifeOf(server.spec.engine, version);
   return {
-    fields: { ...defined({ version, endOfLife }), ...usersOf(server, source) },
-    conditions: [readyOf(server, outcome), ...supportedOf({ serverVersion: version, serverEndOfLife: endOfLife }, now)],
+    fields: {
+      ...defined({ version, endOfLife, certificateVersion: certificateOf(server, source) }),
+      ...usersOf(server, source),
+    },
+    conditions: [readyOf(server, source), ...supportedOf({ serverVersion: version, serverEndOfLife: endOfLife }, now)],
   };
 }
 
@@ -44,11 +49,18 @@ function versionOf({ status }: DatabaseServer, { inputs, observed }: StatusSourc
   return observed?.looks?.version ?? inputs?.usedVersion ?? status?.version;
 }
 
+/** The agents may read it by then. */
+function certificateOf({ spec, status = {} }: DatabaseServer, { inputs, outcome }: StatusSource): string | undefined {
+  if (spec.managed?.network === undefined) return undefined;
+  return areGranted(outcome) ? inputs?.certificateVersion : status.certificateVersion;
+}
+
 function usersOf(
-  { status = {} }: DatabaseServer,
+  { spec, status = {} }: DatabaseServer,
   { inputs, outcome }: StatusSource,
 ): StatusPatch<typeof databaseServerKind>['fields'] {
-  const hosts = areGranted(outcome) ? inputs?.hosts : status.hosts;
+  // Agents say where things are: nobody is admitted who was not before.
+  const hosts = areGranted(outcome) && !spec.lost ? inputs?.hosts : status.hosts;
   return {
     databases: inputs?.databases ?? status.databases ?? 0,
     ...(hosts === undefined ? {} : { hosts: [...hosts] }),
@@ -60,11 +72,26 @@ function areGranted(outcome: Outcome): boolean {
   return outcome.phase === 'synced' || (outcome.phase === 'failed' && outcome.reason !== 'ApplyFailed');
 }
 
-function readyOf({ spec }: DatabaseServer, outcome: Outcome): Statement {
+function readyOf({ spec }: DatabaseServer, { inputs, outcome }: StatusSource): Statement {
+  if (spec.lost && outcome.phase === 'synced')
+    return { type: 'Ready', status: 'False', reason: 'Lost', message: lostOf(inputs) };
+  const { network } = spec.managed ?? {};
+  if (outcome.phase === 'synced' && network !== undefined && inputs?.certificateVersion === undefined) {
+    const message = `Its hosts reach it by their sockets alone: there is no Secret ${network.tls.secretRef.name} with its certificate.`;
+    return { type: 'Ready', status: 'False', reason: 'SecretNotFound', message };
+  }
   if (outcome.phase === 'synced')
     return { type: 'Ready', status: 'True', reason: 'Available', message: availableOf(spec) };
   const said = 'message' in outcome ? outcome : { reason: 'ApplyFailed', message: 'It is being looked at.' };
   return { type: 'Ready', status: 'False', reason: said.reason, message: said.message };
+}
+
+function lostOf(inputs: StatusSource['inputs']): string {
+  const { databases = 0, users = 0, kept = 0 } = inputs ?? {};
+  const said = 'The server was declared lost: nobody speaks to it any more.';
+  if (databases + users + kept === 0) return `${said} Nothing was on it.`;
+  const what = `${String(databases)} Databases, ${String(users)} DatabaseUsers and ${String(kept)} RetainedData`;
+  return `${said} With it went what ${what} had there: delete these objects, and declare anew what is to be on another one.`;
 }
 
 function availableOf({ managed, host }: DatabaseServer['spec']): string {

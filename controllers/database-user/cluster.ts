@@ -12,6 +12,8 @@ import { createDepartureDriver, isServed } from '#controllers/departure-driver.t
 import { hostHolders } from '#controllers/host-holders.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { secretsNamespaceOf } from '#controllers/host-secrets.ts';
+import { isOtherServer } from '#controllers/server-room.ts';
+import { keptByServer } from '#controllers/server-indexes.ts';
 import { stayingPlace } from '#controllers/staying-place.ts';
 import {
   connectionSecrets,
@@ -59,12 +61,17 @@ export function createDatabaseUserClusterController<W extends ClusterWorld>({ no
       passwordSecrets,
       { kind: databaseUserKind, index: { name: BY_SECRET, valuesOf: secretsOf } },
       ...userIndexes,
+      keptByServer,
     ],
     watches: [
       { kind: databaseKind, keysOf: (database, cache) => keysOf(usersOf(database, cache)) },
       { kind: secretKind, keysOf: (secret, cache) => [...ownerOf(secret), ...keysOf(namedBy(secret, cache))] },
       { kind: hostKind, keysOf: (host, cache) => keysOf(usersOn(host, cache)) },
-      { kind: databaseServerKind, keysOf: (server, cache) => keysOf(usersOfServer(server, cache)) },
+      {
+        kind: databaseServerKind,
+        keysOf: (server, cache) => keysOf(usersOfServer(server, cache)),
+        isNews: isOtherServer,
+      },
     ],
     gather: (user, cache) => gatherUser(user, cache, now()),
     desired,

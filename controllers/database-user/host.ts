@@ -14,8 +14,11 @@ import {
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { defineController, type Desired } from '#runtime/manager/controller.ts';
-import { onServer } from '#controllers/database-server.ts';
+import { onServer, serverPlaceOf } from '#controllers/database-server.ts';
 import type { DatabaseServerDrivers, HostParts, HostWorld } from '#controllers/parts.ts';
+import { isOtherServer } from '#controllers/server-room.ts';
+import type { Elsewhere } from '#controllers/server-use.ts';
+import { defined } from '#controllers/whereabouts.ts';
 import { gatherUser, type DatabaseUserHostInputs } from './host/gather.ts';
 import { userStatus } from './host/status.ts';
 import { passwordsSecretOf, type Password } from './passwords.ts';
@@ -34,7 +37,11 @@ export function createDatabaseUserHostController<W extends HostWorld>({ hostName
       { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(databaseUserKind, tenant.metadata.name)) },
       { kind: databaseKind, keysOf: (database, cache) => keysOf(usersOf(database, cache)) },
       { kind: hostKind, keysOf: (host, cache) => keysOf(usersOn(host, cache)) },
-      { kind: databaseServerKind, keysOf: (server, cache) => keysOf(usersOfServer(server, cache)) },
+      {
+        kind: databaseServerKind,
+        keysOf: (server, cache) => keysOf(usersOfServer(server, cache)),
+        isNews: isOtherServer,
+      },
     ],
     concerns: ({ status }) => status?.host === hostName,
     gather: (user, cache) => gatherUser(hostName, user, cache),
@@ -54,14 +61,14 @@ function keysOf(users: readonly DatabaseUser[]): readonly ObjectKey[] {
   return users.map(({ metadata: { namespace, name } }) => ({ namespace, name }));
 }
 
-/** What it had on another server before goes from there. */
+/** What it had on another server before goes from there, unless that is lost. */
 function desiredLogins<W>(
-  { engine = 'PostgreSQL', elsewhere, former }: Partial<DatabaseUserHostInputs>,
+  { engine = 'PostgreSQL', elsewhere, isLost, former }: Partial<DatabaseUserHostInputs>,
   state: DatabaseState,
 ): Desired<DatabaseServerDrivers<W>> {
-  const place = elsewhere === undefined ? { engine } : { engine, elsewhere };
+  const place = serverPlaceOf(engine, defined<Elsewhere>({ elsewhere, isLost }));
   const here = onServer<W>(place, state);
-  if (former === undefined || isEqual(former, place)) return here;
+  if (former === undefined || former.isLost === true || isEqual(former, place)) return here;
   const before = here[former.engine];
   const left = new Map([...(before.elsewhere ?? []), [former.elsewhere, noDatabases] as const]);
   return { ...here, [former.engine]: { ...before, elsewhere: left } };
@@ -79,14 +86,14 @@ function isBeyond({ connections, limits }: LoginSettings, given: DatabaseUserHos
 function stateOf(
   { metadata, spec }: DatabaseUser,
   hostName: string,
-  { passwords, grants, isSuspended, limits, from }: DatabaseUserHostInputs,
+  { passwords, grants, isSuspended, limits, origins }: DatabaseUserHostInputs,
 ): DatabaseState {
   const common = {
     grants: Object.fromEntries(grants),
     connections: Math.min(spec.connections, limits.connections),
     limits: limits.session,
     isLocked: isSuspended,
-    ...(from === undefined ? {} : { from }),
+    ...(origins === undefined ? {} : { origins }),
   };
   const ref = ({ id: key }: Password): PasswordRef => ({ ...passwordsSecretOf(metadata, hostName), key });
   const logins = new Map<string, LoginSettings>();

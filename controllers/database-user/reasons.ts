@@ -6,6 +6,7 @@ export const DATABASE_USER_REASONS = {
   DatabaseNotReady: 'A Database that it names is not there on the server yet; it says why.',
   ServersDiffer: 'The Databases that it names are not all on one server.',
   ServerNotFound: 'The DatabaseServer is not there any more.',
+  ServerLost: 'The DatabaseServer was declared lost, with all that was on it; the message says what can be done.',
   ServerNotReady: 'The host may not use the DatabaseServer yet, or it cannot be used; its object says why.',
   ServerUnreachable: 'The server does not answer; it is tried again.',
   VersionUnfit: 'The version of the server is not one of those that will do.',

@@ -1,4 +1,5 @@
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
+import type { DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
 import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { DatabaseGrant } from '#runtime/drivers/databases/model.ts';
@@ -6,13 +7,8 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending } from '#runtime/manager/controller.ts';
 import { databasesByHost, databasesOn } from '#controllers/database-server.ts';
 import { nameOnServer, type Engine } from '#controllers/database-names.ts';
-import {
-  databasesByServer,
-  databasesOfServer,
-  isSameServer,
-  usersByServer,
-  usersPutOn,
-} from '#controllers/server-use.ts';
+import { databasesByServer, databasesOfServer, usersByServer, usersPutOn } from '#controllers/server-indexes.ts';
+import { isSameServer } from '#controllers/server-use.ts';
 import { hostsOf } from '#controllers/whereabouts.ts';
 
 /** What a DatabaseUser uses, all on one server. */
@@ -45,8 +41,27 @@ const usersByHost = {
   index: { name: BY_HOST, valuesOf: (user: KubeObject) => hostsOf((user as DatabaseUser).status) },
 };
 
+const BY_NETWORK = 'network';
+const NAMED = 'Named';
+
+/** DatabaseUsers that say from which networks they come. */
+const usersByNetwork = {
+  kind: databaseUserKind,
+  index: {
+    name: BY_NETWORK,
+    valuesOf: (user: KubeObject) => ((user as DatabaseUser).spec.hosts.length > 0 ? [NAMED] : []),
+  },
+};
+
 /** What the look-ups of this file go by. */
-export const userIndexes = [usersByDatabase, usersByHost, usersByServer, databasesByHost, databasesByServer];
+export const userIndexes = [
+  usersByDatabase,
+  usersByHost,
+  usersByNetwork,
+  usersByServer,
+  databasesByHost,
+  databasesByServer,
+];
 
 /** What may be done with a Database. */
 export function grantOf({ access = 'Owner', privileges }: DatabaseUser['spec']['databases'][number]): DatabaseGrant {
@@ -64,10 +79,13 @@ export function usersOn(host: KubeObject, cache: Cache): readonly DatabaseUser[]
   return [...new Set([...byDatabase, ...cache.byIndex(databaseUserKind, BY_HOST, host.metadata.name)])];
 }
 
-/** Those who use a DatabaseServer, or did. */
-export function usersOfServer({ metadata: { name } }: KubeObject, cache: Cache): readonly DatabaseUser[] {
+/** Those who use a DatabaseServer, or did; and those who come over the network, where it may be the way to servers that no Database names. */
+export function usersOfServer(server: KubeObject, cache: Cache): readonly DatabaseUser[] {
+  const { metadata, spec } = server as DatabaseServer;
+  const { name } = metadata;
   const byDatabase = databasesOfServer(name, cache).flatMap((database) => usersOf(database, cache));
-  return [...new Set([...byDatabase, ...usersPutOn(name, cache)])];
+  const remote = spec.managed === undefined ? [] : cache.byIndex(databaseUserKind, BY_NETWORK, NAMED);
+  return [...new Set([...byDatabase, ...usersPutOn(name, cache), ...remote])];
 }
 
 /** Reads the Databases that it names. */

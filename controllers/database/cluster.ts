@@ -13,6 +13,7 @@ import {
   type Pending,
   type StatusInput,
   type StatusPatch,
+  type Watch,
 } from '#runtime/manager/controller.ts';
 import { childrenOf, type Children } from '#runtime/manager/objects/children.ts';
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
@@ -20,6 +21,7 @@ import { clusterRoleKind } from '#schemas/meta/builtin.ts';
 import { databasesByHost, databasesOn } from '#controllers/database-server.ts';
 import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
 import { createDepartureDriver, isServed } from '#controllers/departure-driver.ts';
+import { databaseOnServer, heirOf, isElsewhereStill, isHostGone } from '#controllers/handover.ts';
 import { hostHolders, toldPlace } from '#controllers/host-holders.ts';
 import { hostOfRole, isGranted } from '#controllers/host-rights.ts';
 import { keptByObject, retainedNameOf } from '#controllers/kept-data.ts';
@@ -32,7 +34,22 @@ import {
   retainedDatabaseOf,
 } from '#controllers/kept-databases.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
-import { databasesByServer, elsewhereOf, isNowhere, serverOf, type Elsewhere } from '#controllers/server-use.ts';
+import {
+  hasLeft,
+  isNowhere,
+  isOtherServer,
+  nextOn,
+  waitingDatabases,
+  waitingFor,
+  waitingOf,
+} from '#controllers/server-room.ts';
+import {
+  databasesByServer,
+  databasesCounted,
+  databasesOfServer,
+  serversByDefault,
+} from '#controllers/server-indexes.ts';
+import { elsewhereOf, serverOf, wantedServer, type Elsewhere } from '#controllers/server-use.ts';
 import { stayingPlace, type StayingInputs } from '#controllers/staying-place.ts';
 import { defined, hostsOf, whereaboutsOf } from '#controllers/whereabouts.ts';
 import { retainedLimitOf } from './retained-limit.ts';
@@ -51,6 +68,28 @@ export interface DatabaseClusterInputs extends StayingInputs, Elsewhere {
   /** Hosts that are to keep its data, once their agents may look after what tells of it. */
   readonly keepers: readonly string[];
 }
+
+const watches: readonly Watch[] = [
+  { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(databaseKind, tenant.metadata.name)) },
+  { kind: hostKind, keysOf: (host, cache) => keysOf(concernedBy(host, cache)) },
+  {
+    kind: clusterRoleKind,
+    keysOf: ({ metadata }, cache) => keysOf(leavingDatabasesOn(hostOfRole(metadata.name) ?? '', cache)),
+  },
+  {
+    kind: databaseServerKind,
+    keysOf: (server, cache) => keysOf([...waitingFor(server as DatabaseServer, cache), ...strandedOn(server, cache)]),
+    isNews: isOtherServer,
+  },
+  { kind: databaseKind, keysOf: (left, cache) => keysOf(nextAfter(left as Database, cache)), isNews: hasLeft },
+  {
+    kind: retainedDataKind,
+    keysOf: (kept, cache) => [
+      ...databaseKeyOf(kept as RetainedData),
+      ...keysOf(waitingDatabasesOf(kept as RetainedData, cache)),
+    ],
+  },
+];
 
 /** Gives a Database to the host that its tenant is on. There it stays: its data does not follow by itself. */
 export function createDatabaseClusterController<W extends ClusterWorld>(_parts: ClusterParts<W>) {
@@ -75,23 +114,16 @@ export function createDatabaseClusterController<W extends ClusterWorld>(_parts: 
       }),
       departure: createDepartureDriver(databaseKind),
     },
-    indexes: [databasesByHost, databasesByKeepingHost, databasesByServer, keptByObject, keptDatabasesByTenant],
-    watches: [
-      { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(databaseKind, tenant.metadata.name)) },
-      { kind: hostKind, keysOf: (host, cache) => keysOf(databasesOn(host, cache).filter(isLeaving)) },
-      {
-        kind: clusterRoleKind,
-        keysOf: ({ metadata }, cache) => keysOf(leavingDatabasesOn(hostOfRole(metadata.name) ?? '', cache)),
-      },
-      { kind: databaseServerKind, keysOf: (server, cache) => keysOf(waitingFor(server as DatabaseServer, cache)) },
-      {
-        kind: retainedDataKind,
-        keysOf: (kept, cache) => [
-          ...databaseKeyOf(kept as RetainedData),
-          ...keysOf(waitingDatabasesOf(kept as RetainedData, cache)),
-        ],
-      },
+    indexes: [
+      databasesByHost,
+      databasesByKeepingHost,
+      databasesByServer,
+      keptByObject,
+      keptDatabasesByTenant,
+      serversByDefault,
+      waitingDatabases,
     ],
+    watches,
     gather: gatherPlace,
     desired: () => ({ kept: new Map(), departure: false }),
     afterDeletion,
@@ -109,12 +141,28 @@ function databaseKeyOf({ spec: { objectRef } }: RetainedData): readonly ObjectKe
 
 /** Those that may wait for less to be kept. */
 function waitingDatabasesOf({ spec }: RetainedData, cache: Cache): readonly Database[] {
-  return spec.database === undefined ? [] : cache.list(databaseKind, spec.tenantRef.name).filter(isNowhere);
+  return spec.database === undefined ? [] : waitingOf(spec.tenantRef.name, cache);
 }
 
-/** Those that are nowhere yet. */
-function waitingFor({ spec }: DatabaseServer, cache: Cache): readonly Database[] {
-  return cache.list(databaseKind).filter((database) => database.spec.engine === spec.engine && isNowhere(database));
+/** Those that may come to the server of one that is there no more. */
+function nextAfter(left: Database, cache: Cache): readonly Database[] {
+  const name = left.status?.server;
+  const server = name === undefined ? wantedServer(left, cache) : cache.get(databaseServerKind, { name });
+  return server === undefined || isPending(server) ? [] : nextOn(server, cache);
+}
+
+/** Those that leave a host, or are to be given to another one. */
+function concernedBy(host: KubeObject, cache: Cache): readonly Database[] {
+  const databases = databasesOn(host, cache);
+  return isHostGone(host.metadata.name, cache) ? databases : databases.filter(isLeaving);
+}
+
+/** Those that are to be given to another host. */
+function strandedOn({ metadata: { name } }: KubeObject, cache: Cache): readonly Database[] {
+  const isGone = (host: string | undefined): boolean => host !== undefined && isHostGone(host, cache);
+  if (!isElsewhereStill(name, cache) || !databasesCounted(name, cache).some(({ like }) => isGone(like.status.host)))
+    return [];
+  return databasesOfServer(name, cache).filter(({ status }) => status?.server === name && isGone(status.host));
 }
 
 function isLeaving({ metadata }: KubeObject): boolean {
@@ -131,15 +179,19 @@ function gatherPlace(database: Database, cache: Cache): DatabaseClusterInputs | 
     return { pending: { reason: 'NamespaceWithoutTenant', message } };
   }
   const { host } = tenant.status ?? {};
-  const lostHosts = hostsOf(status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);
   const server = serverOf(database, cache);
   if (isPending(server)) return server;
+  const isMovable = isElsewhereStill(status?.server, cache);
+  const lostHosts = hostsOf(status).filter((name) => !isMovable && cache.get(hostKind, { name })?.spec.lost === true);
+  const heir = heirOf(databaseOnServer(database), cache);
   const objection = isNowhere(database) ? objectionTo(database, { host, server }, cache) : undefined;
   if (objection !== undefined) return objection;
-  const keepers = keepingHostsOf(database)
-    .filter((name) => !lostHosts.includes(name))
+  const elsewhere = elsewhereOf(server, cache);
+  // Of what is lost nothing is kept.
+  const keepers = (elsewhere.isLost === true ? [] : keepingHostsOf(database))
+    .filter((name) => !isHostGone(name, cache))
     .filter((name) => isGranted(name, { retaineddata: retainedNameOf(database, name) }, cache));
-  return { ...defined({ host, server }), ...elsewhereOf(server, cache), lostHosts, keepers };
+  return { ...defined({ host, server, heir }), ...elsewhere, lostHosts, keepers };
 }
 
 /** Why it does not come to a place yet. */

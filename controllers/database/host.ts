@@ -23,21 +23,17 @@ import {
   isTenantSuspended,
   onServer,
   serverOn,
+  serverPlaceOf,
   type ServerOnHost,
-  type ServerPlace,
 } from '#controllers/database-server.ts';
 import { keptByObject, retainedNameOf } from '#controllers/kept-data.ts';
 import { isSizeTold, keeperOf, keepersOf, keptOfDatabase, keptSizeWhenFull } from '#controllers/kept-databases.ts';
-import { createKeptDriver, inCharge, noKeeping, type Keeping } from '#controllers/kept-driver.ts';
+import { createKeptDriver, inCharge, noKeeping, whateverIsKept, type Keeping } from '#controllers/kept-driver.ts';
 import type { DatabaseServerDrivers, DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 import { endOfLifeOf } from '#controllers/server-end-of-life.ts';
-import {
-  databasesByServer,
-  databasesOfServer,
-  elsewhereOf,
-  objectionToAdoptionHere,
-  type Elsewhere,
-} from '#controllers/server-use.ts';
+import { isOtherServer } from '#controllers/server-room.ts';
+import { databasesByServer, databasesOfServer } from '#controllers/server-indexes.ts';
+import { elsewhereOf, objectionToAdoptionHere } from '#controllers/server-use.ts';
 import { defined } from '#controllers/whereabouts.ts';
 import { sizeInputsOf } from './size.ts';
 import { databaseStatus, type DatabaseHostInputs } from './status.ts';
@@ -63,14 +59,18 @@ export function createDatabaseHostController<W extends HostWorld>(parts: HostPar
       { kind: retainedDataKind, keysOf: (kept) => databaseKeyOf(kept as RetainedData) },
       { kind: tenantKind, keysOf: (tenant, cache) => keysOf(cache.list(databaseKind, tenant.metadata.name)) },
       { kind: hostKind, keysOf: (host, cache) => keysOf(databasesOn(host, cache)) },
-      { kind: databaseServerKind, keysOf: ({ metadata }, cache) => keysOf(databasesOfServer(metadata.name, cache)) },
+      {
+        kind: databaseServerKind,
+        keysOf: ({ metadata }, cache) => keysOf(databasesOfServer(metadata.name, cache)),
+        isNews: isOtherServer,
+      },
     ],
     concerns: ({ status }) => status?.host === hostName,
     gather: (database, cache) => gatherDatabase(parts, database, cache),
     driftPolicy: ({ spec }) => spec.drift,
     isImposed: (_database, { isFull, isSuspended }) => isFull || isSuspended,
     desired: (database, inputs) => ({
-      ...onServer<W>(placeOf(database, inputs), stateOf(database, inputs)),
+      ...onServer<W>(serverPlaceOf(database.spec.engine, inputs), stateOf(database, inputs)),
       kept: noKeeping,
     }),
     afterDeletion: (database, inputs) => afterDeletion(hostName, database, inputs),
@@ -110,11 +110,11 @@ function gatherDatabase<W>(parts: HostParts<W>, database: Database, cache: Cache
   const objection = metadata.deletionTimestamp === undefined ? objectionTo(database, found, cache) : undefined;
   if (objection !== undefined) return objection;
   const databaseName = nameOnServer(database);
-  const { elsewhere } = elsewhereOf(status?.server, cache);
-  const where = serverOfDriver(databases[spec.engine].name, elsewhere ?? '');
+  const elsewhere = elsewhereOf(status?.server, cache);
+  const where = serverOfDriver(databases[spec.engine].name, elsewhere.elsewhere ?? '');
   return {
     databaseName,
-    ...defined({ elsewhere }),
+    ...elsewhere,
     ...(isPending(found) ? {} : versionOf(parts, found)),
     ...adoptionOf(database, cache),
     isSuspended: spec.suspended || isTenantSuspended(namespace, cache),
@@ -136,10 +136,6 @@ function objectionTo(database: Database, found: ServerOnHost | Pending, cache: C
 function adoptionOf(database: Database, cache: Cache): Pick<DatabaseHostInputs, 'mayAdopt'> {
   if (database.spec.adopt === undefined) return {};
   return { mayAdopt: objectionToAdoptionHere(database, cache) === undefined };
-}
-
-function placeOf({ spec: { engine } }: Database, { elsewhere }: Elsewhere = {}): ServerPlace {
-  return elsewhere === undefined ? { engine } : { engine, elsewhere };
 }
 
 function versionOf<W>(
@@ -174,16 +170,18 @@ function stateOf(database: Database, inputs: DatabaseHostInputs): DatabaseState 
   return { databases: new Map([[inputs.databaseName, settings]]), logins: new Map(), ...claim };
 }
 
-/** It is closed at once, and handed over when there is an object that tells of it: from then on that alone decides about the data. */
+/** It is closed at once, and handed over when there is an object that tells of it: from then on that alone decides about the data. Of a server that is lost there is none. */
 function afterDeletion<W>(
   hostName: string,
   database: Database,
   inputs: DatabaseHostInputs | undefined,
 ): Desired<DatabaseHostDrivers<W>> {
-  const { kind, metadata } = database;
+  const { kind, metadata, spec } = database;
+  const place = serverPlaceOf(spec.engine, inputs);
+  if (place.isLost === true) return { ...onServer<W>(place, noDatabases), kept: whateverIsKept };
   const { namespace = '', name, uid = '' } = metadata;
   const itself = ownerId({ kind, namespace, name, uid });
   const heir = inputs?.isNoted === true ? keeperOf(database, hostName) : itself;
   const kept = new Map([[nameOnServer(database), heir]]);
-  return { ...onServer<W>(placeOf(database, inputs), { ...noDatabases, kept }), kept: inCharge };
+  return { ...onServer<W>(place, { ...noDatabases, kept }), kept: inCharge };
 }

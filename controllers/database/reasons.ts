@@ -4,12 +4,14 @@ export const DATABASE_REASONS = {
   TenantNotReady: 'The tenant has no host yet.',
   KeptElsewhere: 'Its data is kept on another host than the tenant’s; the message says what can be done.',
   RetainedLimit:
-    'As many deleted Databases of the tenant are kept as its package allows; the message says what can be done.',
+    'As many deleted Databases of the tenant are kept, or as much of them, as its package allows; the message says what can be done.',
   ServerNotFound: 'The DatabaseServer that it names is not there.',
+  ServerLost: 'The DatabaseServer was declared lost, with all that was on it; the message says what can be done.',
   ServerNotReady: 'The DatabaseServer cannot be used yet; its object says why.',
   NotAdoptable: 'The DatabaseServer does not list what is to be adopted for this namespace.',
   DumpLeft:
     'There is a file of a Database of this name, and the server knows nothing of it; the message says what can be done.',
+  DumpLost: 'Its data is in a file, and the host does not have it; the message says what can be done.',
   NothingToAdopt: 'The server has no database of the name that is to be adopted.',
   AdoptUnfit: 'What is to be adopted has something that would go on reaching beyond it; the message says what.',
   ServerFull: 'The DatabaseServer has as many Databases as it may have.',

@@ -1,10 +1,11 @@
 import { findCondition } from '#schemas/meta/conditions.ts';
+import { formatBytes, parseQuantity } from '#schemas/meta/quantity.ts';
 import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import type { RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending } from '#runtime/manager/controller.ts';
 import { databaseLimitsOf } from '#controllers/database-limits.ts';
-import { keptOfDatabase, keptOfTenant } from '#controllers/kept-databases.ts';
+import { countKeptOf, keptOfDatabase, keptOfTenant } from '#controllers/kept-databases.ts';
 import { isSameServer, serverOf } from '#controllers/server-use.ts';
 
 /**
@@ -14,22 +15,39 @@ import { isSameServer, serverOf } from '#controllers/server-use.ts';
 export function retainedLimitOf(database: Database, server: string | undefined, cache: Cache): Pending | undefined {
   const { namespace = '' } = database.metadata;
   if (keptOfDatabase(database, server, cache).length > 0) return undefined;
+  const { retained, retainedBytes = Number.POSITIVE_INFINITY } = databaseLimitsOf(namespace, cache);
+  if (countKeptOf(namespace, cache) < retained && !Number.isFinite(retainedBytes)) return undefined;
   const kept = keptOfTenant(namespace, cache).filter((each) => holdsData(each, cache));
-  const { retained } = databaseLimitsOf(namespace, cache);
-  if (kept.length < retained) return undefined;
+  const keptBytes = kept.reduce((sum, { status }) => sum + (parseQuantity(status?.size ?? 0) ?? 0), 0);
+  if (kept.length >= retained)
+    return pending(
+      `As many deleted Databases of the tenant are kept (${kept.length}) as its package allows (${retained})`,
+      kept,
+    );
+  if (keptBytes <= retainedBytes) return undefined;
+  const most = formatBytes(retainedBytes);
+  return pending(
+    `Deleted Databases of the tenant that are kept hold ${formatBytes(keptBytes)}, and its package allows ${most} (database.retainedStorage)`,
+    kept,
+  );
+}
+
+function pending(why: string, kept: readonly RetainedData[]): Pending {
   const next = kept
     .map(({ spec }) => spec.expiresAt)
     .filter((at) => at !== undefined)
     .toSorted()[0];
   const wait = next === undefined ? '' : `wait until ${next}, when the next of them is over, `;
-  const message = `As many deleted Databases of the tenant are kept (${kept.length}) as its package allows (${retained}): declare one of them again, ${wait}or have one purged (its RetainedData deleted).`;
+  const message = `${why}: declare one of them again, ${wait}or have one purged (its RetainedData deleted).`;
   return { pending: { reason: 'RetainedLimit', message } };
 }
 
-/** Not where nothing came about, and not what a Database has again, or is being purged. */
+const holdNothing: ReadonlySet<string> = new Set(['NothingKept', 'ServerLost', 'HostLost', 'DumpLost']);
+
+/** Not where nothing came about, or nothing is left, and not what a Database has again, or is being purged. */
 function holdsData({ metadata, spec, status }: RetainedData, cache: Cache): boolean {
   if (metadata.deletionTimestamp !== undefined) return false;
-  if (findCondition(status?.conditions, 'Ready')?.reason === 'NothingKept') return false;
+  if (holdNothing.has(findCondition(status?.conditions, 'Ready')?.reason ?? '')) return false;
   return !isBackIn(spec, cache);
 }
 

@@ -17,8 +17,11 @@ export const HOST_REASONS = {
     'The API server has another store behind it than the one that the host served; nothing is taken down until a person confirms it.',
   Claimed: 'The name of the panel is the platform’s, and its certificate is there.',
   HostnameTaken: 'A tenant has the name that the panel is to have.',
-  SecretNotFound: 'There is no Secret with the certificate of the panel.',
-  CertificateInvalid: 'The Secret of the panel holds nothing that visitors could be served with.',
+  SecretNotFound: 'There is no Secret with the certificate of the panel, or of the database servers.',
+  CertificateInvalid:
+    'The Secret of the panel, or of the database servers, holds nothing that visitors could be served with.',
+  Listening: 'The database servers of the host are reached over the network, as DatabaseServers say.',
+  PortTaken: 'Somebody else listens where a database server of the host is to.',
   PanelServing: 'The panel answers under its name.',
   NotServing: 'The web front does not serve the panel yet.',
   HttpsMissing: 'The web front of the host speaks no TLS, so that nothing of the panel is served.',

@@ -1,20 +1,31 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { formatBytes, parseQuantity } from '#schemas/meta/quantity.ts';
 import { domainDirectory } from '#schemas/meta/tenant-tree.ts';
+import { databaseServerKind } from '#schemas/v1alpha1/database-server.ts';
 import { databaseKind } from '#schemas/v1alpha1/database.ts';
 import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
-import { noDatabases, stateOn, type DatabaseState } from '#runtime/drivers/databases/model.ts';
+import {
+  isOtherSize,
+  noDatabases,
+  serverOfDriver,
+  stateOn,
+  type DatabaseState,
+} from '#runtime/drivers/databases/model.ts';
 import { ownerId } from '#runtime/drivers/driver.ts';
 import type { Tree } from '#runtime/drivers/tree/model.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Desired, type StatusInput, type StatusPatch } from '#runtime/manager/controller.ts';
-import { onServer, type ServerPlace } from '#controllers/database-server.ts';
+import { onServer, serverPlaceOf, type ServerPlace } from '#controllers/database-server.ts';
 import { keptByObject, keptForObject } from '#controllers/kept-data.ts';
 import type { DatabaseServerDrivers, DriverOf, Fate, HostParts } from '#controllers/parts.ts';
 import { nameOnServer } from '#controllers/database-names.ts';
+import { keptByServer, keptOnServer } from '#controllers/server-indexes.ts';
+import { isOtherServer } from '#controllers/server-room.ts';
 import { elsewhereOf, isSameServer, type Elsewhere } from '#controllers/server-use.ts';
+import { defined } from '#controllers/whereabouts.ts';
 import { RETAINED_DATA_REASONS } from './reasons.ts';
 
 /** In the order of creation. */
@@ -29,10 +40,13 @@ export interface RetainedDataInputs extends Elsewhere {
   /** The object that the data was of: gone, or on another host; still leaving this one; or here again. */
   readonly object: 'Gone' | 'Leaving' | 'Back';
   readonly isExpired: boolean;
+  /** Absent while nobody has measured it, and of what is no database on a server. */
+  readonly sizeBytes?: number;
 }
 
 /** Kept data on its host: purged when its object is deleted or its time is over. Once the data is back in place nothing is left at its path. */
-export function createRetainedDataHostController<W>({ hostName, tree, databases, disposal, now }: HostParts<W>) {
+export function createRetainedDataHostController<W>(parts: HostParts<W>) {
+  const { hostName, tree, databases, disposal, now } = parts;
   const drivers: RetainedDataDrivers<W> = { tree, ...databases, disposal: disposal(retainedDataKind) };
   return defineController<typeof retainedDataKind, W, RetainedDataDrivers<W>, RetainedDataInputs>({
     name: 'retained-data.host',
@@ -40,20 +54,26 @@ export function createRetainedDataHostController<W>({ hostName, tree, databases,
     finalizer: FINALIZERS.host,
     finalizerSetBy: 'loop',
     drivers,
-    indexes: [keptByObject],
+    indexes: [keptByObject, keptByServer],
     watches: [
       { kind: domainKind, keysOf: keptOf },
       { kind: databaseKind, keysOf: keptOf },
+      {
+        kind: databaseServerKind,
+        keysOf: ({ metadata }, cache) => keysOf(keptOnServer(metadata.name, cache)),
+        isNews: isOtherServer,
+      },
     ],
     concerns: (kept) => kept.spec.host === hostName,
     gather: (kept, cache) => ({
       object: objectOf(kept, cache),
       isExpired: expiryMsOf(kept) <= now(),
       ...elsewhereOf(kept.spec.database?.server, cache),
+      ...sizeOf(parts, kept, cache),
     }),
     desired: (kept, inputs) => ({
       tree: keptTree(kept),
-      ...keptOnServer<W>(kept, inputs),
+      ...keptState<W>(kept, inputs),
       disposal: { fate: inputs.isExpired && inputs.object === 'Gone' ? 'Go' : 'Stay', resourceVersion: '' },
     }),
     afterDeletion: (kept, inputs) => ({
@@ -74,7 +94,7 @@ function keptTree(kept: RetainedData): Tree {
 }
 
 /** Nobody is let in, and nothing is made: a Database hands over what it had, and takes it back. */
-function keptOnServer<W>(retained: RetainedData, inputs: RetainedDataInputs): Desired<DatabaseServerDrivers<W>> {
+function keptState<W>(retained: RetainedData, inputs: RetainedDataInputs): Desired<DatabaseServerDrivers<W>> {
   const { kind, metadata, spec } = retained;
   const { databaseName, dumpPath } = spec.database ?? {};
   const itself = ownerId({ kind, namespace: '', name: metadata.name, uid: '' });
@@ -83,9 +103,8 @@ function keptOnServer<W>(retained: RetainedData, inputs: RetainedDataInputs): De
   return onServer(placeOf(retained, inputs), { ...noDatabases, kept, ...(dumped.size === 0 ? {} : { dumped }) });
 }
 
-function placeOf({ spec }: RetainedData, { elsewhere }: Elsewhere = {}): ServerPlace {
-  const { engine = 'PostgreSQL' } = spec.database ?? {};
-  return elsewhere === undefined ? { engine } : { engine, elsewhere };
+function placeOf({ spec }: RetainedData, elsewhere: Elsewhere | undefined): ServerPlace {
+  return serverPlaceOf(spec.database?.engine ?? 'PostgreSQL', elsewhere);
 }
 
 function originOf(kept: RetainedData): string {
@@ -116,7 +135,11 @@ function expiryMsOf(kept: RetainedData): number {
 
 function keptOf({ kind, metadata }: KubeObject, cache: Cache): readonly ObjectKey[] {
   const { namespace = '', name } = metadata;
-  return keptForObject({ kind, namespace, name }, cache).map((kept) => ({ name: kept.metadata.name }));
+  return keysOf(keptForObject({ kind, namespace, name }, cache));
+}
+
+function keysOf(kept: readonly RetainedData[]): readonly ObjectKey[] {
+  return kept.map(({ metadata: { name } }) => ({ name }));
 }
 
 function retainedDataStatus(
@@ -124,7 +147,30 @@ function retainedDataStatus(
   input: StatusInput<RetainedDataInputs, RetainedDataDrivers<unknown>>,
 ): StatusPatch<typeof retainedDataKind> {
   const [status, reason, message] = saidOf(kept, input);
-  return { fields: {}, conditions: [{ type: 'Ready', status, reason, message }] };
+  const size = shownSizeOf(kept, input.inputs);
+  return { fields: defined({ size }), conditions: [{ type: 'Ready', status, reason, message }] };
+}
+
+function sizeOf<W>(
+  { databases, databaseSizeOf }: HostParts<W>,
+  { spec: { database } }: RetainedData,
+  cache: Cache,
+): Pick<RetainedDataInputs, 'sizeBytes'> {
+  if (database === undefined) return {};
+  const { elsewhere = '' } = elsewhereOf(database.server, cache);
+  const where = serverOfDriver(databases[database.engine].name, elsewhere);
+  return defined({ sizeBytes: databaseSizeOf(where, database.databaseName) });
+}
+
+const stepBytes = 2 ** 20;
+
+/** In whole MiB; what was told last, until somebody has measured what differs much. */
+function shownSizeOf({ status }: RetainedData, inputs: RetainedDataInputs | undefined): string | number | undefined {
+  const told = status?.size;
+  const { sizeBytes } = inputs ?? {};
+  const toldBytes = told === undefined ? undefined : parseQuantity(told);
+  if (sizeBytes === undefined || (toldBytes !== undefined && !isOtherSize(toldBytes, sizeBytes))) return told;
+  return formatBytes(Math.ceil(sizeBytes / stepBytes) * stepBytes);
 }
 
 type Said = readonly [status: 'True' | 'False', reason: keyof typeof RETAINED_DATA_REASONS, message: string];
@@ -135,7 +181,15 @@ function saidOf(
 ): Said {
   if (outcome.phase === 'failed') return ['False', 'ApplyFailed', outcome.message];
   const found = foundOnServer(kept, inputs, observed);
-  switch (inputs?.object) {
+  return saidOfLoss(kept, inputs, found) ?? saidOfWhole(kept, inputs?.object, found);
+}
+
+function saidOfWhole(
+  kept: RetainedData,
+  object: RetainedDataInputs['object'] | undefined,
+  found: DatabaseState | undefined,
+): Said {
+  switch (object) {
     case 'Back':
       return isMissing(kept, found)
         ? ['True', 'HandedBack', RETAINED_DATA_REASONS.HandedBack]
@@ -146,6 +200,25 @@ function saidOf(
     case undefined:
       return saidOfKept(kept, found);
   }
+}
+
+function saidOfLoss(
+  kept: RetainedData,
+  inputs: RetainedDataInputs | undefined,
+  found: DatabaseState | undefined,
+): Said | undefined {
+  if (inputs?.isLost === true) return saidOfLost(kept);
+  const isStaying = kept.metadata.deletionTimestamp === undefined;
+  return isStaying && isFileLost(kept, found) ? saidOfLostFile(kept) : undefined;
+}
+
+/** A file of this host is not lost with the server that it was made of; nobody can tell whether there is a whole one. */
+function saidOfLost({ spec: { database } }: RetainedData): Said {
+  const { server = '', dumpPath } = database ?? {};
+  const message = `DatabaseServer ${server} was declared lost, with what was kept there: delete this object.`;
+  if (dumpPath === undefined) return ['False', 'ServerLost', message];
+  const file = `If it was a file by then (Dumped), that is ${dumpPath} below the host’s root: it stays when this object goes.`;
+  return ['False', 'ServerLost', `${message} ${file}`];
 }
 
 /** What it has on its server; `undefined` while nobody knows. */
@@ -161,6 +234,16 @@ function foundOnServer(
   if (elsewhere !== '' && all.elsewhere?.has(elsewhere) !== true) return undefined;
   const found = stateOn(all, elsewhere);
   return found.isUnknown === true ? undefined : found;
+}
+
+function isFileLost({ spec: { database } }: RetainedData, found: DatabaseState | undefined): boolean {
+  return database !== undefined && found?.lostDumps?.has(database.databaseName) === true;
+}
+
+function saidOfLostFile({ spec: { host, database } }: RetainedData): Said {
+  const { dumpPath = '' } = database ?? {};
+  const message = `The data is in a file, and host ${host} does not have it: ${dumpPath} below its root, with ${dumpPath}.contents. Bring it there, or delete this object to give it up.`;
+  return ['False', 'DumpLost', message];
 }
 
 function saidOfGone(kept: RetainedData, found: DatabaseState | undefined): Said {

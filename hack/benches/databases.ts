@@ -6,6 +6,7 @@ import { measurePlain, type Plain } from './databases/plain.ts';
 import { measureResync } from './databases/resync.ts';
 import type { Run } from './databases/run.ts';
 import { applyAll, makeTenant } from './domains.ts';
+import { countRequests } from './hosts/traffic.ts';
 import { openInstance, processNamed, quiet, type Instance } from './instance.ts';
 import { measurement, memoryBytesOf, percentile, type Bench } from './measurement.ts';
 import { cpuByProgram, saveProfiles, startProfiles } from './programs.ts';
@@ -65,6 +66,7 @@ async function measureAll(instance: Instance, run: Run): Promise<Pick<Ours, 'sec
   options.note(`${count} databases with users on ${engine}, over ${connections} connections`);
   const log = await watchWrites(instance.store, 'databaseusers');
   if (options.profileInto !== undefined) await startProfiles(instance);
+  const requests = countRequests(instance);
   const cpuBefore = cpuByProgram(instance);
   const objects = Array.from({ length: count }, (_, n) => pairOfObjects(engine, `shop-${n}`)).flat();
   const startedAt = performance.now();
@@ -80,7 +82,9 @@ async function measureAll(instance: Instance, run: Run): Promise<Pick<Ours, 'sec
   for (const [name, used] of cpu)
     row(`CPU of ${name} per database`, ((used - (cpuBefore.get(name) ?? 0)) * 1_000) / count, 'ms');
   for (const [collection, writes] of log.counts)
-    if (writes >= count / 2) row(`etcd writes to ${collection} per database`, writes / count, 'writes');
+    if (writes >= count / 10) row(`etcd writes to ${collection} per database`, writes / count, 'writes');
+  for (const [purpose, times] of requests())
+    if (times >= count / 10) row(`requests to ${purpose} per database`, times / count, 'requests');
   for (const name of cpu.keys())
     row(`PSS of ${name}`, memoryBytesOf(processNamed(instance, name).pid) / 2 ** 20, 'MiB');
   return { seconds, writes: log.writes };

@@ -29,6 +29,37 @@ export function contains(network: Network, address: Address): boolean {
   return network.bits >> shift === address.bits >> shift;
 }
 
+/** The one way in which a network is written: `192.0.2.0/24`, `2001:db8::/32`; a single address with its prefix, too. */
+export function networkText({ bits, width, prefix }: Network): string {
+  const rest = BigInt(width - prefix);
+  return `${addressText({ bits: (bits >> rest) << rest, width })}/${String(prefix)}`;
+}
+
+/** As systems write it: groups without leading zeros, the longest run of zeros left out. */
+export function addressText({ bits, width }: Address): string {
+  const [step, count, base] = width === 32 ? ([8, 4, 10] as const) : ([16, 8, 16] as const);
+  const part = (index: number): string =>
+    ((bits >> BigInt(width - step * (index + 1))) & ((1n << BigInt(step)) - 1n)).toString(base);
+  const parts = Array.from({ length: count }, (_, index) => part(index));
+  return width === 32 ? parts.join('.') : new URL(`http://[${parts.join(':')}]`).hostname.slice(1, -1);
+}
+
+const groupBits = 16;
+
+/**
+ * The groups with which the text of each address of a network of IPv6 begins, and that of no other; `undefined` where there are none such: the prefix ends within
+ * a group, or a group is zero, which may be left out.
+ */
+export function leadingGroups({ bits, width, prefix }: Network): readonly string[] | undefined {
+  const count = prefix / groupBits;
+  if (width !== 128 || !Number.isInteger(count)) return undefined;
+  const groups = Array.from(
+    { length: count },
+    (_, index) => (bits >> BigInt(width - groupBits * (index + 1))) & 0xffffn,
+  );
+  return groups.includes(0n) ? undefined : groups.map((group) => group.toString(16));
+}
+
 function parseIpv4(text: string): Address | undefined {
   const parts = text.split('.');
   if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255))

@@ -1,11 +1,13 @@
 import type { Readable, Writable } from 'node:stream';
 
 /** As whom, and where, a program of a tenant runs. */
-export interface TenantSeat {
+export interface SandboxSeat {
   readonly tenant: string;
   readonly uid: number;
-  /** The tenant's tree: all that it sees of `tenants/`. */
-  readonly tree: string;
+  /** The tenant's tree: all that it sees of `tenants/`. Absent: nothing, and `/tmp` is memory. */
+  readonly tree?: string;
+  /** Whether it has no network: sockets alone lead out of it. */
+  readonly isOffline?: boolean;
   readonly workingDirectory: string;
   /** Whether it may only look at the tree; `/tmp` stays its own. */
   readonly isReadOnly: boolean;
@@ -18,6 +20,11 @@ export interface TenantSeat {
   readonly copyingGid?: number;
   /** The slice it counts in, e.g. `wcp360-20000`; without a meaning where there are none. */
   readonly slice: string;
+}
+
+/** One that sees the tenant's files. */
+export interface TenantSeat extends SandboxSeat {
+  readonly tree: string;
 }
 
 /** Columns and rows of a terminal. */
@@ -54,5 +61,5 @@ export interface TenantProcess {
  * Errors: HostError when it cannot be started.
  */
 export interface TenantProcesses {
-  start(seat: TenantSeat, argv: readonly string[], how?: TenantRun): TenantProcess;
+  start(seat: SandboxSeat, argv: readonly string[], how?: TenantRun): TenantProcess;
 }

@@ -119,6 +119,7 @@ function feed<W>(options: ControllerRunnerOptions<W>, queue: WorkQueue, echoes: 
 
 function keysOf<W>(options: ControllerRunnerOptions<W>, watch: Watch, change: ObjectChange): ReadonlySet<string> {
   const { cache } = options.informers;
+  if (watch.isNews?.(change.object, change.previous, change.type) === false) return new Set();
   const keys = watch.keysOf(change.object, cache);
   // What it pointed at before must notice, too, that it does no longer.
   const before = change.previous === undefined ? [] : watch.keysOf(change.previous, cache);

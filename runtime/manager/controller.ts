@@ -74,6 +74,12 @@ export interface Watch {
   readonly kind: KindDefinition;
   /** The keys to look at again. Pure, from the cache only. */
   readonly keysOf: (changed: KubeObject, cache: Cache) => readonly ObjectKey[];
+  /** False: nobody here goes by what has changed. `previous` is absent for an object that was not there. Absent: each change counts. Pure. */
+  readonly isNews?: (
+    changed: KubeObject,
+    previous: KubeObject | undefined,
+    type: 'added' | 'modified' | 'deleted',
+  ) => boolean;
 }
 
 /** Finalizers of other controllers. */

@@ -15,8 +15,8 @@ export interface EventText {
 
 /**
  * Tells people what happened to an object, as core/v1 Events (what `kubectl describe` shows). Never blocks and never fails: what cannot be written in time is dropped.
- * The same text about the same object is one Event with a count. Writes are limited to 10 a second with bursts of 50, and per object to one in 5 min after 25,
- * so that events never cost more than the work they tell of.
+ * The same text about the same object is one Event with a count. Writes are limited to 10 a second with bursts of 50, those of what went well to one a second
+ * after 25, and per object to one in 5 min after 25: where much is done at once, its status tells, and events never cost more than the work they tell of.
  */
 export interface EventRecorder {
   record(object: KubeObject, event: EventText): void;
@@ -40,6 +40,7 @@ const rememberedEvents = 4_096;
 const longestQueue = 512;
 const longestMessage = 1_024;
 const allEvents = { burst: 50, perSecond: 10 };
+const goodNews = { burst: 25, perSecond: 1 };
 const eventsOfOneObject = { burst: 25, perSecond: 1 / 300 };
 
 interface Known {
@@ -61,6 +62,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const known = new Map<string, Known>();
   const perObject = new Map<string, Bucket>();
   const overall: Bucket = { tokens: allEvents.burst, atMs: clock.now() };
+  const good: Bucket = { tokens: goodNews.burst, atMs: clock.now() };
   const queue: (() => Promise<void>)[] = [];
   let running: Promise<void> = Promise.resolve();
   let isRunning = false;
@@ -72,15 +74,16 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     }
     isRunning = false;
   };
-  const mayWrite = (uid: string): boolean => {
+  const mayWrite = (uid: string, { type }: EventText): boolean => {
     const now = clock.now();
+    if (type === 'Normal' && !take(good, goodNews, now)) return false;
     const bucket = remember(perObject, uid, () => ({ tokens: eventsOfOneObject.burst, atMs: now }));
     return take(bucket, eventsOfOneObject, now) && take(overall, allEvents, now);
   };
   return {
     record: (object, event) => {
       const uid = object.metadata.uid ?? object.metadata.name;
-      if (signal.aborted || queue.length >= longestQueue || !mayWrite(uid)) return;
+      if (signal.aborted || queue.length >= longestQueue || !mayWrite(uid, event)) return;
       const message = event.message.slice(0, longestMessage);
       const key = [uid, event.type, event.reason, message].join('\n');
       const entry = remember(known, key, () => newEntry(object, clock.now()));

@@ -2,7 +2,8 @@ import { BugError } from '#runtime/base/errors.ts';
 import { keyText } from '#runtime/client/resource-type.ts';
 import type { KindDefinition, ResourceOf } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import type { Cache } from './cache.ts';
+import { countBefore, countsOf, type Bucket } from './bucket.ts';
+import type { Cache, IndexPlace } from './cache.ts';
 import type { Informer } from './informer.ts';
 import { storeKeyOf } from './object-store.ts';
 import { compareResourceVersions } from './resource-version.ts';
@@ -39,7 +40,19 @@ export function createInformerCache(informersOf: (id: string) => readonly Inform
       });
       return merged(lists) as readonly ResourceOf<D>[];
     },
+    counts: (kind, index, value) => countsOf(bucketOf(find(kind), kind, { index, value })),
+    countBefore: (kind, place, object) => countBefore(bucketOf(find(kind), kind, place), object),
   };
+}
+
+/** Whatever is in two informers would count twice. */
+function bucketOf(informers: readonly Informer[], kind: KindDefinition, { index, value }: IndexPlace): Bucket {
+  const [only, ...others] = informers;
+  if (only === undefined || others.length > 0)
+    throw new BugError(`${kindId(kind)} is counted only where one informer has all of it`);
+  const bucket = only.store.bucketOf(index, value);
+  if (bucket === undefined) throw new BugError(`${kindId(kind)} has no index ${index}`);
+  return bucket;
 }
 
 function newerOf(a: KubeObject | undefined, b: KubeObject | undefined): KubeObject | undefined {

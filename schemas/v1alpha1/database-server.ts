@@ -50,6 +50,41 @@ const externalField = {
   },
 } as const satisfies Schema;
 
+const networkField = {
+  type: 'object',
+  description:
+    'Where it is reached over the network, with TLS alone, by DatabaseUsers that say from where they come (`spec.hosts`). Absent: by its socket alone. Of several DatabaseServers of an engine, what the first by name says counts.',
+  required: ['tls'],
+  properties: {
+    addresses: {
+      type: 'array',
+      description:
+        'Addresses that it listens on, which each host has to have; all that a host has when empty. The port is the usual one of the engine: 5432, or 3306.',
+      default: [],
+      maxItems: 8,
+      'x-kubernetes-list-type': 'set',
+      items: { type: 'string', description: 'IPv4 or IPv6.', maxLength: 45, pattern: PATTERNS.address },
+    },
+    tls: {
+      type: 'object',
+      description: 'What it is known by.',
+      required: ['secretRef'],
+      properties: {
+        secretRef: objectReference(
+          'The Secret of type kubernetes.io/tls with the certificate, its chain and its key, in wcp360-system.',
+        ),
+        caBundle: {
+          type: 'string',
+          description:
+            'Certificates in PEM by which clients know it, shown in the status of DatabaseUsers; those that systems trust when absent.',
+          maxLength: 65_536,
+          pattern: PATTERNS.certificates,
+        },
+      },
+    },
+  },
+} as const satisfies Schema;
+
 const versionField = { type: 'string', maxLength: 16, pattern: PATTERNS.versionNumbers } as const;
 
 const specField = {
@@ -67,7 +102,7 @@ const specField = {
     managed: {
       type: 'object',
       description: 'The server that each host makes and keeps for itself, apart from whatever else runs there.',
-      properties: {},
+      properties: { network: networkField },
     },
     host: {
       type: 'object',
@@ -75,6 +110,12 @@ const specField = {
       properties: {},
     },
     external: externalField,
+    lost: {
+      type: 'boolean',
+      description:
+        'A server elsewhere that is gone for good, with all that was on it: nobody speaks to it any more, and what is deleted goes without it.',
+      default: false,
+    },
     adoptable: {
       type: 'array',
       description: 'Databases that are there already and may be taken over (`spec.adopt` of a Database), and by whom.',
@@ -109,10 +150,11 @@ const specField = {
         databases: countField('How many Databases may be on it; those that are there stay.'),
         connections: {
           type: 'integer',
-          description: 'Sessions that one DatabaseUser may have at the same time; the package may give less.',
+          description:
+            'Of a managed server: sessions that all DatabaseUsers of a host may have at the same time, together; as many as fit the machine when absent, and a change starts the server anew. Of all others: sessions that one DatabaseUser may have there; the package may give less.',
           format: 'int32',
           minimum: 1,
-          maximum: 500,
+          maximum: 5_000,
         },
       },
     },
@@ -121,6 +163,11 @@ const specField = {
     {
       rule: '[has(self.managed), has(self.host), has(self.external)].filter(set, set).size() == 1',
       message: 'exactly one of managed, host and external',
+    },
+    {
+      rule: '!self.lost || has(self.external)',
+      message: 'what runs on a host is lost with its Host: say so there',
+      fieldPath: '.lost',
     },
     {
       rule: 'self.engine == oldSelf.engine && has(self.managed) == has(oldSelf.managed) && has(self.host) == has(oldSelf.host)',
@@ -168,6 +215,9 @@ export const databaseServerKind = defineKind({
         'When the makers of the server mend this version for the last time; absent where that is not known.',
       ),
       databases: countField('How many Databases are on it.'),
+      certificateVersion: textField(
+        'resourceVersion of the Secret with its certificate (`spec.managed.network`): tells one certificate from the next.',
+      ),
       hosts: {
         type: 'array',
         description: 'Hosts whose agents may use it.',

@@ -139,7 +139,7 @@ const specField = {
     hosts: {
       type: 'array',
       description:
-        'Networks from which it may come, where its server is reached over the network and can keep to that: one of IPv4 on MariaDB. When empty, from anywhere; a server of the host is reached by its socket alone.',
+        'Addresses and networks from which it may come over the network, where its server can keep to that: one that its host keeps for itself and that has a network (`spec.managed.network` of a DatabaseServer), or MariaDB elsewhere. When empty, by the socket alone, and to a server elsewhere from anywhere.',
       default: [],
       maxItems: 8,
       'x-kubernetes-list-type': 'set',
@@ -206,6 +206,27 @@ export const databaseUserKind = defineKind({
       ...placementFields,
       server: nameField('The DatabaseServer that it was put on last; absent: the one that its host keeps for itself.'),
       username: serverNameField,
+      remote: {
+        type: 'object',
+        description: 'Where it is reached from `spec.hosts`, with TLS, beside the socket that its Secret tells of.',
+        required: ['addresses', 'port'],
+        properties: {
+          addresses: {
+            type: 'array',
+            description: 'Addresses of its host, public ones where there are some; empty where nobody has told any.',
+            maxItems: 32,
+            'x-kubernetes-list-type': 'set',
+            items: { type: 'string', description: 'IPv4 or IPv6.', maxLength: 45, pattern: PATTERNS.address },
+          },
+          port: { type: 'integer', description: 'Its port.', format: 'int32', minimum: 1, maximum: 65_535 },
+          caBundle: {
+            type: 'string',
+            description: 'Certificates in PEM, one of which its own comes from; those that systems trust when absent.',
+            maxLength: 65_536,
+            pattern: PATTERNS.certificates,
+          },
+        },
+      },
       secretVersion: textField('resourceVersion of the Secret, once it is as it should be.'),
       passwords: passwordsField,
       acceptedPasswords: {

@@ -80,6 +80,14 @@ export const hostKind = defineKind({
         required: ['hostname', 'tls'],
         properties: {
           hostname: hostnameField('The name, which is to lead to this host and is served by HTTPS alone.'),
+          port: {
+            type: 'integer',
+            description:
+              'The port of it that people’s browsers come to, where that is another one than the front’s own for HTTPS: behind a load balancer, say.',
+            format: 'int32',
+            minimum: 1,
+            maximum: 65_535,
+          },
           tls: {
             type: 'object',
             description: 'Its certificate.',

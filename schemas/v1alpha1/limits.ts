@@ -64,6 +64,9 @@ export const databaseLimitFields = {
   retained: countField(
     'How many deleted Databases of a tenant may be kept (RetainedData): once so many are, no other is made before one of them is declared again, purged, or over.',
   ),
+  retainedStorage: bytesField(
+    'Most that deleted Databases of a tenant may hold together while they are kept, such as `20Gi`: once they hold more, no other is made, as with `retained`; not limited when absent.',
+  ),
 } as const satisfies Readonly<Record<string, Schema>>;
 
 const zoneRecordField = {

@@ -47,6 +47,7 @@ export const packageKind = defineKind({
           statementTimeout: { ...databaseLimitFields.statementTimeout, default: '10m' },
           temporaryFiles: { ...databaseLimitFields.temporaryFiles, default: '1Gi' },
           retained: { ...databaseLimitFields.retained, default: 10 },
+          retainedStorage: databaseLimitFields.retainedStorage,
         },
       },
       dns: {

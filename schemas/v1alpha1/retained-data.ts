@@ -38,7 +38,7 @@ export const retainedDataKind = defineKind({
         },
       },
       tenantRef: objectReference('Whose the data is.'),
-      host: nameField('The host that keeps it.'),
+      host: nameField('The host that keeps it; of a database on a server elsewhere, the one that looks after it.'),
       path: {
         type: 'string',
         description: 'Where files lie below the host’s root.',
@@ -74,11 +74,11 @@ export const retainedDataKind = defineKind({
     'x-kubernetes-validations': [
       { rule: 'has(self.path) || has(self.database)', message: 'say what is kept: a path, or a database' },
       {
-        rule: 'self.host == oldSelf.host && has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)',
+        rule: '(self.host == oldSelf.host || (has(self.database) && has(self.database.server))) && has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)',
         message: 'where data is kept can not be changed',
       },
       {
-        rule: 'has(self.database) == has(oldSelf.database) && (!has(self.database) || (self.database.engine == oldSelf.database.engine && self.database.databaseName == oldSelf.database.databaseName))',
+        rule: 'has(self.database) == has(oldSelf.database) && (!has(self.database) || (self.database.engine == oldSelf.database.engine && self.database.databaseName == oldSelf.database.databaseName && has(self.database.server) == has(oldSelf.database.server) && (!has(self.database.server) || self.database.server == oldSelf.database.server)))',
         message: 'which database is kept can not be changed',
         fieldPath: '.database',
       },
@@ -87,7 +87,13 @@ export const retainedDataKind = defineKind({
   status: {
     type: 'object',
     description: 'The state of what is kept.',
-    properties: { observedGeneration: observedGenerationField, conditions: conditionsField },
+    properties: {
+      observedGeneration: observedGenerationField,
+      size: bytesField(
+        'What a database holds, or held when it became a file, as far as it was measured; another one is told where it differs much.',
+      ),
+      conditions: conditionsField,
+    },
   },
   columns: [
     { name: 'Kind', type: 'string', jsonPath: '.spec.objectRef.kind', description: 'Kind of the deleted object.' },
@@ -100,6 +106,7 @@ export const retainedDataKind = defineKind({
       jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
       description: 'What there is of it.',
     },
+    { name: 'Size', type: 'string', jsonPath: '.status.size', description: 'What it holds.' },
     { name: 'Expires', type: 'string', jsonPath: '.spec.expiresAt', description: 'When it is purged.' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since deletion.' },
   ],

@@ -102,6 +102,14 @@ const serverWithLists = {
   },
 };
 
+const serverWithNetwork = {
+  ...serverWithLists,
+  spec: {
+    engine: 'PostgreSQL',
+    managed: { network: { addresses: ['192.0.2.1'], tls: { secretRef: { name: 'tls' } } } },
+  },
+};
+
 /** With a name of the platform's own. */
 const hostWithPanel = (): object => {
   const host = parse(read('host.yaml')) as { readonly spec: object };
@@ -127,7 +135,7 @@ function baseFor(kind: string, path: string): unknown {
   if (kind === tenantKind.kind) return tenantWithLists;
   if (kind.endsWith('Issuer')) return issuerWithAll(kind);
   if (kind === databaseUserKind.kind) return databaseUserWithPassword;
-  if (kind === databaseServerKind.kind) return serverWithLists;
+  if (kind === databaseServerKind.kind) return path.startsWith('spec.managed.') ? serverWithNetwork : serverWithLists;
   if (kind === hostKind.kind) return hostWithPanel();
   if (kind === retainedDataKind.kind && path.startsWith('spec.database.')) return retainedDatabase;
   const words = kind.replaceAll(/(?<=[a-z])([A-Z])|(?<=[A-Z])([A-Z])(?=[a-z])/g, '-$1$2').toLowerCase();

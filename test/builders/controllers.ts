@@ -33,6 +33,7 @@ export const hostParts: HostParts<HostWorld> = {
   nginx: silent('nginx', new Map()),
   powerdns: silent('powerdns', new Map()),
   databases: { PostgreSQL: silent('postgresql', noDatabases), MariaDB: silent('mariadb', noDatabases) },
+  ownServers: silent('own-servers', {}),
   databaseSizeOf: () => undefined,
   serverVersionOf: () => undefined,
   askNameServer: () => Promise.reject(new HostError('nobody answers')),

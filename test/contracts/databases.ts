@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import { samplingSeed } from '#test/lab/sampling.ts';
 import { badInputLaws } from './databases/bad-input.ts';
 import { changesLaws } from './databases/changes.ts';
 import { databasesGround, type DatabasesUnderTest } from './databases/ground.ts';
@@ -15,6 +16,7 @@ export { usualLimits, type DatabaseSession, type DatabasesUnderTest } from './da
 /** The laws of databases, on a real server. Nothing of ours is left there at the end. */
 export async function databasesContract<Name extends string>(t: Test, under: DatabasesUnderTest<Name>): Promise<void> {
   const ground = databasesGround(under);
+  t.comment(`WCP360_SEED=${samplingSeed}`);
   await changesLaws(t, ground);
   await badInputLaws(t, ground);
   await rightsLaws(t, ground);

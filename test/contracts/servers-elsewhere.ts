@@ -1,6 +1,9 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
 import type { DatabaseState } from '#runtime/drivers/databases/model.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
+import { labTenant } from '#test/lab/intake.ts';
 import { administrator, elsewhereHost, somewhereElse, type Declared } from '#test/lab/server-elsewhere.ts';
 import { usualLimits, type DatabasesUnderTest } from './databases.ts';
 import { reach } from './driver.ts';
@@ -36,10 +39,10 @@ export async function elsewhereContract<Name extends string>(t: Test, under: Els
     under.passwords.set('k', 'a');
     const password = { namespace: 'acme', name: 'shop', key: 'k' };
     const login = { password, grants: { [`d_${name}`]: 'Owner' }, connections: 5, limits: usualLimits } as const;
-    const from = under.from === undefined ? {} : { from: under.from };
+    const origins = under.origins === undefined ? {} : { origins: under.origins };
     return {
       databases: new Map([[`d_${name}`, { ...under.usual, extensions: [], access: 'Open' as const }]]),
-      logins: new Map([[`u_${name}`, { ...login, ...from, isLocked: false }]]),
+      logins: new Map([[`u_${name}`, { ...login, ...origins, isLocked: false }]]),
     };
   };
   const look = async (change: Partial<Declared>, user: Readonly<Record<string, string>> = administrator) => {
@@ -78,6 +81,22 @@ export async function elsewhereContract<Name extends string>(t: Test, under: Els
       await look({});
       await each.rejects(under.login('u_one', 'a', database));
     }
+    await reach(driver, world, one, driver.nothing);
+  });
+
+  await t.test('programs come to it by a socket, and to no other server than is meant', async (each) => {
+    await reach(driver, world, one, wanted('one'));
+    const dumped = async (change: Partial<Declared>): Promise<string> => {
+      const host = elsewhereHost(under.host, { ...under.declared, ...change });
+      return await text(Readable.from(driver.dump('d_one', { host }, signal)));
+    };
+    each.match(await dumped({}), /dump complete/i, 'the control');
+    const { authorities } = await somewhereElse();
+    await each.rejects(dumped({ authorities }), /DatabaseServer main: .*certificate/, 'one of another authority');
+    await each.rejects(dumped({ name: 'another.internal' }), /DatabaseServer main: .*altnames/, 'one for another name');
+    await each.rejects(dumped({ port: 1 }), /DatabaseServer main: nobody answers/);
+    const way = await elsewhereHost(under.host, under.declared).way(labTenant.uid, signal);
+    each.match(await under.host.facts(way.socketDirectory, signal), { mode: 0o750, uid: 0, gid: labTenant.uid });
     await reach(driver, world, one, driver.nothing);
   });
 

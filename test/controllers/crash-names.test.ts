@@ -10,7 +10,8 @@ import {
   zoneKind,
 } from '#schemas/index.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
-import { isThorough, tellStories } from '#test/lab/crash-stories.ts';
+import { tellStories } from '#test/lab/crash-stories.ts';
+import { isThorough } from '#test/lab/sampling.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { startHosting, type Hosting } from '#test/lab/hosting.ts';
 import { openNameServer } from '#test/lab/name-server.ts';

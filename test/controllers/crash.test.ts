@@ -14,7 +14,8 @@ import {
 import { secretKind } from '#schemas/meta/builtin.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { isThorough, tellStories } from '#test/lab/crash-stories.ts';
+import { tellStories } from '#test/lab/crash-stories.ts';
+import { isThorough } from '#test/lab/sampling.ts';
 import { startHosting, type Hosting } from '#test/lab/hosting.ts';
 import { declare, isGone, isReady, remove, settle, type Step, type Story } from '#test/lab/stories.ts';
 

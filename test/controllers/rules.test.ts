@@ -1,7 +1,14 @@
 import t from 'tap';
 import fc from 'fast-check';
 import { required } from '#runtime/base/errors.ts';
-import { contains, parseAddress, parseNetwork } from '#runtime/base/networks.ts';
+import {
+  addressText,
+  contains,
+  leadingGroups,
+  networkText,
+  parseAddress,
+  parseNetwork,
+} from '#runtime/base/networks.ts';
 import { phpBytes } from '#controllers/domain/host/php.ts';
 import { poolNameOf } from '#controllers/domain/host/desired.ts';
 import { proxyTargetOf } from '#controllers/domain/host/proxy.ts';
@@ -150,6 +157,58 @@ void t.test('an address is in a network as its bits say, in whatever way it is w
   fc.assert(
     fc.property(fc.ipV6(), (address) => isIn(address.toLowerCase(), '::/0') || parseAddress(address)?.width === 32),
   );
+});
+
+void t.test('a network is written in one way, whatever way it was written in', async (t) => {
+  for (const [text, written] of [
+    ['192.0.2.77/24', '192.0.2.0/24'],
+    ['192.0.2.7', '192.0.2.7/32'],
+    ['::ffff:192.0.2.7', '192.0.2.7/32'],
+    ['2001:db8:0:0:1:0:0:1', '2001:db8::1:0:0:1/128'],
+    ['2001:0db8:ffff::/31', '2001:db8::/31'],
+    ['10.1.2.3/0', '0.0.0.0/0'],
+    ['::1/0', '::/0'],
+  ] as const) {
+    const network = parseNetwork(text);
+    t.equal(network && networkText(network), written, text);
+  }
+  const drawn = fc.oneof(
+    fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })),
+    fc.tuple(fc.ipV6(), fc.integer({ min: 0, max: 128 })),
+  );
+  fc.assert(
+    fc.property(drawn, ([address, prefix]) => {
+      const network = parseNetwork(`${address}/${String(prefix)}`);
+      if (network === undefined) return true;
+      const again = parseNetwork(networkText(network));
+      return again !== undefined && networkText(again) === networkText(network) && contains(network, again);
+    }),
+  );
+});
+
+void t.test('what tells a network of IPv6 by the text of addresses tells it as its bits do', async (t) => {
+  for (const text of ['2001:db8::/33', '2001:db8:0:1::/64', '2001:0::/32', '::1/112', '192.0.2.0/16']) {
+    const network = parseNetwork(text);
+    t.equal(network && leadingGroups(network), undefined, text);
+  }
+  const group = fc.oneof(fc.constantFrom(0, 1, 0xdb8, 0xd, 0x2001), fc.integer({ min: 0, max: 0xffff }));
+  const groups = fc.array(group, { minLength: 8, maxLength: 8 });
+  const text = (of: readonly number[]): string => of.map((each) => each.toString(16)).join(':');
+  let [within, without] = [0, 0];
+  fc.assert(
+    fc.property(groups, groups, fc.integer({ min: 1, max: 7 }), fc.boolean(), (one, other, count, isNear) => {
+      const network = parseNetwork(`${text(one)}/${String(16 * count)}`);
+      const address = parseAddress(text(isNear ? [...one.slice(0, count), ...other.slice(count)] : other));
+      const known = network && leadingGroups(network);
+      if (network === undefined || address === undefined || known === undefined) return true;
+      const isIn = contains(network, address);
+      if (isIn) within += 1;
+      else without += 1;
+      return addressText(address).startsWith(`${known.join(':')}:`) === isIn;
+    }),
+    { numRuns: 2_000 },
+  );
+  t.ok(within > 100 && without > 100, `${String(within)} in, ${String(without)} not`);
 });
 
 void t.test('a claim that changes wakes the unbound ones above and below it, wildcards among them', async (t) => {

@@ -1,23 +1,31 @@
-import type { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
-import { connect } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
-import { certificateKind, databaseKind, databaseUserKind, type Database, type DatabaseUser } from '#schemas/index.ts';
+import {
+  certificateKind,
+  databaseKind,
+  databaseServerKind,
+  databaseUserKind,
+  type Database,
+  type DatabaseUser,
+} from '#schemas/index.ts';
 import { roleBindingKind } from '#schemas/meta/builtin.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { execute, listening, openDesktop, shownCertificate, startBareAdminer } from '#test/lab/adminer.ts';
 import { openBrowser, type Browser, type Page } from '#test/lab/browser.ts';
-import { startChromium, type Tab } from '#test/lab/chromium.ts';
-import { freePort } from '#test/lab/free-port.ts';
+import { startChromium } from '#test/lab/chromium.ts';
+import { openMariadbElsewhere } from '#test/lab/mariadb.ts';
+import { openPostgresqlElsewhere } from '#test/lab/postgresql.ts';
+import { administrator, externalOf, somewhereElse } from '#test/lab/server-elsewhere.ts';
+import { runWcpctl } from '#test/lab/wcpctl.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { processesWith } from '#test/lab/processes-with.ts';
-import { labProcess } from '#test/lab/process.ts';
 import { run } from '#test/lab/run.ts';
 import {
   aDomain,
@@ -78,8 +86,8 @@ for (const [tenant, table] of Object.entries(tables)) {
 const [host] = (await client.list<KubeObject>(hostType)).items;
 const hostName = host?.metadata.name ?? '';
 
-async function declareHost(databaseClient: 'Off' | 'Adminer'): Promise<void> {
-  const spec = { panel: { hostname: panel, tls: { secretRef: { name: 'panel-tls' } }, databaseClient } };
+async function declareHost(databaseClient: 'Off' | 'Adminer', more: { readonly port?: number } = {}): Promise<void> {
+  const spec = { panel: { hostname: panel, tls: { secretRef: { name: 'panel-tls' } }, databaseClient, ...more } };
   await declare(client, hostType, { apiVersion, kind: 'Host', metadata: { name: hostName }, spec });
   await isTrue(hostType, { name: hostName }, 'PanelServed');
 }
@@ -154,56 +162,13 @@ const othersOf = {
 } as const;
 const refusalOf = { PostgreSQL: 'permission denied', MariaDB: 'denied' } as const;
 
-/** What somebody types into the page for SQL. */
-async function execute(tab: Tab, statement: string): Promise<void> {
-  const text = JSON.stringify(statement);
-  await tab.shows(`document.readyState === 'complete' && document.querySelector('textarea[name=query]') !== null`);
-  await tab.value(`(() => {
-    const area = document.querySelector('textarea[name=query]');
-    const shown = area.form.querySelector('pre[contenteditable]');
-    if (shown !== null) shown.textContent = ${text};
-    area.value = ${text};
-    area.form.querySelector('input[type=submit]').click();
-  })()`);
-}
-
-async function shownCertificate(): Promise<X509Certificate> {
-  const socket = connect({ host: '127.0.0.1', port: site.port, servername: panel, ca });
-  await once(socket, 'secureConnect');
-  const certificate = socket.getPeerX509Certificate();
-  socket.destroy();
-  if (certificate === undefined) throw new Error('no certificate was shown');
-  return certificate;
-}
-
-/** Somebody on this machine who counts who calls. */
-async function listening(): Promise<{ readonly listener: Server; readonly callers: () => number }> {
-  let count = 0;
-  const listener = createServer((socket) => {
-    count += 1;
-    socket.destroy();
-  }).listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  return { listener, callers: () => count };
-}
-
-/** Adminer without what we put before it. */
-async function startBareAdminer(): Promise<{ readonly url: string; stop(): Promise<void> }> {
-  const port = await freePort();
-  const server = labProcess('/usr/bin/php8.2', ['-S', `127.0.0.1:${port}`, '-t', '/usr/share/adminer']);
-  server.start();
-  const url = `http://127.0.0.1:${port}`;
-  await until(async () => (await fetch(`${url}/adminer.php`)).ok, 'it to answer');
-  return { url, stop: async () => await server.stop() };
-}
-
 const grep = async (directory: string, word: string) => await run(['/bin/grep', '-rlF', '--', word, directory]);
 
 for (const engine of engines) {
   const name = nameOf(engine);
 
   await t.test(`somebody works with a Database on ${engine} in a browser, and sees nothing of others`, async (t) => {
-    const certificate = await shownCertificate();
+    const certificate = await shownCertificate(site);
     const chromium = await startChromium(certificate);
     t.teardown(async () => await chromium.close());
     await until(async () => (await clients()).length === 0, 'nobody to be there');
@@ -284,6 +249,87 @@ for (const engine of engines) {
     await fetch(new URL(bareBrowser.headers.get('location') ?? '', bare.url), { headers: { cookie } });
     t.not(callers(), 0, 'Adminer as it comes does call');
   });
+}
+
+for (const engine of engines) {
+  await t.test(`a browser works with a Database on a ${engine} elsewhere, by way of the agent alone`, async (t) => {
+    const server = await (engine === 'PostgreSQL' ? openPostgresqlElsewhere(t) : openMariadbElsewhere(t));
+    const name = `far-${nameOf(engine)}`;
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: SYSTEM_NAMESPACE } };
+    await declare(client, secretType, { ...secret, stringData: administrator } as KubeObject);
+    const external = externalOf(engine, name, server.place);
+    const named = { apiVersion, kind: 'DatabaseServer', metadata: { name } };
+    await declare(client, resourceTypeOf(databaseServerKind), { ...named, spec: { engine, external } });
+    const metadata = { namespace: 'acme', name };
+    const spec = { engine, serverRef: { name } };
+    await declare(client, databaseType, { apiVersion, kind: 'Database', metadata, spec });
+    await declareUser('acme', name, { databases: [{ name }], secretName: name });
+    await isTrue(userType, metadata, 'Ready');
+    const input = `CREATE TABLE coffees (name varchar(40)); INSERT INTO coffees VALUES ('from afar');`;
+    t.match(await instance.wcpctl(['db', 'shell', name, '-n', 'acme'], { input }), { exitCode: 0 });
+
+    const browser = await enter('acme', name);
+    t.match(await look(browser), { status: 200, text: /coffees/ });
+    t.match((await look(browser, '?ns=public&select=coffees')).text, /from afar/);
+    const [pid = ''] = processes();
+    t.not(readlinkSync(`/proc/${pid}/ns/net`), readlinkSync('/proc/self/ns/net'), 'it has no network');
+    t.same(readdirSync(`/proc/${pid}/root/srv/wcp360`), ['run']);
+    t.same(readdirSync(`/proc/${pid}/root/srv/wcp360/run/relays`).length, 1, 'and sees one way out');
+    await server.present((await somewhereElse()).identity);
+    await until(async () => /does not prove/.test((await look(browser)).text), 'another server not to be believed');
+    await server.present(server.place.identity);
+    await leave(browser);
+    for (const type of [userType, databaseType]) {
+      await client.delete(type, metadata);
+      await until(async () => (await client.get(type, metadata)) === undefined, `${type.kind} ${name} to go`);
+    }
+  });
+}
+
+await t.test('a way in is opened in the browser of a desktop, and is no word of a program there', async (t) => {
+  const { env, seen, breakOpener } = await openDesktop(t);
+  const words = ['db', 'web', 'mariadb', '-n', 'acme', '--open'];
+  const { kubeconfig } = instance;
+  t.match(await runWcpctl({ kubeconfig, env }, words), { code: 0, out: '', err: '' });
+  const opened = await seen();
+  t.match(opened, /^file:.*web\.html$/);
+  const page = await readFile(fileURLToPath(opened), 'utf8');
+  t.match(await stat(fileURLToPath(opened)), { mode: 0o100600 });
+  const [, url = ''] = /url=([^"]*)"/.exec(page) ?? [];
+  const browser = openBrowser(site);
+  t.equal((await redeem(browser, tokenOf(url))).status, 204);
+  await leave(browser);
+  const bare = await runWcpctl({ kubeconfig, env: {} }, words);
+  t.match(bare, { code: 0, out: `${address}/databases/enter#`, err: /there is no display/ });
+  await breakOpener();
+  const failing = await runWcpctl({ kubeconfig, env }, words);
+  t.match(failing, { code: 0, out: `${address}/databases/enter#`, err: /xdg-open ended with 3/ });
+  await leaveAll([bare.out, failing.out]);
+});
+
+await t.test('a way in names the port that browsers come to', async (t) => {
+  await declareHost('Adminer', { port: 443 });
+  const url = await until(async () => {
+    const found = await wayIn('acme', 'mariadb');
+    return found.startsWith(`https://${panel}/databases/enter#`) ? found : undefined;
+  }, 'the port to be followed');
+  await leaveAll([url]);
+  await declareHost('Adminer');
+  await until(async () => {
+    const found = await wayIn('acme', 'mariadb');
+    await leaveAll([found]);
+    return found.startsWith(`${address}/`);
+  }, 'the own port');
+  t.pass();
+});
+
+/** Uses ways in up: a tenant has only so many. */
+async function leaveAll(urls: readonly string[]): Promise<void> {
+  for (const url of urls) {
+    const browser = openBrowser(site);
+    await redeem(browser, tokenOf(url.trim()));
+    await leave(browser);
+  }
 }
 
 await t.test('a way in is good once, and a guess is good for nothing', async (t) => {

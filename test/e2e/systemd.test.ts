@@ -19,6 +19,7 @@ await t.test('a host that systemd keeps', { skip: refusal }, async (test) => {
   test.teardown(() => machine.close());
   await runInside(test, machine, 'services.ts');
   await runInside(test, machine, 'host.ts');
+  await runInside(test, machine, 'debian-databases.ts');
   await runInside(test, machine, 'sources.ts');
   await runInside(test, machine, 'store-lost.ts');
 });

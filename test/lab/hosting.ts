@@ -15,6 +15,7 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { openAccount, type AcmeAccount } from '#runtime/acme/account.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
+import { ownServersDriver, type OwnServersWorld } from '#runtime/drivers/own-servers/index.ts';
 import { nginxDriver } from '#runtime/drivers/nginx/index.ts';
 import { createDelegations } from '#runtime/dns/delegations.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
@@ -49,6 +50,7 @@ import { noCopies } from './no-copies.ts';
 import { installKind, labClient } from './widgets.ts';
 import { worldText } from './world-text.ts';
 import { noZoneCopies, openZoneCopies, zoneLines, type ZoneCopy } from './zone-copies.ts';
+import { unmadeServers } from '#test/lab/unmade-servers.ts';
 
 /** The two programs that work on what is declared. */
 export type Program = 'leader' | 'agent';
@@ -103,7 +105,7 @@ export interface Running {
 const hostName = 'web1';
 
 /** What the drivers of an agent act on. */
-type LabWorld = HostWorld & ServersWorld;
+type LabWorld = HostWorld & ServersWorld & OwnServersWorld;
 const never = new AbortController().signal;
 
 export interface HostingOptions extends ClusterSettings {
@@ -324,6 +326,7 @@ async function agentOptions(
       nginx: nginxDriver,
       powerdns: powerdnsDriver,
       databases: modelDatabases,
+      ownServers: ownServersDriver,
       databaseSizeOf: () => undefined,
       serverVersionOf: () => undefined,
       askNameServer: async (_world, question, signal) => {
@@ -348,6 +351,7 @@ async function agentOptions(
       cache,
       host,
       secrets: secretReader(client),
+      ownServers: unmadeServers(host),
       databaseServers,
     }),
     identity: `host/${hostName}`,

@@ -8,12 +8,22 @@ import { required } from '#runtime/base/errors.ts';
 import { createDatabaseJobs } from '#runtime/drivers/databases/jobs.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import { mariadbPaths, ownMariadb, startMariadb, type MariadbSettings } from '#runtime/drivers/mariadb/index.ts';
+import {
+  mariadbPaths,
+  ownMariadb,
+  placeMariadbIdentity,
+  startMariadb,
+  type MariadbSettings,
+} from '#runtime/drivers/mariadb/index.ts';
+import { hostsOf } from '#runtime/drivers/mariadb/places.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { DatabaseSession } from '#test/contracts/databases.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
+import { connectFrom, openAddresses } from './addresses.ts';
 import { killProcess } from './kill.ts';
+import { labIntake } from './intake.ts';
 import { administrator, breakableElsewhere, placeIdentity, somewhereElse, type Elsewhere } from './server-elsewhere.ts';
+import type { Identity } from './pki.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 /** A real MariaDB below a root of its own, and what tests ask of it. */
@@ -39,6 +49,8 @@ const localFile = '101\n102\n';
 
 export interface MariadbServerElsewhere extends MariadbServer {
   readonly place: Elsewhere;
+  /** Has another certificate from now on, as if another one came in between. */
+  present(identity: Identity): Promise<void>;
 }
 
 /** As if it ran elsewhere: it is reached over the network alone, with TLS, and has been somebody's before. */
@@ -46,7 +58,7 @@ export async function openMariadbElsewhere(t: Test): Promise<MariadbServerElsewh
   const own = await openMariadb(t);
   const { host, signal } = own;
   const { uid, gid } = own.settings;
-  const place = await somewhereElse();
+  const place = await somewhereElse(signal);
   const directory = mariadbPaths(host.root).temporary;
   const { certificate, key } = await placeIdentity(host, { ...place, directory, uid, gid }, signal);
   const options = {
@@ -63,11 +75,17 @@ export async function openMariadbElsewhere(t: Test): Promise<MariadbServerElsewh
   await root.query(`CREATE USER ${username}@'%' IDENTIFIED BY ${escape(password)}`);
   await root.query(`GRANT ALL PRIVILEGES ON *.* TO ${username}@'%' WITH GRANT OPTION`);
   await root.close();
-  const breaker = await breakableElsewhere(host, { ...place, port: 3306 }, signal);
+  const breaker = await breakableElsewhere(host, { ...place, engine: 'MariaDB', port: 3306 }, signal);
   return {
     ...own,
     place,
     settings,
+    present: async (identity) => {
+      await placeIdentity(host, { identity, directory, uid, gid }, signal);
+      const session = await own.admin();
+      await session.query('FLUSH SSL');
+      await session.close();
+    },
     world: { ...own.world, host: breaker.host },
     breakAfter: breaker.breakAfter,
     statements: async () => countStatements(readFileSync(generalLog(settings), 'utf8')),
@@ -76,6 +94,51 @@ export async function openMariadbElsewhere(t: Test): Promise<MariadbServerElsewh
     crash: async (meanwhile) => await crash(host, settings, signal, meanwhile),
   };
 }
+
+/** As a host's own with a network has it: it is reached at `addresses`, too. */
+export async function openMariadbOnNetwork(t: Test) {
+  const own = await openMariadb(t);
+  const { host, signal } = own;
+  const addresses = await openAddresses(t);
+  const { authorities, identity } = await somewhereElse();
+  const pair = { certificate: identity.cert.toString(), key: identity.key.toString() };
+  await placeMariadbIdentity(host, pair, own.settings, signal);
+  const settings = { ...own.settings, network: { addresses: [addresses.server.v4, addresses.server.v6] } };
+  await startMariadb(host, settings, signal);
+  return {
+    ...own,
+    settings,
+    addresses,
+    authorities,
+    administrator: 'root',
+    statements: async () => countStatements(readFileSync(generalLog(settings), 'utf8')),
+    crash: async (meanwhile?: () => Promise<void>) => await crash(host, settings, signal, meanwhile),
+    enter: async (from: string, [user, password, database]: Who, { isPlain } = { isPlain: false }) => {
+      const at = from.includes(':') ? addresses.server.v6 : addresses.server.v4;
+      const ca = isPlain ? {} : { ca: authorities };
+      return await openSession({ address: at, user, password, database, ...ca, from });
+    },
+    putOut: async (login: string, network: string): Promise<readonly string[]> =>
+      await Promise.resolve(hostsOf([network]).map((place) => `DROP USER \`${login}\`@\`${place}\``)),
+    break: async (login: string, network: string): Promise<readonly string[]> => {
+      const [place = ''] = hostsOf([network]);
+      const words = `IDENTIFIED BY 'b' REQUIRE SSL`;
+      return await Promise.resolve([
+        `GRANT ALL ON \`d\\_two\`.* TO \`${login}\`@\`${place}\` ${words}`,
+        `CREATE USER \`${login}\`@\`${place}\` ${words}`,
+        `CREATE OR REPLACE USER \`${login}\`@\`%\` ${words}`,
+        `GRANT USAGE ON *.* TO \`${login}\`@\`%\``,
+        `RENAME USER \`${login}\`@localhost TO \`${login}\`@\`%\``,
+        `ALTER USER CURRENT_USER REQUIRE NONE`,
+        `INSERT INTO mysql.global_priv VALUES ('%', '${login}', '{}')`,
+        `SELECT * FROM mysql.global_priv`,
+        `SET GLOBAL require_secure_transport = 0`,
+      ]);
+    },
+  };
+}
+
+type Who = readonly [name: string, password: string, database: string];
 
 /** Starts it on tmpfs; everything ends with the test. `diskBytes`: on a disk of its own, which can be filled. */
 export async function openMariadb(
@@ -107,6 +170,7 @@ export async function openMariadb(
       host: ownMariadb(breaker.host),
       secrets: { read: async () => Object.fromEntries(passwords) },
       jobs: createDatabaseJobs({ atOnce: 1, clock: systemClock, log: silentLogger, signal }),
+      intake: labIntake,
     },
     socket,
     disk,
@@ -151,20 +215,23 @@ function generalLog({ options }: MariadbSettings): string {
   return required(options?.['general-log-file'], 'the log of statements');
 }
 
-async function openSession(options: {
+export async function openSession(options: {
   readonly socketPath?: string;
   /** Elsewhere, */
   readonly address?: string;
-  /** with a certificate of this authority. */
+  /** with a certificate of this authority, */
   readonly ca?: string;
+  /** from one of this machine's addresses. */
+  readonly from?: string;
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string | undefined;
 }): Promise<DatabaseSession> {
-  const { socketPath, address, ca } = options;
+  const { socketPath, address = '', ca, from } = options;
   const connection = await createConnection({
     ...(socketPath === undefined ? {} : { socketPath }),
-    ...(address === undefined ? {} : { host: address }),
+    ...(address === '' ? {} : { host: address }),
+    ...(from === undefined ? {} : { stream: connectFrom(from, { host: address, port: 3306 }) }),
     ...(ca === undefined ? {} : { ssl: { ca } }),
     user: options.user,
     ...(options.password === undefined ? {} : { password: options.password }),

@@ -68,7 +68,8 @@ export function modelServersOf(machine: Host): () => readonly ServerHost[] {
   const own: ServerHost = {
     server: '',
     readProgramText: machine.readProgramText,
-    way: { socketDirectory: '/nowhere' },
+    way: () => Promise.resolve({ socketDirectory: '/nowhere' }),
+    isRemote: false,
     administrator: () => Promise.resolve({ username: 'nobody' }),
     hasServer: () => Promise.resolve(true),
     enter: () => Promise.reject(new Error('nobody enters a model')),

@@ -1,6 +1,7 @@
 import { postgresqlDriver } from '#runtime/drivers/postgresql/index.ts';
 import type { DatabasesUnderTest } from '#test/contracts/databases.ts';
-import type { PostgresqlServer } from './postgresql.ts';
+import type { OwnServerUnderTest } from '#test/contracts/own-servers.ts';
+import { openClient, type PostgresqlServer } from './postgresql.ts';
 
 type Trick = DatabasesUnderTest<'postgresql'>['tricks'][number];
 const trick = (name: string, before: Trick['before'], tries: Trick['tries']): Trick => ({ name, before, tries });
@@ -183,3 +184,16 @@ export const lawsOf = (server: PostgresqlServer): DatabasesUnderTest<'postgresql
     'SELECT setting FROM pg_settings',
   ],
 });
+
+const who = { user: 'u_one', password: 'a', database: 'd_one' };
+
+export const ownPostgresqlUnderTest: OwnServerUnderTest<'postgresql'> = {
+  name: 'postgresql',
+  port: 5432,
+  driver: postgresqlDriver,
+  usual: { encoding: 'UTF8', collation: 'C.UTF-8' },
+  enter: async (host, ca) => await openClient({ ...who, host, ca }),
+  enterBySocket: async (root) => await openClient({ ...who, host: `${root}/databases/postgresql/run` }),
+  // Ten are the administrator's.
+  most: { statement: 'SHOW max_connections', of: (connections) => String(connections + 10) },
+};

@@ -7,13 +7,21 @@ import { required } from '#runtime/base/errors.ts';
 import { createDatabaseJobs } from '#runtime/drivers/databases/jobs.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import { ownPostgresql, startPostgresql, type PostgresqlSettings } from '#runtime/drivers/postgresql/index.ts';
+import {
+  ownPostgresql,
+  placePostgresqlIdentity,
+  startPostgresql,
+  type PostgresqlSettings,
+} from '#runtime/drivers/postgresql/index.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { DatabaseSession } from '#test/contracts/databases.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
+import { openAddresses, socketFrom } from './addresses.ts';
 import { until } from './instance.ts';
 import { killProcess } from './kill.ts';
+import { labIntake } from './intake.ts';
 import { administrator, breakableElsewhere, placeIdentity, somewhereElse, type Elsewhere } from './server-elsewhere.ts';
+import type { Identity } from './pki.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 /** A real PostgreSQL below a root of its own, and what tests ask of it. */
@@ -41,6 +49,8 @@ const ofDriver = 'wcp360> ';
 
 export interface PostgresqlServerElsewhere extends PostgresqlServer {
   readonly place: Elsewhere;
+  /** Has another certificate from now on, as if another one came in between. */
+  present(identity: Identity): Promise<void>;
 }
 
 /** As if it ran elsewhere: it is reached over the network alone, with TLS, and has been somebody's before. */
@@ -48,7 +58,7 @@ export async function openPostgresqlElsewhere(t: Test): Promise<PostgresqlServer
   const own = await openPostgresql(t);
   const { host, signal } = own;
   const { uid, gid } = own.settings;
-  const place = await somewhereElse();
+  const place = await somewhereElse(signal);
   const directory = `${host.root}/databases/postgresql/conf`;
   const { certificate, key } = await placeIdentity(host, { ...place, directory, uid, gid }, signal);
   const rules = 'local all postgres peer map=wcp360\nhostssl all all all scram-sha-256\n';
@@ -68,11 +78,17 @@ export async function openPostgresqlElsewhere(t: Test): Promise<PostgresqlServer
     `CREATE ROLE ${administrator.username} SUPERUSER LOGIN PASSWORD ${escapeLiteral(administrator.password)}`,
   );
   await admin.close();
-  const breaker = await breakableElsewhere(host, { ...place, port: 5432 }, signal);
+  const breaker = await breakableElsewhere(host, { ...place, engine: 'PostgreSQL', port: 5432 }, signal);
   return {
     ...own,
     place,
     settings,
+    present: async (identity) => {
+      await placeIdentity(host, { identity, directory, uid, gid }, signal);
+      const session = await own.admin();
+      await session.query('SELECT pg_reload_conf()');
+      await session.close();
+    },
     world: { ...own.world, host: breaker.host },
     breakAfter: breaker.breakAfter,
     login: async (name, password, database = 'postgres') =>
@@ -80,6 +96,57 @@ export async function openPostgresqlElsewhere(t: Test): Promise<PostgresqlServer
     crash: async (meanwhile) => await crash(host, settings, signal, meanwhile),
   };
 }
+
+/** As a host's own with a network has it: it is reached at `addresses`, too. */
+export async function openPostgresqlOnNetwork(t: Test) {
+  const own = await openPostgresql(t);
+  const { host, signal } = own;
+  const addresses = await openAddresses(t);
+  const { authorities, identity } = await somewhereElse();
+  const pair = { certificate: identity.cert.toString(), key: identity.key.toString() };
+  await placePostgresqlIdentity(host, pair, own.settings, signal);
+  const settings = { ...own.settings, network: { addresses: [addresses.server.v4, addresses.server.v6] } };
+  await startPostgresql(host, settings, signal);
+  return {
+    ...own,
+    settings,
+    addresses,
+    authorities,
+    administrator: 'postgres',
+    crash: async (meanwhile?: () => Promise<void>) => await crash(host, settings, signal, meanwhile),
+    enter: async (from: string, [user, password, database]: Who, { isPlain } = { isPlain: false }) => {
+      const at = from.includes(':') ? addresses.server.v6 : addresses.server.v4;
+      const ca = isPlain ? {} : { ca: authorities };
+      return await openClient({ host: at, user, password, database, ...ca, from });
+    },
+    putOut: async (login: string, network: string): Promise<readonly string[]> => {
+      const admin = await own.admin();
+      const rows = await admin.query(`SELECT role FROM wcp360.networks WHERE network = ${escapeLiteral(network)}`);
+      await admin.close();
+      return rows.map(([role]) => `REVOKE "${role ?? ''}" FROM ${login}`);
+    },
+    break: async (login: string, network: string): Promise<readonly string[]> => {
+      const admin = await own.admin();
+      const rows = await admin.query(`SELECT role FROM wcp360.networks WHERE network = ${escapeLiteral(network)}`);
+      await admin.close();
+      const role = `"${rows[0]?.[0] ?? ''}"`;
+      return [
+        `GRANT ${role} TO ${login}`,
+        `CREATE ROLE another IN ROLE ${role} LOGIN`,
+        `ALTER ROLE ${role} LOGIN`,
+        `ALTER GROUP ${role} ADD USER ${login}`,
+        `DROP ROLE ${role}`,
+        `SELECT * FROM pg_hba_file_rules`,
+        `SELECT pg_reload_conf()`,
+        `SELECT pg_read_file('${host.root}/databases/postgresql/conf/networks.json')`,
+        `ALTER SYSTEM SET hba_file = '/tmp/hba'`,
+        `SET hba_file = '/tmp/hba'`,
+      ];
+    },
+  };
+}
+
+type Who = readonly [name: string, password: string, database: string];
 
 /** Starts it; everything ends with the test. `diskBytes`: on a disk of its own, which can be filled. */
 export async function openPostgresql(
@@ -114,6 +181,7 @@ export async function openPostgresql(
       host: ownPostgresql({ ...host, connectUnix }),
       secrets: { read: async () => Object.fromEntries(passwords) },
       jobs: createDatabaseJobs({ atOnce: 1, clock: systemClock, log: silentLogger, signal }),
+      intake: labIntake,
     },
     login: async (name, password, database = 'postgres') => await enter(name, password, database),
     admin: async (database = 'postgres') => await enter('postgres', undefined, database),
@@ -171,17 +239,21 @@ export async function testSettings(host: Host, signal: AbortSignal): Promise<Pos
 }
 
 /** As a tenant's program does it, with the library that ours uses, by the path of the socket. */
-async function openClient(options: {
+export async function openClient(options: {
   readonly host: string;
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string;
   /** Of a server elsewhere. */
   readonly ca?: string;
+  /** From which address; any of the machine when absent. */
+  readonly from?: string;
 }): Promise<DatabaseSession> {
   const text = { getTypeParser: () => (value: unknown) => value } as never;
   const ssl = options.ca === undefined ? false : { ca: options.ca, checkServerIdentity: () => undefined };
-  const client = new Client({ ...options, port: 5432, ssl, application_name: 'tenant', types: text });
+  const { from } = options;
+  const stream = from === undefined ? {} : { stream: () => socketFrom(from) };
+  const client = new Client({ ...options, ...stream, port: 5432, ssl, application_name: 'tenant', types: text });
   client.on('error', () => undefined);
   await client.connect();
   return {

@@ -3,6 +3,8 @@ import { randomInt } from 'node:crypto';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { externalServer } from '#runtime/cmd/declared-server.ts';
 import type { ServerHost, VersionRange } from '#runtime/drivers/databases/server-host.ts';
+import type { Engine } from '#controllers/database-names.ts';
+import { createDatabaseRelays } from '#runtime/cmd/agent/database-relays.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { createLabAuthority, type Identity } from './pki.ts';
 
@@ -17,14 +19,26 @@ export interface Elsewhere {
   readonly address: string;
   readonly authorities: string;
   readonly identity: Identity;
+  /** Until when it is there. */
+  readonly over: AbortSignal;
 }
 
-export async function somewhereElse(): Promise<Elsewhere> {
+export async function somewhereElse(over: AbortSignal = AbortSignal.abort()): Promise<Elsewhere> {
   const authority = await createLabAuthority();
   return {
     address: `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(2, 255)}`,
     authorities: authority.ca.toString(),
     identity: await authority.server([serverName, relayName]),
+    over,
+  };
+}
+
+/** `spec.external` of a DatabaseServer, whose Secret is `secret`. */
+export function externalOf(engine: Engine, secret: string, { address, authorities }: Elsewhere) {
+  return {
+    address: `${address}:${engine === 'PostgreSQL' ? '5432' : '3306'}`,
+    adminSecretRef: { name: secret },
+    tls: { caBundle: authorities, serverName },
   };
 }
 
@@ -50,7 +64,8 @@ export async function placeIdentity(
 }
 
 /** A server as a DatabaseServer tells of it. */
-export interface Declared extends Pick<Elsewhere, 'address' | 'authorities'> {
+export interface Declared extends Pick<Elsewhere, 'address' | 'authorities' | 'over'> {
+  readonly engine: Engine;
   readonly port: number;
   readonly name?: string;
   readonly versions?: VersionRange;
@@ -59,14 +74,15 @@ export interface Declared extends Pick<Elsewhere, 'address' | 'authorities'> {
 /** The way to it that the agent takes. */
 export function elsewhereHost(
   machine: Host,
-  { address, authorities, port, name = serverName, versions = {} }: Declared,
+  { engine, address, authorities, over, port, name = serverName, versions = {} }: Declared,
   user: Readonly<Record<string, string>> = administrator,
 ): ServerHost {
   const tls = { caBundle: authorities, serverName: name };
   const external = { address: `${address}:${String(port)}`, adminSecretRef: { name: 'boss' }, tls };
   const secrets = { read: () => Promise.resolve(user) };
   const { readProgramText } = machine;
-  return externalServer({ name: 'main', external, versions }, { readProgramText, secrets, machine });
+  const relays = createDatabaseRelays(machine, over);
+  return externalServer({ name: 'main', engine, external, versions }, { readProgramText, secrets, machine, relays });
 }
 
 /** The same by a relay, all of whose connections break once so many messages were sent by it: those of TLS can be counted, and no more. */

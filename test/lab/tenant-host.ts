@@ -11,6 +11,7 @@ import { noFront } from '#test/builders/no-front.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { nginxDriver, startFront } from '#runtime/drivers/nginx/index.ts';
 import { createServersDriver, type ServersWorld } from '#runtime/drivers/databases/servers-driver.ts';
+import { ownServersDriver, type OwnServersWorld } from '#runtime/drivers/own-servers/index.ts';
 import { mariadbDriver } from '#runtime/drivers/mariadb/index.ts';
 import { postgresqlDriver } from '#runtime/drivers/postgresql/index.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
@@ -35,6 +36,7 @@ import { startNaiveFront } from './naive-front.ts';
 import { tenantFiles } from './tenant-files.ts';
 import { visit } from './visit.ts';
 import { noCopies } from './no-copies.ts';
+import { unmadeServers } from '#test/lab/unmade-servers.ts';
 
 /** A real host without an API server: what a Domain's manifest says is admitted by its schema and brought about by the controllers and drivers of an agent. */
 export interface TenantHost extends SiteGround {
@@ -152,8 +154,8 @@ function anAgent(
   known: { readonly host: Host; readonly secrets: SecretReader },
   objects: readonly KubeObject[],
 ): Agent {
-  const world = { ...known, databaseServers: () => [] };
-  const controllers = createHostControllers<HostWorld & ServersWorld>({
+  const world = { ...known, databaseServers: () => [], ownServers: unmadeServers(known.host) };
+  const controllers = createHostControllers<HostWorld & ServersWorld & OwnServersWorld>({
     hostName,
     ...drivers,
     shells: createShellsDriver({ count: () => 0, end: () => undefined }),
@@ -162,6 +164,7 @@ function anAgent(
     disposal: (kind) => createDisposalDriver(kind),
     challenges: challengesDriver,
     front: noFront,
+    ownServers: ownServersDriver,
     databaseSizeOf: () => undefined,
     serverVersionOf: () => undefined,
     askNameServer: () => Promise.reject(new HostError('nobody answers')),
@@ -198,7 +201,7 @@ function placed(domain: Domain, others: readonly KubeObject[]): Domain {
 }
 
 async function oneRound(
-  controller: AnyController<HostWorld & ServersWorld>,
+  controller: AnyController<HostWorld & ServersWorld & OwnServersWorld>,
   object: KubeObject,
   around: { readonly others: readonly KubeObject[]; readonly world: object },
 ): Promise<string | undefined> {

@@ -5,6 +5,7 @@ import { systemClock } from '#runtime/base/clock.ts';
 import { ApiError } from '#runtime/base/errors.ts';
 import type { Client, WatchEvent, WatchOptions } from '#runtime/client/client.ts';
 import { listAll } from '#runtime/client/list-pages.ts';
+import { countBefore, countsOf } from '#runtime/manager/bucket.ts';
 import { createHolding } from '#runtime/manager/holding.ts';
 import { createInformer, type Informer, type ObjectChange } from '#runtime/manager/informer.ts';
 import { createInformerCache, kindId } from '#runtime/manager/informer-cache.ts';
@@ -392,42 +393,58 @@ t.test('an object in two informers is shown once, as it is later', (t) => {
     ['a@10', 'b@3'],
   );
   t.equal(cache.get(configMapKind, { namespace: 'n', name: 'a' })?.metadata.resourceVersion, '10');
+  t.throws(() => cache.counts(configMapKind, 'label', 'x'), /counted only where one informer/, 'it would count twice');
   t.end();
 });
 
 t.test('a store with indexes agrees with a search through all', (t) => {
   const object = fc.record({
-    name: fc.constantFrom('a', 'b', 'a-b', 'c'),
+    name: fc.constantFrom('a', 'b', 'a-b', 'c', 'd', 'e', 'f', 'g', 'h'),
     namespace: fc.constantFrom('x', 'x-y', 'z'),
     label: fc.constantFrom('1', '2', ''),
+    age: fc.integer({ min: 1, max: 5 }),
   });
-  const step = fc.record({ object, isDelete: fc.boolean() });
+  const step = fc.record({ object, isDelete: fc.nat(5).map((n) => n === 0), looks: fc.boolean() });
   fc.assert(
-    fc.property(fc.array(step), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const store = createObjectStore();
       const valuesOf = (found: KubeObject): readonly string[] =>
         Object.values(found.metadata.labels ?? {}).filter((label) => label !== '');
       store.addIndex({ name: 'label', valuesOf });
+      const orderOf = ({ metadata }: KubeObject): string => metadata.resourceVersion ?? '';
+      store.addIndex({ name: 'aged', valuesOf: () => ['all'], orderOf, groupOf: (found) => valuesOf(found).join() });
+      const seen: (readonly [list: readonly KubeObject[], was: readonly KubeObject[]])[] = [];
       const model = new Map<string, KubeObject>();
       for (const {
-        object: { name, namespace, label },
+        object: { name, namespace, label, age },
         isDelete,
+        looks,
       } of steps) {
         const key = `${namespace}/${name}`;
         if (isDelete) {
           store.delete(key);
           model.delete(key);
         } else {
-          const made = cm(name, 1, { namespace, labels: { label } });
+          const made = cm(name, age, { namespace, labels: { label } });
           store.set(made);
           model.set(key, made);
         }
+        if (looks) for (const list of [store.byIndex('aged', 'all') ?? [], store.list()]) seen.push([list, [...list]]);
       }
       const order = (found: KubeObject): string => `${found.metadata.namespace ?? ''}\u0000${found.metadata.name}`;
       const sorted = [...model.values()].toSorted((a, b) => (order(a) < order(b) ? -1 : 1));
       const same = (a: readonly KubeObject[] | undefined, b: readonly KubeObject[]): boolean =>
         a?.length === b.length && b.every((value, at) => a[at] === value);
+      const aged = sorted.toSorted((a, b) => Number(orderOf(a)) - Number(orderOf(b)));
+      const bucket = store.bucketOf('aged', 'all');
+      const counts = new Map(bucket === undefined ? [] : countsOf(bucket));
       return (
+        seen.every(([list, was]) => same(list, was)) &&
+        same(store.byIndex('aged', 'all'), aged) &&
+        aged.every((found, at) => bucket !== undefined && countBefore(bucket, found) === at) &&
+        ['', '1', '2'].every(
+          (label) => (counts.get(label) ?? 0) === sorted.filter((found) => valuesOf(found).join() === label).length,
+        ) &&
         same(store.list(), sorted) &&
         ['x', 'x-y', 'z'].every((namespace) =>
           same(
@@ -469,7 +486,13 @@ t.test('what was written on an object holds while the cache still shows it as it
   const finalizer = 'test.wcp360.io/host';
   const seen = await client.create<Widget>(widgetType, aWidget('one', { parts: ['a'] }));
   const controller = widgetController({ finalizer, finalizerSetBy: 'loop' });
-  const cache = { get: () => undefined, list: () => [], byIndex: () => [] };
+  const cache = {
+    get: () => undefined,
+    list: () => [],
+    byIndex: () => [],
+    counts: () => new Map(),
+    countBefore: () => 0,
+  };
   const options = { client, type: widgetType, fieldManager: 'test', cache, fence: () => undefined };
   const { signal } = new AbortController();
   const holding = createHolding({ ...options, controller });

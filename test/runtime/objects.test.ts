@@ -1,7 +1,9 @@
 import t, { type Test } from 'tap';
+import { systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController } from '#runtime/manager/controller.ts';
+import { createEventRecorder } from '#runtime/manager/event-recorder.ts';
 import { startManager, type Manager } from '#runtime/manager/manager.ts';
 import { childrenOf } from '#runtime/manager/objects/children.ts';
 import { createOverlay } from '#runtime/manager/objects/overlay.ts';
@@ -307,4 +309,26 @@ void t.test('what the cache has shown and shows no longer is gone, whatever was 
   overlay.deleted('left', key, { uid: 'u-1', object: leaving });
   t.equal(overlay.over('left', new Map([[key, child('5')]])).get(key), leaving, 'on its way');
   t.same([...overlay.over('left', new Map()).keys()], [], 'gone before the answer to its deletion was read');
+});
+
+t.test('of much that goes well at once a part is told, and what goes wrong all the same', async (t) => {
+  const lab = await startLabServer();
+  t.teardown(() => lab.stop());
+  const { client } = await labClient(lab);
+  t.teardown(() => client.close());
+  const over = new AbortController();
+  t.teardown(() => over.abort());
+  const recorder = createEventRecorder({
+    ...{ client, component: 'widget.host', instance: 'host/web1' },
+    ...{ clock: { ...systemClock, now: () => Date.parse('2026-01-01T00:00:00Z') }, log: silentLogger },
+    signal: over.signal,
+  });
+  for (let n = 0; n < 200; n++)
+    recorder.record(aWidget(`w${n}`, { parts: [] }), { type: 'Normal', reason: 'Applied', message: 'made' });
+  recorder.record(aWidget('bad', { parts: [] }), { type: 'Warning', reason: 'ApplyFailed', message: 'broken' });
+  await recorder.flush();
+  const events = { group: '', version: 'v1', resource: 'events', kind: 'Event', namespaced: true };
+  const { items } = await client.list(events, { namespace: 'default' });
+  t.equal(items.filter(({ reason }) => reason === 'Applied').length, 25);
+  t.equal(items.filter(({ reason }) => reason === 'ApplyFailed').length, 1);
 });

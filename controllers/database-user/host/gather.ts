@@ -16,7 +16,7 @@ import { stayingDatabases, usedDatabases, type UsedDatabases } from '#controller
 /** Everything about the world that a DatabaseUser on this host depends on. */
 export interface DatabaseUserHostInputs extends UsedDatabases, Origin, Elsewhere {
   /** The server that it was put on last, unless that is one that a host keeps for itself. */
-  readonly former?: Required<ServerPlace>;
+  readonly former?: ServerPlace & Required<Pick<Elsewhere, 'elsewhere'>>;
   /** What it logs in by, under which name. */
   readonly passwords: readonly (Password & { readonly username: string })[];
   readonly isSuspended: boolean;
@@ -48,7 +48,10 @@ export function gatherUser(
   return { ...used, ...defined({ unready }), ...former, ...elsewhereOf(used.server, cache), ...login };
 }
 
-type LoginInputs = Pick<DatabaseUserHostInputs, 'passwords' | 'isSuspended' | 'limits' | 'from'>;
+type LoginInputs = Pick<
+  DatabaseUserHostInputs,
+  'passwords' | 'isSuspended' | 'limits' | 'origins' | 'remote' | 'unready'
+>;
 
 /** How it logs in to the server of its Databases. */
 function loginInputs(
@@ -62,19 +65,21 @@ function loginInputs(
   const passwords = passwordsOf(user, used.engine);
   if (isPending(passwords)) return passwords;
   const origin = originOf(user.spec.hosts, server);
-  if (isRefused(origin)) return origin;
+  const isSuspended = user.spec.suspended || isTenantSuspended(namespace, cache);
+  // Who is let in from nowhere has not to be kept to anything.
+  if (isRefused(origin) && !isSuspended) return origin;
   const { connections, session } = databaseLimitsOf(namespace, cache);
   const limits = { connections: Math.min(connections, server.mostConnections ?? connections), session };
-  return { ...origin, passwords, isSuspended: user.spec.suspended || isTenantSuspended(namespace, cache), limits };
+  return { ...(isRefused(origin) ? {} : origin), passwords, isSuspended, limits };
 }
 
 type Former = Pick<DatabaseUserHostInputs, 'former'>;
 
 function formerOf({ status }: DatabaseUser, cache: Cache): Former {
-  const { elsewhere } = elsewhereOf(status?.server, cache);
+  const { elsewhere, ...fate } = elsewhereOf(status?.server, cache);
   if (elsewhere === undefined) return {};
   const { engine = 'PostgreSQL' } = cache.get(databaseServerKind, { name: elsewhere })?.spec ?? {};
-  return { former: { engine, elsewhere } };
+  return { former: { engine, elsewhere, ...fate } };
 }
 
 /** Whatever else is missing. */

@@ -46,16 +46,17 @@ function acceptedOf(
   { status }: DatabaseUser,
   { inputs, outcome }: StatusSource,
 ): StatusPatch<typeof databaseUserKind>['fields'] {
-  const { username, acceptedPasswords, server } =
+  const { username, acceptedPasswords, server, remote } =
     inputs !== undefined && outcome.phase === 'synced' ? acceptedNow(inputs) : (status ?? {});
   return {
     ...(username === undefined ? {} : { username }),
     ...(acceptedPasswords === undefined ? {} : { acceptedPasswords }),
     ...(server === undefined ? {} : { server }),
+    ...(remote === undefined ? {} : { remote }),
   };
 }
 
-function acceptedNow({ passwords, server }: DatabaseUserHostInputs) {
+function acceptedNow({ passwords, server, remote }: DatabaseUserHostInputs) {
   const username = passwords.find(({ id }) => id === currentOf({ passwords })?.id)?.username;
-  return { username, server, acceptedPasswords: passwords.map(({ id }) => id) };
+  return { username, server, remote, acceptedPasswords: passwords.map(({ id }) => id) };
 }

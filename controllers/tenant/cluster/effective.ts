@@ -44,12 +44,14 @@ export function canonicalLimits(limits: Limits): Limits {
 function canonicalDatabase({
   storage,
   temporaryFiles,
+  retainedStorage,
   ...others
 }: Package['spec']['database']): NonNullable<Effective['database']> {
   return {
     ...others,
     temporaryFiles: canonicalBytes(temporaryFiles),
     ...(storage === undefined ? {} : { storage: canonicalBytes(storage) }),
+    ...(retainedStorage === undefined ? {} : { retainedStorage: canonicalBytes(retainedStorage) }),
   };
 }
 

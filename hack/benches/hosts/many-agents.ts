@@ -3,6 +3,7 @@
  *
  *   node hack/benches/hosts/many-agents.ts FILE    a Fleet as JSON
  */
+import type { OwnServersKeeper } from '#runtime/drivers/own-servers/model.ts';
 import { ownMariadb } from '#runtime/drivers/mariadb/index.ts';
 import { ownPostgresql } from '#runtime/drivers/postgresql/index.ts';
 import { readFileSync } from 'node:fs';
@@ -44,7 +45,7 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
     client,
     host,
     dns: undefined,
-    databaseServers: { postgresql: ownPostgresql(host), mariadb: ownMariadb(host) },
+    databaseServers: { postgresql: ownPostgresql(host), mariadb: ownMariadb(host), keeper: noServers },
     secrets: secretReader(client),
     staples: createStapler({ host, networks: [], clock: systemClock, log }),
     processes: openTenantProcesses('supervisor'),
@@ -55,6 +56,12 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
   });
   await agent.ended;
 }
+
+/** None is ever made on a host of this bench. */
+const noServers: OwnServersKeeper = {
+  settings: async () => await Promise.resolve({}),
+  set: async () => await Promise.resolve(),
+};
 
 /** What a front would say: it looks at the record at each request. */
 function siteOf(host: MemoryHost, hostname: string): FrontAnswer | undefined {

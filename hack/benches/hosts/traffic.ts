@@ -19,7 +19,7 @@ const sampleMs = 1_000;
 
 /** Looks on for some seconds. */
 export async function watchTraffic(instance: Instance, seconds: number, pids: readonly number[]): Promise<Traffic> {
-  const audit = followAudit(join(instance.directory, 'audit/audit.log'));
+  const requests = countRequests(instance);
   const connections = countConnections(Number(new URL(instance.apiUrl).port));
   const cpuBefore = pids.map(cpuSecondsOf);
   const startedAt = performance.now();
@@ -31,10 +31,16 @@ export async function watchTraffic(instance: Instance, seconds: number, pids: re
   const perSecond = <K>(totals: ReadonlyMap<K, number>): ReadonlyMap<K, number> =>
     new Map([...totals].map(([key, total]) => [key, total / took]));
   return {
-    requests: perSecond(purposesOf(audit())),
+    requests: perSecond(requests()),
     bytes: perSecond(connections.bytes()),
     cpu: perSecond(new Map(pids.map((pid, n) => [pid, cpuSecondsOf(pid) - (cpuBefore[n] ?? 0)]))),
   };
+}
+
+/** Returns what tells of the requests since then, by what they were for. */
+export function countRequests({ directory }: Instance): () => ReadonlyMap<string, number> {
+  const audit = followAudit(join(directory, 'audit/audit.log'));
+  return () => purposesOf(audit());
 }
 
 /** Returns what reads the lines that came since; the file may be set aside as `.1` meanwhile. */

@@ -16,7 +16,7 @@ import type { Logger } from '#runtime/telemetry/logger.ts';
 
 export interface DatabaseClientsOptions {
   readonly hostName: string;
-  /** Where the web front speaks TLS. */
+  /** Where the web front speaks TLS, and browsers come unless the Host says otherwise. */
   readonly httpsPort: number;
   readonly host: Host;
   readonly cache: Cache;
@@ -27,7 +27,7 @@ export interface DatabaseClientsOptions {
 
 /** People's browsers at Databases of this host. */
 export interface DatabaseClients {
-  /** A way in, for one time and a short while, as the login of a seat. ApiError 404 where there is none or it cannot reach the server, 429 for too many. */
+  /** A way in, for one time and a short while, as the login of a seat. ApiError 404 where there is none, 429 for too many. */
   invite(database: { readonly namespace: string; readonly name: string }, seat: DatabaseSeat): Promise<WayIn>;
 }
 
@@ -79,10 +79,16 @@ export async function openDatabaseClients(
   return { invite: async (database, seat) => await invite(database, seat, clients) };
 }
 
-/** The name under which browsers come, where an administrator has turned the client on. */
-function hostnameOf({ cache, hostName }: Clients): string | undefined {
+/** Where browsers come, where an administrator has turned the client on. */
+function placeOf({
+  cache,
+  hostName,
+  httpsPort,
+}: Clients): { readonly hostname: string; readonly port: number } | undefined {
   const { spec, status } = cache.get(hostKind, { name: hostName }) ?? {};
-  return spec?.panel?.databaseClient === 'Adminer' ? status?.panel?.hostname : undefined;
+  const hostname = status?.panel?.hostname;
+  if (spec?.panel?.databaseClient !== 'Adminer' || hostname === undefined) return undefined;
+  return { hostname, port: spec.panel.port ?? httpsPort };
 }
 
 async function invite(
@@ -90,24 +96,20 @@ async function invite(
   seat: DatabaseSeat,
   clients: Clients,
 ): Promise<WayIn> {
-  const { host, hostName, httpsPort, sessions, signal } = clients;
-  const hostname = hostnameOf(clients);
-  if (hostname === undefined) throw new ApiError(404, 'NotFound', `Host ${hostName} has no web client for databases.`);
+  const { host, hostName, sessions, signal } = clients;
+  const place = placeOf(clients);
+  if (place === undefined) throw new ApiError(404, 'NotFound', `Host ${hostName} has no web client for databases.`);
   if (!(await host.capabilities(signal)).adminer)
     throw new ApiError(404, 'NotFound', `Adminer is not installed on host ${hostName}.`);
-  if (seat.socket === undefined) throw new ApiError(404, 'NotFound', outOfReach(name));
   if (sessions.count((subject) => subject.namespace === namespace) >= perTenant) {
     const message = `Tenant ${namespace} has ${perTenant} sessions or ways in, which is all that it may; log out of one, or wait.`;
     throw new ApiError(429, 'TooManyRequests', message, { retryAfterSeconds: 60 });
   }
   const { user, identity } = required(seat.as, 'a DatabaseUser');
   const { token, expiresAtMs } = sessions.grant({ namespace, name, user, identity });
-  const place = httpsPort === 443 ? hostname : `${hostname}:${httpsPort}`;
-  return { url: `https://${place}/databases/enter#${token}`, expiresAt: rfc3339(expiresAtMs) };
-}
-
-function outOfReach(name: string): string {
-  return `Database ${name} is on a server elsewhere, and the web client has no network: use wcpctl db shell, or a client of your own.`;
+  const { hostname, port } = place;
+  const origin = `https://${hostname}${port === 443 ? '' : `:${port}`}`;
+  return { url: `${origin}/databases/enter#${token}`, expiresAt: rfc3339(expiresAtMs) };
 }
 
 async function answer(line: string, clients: Clients): Promise<string> {
@@ -147,9 +149,9 @@ async function enter(cookie: string, clients: Clients): Promise<string> {
 
 /** Where the same login still is, and may log in. */
 function seatOf({ namespace, name, user, identity }: Subject, clients: Clients): DatabaseSeat | undefined {
-  if (hostnameOf(clients) === undefined) return undefined;
+  if (placeOf(clients) === undefined) return undefined;
   const seat = clients.seatOf(namespace, name, user);
-  const isGood = seat?.refusal === undefined && seat?.socket !== undefined && seat.as?.identity === identity;
+  const isGood = seat?.refusal === undefined && seat?.as?.identity === identity;
   return isGood ? seat : undefined;
 }
 
@@ -192,7 +194,7 @@ async function startFor(
   const phpVersion = required((await host.capabilities(signal)).phpVersions.at(-1), 'PHP');
   const client = {
     ...{ tenant: seat.tenant, uid: seat.uid, slice: seat.slice, engine: seat.engine },
-    socket: required(seat.socket, 'the socket of a server'),
+    socket: await seat.way(),
     login: await required(seat.as, 'a DatabaseUser').read(),
   };
   return await startClient({ id, root: host.root, phpVersion, seat: client, name }, host, signal);

@@ -10,7 +10,7 @@ import { currentOf, passwordsSecretOf } from '#controllers/database-user/passwor
 import { grantOf, usersOf } from '#controllers/database-user/used-databases.ts';
 import { RefusedError, required } from '#runtime/base/errors.ts';
 import { dumpIntake } from '#runtime/drivers/databases/dump-intake.ts';
-import type { DatabaseLogin, DatabaseProgram, DatabaseWork } from '#runtime/drivers/databases/programs.ts';
+import type { DatabaseLogin, DatabaseProgram, DatabaseWork, ServerWay } from '#runtime/drivers/databases/programs.ts';
 import { serverOfDriver } from '#runtime/drivers/databases/model.ts';
 import type { Patrol } from '#runtime/drivers/databases/patrol.ts';
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
@@ -20,7 +20,8 @@ import { postgresqlDriver, postgresqlDumps, postgresqlProgram } from '#runtime/d
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { isPending } from '#runtime/manager/controller.ts';
+import { isPending, type Pending } from '#runtime/manager/controller.ts';
+import { relayWay } from './database-relays.ts';
 import type { DatabaseSeat, SeatLogin } from '#runtime/streams/agent/stream-call.ts';
 
 interface Known {
@@ -49,15 +50,17 @@ export function databaseSeats(known: Known) {
     const { engine } = database.spec;
     const server = serverOn(hostName, { engine, server: database.status?.server }, cache);
     const tree = `${root}/${tenantDirectory(namespace)}`;
+    const way = async (): Promise<ServerWay> => await wayTo(server, uid, known);
     let over: (() => void) | undefined;
     return {
       ...{ tenant: namespace, uid, tree, workingDirectory: tree, isReadOnly: true, slice: sliceOf(uid) },
-      ...(isPending(server) ? {} : socketOf(server)),
+      ...(isPending(server) ? {} : { sockets: [shownOf(server, root, uid)] }),
+      way,
       refusal: isPending(server) ? server.pending.message : refusalOf(database, user, userName),
       intake: () => dumpIntake(engine === 'PostgreSQL' ? postgresqlDumps() : mariadbDumps()),
       program: async (work) => {
-        if (isPending(server)) throw new RefusedError(server.pending.reason, server.pending.message);
-        const asked = { database, server, user: required(user, 'a DatabaseUser'), work };
+        if (isPending(server)) throw pendingError(server);
+        const asked = { database, server, user: required(user, 'a DatabaseUser'), way: await way(), work };
         const { program, login } = await programOf(known, asked);
         if (work === 'dump') over = known.patrol.dumping(placeOf(server), login.username);
         return program;
@@ -85,9 +88,26 @@ function seatLogin(user: DatabaseUser, database: Database, known: Known): SeatLo
   };
 }
 
-/** What the sandbox shows of the machine. */
-function socketOf({ address }: ServerOnHost): Pick<DatabaseSeat, 'socket' | 'sockets'> {
-  return 'socketDirectory' in address ? { socket: address, sockets: [address.socketDirectory] } : {};
+/** What the sandbox shows of the machine: where the socket is, also one that is opened later. */
+function shownOf({ address, engine, elsewhere = '' }: ServerOnHost, root: string, uid: number): string {
+  if ('socketDirectory' in address) return address.socketDirectory;
+  return relayWay(root, { name: elsewhere, engine }, uid).socketDirectory;
+}
+
+/** How programs of the tenant come to the server. RefusedError when nobody knows which that is. */
+async function wayTo(
+  server: ServerOnHost | Pending,
+  uid: number,
+  { serverHostOf, signal }: Pick<Known, 'serverHostOf' | 'signal'>,
+): Promise<ServerWay> {
+  if (isPending(server)) throw pendingError(server);
+  const { address, engine, elsewhere = '' } = server;
+  if ('socketDirectory' in address) return address;
+  return await serverHostOf(drivers[engine], elsewhere).way(uid, signal);
+}
+
+function pendingError({ pending: { reason, message } }: Pending): RefusedError {
+  return new RefusedError(reason, message);
 }
 
 function isServedBy(hostName: string, { status, metadata }: Database): boolean {
@@ -131,22 +151,23 @@ interface Seated {
   readonly database: Database;
   readonly server: ServerOnHost;
   readonly user: DatabaseUser;
+  readonly way: ServerWay;
   readonly work: DatabaseWork;
 }
 
 async function programOf(
   { hostName, host, serverHostOf, secrets, signal }: Known,
-  { database, server, user, work }: Seated,
+  { database, server, user, way, work }: Seated,
 ): Promise<{ readonly program: DatabaseProgram; readonly login: DatabaseLogin }> {
   const login = await loginOf(user, database, { hostName, secrets, signal });
   if (server.engine === 'MariaDB') {
     const there = serverHostOf(drivers.MariaDB, server.elsewhere ?? '');
     if (work === 'dump' && (await hasHiddenTriggers(login, there, signal)))
       throw new RefusedError('DumpIncomplete', hiddenWords(user, database));
-    return { program: mariadbProgram(server.address, login, work), login };
+    return { program: mariadbProgram(way, login, work), login };
   }
   const { programs } = required((await host.capabilities(signal)).postgresql, 'PostgreSQL');
-  return { program: postgresqlProgram({ way: server.address, programs }, login, work), login };
+  return { program: postgresqlProgram({ way, programs }, login, work), login };
 }
 
 function hiddenWords(user: DatabaseUser, { metadata: { name } }: Database): string {

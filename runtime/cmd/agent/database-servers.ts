@@ -1,17 +1,26 @@
 import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
 import type { Engine } from '#controllers/database-names.ts';
-import { HostError } from '#runtime/base/errors.ts';
+import { HostError, required } from '#runtime/base/errors.ts';
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
-import { ownMariadb, startMariadb } from '#runtime/drivers/mariadb/index.ts';
-import { ownPostgresql, startPostgresql } from '#runtime/drivers/postgresql/index.ts';
-import type { Host, HostCapabilities } from '#runtime/host/host.ts';
+import { ownMariadb, placeMariadbIdentity, reloadMariadb, startMariadb } from '#runtime/drivers/mariadb/index.ts';
+import {
+  ownPostgresql,
+  placePostgresqlIdentity,
+  reloadPostgresql,
+  startPostgresql,
+} from '#runtime/drivers/postgresql/index.ts';
+import type { OwnServersKeeper } from '#runtime/drivers/own-servers/model.ts';
+import type { OwnServerName, OwnServerSettings } from '#runtime/drivers/own-servers/model.ts';
+import type { Host } from '#runtime/host/host.ts';
 import { debianServer, externalServer } from '#runtime/cmd/declared-server.ts';
+import type { DatabaseRelays } from './database-relays.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
+import { createOwnServersKeeper, readSettings, type StartableServers } from './own-servers.ts';
 
-/** The database servers that this machine keeps for itself, by the names of their drivers. */
-export type OwnServers = Readonly<Record<'postgresql' | 'mariadb', ServerHost>>;
+/** The database servers that this machine keeps for itself, by the names of their drivers, and how they run. */
+export type OwnServers = Readonly<Record<OwnServerName, ServerHost>> & { readonly keeper: OwnServersKeeper };
 
 interface Parts {
   readonly host: Host;
@@ -22,22 +31,15 @@ interface Parts {
 const names = ['postgresql', 'mariadb'] as const;
 /** Of the machine's memory, for pages of tables of each server that somebody uses. */
 const memoryShare = 1 / 16;
-const connections = 500;
+const usualConnections = 500;
 
-/** Servers that were made here before run from now on; others are made when somebody needs them. */
+/** Servers that were made here before run from now on, as they were set last; others are made when somebody needs them. */
 export async function openDatabaseServers({ host, log, signal }: Parts): Promise<OwnServers> {
-  const capabilities = await host.capabilities(signal);
-  const running = new Map<string, Promise<void>>();
-  const start = (name: string) => async (asking: AbortSignal) => {
-    const starting = running.get(name) ?? startOne(name, { host, capabilities }, signal);
-    running.set(name, starting);
-    starting.catch(() => running.delete(name));
-    asking.throwIfAborted();
-    await starting;
-  };
+  const own = { postgresql: ownPostgresql(host), mariadb: ownMariadb(host) };
+  const { start, startable } = starters(host, own, signal);
   const servers = {
-    postgresql: { ...ownPostgresql(host), start: start('postgresql') },
-    mariadb: { ...ownMariadb(host), start: start('mariadb') },
+    postgresql: { ...own.postgresql, start: start('postgresql') },
+    mariadb: { ...own.mariadb, start: start('mariadb') },
   };
   for (const name of names) {
     if (!(await servers[name].hasServer(signal))) continue;
@@ -46,33 +48,85 @@ export async function openDatabaseServers({ host, log, signal }: Parts): Promise
       log.warn({ err, name }, 'the database server does not start');
     });
   }
-  return servers;
+  return { ...servers, keeper: createOwnServersKeeper(host, startable) };
+}
+
+/** Starts each server once, until it is to run in another way. */
+function starters(host: Host, own: Readonly<Record<OwnServerName, ServerHost>>, signal: AbortSignal) {
+  const running = new Map<OwnServerName, Promise<void>>();
+  const run = async (name: OwnServerName, settings: () => Promise<OwnServerSettings>): Promise<void> => {
+    const starting = settings().then(async (known) => await startOne(name, { host, settings: known }, signal));
+    running.set(name, starting);
+    starting.catch(() => running.delete(name));
+    await starting;
+  };
+  const start = (name: OwnServerName) => async (asking: AbortSignal) => {
+    asking.throwIfAborted();
+    await (running.get(name) ?? run(name, async () => await readSettings(host, name, signal)));
+  };
+  const common = (name: OwnServerName) => ({
+    hasServer: own[name].hasServer,
+    start: async (settings: OwnServerSettings) => await run(name, async () => await Promise.resolve(settings)),
+  });
+  const startable: StartableServers = {
+    postgresql: {
+      ...common('postgresql'),
+      port: 5432,
+      placeIdentity: async (pair, asking) => {
+        const { gid } = required((await host.capabilities(asking)).postgresql, 'PostgreSQL');
+        await placePostgresqlIdentity(host, pair, { gid }, asking);
+      },
+      reload: async (asking) => await reloadPostgresql(host, asking),
+    },
+    mariadb: {
+      ...common('mariadb'),
+      port: 3306,
+      placeIdentity: async (pair, asking) => {
+        const { gid } = required((await host.capabilities(asking)).mariadb, 'MariaDB');
+        await placeMariadbIdentity(host, pair, { gid }, asking);
+      },
+      reload: async (asking) => await reloadMariadb(host, asking),
+    },
+  };
+  return { start, startable };
 }
 
 async function startOne(
-  name: string,
-  { host, capabilities }: { readonly host: Host; readonly capabilities: HostCapabilities },
+  name: OwnServerName,
+  { host, settings: { connections, network } }: { readonly host: Host; readonly settings: OwnServerSettings },
   signal: AbortSignal,
 ): Promise<void> {
-  const { postgresql, mariadb, size } = capabilities;
-  const { root } = host;
+  const { postgresql, mariadb, size } = await host.capabilities(signal);
+  const common = { root: host.root, ...(network === undefined ? {} : { network }) };
   if (name === 'postgresql' && postgresql !== undefined) {
     const { programs, uid, gid } = postgresql;
-    return await startPostgresql(host, { root, programs, uid, gid, memoryBytes: size.memoryBytes }, signal);
+    const most = connections === undefined ? {} : { connections };
+    return await startPostgresql(
+      host,
+      { ...common, ...most, programs, uid, gid, memoryBytes: size.memoryBytes },
+      signal,
+    );
   }
   if (name === 'mariadb' && mariadb !== undefined) {
     const { uid, gid } = mariadb;
     const bufferBytes = Math.floor(size.memoryBytes * memoryShare);
-    return await startMariadb(host, { root, uid, gid, bufferBytes, connections }, signal);
+    return await startMariadb(
+      host,
+      { ...common, uid, gid, bufferBytes, connections: connections ?? usualConnections },
+      signal,
+    );
   }
   throw new HostError(`this host has no ${name}`);
 }
 
 interface Known {
   readonly hostName: string;
-  readonly own: OwnServers;
+  readonly own: Readonly<Record<OwnServerName, ServerHost>>;
   readonly host: Host;
   readonly secrets: SecretReader;
+  readonly relays: DatabaseRelays;
+  /** Who is noted on servers that nobody has taken up. */
+  readonly installation: (signal: AbortSignal) => Promise<string | undefined>;
 }
 
 /** The servers that an agent speaks to: its own, and those that DatabaseServers tell of which it may use. */
@@ -92,10 +146,11 @@ export function createServerRoster(known: Known): ServerRoster {
   const versions = new Map<string, string>();
   const hostOf = (server: DatabaseServer): ServerHost => {
     const { name } = server.metadata;
-    const spec = JSON.stringify(server.spec);
+    const { engine, external, versions: fit } = server.spec;
+    const spec = JSON.stringify({ engine, external, fit });
     const found = open.get(name);
     if (found?.spec === spec) return found.host;
-    const onVersion = (version: string): void => void versions.set(`${server.spec.engine}/${name}`, version);
+    const onVersion = (version: string): void => void versions.set(`${engine}/${name}`, version);
     const host = serverHostOf(server, known, onVersion);
     open.set(name, { spec, host });
     return host;
@@ -118,19 +173,19 @@ export function createServerRoster(known: Known): ServerRoster {
   };
 }
 
-/** Nobody looks at a server that nobody here needs. */
+/** Nobody looks at a server that nobody here needs, or that is gone for good. */
 function isUsed({ spec, status }: DatabaseServer, hostName: string): boolean {
-  return spec.managed === undefined && status?.hosts?.includes(hostName) === true;
+  return spec.managed === undefined && !spec.lost && status?.hosts?.includes(hostName) === true;
 }
 
 function serverHostOf(
   { metadata: { name }, spec }: DatabaseServer,
-  { host, secrets }: Known,
+  { host, secrets, relays, installation }: Known,
   onVersion: (version: string) => void,
 ): ServerHost {
   const { engine, external, versions } = spec;
-  const means = { secrets, readProgramText: host.readProgramText, onVersion, machine: host };
+  const means = { readProgramText: host.readProgramText, onVersion, machine: host };
   return external === undefined
     ? debianServer({ name, engine, versions }, means)
-    : externalServer({ name, external, versions }, means);
+    : externalServer({ name, engine, external, versions }, { ...means, secrets, relays, installation });
 }

@@ -1,3 +1,4 @@
+import { readStoreUid } from '#controllers/host/store-identity.ts';
 import { getServers } from 'node:dns';
 import { createHostControllers } from '#controllers/index.ts';
 import { placedPreview } from '#controllers/domain/placed-preview.ts';
@@ -6,11 +7,12 @@ import { createStoreGuard } from '#controllers/host/store-guard.ts';
 import { tellUids } from '#controllers/host/uid-teller.ts';
 import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import { parseDurationMs } from '#schemas/meta/duration.ts';
-import { hostLeaseOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { hostLeaseOf, sliceOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { databaseUserKind } from '#schemas/v1alpha1/database-user.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { retainedDataKind } from '#schemas/v1alpha1/retained-data.ts';
+import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { required } from '#runtime/base/errors.ts';
 import type { Client } from '#runtime/client/client.ts';
@@ -18,7 +20,9 @@ import type { AgentConfig } from '#runtime/config/programs.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
 import { createCopies, createCopiesDriver } from '#runtime/drivers/copies/index.ts';
+import type { IntakeSeat } from '#runtime/drivers/databases/dump.ts';
 import { createDatabaseJobs } from '#runtime/drivers/databases/jobs.ts';
+import { ownServersDriver, type OwnServersWorld } from '#runtime/drivers/own-servers/index.ts';
 import { createPatrol, type Patrol } from '#runtime/drivers/databases/patrol.ts';
 import { createServersDriver, type ServersWorld } from '#runtime/drivers/databases/servers-driver.ts';
 import { createDatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
@@ -48,6 +52,7 @@ import type { Metrics } from '#runtime/telemetry/metrics.ts';
 import { machineIdentity } from './machine-identity.ts';
 import { registerHost } from './register.ts';
 import { runStreams } from './streams.ts';
+import { createDatabaseRelays } from './database-relays.ts';
 import { createServerRoster, type OwnServers, type ServerRoster } from './database-servers.ts';
 import type { NameServer } from './start-name-server.ts';
 import { copyTaker } from './take-copy.ts';
@@ -58,7 +63,7 @@ const copiesAtOnce = 4;
 const dumpsAtOnce = 2;
 
 /** What the drivers of an agent act on. */
-interface AgentWorld extends HostWorld, ServersWorld {
+interface AgentWorld extends HostWorld, ServersWorld, OwnServersWorld {
   readonly host: Host;
   readonly secrets: SecretReader;
   readonly staples: Stapler;
@@ -112,6 +117,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       nginx: nginxDriver,
       powerdns: powerdnsDriver,
       databases: { PostgreSQL: createServersDriver(postgresqlDriver), MariaDB: createServersDriver(mariadbDriver) },
+      ownServers: ownServersDriver,
       databaseSizeOf: patrol.sizes.of,
       serverVersionOf: roster.versionOf,
       askNameServer: async (_world, question, asking) =>
@@ -147,21 +153,25 @@ interface DatabaseParts {
   readonly roster: ServerRoster;
 }
 
-function databaseParts({ config, host, secrets, databaseServers: own }: AgentOptions): DatabaseParts {
+function databaseParts({ config, host, secrets, databaseServers: own, client, signal }: AgentOptions): DatabaseParts {
   const { hostName, databaseInterval } = config;
   const everyMs = parseDurationMs(databaseInterval) ?? 0;
+  const installation = async (signal: AbortSignal): Promise<string | undefined> => await readStoreUid(client, signal);
   const patrol = createPatrol({ sizes: createDatabaseSizes(), everyMs, clock: systemClock });
-  return { patrol, roster: createServerRoster({ hostName, own, host, secrets }) };
+  const relays = createDatabaseRelays(host, signal);
+  return { patrol, roster: createServerRoster({ hostName, own, host, secrets, relays, installation }) };
 }
 
 function worldOf(options: AgentOptions, { patrol, roster }: DatabaseParts): (cache: Cache) => AgentWorld {
-  const { client, host, secrets, staples } = options;
+  const { client, host, secrets, staples, processes } = options;
   const jobs = createDatabaseJobs({ ...options, atOnce: dumpsAtOnce, clock: systemClock });
-  const parts = { client, host, secrets, staples, parentDs: askParent(options), patrol, jobs };
+  const { keeper: ownServers } = options.databaseServers;
+  const parts = { client, host, secrets, staples, parentDs: askParent(options), patrol, jobs, ownServers };
   return (cache) => ({
     ...parts,
     cache,
     databaseServers: (driver) => roster.of(driver, cache),
+    intake: { processes, seatOf: (owner) => intakeSeatOf(owner, cache) },
     isServedHere: (owner) => isUserOn(options.config.hostName, owner, cache),
   });
 }
@@ -170,6 +180,18 @@ function worldOf(options: AgentOptions, { patrol, roster }: DatabaseParts): (cac
 function isUserOn(hostName: string, owner: string, cache: Cache): boolean {
   const [kind, namespace = '', name = ''] = owner.split('/');
   return kind === databaseUserKind.kind && cache.get(databaseUserKind, { namespace, name })?.status?.host === hostName;
+}
+
+/** Of a tenant that is gone nobody has the number. */
+const nobody = 65_534;
+
+/** As whom a dump is taken in that somebody (`ownerId`) has, of a Database or what is kept of one. */
+function intakeSeatOf(owner: string, cache: Cache): IntakeSeat {
+  const [kind, first = ''] = owner.split('/');
+  const kept = kind === retainedDataKind.kind ? cache.get(retainedDataKind, { name: first }) : undefined;
+  const tenant = kept?.spec.objectRef.namespace ?? first;
+  const uid = cache.get(tenantKind, { name: tenant })?.status?.uid ?? nobody;
+  return { tenant, uid, slice: sliceOf(uid) };
 }
 
 /** By the resolver that is set, else those of the machine. */

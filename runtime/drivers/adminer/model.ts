@@ -1,4 +1,4 @@
-import type { DatabaseLogin, LocalWay } from '#runtime/drivers/databases/programs.ts';
+import type { DatabaseLogin, ServerWay } from '#runtime/drivers/databases/programs.ts';
 
 /** As whom, and with what, somebody works in a browser: one login of one tenant, and one database. */
 export interface ClientSeat {
@@ -7,7 +7,7 @@ export interface ClientSeat {
   /** The slice its processes count in, e.g. `wcp360-20000`. */
   readonly slice: string;
   readonly engine: 'PostgreSQL' | 'MariaDB';
-  /** Of the database server: its sockets, and all that the client can reach. */
-  readonly socket: LocalWay;
+  /** To the database server, and all that the client can reach. */
+  readonly socket: ServerWay;
   readonly login: DatabaseLogin;
 }

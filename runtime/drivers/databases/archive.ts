@@ -2,10 +2,11 @@ import { posix } from 'node:path';
 import { createGunzip, createGzip } from 'node:zlib';
 import { pipeline, PassThrough } from 'node:stream';
 import { HostError, PostponedError, required } from '#runtime/base/errors.ts';
-import { readDump, takeDump } from './dump.ts';
+import { readDump, takeDump, type Intake } from './dump.ts';
 import type { DumpForm } from './dump-intake.ts';
 import type { Claimant, DatabaseSettings } from './model.ts';
-import type { DatabaseProgram } from './programs.ts';
+import type { DatabaseProgram, ServerWay } from './programs.ts';
+import type { DatabasesSnapshot } from './snapshot.ts';
 import {
   contentsFileOf,
   dumpFileOf,
@@ -33,7 +34,11 @@ export interface Archiving {
    */
   dumped(claimant: Claimant, host: ServerHost, signal: AbortSignal): Promise<Dumped | undefined>;
   /** Makes a copy with nothing in it, in place of what is left of an earlier one, and gives what fills it: as a login of the moment, that can do nothing beyond. */
-  prepare(copy: Copy, host: ServerHost, signal: AbortSignal): Promise<DatabaseProgram>;
+  prepare(
+    copy: Copy,
+    place: { readonly host: ServerHost; readonly way: ServerWay },
+    signal: AbortSignal,
+  ): Promise<DatabaseProgram>;
   /** As what one that will stay is filled: as a copy, or under its own name. */
   readonly fills: Copy['to'];
   /** What was prepared is gone. */
@@ -67,6 +72,7 @@ export interface Copy {
 interface Work {
   readonly driver: string;
   readonly host: ServerHost;
+  readonly intake: Intake;
   readonly tell: (message: string) => void;
   readonly signal: AbortSignal;
 }
@@ -75,6 +81,31 @@ interface Work {
 export function dumpIsLeft(driver: string, host: ServerHost, name: string): PostponedError {
   const message = `There is a dump of what it held, ${dumpOfServer(driver, host, name)} below the root of its host, of which the server knows nothing: move it away, then restore from it or begin without it.`;
   return new PostponedError('DumpLeft', message);
+}
+
+/** Of what is to be had again from a file that is not there: an empty one would be taken for it. */
+export function dumpIsLost(driver: string, host: ServerHost, { name, owner }: Holding): PostponedError {
+  const file = dumpOfServer(driver, host, name);
+  const keeper = owner.replace(/^RetainedData\//, '');
+  const message = `What it held is in a file, and the file is not there: ${file}, below the root of its host. Bring it back, with ${contentsFileOf(file)}, or delete RetainedData ${keeper} to begin without it.`;
+  return new PostponedError('DumpLost', message);
+}
+
+/** Which databases are a file that this machine does not have. */
+export async function lostDumpsOf(
+  driver: string,
+  { databases }: Pick<DatabasesSnapshot, 'databases'>,
+  host: ServerHost,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const lost = new Set<string>();
+  for (const [name, { settings }] of databases.found)
+    if (
+      settings?.access === 'Dumped' &&
+      (await host.machine?.facts(dumpFileOf(driver, host, name), signal)) === undefined
+    )
+      lost.add(name);
+  return lost;
 }
 
 /** With its name: what is in it is all that is left once the server has it no more. */
@@ -96,11 +127,8 @@ export async function* dumpOf(
  * Makes a file of what its owner keeps closed: dump, a restore beside it, a comparison, and only then an end to the database. Nothing when it is another's by
  * now. HostError when the copy is not the same.
  */
-export async function archive(
-  archiving: Archiving,
-  holding: Holding,
-  { driver, host, tell, signal }: Work,
-): Promise<void> {
+export async function archive(archiving: Archiving, holding: Holding, work: Work): Promise<void> {
+  const { driver, host, tell, signal } = work;
   const settings = await archiving.closed(holding, host, signal);
   if (settings === undefined) return;
   const { name } = holding;
@@ -114,7 +142,7 @@ export async function archive(
   await machine.replaceFileWith(path, packed(dumpOf(archiving, name, host, signal)), readableByRoot, signal);
   tell('Its dump is being verified.');
   try {
-    await fill(archiving, { name, to: 'compare', settings }, { driver, host, signal });
+    await fill(archiving, { ...holding, to: 'compare', settings }, work);
     const [has, copy] = [
       await archiving.contents({ name, to: 'stay' }, host, signal),
       await archiving.contents({ name, to: 'compare' }, host, signal),
@@ -129,24 +157,23 @@ export async function archive(
 }
 
 /** Makes a database of a file again, under its name, still its keeper's. HostError, and the file stays, when it does not hold what is noted beside the file. */
-export async function unarchive(
-  archiving: Archiving,
-  { name, settings }: Omit<Copy, 'to'>,
-  { driver, host, tell, signal }: Work,
-): Promise<void> {
+export async function unarchive(archiving: Archiving, copy: Holding & Omit<Copy, 'to'>, work: Work): Promise<void> {
+  const { name } = copy;
+  const { driver, host, tell, signal } = work;
   tell('What was kept in a file is being restored.');
-  await fill(archiving, { name, to: 'stay', settings }, { driver, host, signal });
+  await fill(archiving, { ...copy, to: 'stay' }, work);
   await compareWithNoted(archiving, name, { driver, host, signal });
   await archiving.adopt(name, host, signal);
 }
 
-async function fill(archiving: Archiving, copy: Copy, { driver, host, signal }: Omit<Work, 'tell'>): Promise<void> {
-  const machine = machineOf(host);
+async function fill(archiving: Archiving, copy: Holding & Copy, { driver, host, intake, signal }: Work): Promise<void> {
   const path = dumpFileOf(driver, host, copy.name);
   const form = archiving.form(await host.administrator(signal));
-  const program = await archiving.prepare(copy, host, signal);
-  const file = required(await machine.openFile(path, signal), path);
-  await takeDump(unpacked(file), { program, form }, machine, signal);
+  const seat = intake.seatOf(copy.owner);
+  const way = await host.way(seat.uid, signal);
+  const program = await archiving.prepare(copy, { host, way }, signal);
+  const file = required(await machineOf(host).openFile(path, signal), path);
+  await takeDump(unpacked(file), { program, form, seat, way, processes: intake.processes }, signal);
 }
 
 /** A line for each column of each table: far more than a server bears. */
@@ -156,7 +183,7 @@ const notedBytes = 256 * 1024 * 1024;
 async function compareWithNoted(
   archiving: Archiving,
   name: string,
-  { driver, host, signal }: Omit<Work, 'tell'>,
+  { driver, host, signal }: Pick<Work, 'driver' | 'host' | 'signal'>,
 ): Promise<void> {
   const path = contentsFileOf(dumpFileOf(driver, host, name));
   const noted = await machineOf(host).readText(path, signal, notedBytes);

@@ -1,7 +1,8 @@
 import { ownerId, type Conflict, type Driver } from '#runtime/drivers/driver.ts';
 import { required } from '#runtime/base/errors.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
-import { archive, dumpOf, unarchive, type Archiving, type Holding } from './archive.ts';
+import { archive, dumpOf, lostDumpsOf, unarchive, type Archiving, type Holding } from './archive.ts';
+import type { Intake } from './dump.ts';
 import type { DatabaseJobs } from './jobs.ts';
 import {
   noDatabases,
@@ -24,6 +25,8 @@ export interface DatabasesWorld {
   readonly secrets: SecretReader;
   /** Where what takes its time is done. Absent: nothing becomes a file here, or is made from one. */
   readonly jobs?: DatabaseJobs;
+  /** What they need beside it. */
+  readonly intake?: Intake;
   /** Absent: what somebody changes, and how large databases become, is found when somebody asks. */
   readonly patrol?: Patrol;
   /** Whether this host looks after somebody (`ownerId`): a server may have the logins of others too, of whose dumps only their hosts know. Absent: after everybody. */
@@ -66,6 +69,7 @@ export function createDatabasesDriver<Name extends string>(engine: DatabaseEngin
     if (jobs === undefined) return found;
     return {
       ...found,
+      lostDumps: await lostDumpsOf(driver, found, world.host, signal),
       jobsOf: (owner) => jobs.of(place, owner),
       othersJobs: (owner, names) => jobs.ofOthers(place, owner, names),
     };
@@ -86,6 +90,7 @@ export function createDatabasesDriver<Name extends string>(engine: DatabaseEngin
       await world.host.start?.(signal);
       const place = serverOfDriver(driver, world.host.server);
       try {
+        if (isForKeeper(action)) return await applyBesideNoJob(engine, action, { world, signal });
         const rest = await doByJob(engine, action, { world, signal });
         if (rest === undefined) return;
         await apply(rest, world, signal);
@@ -103,9 +108,31 @@ export function createDatabasesDriver<Name extends string>(engine: DatabaseEngin
 }
 
 /** Before these, what was begun and not ended is to be gone. */
-const leavingNoCopy: ReadonlySet<string> = new Set(['create-database', 'drop-database', 'end-job']);
+const leavingNoCopy: ReadonlySet<string> = new Set(['create-database', 'end-job']);
 /** While a job works with a database nothing else does. */
-const endingJobs: ReadonlySet<string> = new Set([...leavingNoCopy, 'put-database', 'keep-database']);
+const endingJobs: ReadonlySet<string> = new Set([...leavingNoCopy, 'put-database']);
+
+type KeepersAction<Name extends string> = ServerAction<Name> & { readonly op: 'keep-database' | 'drop-database' };
+
+function isForKeeper<Name extends string>(action: DatabaseAction<Name>): action is KeepersAction<Name> {
+  return action.op === 'keep-database' || action.op === 'drop-database';
+}
+
+/** Who keeps a database may have planned that before its heir began to make it from its file. What cannot be made is dropped all the same. */
+async function applyBesideNoJob<Name extends string>(
+  engine: DatabaseEngine<Name>,
+  action: KeepersAction<Name>,
+  { world, signal }: Acting,
+): Promise<void> {
+  const { name, owner } = action.input;
+  const isDropped = action.op === 'drop-database';
+  const work = async (): Promise<void> => {
+    if (isDropped) await discardCopy(engine, name, { world, signal });
+    await engine.apply(action, world, signal);
+  };
+  const driver = serverOfDriver(engine.name, world.host.server);
+  await (world.jobs?.hold({ driver, name, owner }, isDropped, work) ?? work());
+}
 
 /** What is left of an action once jobs have done their part. */
 async function doByJob<Name extends string>(
@@ -143,12 +170,13 @@ async function discardCopy<Name extends string>(
 function beginDump<Name extends string>(
   { name: driver, archiving }: DatabaseEngine<Name>,
   { name, owner }: Holding,
-  { host, jobs }: DatabasesWorld,
+  { host, jobs, intake }: DatabasesWorld,
 ): void {
   required(jobs, 'a place for jobs').start({
     ...{ driver: serverOfDriver(driver, host.server), name, owner },
     work: async (tell, over) => {
-      await archive(archiving, { name, owner }, { driver, host, tell, signal: over });
+      const work = { driver, host, intake: required(intake, 'an intake'), tell, signal: over };
+      await archive(archiving, { name, owner }, work);
       return [];
     },
   });
@@ -160,7 +188,7 @@ async function beginRestore<Name extends string>(
   claimant: Claimant,
   { world, signal }: Acting,
 ): Promise<boolean> {
-  const { host, jobs } = world;
+  const { host, jobs, intake } = world;
   const { name, owner } = claimant;
   if ((await host.machine?.facts(dumpFileOf(driver, host, name), signal)) === undefined) return false;
   const found = await archiving.dumped(claimant, host, signal);
@@ -170,8 +198,9 @@ async function beginRestore<Name extends string>(
   required(jobs, 'a place for jobs').start({
     ...{ driver: serverOfDriver(driver, host.server), name, owner },
     work: async (tell, over) => {
+      const own = { driver, host, intake: required(intake, 'an intake'), tell, signal: over };
       if ((await archiving.dumped(claimant, host, over)) !== undefined)
-        await unarchive(archiving, { name, settings }, { driver, host, tell, signal: over });
+        await unarchive(archiving, { name, owner, settings }, own);
       await apply({ ...put, input: { ...claimant, settings } } as unknown as ServerAction<Name>, world, over);
       return [found.owner];
     },
@@ -229,6 +258,6 @@ function conflict(desired: DatabaseState, { databases, logins }: DatabasesSnapsh
   return { reason: 'NameTaken', message: `The database server has ${taken} already, and it is not ours.` };
 }
 
-function takenOf(desired: ReadonlyMap<string, unknown>, { found }: Shelf<unknown>): readonly string[] {
+function takenOf(desired: ReadonlyMap<string, unknown>, { found }: Pick<Shelf<unknown>, 'found'>): readonly string[] {
   return [...desired.keys()].filter((name) => found.has(name) && found.get(name)?.owner === undefined);
 }

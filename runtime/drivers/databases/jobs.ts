@@ -1,8 +1,9 @@
 import { backoffMs, type Backoff } from '#runtime/base/backoff.ts';
 import type { Clock } from '#runtime/base/clock.ts';
-import { Wcp360Error } from '#runtime/base/errors.ts';
+import { HostError, Wcp360Error } from '#runtime/base/errors.ts';
 import { createTurns } from '#runtime/base/turns.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
+import { createHolds, type Holds } from './holds.ts';
 
 /** Work with one database that takes its time: while it goes on nothing else is done with it. */
 export interface Job {
@@ -33,6 +34,11 @@ export interface DatabaseJobs {
   start(job: Job): void;
   /** Resolves when nothing is done with the database any more. */
   end(driver: string, name: string): Promise<void>;
+  /**
+   * Does something with a database beside no job: one of its owner's is ended before, and one that is started meanwhile waits. HostError, and nothing is done, while one of
+   * another's is there; with `evenFailed` not while that waits for its next try.
+   */
+  hold(subject: Omit<Job, 'work'>, evenFailed: boolean, work: () => Promise<void>): Promise<void>;
   /** Calls back with owners for whom one has ended, well or not; returns how to hear no more. */
   follow(driver: string, onChange: (owners: readonly string[]) => void): () => void;
 }
@@ -55,14 +61,23 @@ interface Running {
 /** A large database is not dumped again and again within minutes. */
 const patience: Backoff = { firstMs: 5_000, maxMs: 3_600_000, factor: 4, jitterRatio: 0.2 };
 
+/** What is under way. */
+interface Underway {
+  readonly running: Map<string, Running>;
+  /** What is done with databases beside jobs. */
+  readonly holds: Holds;
+  readonly turns: ReturnType<typeof createTurns>;
+  readonly tellAll: (driver: string, owners: readonly string[]) => void;
+}
+
 /** No job runs yet. */
 export function createDatabaseJobs(options: JobsOptions): DatabaseJobs {
-  const running = new Map<string, Running>();
   const listeners = new Set<{ readonly driver: string; readonly onChange: (owners: readonly string[]) => void }>();
-  const turns = createTurns(options.atOnce);
   const tellAll = (driver: string, owners: readonly string[]): void => {
     for (const listener of listeners) if (listener.driver === driver) listener.onChange(owners);
   };
+  const running = new Map<string, Running>();
+  const underway = { running, tellAll, turns: createTurns(options.atOnce), holds: createHolds() };
   return {
     of: (driver, owner) =>
       new Map(
@@ -77,33 +92,55 @@ export function createDatabaseJobs(options: JobsOptions): DatabaseJobs {
           return found === undefined || found.job.owner === owner ? [] : [[name, found.progress] as const];
         }),
       ),
-    start: (job) => {
-      const key = keyOf(job);
-      if (running.has(key)) return;
-      const stop = new AbortController();
-      const signal = AbortSignal.any([options.signal, stop.signal]);
-      const noted = (progress: JobProgress): void => {
-        entry.progress = progress;
-        if (progress.phase === 'Failed') tellAll(job.driver, [job.owner]);
-      };
-      const ended = keepTrying({ ...options, signal }, { job, noted, turns }).then((owners) => {
-        if (running.get(key) === entry) running.delete(key);
-        if (owners !== undefined) tellAll(job.driver, owners);
-      });
-      const entry: Running = { job, progress: { phase: 'Running', message: 'It waits for its turn.' }, stop, ended };
-      running.set(key, entry);
-    },
-    end: async (driver, name) => {
-      const found = running.get(keyOf({ driver, name }));
-      found?.stop.abort(new Error('the job is not wanted any more'));
-      await found?.ended;
-    },
+    start: (job) => start(options, underway, job),
+    end: async (driver, name) => await end(running.get(keyOf({ driver, name }))),
+    hold: async (subject, evenFailed, work) => await hold(underway, { subject, evenFailed, work }),
     follow: (driver, onChange) => {
       const listener = { driver, onChange };
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
   };
+}
+
+function start(options: JobsOptions, { running, holds, turns, tellAll }: Underway, job: Job): void {
+  const key = keyOf(job);
+  if (running.has(key)) return;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const noted = (progress: JobProgress): void => {
+    entry.progress = progress;
+    if (progress.phase === 'Failed') tellAll(job.driver, [job.owner]);
+  };
+  const tried = holds.free(key).then(async () => await keepTrying({ ...options, signal }, { job, noted, turns }));
+  const ended = tried.then((owners) => {
+    if (running.get(key) === entry) running.delete(key);
+    if (owners !== undefined) tellAll(job.driver, owners);
+  });
+  const entry: Running = { job, progress: { phase: 'Running', message: 'It waits for its turn.' }, stop, ended };
+  running.set(key, entry);
+}
+
+async function end(found: Running | undefined): Promise<void> {
+  found?.stop.abort(new Error('the job is not wanted any more'));
+  await found?.ended;
+}
+
+interface Held {
+  readonly subject: Omit<Job, 'work'>;
+  readonly evenFailed: boolean;
+  readonly work: () => Promise<void>;
+}
+
+async function hold({ running, holds }: Underway, { subject, evenFailed, work }: Held): Promise<void> {
+  const key = keyOf(subject);
+  const found = running.get(key);
+  if (found !== undefined && found.job.owner !== subject.owner && !(evenFailed && found.progress.phase === 'Failed'))
+    throw new HostError('the database is being made from a file for another object');
+  await holds.during(key, async () => {
+    await end(found);
+    await work();
+  });
 }
 
 interface Trying {

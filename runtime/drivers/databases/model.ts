@@ -14,6 +14,8 @@ export interface DatabaseState {
   readonly kept?: ReadonlyMap<string, string>;
   /** Those of them that are to be a file of root's, once they are closed and their own; never in what is found. */
   readonly dumped?: ReadonlySet<string>;
+  /** Those that are Dumped, and of whose file this machine knows nothing; never in what is wanted. */
+  readonly lostDumps?: ReadonlySet<string>;
   /** What is under way for it, by real name; never in what is wanted. */
   readonly jobs?: ReadonlyMap<string, JobProgress>;
   /** What is under way for others with databases that are its own until that has ended, by real name; never in what is wanted. */
@@ -74,8 +76,8 @@ export interface LoginSettings {
   readonly otherPassword?: PasswordRef;
   /** By the real name of the database. */
   readonly grants: Readonly<Record<string, DatabaseGrant>>;
-  /** From where over the network it comes: `Anywhere`, an address or a network of IPv4. By a socket of the server's machine when absent. Of MariaDB alone. */
-  readonly from?: string;
+  /** From where it comes: by a `Socket` of the server's machine, over the network from `Anywhere`, or from a network as `networkText` writes it. By the socket alone when absent. */
+  readonly origins?: readonly string[];
   /** How many sessions it may have at once. */
   readonly connections: number;
   readonly limits: SessionLimits;
@@ -89,6 +91,12 @@ export interface PasswordRef {
   /** Of the Secret. */
   readonly name: string;
   readonly key: string;
+}
+
+/** Where a server that a machine keeps for itself listens, beside its socket. Who may come is told elsewhere. */
+export interface ServerNetwork {
+  /** Of the machine; all of them when there is none. */
+  readonly addresses: readonly string[];
 }
 
 /** What one session of a login may use. */

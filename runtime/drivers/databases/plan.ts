@@ -14,7 +14,7 @@ import type { DatabaseAction, DatabaseSettings, DatabaseState, LoginSettings } f
  * | –        | any                                  | drop-                     |
  *
  * Of a database with which a job is at work nothing else is done until that has ended, by itself or since it is not wanted any more. While a job of another's
- * is at work with one that is kept, it is left as it is: it becomes the other's.
+ * is at work with one that is kept, or not wanted any more, it is left as it is: it becomes the other's. One that has failed keeps nobody from dropping it.
  */
 export function planDatabases<Name extends string>(
   driver: Name,
@@ -22,7 +22,11 @@ export function planDatabases<Name extends string>(
   { desired, observed }: { readonly desired: DatabaseState; readonly observed: DatabaseState },
 ): readonly DatabaseAction<Name>[] {
   const common = { driver, owner: ownerId(owner) };
-  const stays = new Set([...desired.databases.keys(), ...(desired.kept ?? new Map<string, string>()).keys()]);
+  const stays = new Set([
+    ...desired.databases.keys(),
+    ...(desired.kept ?? new Map<string, string>()).keys(),
+    ...[...(observed.othersJobs ?? [])].filter(([, { phase }]) => phase === 'Running').map(([name]) => name),
+  ]);
   const wanted = new Map([...desired.databases].filter(([name]) => observed.jobs?.has(name) !== true));
   const databases = changesOf(common, 'database', { ...desired, wanted, stays }, observed.databases);
   const logins = changesOf(common, 'login', { wanted: desired.logins, stays: desired.logins }, observed.logins);

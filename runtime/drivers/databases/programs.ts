@@ -7,23 +7,11 @@ export interface DatabaseProgram {
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** How a program comes to its server: by a socket, or over the network, with TLS. */
-export type ServerWay = LocalWay | RemoteWay;
-
-export interface LocalWay {
+/** How a program of this machine comes to a server: by its socket, or by one that leads there. */
+export interface ServerWay {
   readonly socketDirectory: string;
   /** Where it is not the one of a server that a host keeps for itself. */
   readonly socketFile?: string;
-}
-
-export interface RemoteWay {
-  readonly host: string;
-  readonly port: string;
-  /** By what it has to prove that it is the one that is meant. Absent: it is believed. */
-  readonly proof?: {
-    /** Path of a file with certificates in PEM; those that this system trusts when absent. */
-    readonly authorities?: string;
-  };
 }
 
 /** A login, and the database that it works with, by their names on the server. */

@@ -41,6 +41,12 @@ export interface ServerIdentity {
   readonly authorities?: string;
 }
 
+/** What a server is known by over the network, in PEM. */
+export interface ServerKeyPair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** Where a database server runs, as far as its administrator sees that: on this machine, or elsewhere. One object stands for one server. */
 export interface ServerHost extends Pick<ReadOnlyHost, 'readProgramText'> {
   /** Name of the DatabaseServer; empty for the server that this machine keeps for itself. */
@@ -51,17 +57,37 @@ export interface ServerHost extends Pick<ReadOnlyHost, 'readProgramText'> {
   start?(signal: AbortSignal): Promise<void>;
   /** HostError when nobody answers. */
   enter(signal: AbortSignal): Promise<Entrance>;
-  /** How programs of this machine come to it. */
-  readonly way: ServerWay;
+  /** How programs that run as `uid` come to it: by its own socket, or by one that leads there, and to no other than is meant. HostError when there is none. */
+  way(uid: number, signal: AbortSignal): Promise<ServerWay>;
+  /** Whether it is reached over the network. */
+  readonly isRemote: boolean;
   /** As whom they administer it, and `enter` does. PostponedError where that is not known. */
   administrator(signal: AbortSignal): Promise<Administrator>;
+  /** Has it let in members of roles from these networks, from the time on that it is told so; whether that is anything new. Absent: who may come from where is not ours to say. */
+  admit?(
+    networks: readonly { readonly network: string; readonly group: string }[],
+    signal: AbortSignal,
+  ): Promise<boolean>;
   /** Absent: nothing of it becomes a file. */
   readonly machine?: DumpMachine;
   /** The least and the largest version that will do; absent: any that the driver knows. */
   readonly versions?: VersionRange;
+  /** Who is noted on a server that nobody has taken up. Absent: nobody. */
+  readonly installation?: (signal: AbortSignal) => Promise<string | undefined>;
   /** Told whenever it is looked at. */
   readonly onVersion?: (version: string) => void;
 }
+
+/** Who uses a server as its DatabaseServer; noted there, beside our marks, by whoever takes it up first. */
+export interface ServerHolder {
+  /** By which an installation is known: the uid of its namespace `wcp360-system`. */
+  readonly installation: string;
+  /** Name of the DatabaseServer. */
+  readonly server: string;
+}
+
+/** Says who is to be noted in place of whoever is, or `undefined`; throws where the server is somebody else's. */
+export type JudgeHolder = (holder: ServerHolder) => ServerHolder | undefined;
 
 /** As many numbers as one likes: 16.4 is within a range that ends with 16. */
 export interface VersionRange {

@@ -6,6 +6,8 @@ export interface DatabasesSnapshot {
   readonly jobsOf?: (owner: string) => DatabaseState['jobs'];
   /** What is under way for others with these databases. */
   readonly othersJobs?: (owner: string, names: Iterable<string>) => DatabaseState['othersJobs'];
+  /** Dumped databases without a file on this machine. */
+  readonly lostDumps?: ReadonlySet<string>;
   readonly databases: Shelf<DatabaseSettings>;
   readonly logins: Shelf<LoginSettings>;
 }
@@ -14,6 +16,9 @@ export interface DatabasesSnapshot {
 export interface Shelf<Settings> {
   readonly found: Map<string, Found<Settings>>;
   readonly byOwner: Map<string, Set<string>>;
+  /** By the database that they have to do with. */
+  readonly byUse: Map<string, Set<string>>;
+  readonly usesOf: (settings: Settings) => readonly string[];
 }
 
 export interface Found<Settings> {
@@ -24,39 +29,55 @@ export interface Found<Settings> {
 }
 
 export function emptyDatabases(): DatabasesSnapshot {
-  return { databases: emptyShelf(), logins: emptyShelf() };
+  return { databases: emptyShelf(() => []), logins: emptyShelf(({ grants }) => Object.keys(grants)) };
 }
 
-function emptyShelf<Settings>(): Shelf<Settings> {
-  return { found: new Map(), byOwner: new Map() };
+function emptyShelf<Settings>(usesOf: Shelf<Settings>['usesOf']): Shelf<Settings> {
+  return { found: new Map(), byOwner: new Map(), byUse: new Map(), usesOf };
 }
 
 /** Notes a thing as it was found, in place of what was known of it. */
 export function putFound<Settings>(shelf: Shelf<Settings>, name: string, thing: Found<Settings>): void {
   dropFound(shelf, name);
   shelf.found.set(name, thing);
-  if (thing.owner === undefined) return;
-  const own = shelf.byOwner.get(thing.owner) ?? new Set();
-  shelf.byOwner.set(thing.owner, own.add(name));
+  for (const [names, under] of placesOf(shelf, thing)) {
+    const there = names.get(under) ?? new Set();
+    names.set(under, there.add(name));
+  }
 }
 
-export function dropFound<Settings>({ found, byOwner }: Shelf<Settings>, name: string): void {
-  const owner = found.get(name)?.owner ?? '';
-  found.delete(name);
-  const own = byOwner.get(owner);
-  own?.delete(name);
-  if (own?.size === 0) byOwner.delete(owner);
+export function dropFound<Settings>(shelf: Shelf<Settings>, name: string): void {
+  const thing = shelf.found.get(name);
+  shelf.found.delete(name);
+  for (const [names, under] of thing === undefined ? [] : placesOf(shelf, thing)) {
+    const there = names.get(under);
+    there?.delete(name);
+    if (there?.size === 0) names.delete(under);
+  }
+}
+
+/** Where its name stands. */
+function placesOf<Settings>(
+  { byOwner, byUse, usesOf }: Shelf<Settings>,
+  { owner, settings }: Found<Settings>,
+): readonly (readonly [Map<string, Set<string>>, under: string])[] {
+  const uses = settings === undefined ? [] : usesOf(settings).map((use) => [byUse, use] as const);
+  return owner === undefined ? uses : [[byOwner, owner], ...uses];
 }
 
 /** What one owner has. */
 export function databasesOf(
-  { databases, logins, jobsOf, othersJobs }: DatabasesSnapshot,
+  { databases, logins, jobsOf, othersJobs, lostDumps }: DatabasesSnapshot,
   owner: string,
 ): DatabaseState {
   const own = { databases: ownedBy(owner, databases), logins: ownedBy(owner, logins) };
+  const lost = [...own.databases].filter(
+    ([name, found]) => found?.access === 'Dumped' && lostDumps?.has(name) === true,
+  );
   const [jobs, others] = [jobsOf?.(owner), othersJobs?.(owner, own.databases.keys())];
   return {
     ...own,
+    ...(lost.length === 0 ? {} : { lostDumps: new Set(lost.map(([name]) => name)) }),
     ...(jobs === undefined || jobs.size === 0 ? {} : { jobs }),
     ...(others === undefined || others.size === 0 ? {} : { othersJobs: others }),
   };
@@ -124,7 +145,6 @@ function keptAs(
 
 /** What a login might there went with the database: one that is made again under the name knows nothing of it. */
 function forgetUsersOf(database: string, logins: Shelf<LoginSettings>): void {
-  for (const [name, { owner, settings }] of logins.found) {
-    if (settings?.grants[database] !== undefined) logins.found.set(name, { owner, settings: undefined });
-  }
+  for (const name of [...(logins.byUse.get(database) ?? [])])
+    putFound(logins, name, { owner: logins.found.get(name)?.owner, settings: undefined });
 }

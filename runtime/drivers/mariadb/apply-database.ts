@@ -1,4 +1,4 @@
-import { HostError } from '#runtime/base/errors.ts';
+import { dumpIsLost } from '#runtime/drivers/databases/archive.ts';
 import type { Claimant, DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
 import { removeDump, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { privilegesIn } from './account.ts';
@@ -10,7 +10,7 @@ import { grantChanges, wantedOn } from './grants.ts';
 import { dropMark, putMark, readMarks, readMarksOn, settleMark, type Mark } from './marks.ts';
 import { isSame, readSchemas } from './observe.ts';
 import { withServer, type Server } from './server.ts';
-import { alterDatabase, createDatabase, dropDatabase, hostOf, patternOf } from './statements.ts';
+import { alterDatabase, createDatabase, dropDatabase, patternOf } from './statements.ts';
 
 /** What a database is to be, and for whom. */
 interface Wanted extends Claimant {
@@ -23,7 +23,7 @@ export async function putDatabase(wanted: Wanted, host: ServerHost, signal: Abor
   const logins = await withServer(host, signal, async (server) => {
     const schema = (await readSchemas(server, name)).get(name);
     const before = await claim(server, 'database', wanted, schema !== undefined);
-    refuseMissing(before);
+    if (before !== undefined && isDumped(before)) throw dumpIsLost('mariadb', host, before);
     if (before === undefined && wanted.adopts === true) await checkAdopted(server, name, schema !== undefined);
     await putMark(server, 'database', { name, owner, settings, verifier: undefined });
     if (schema === undefined) await server.tell(createDatabase(name, settings));
@@ -36,11 +36,8 @@ export async function putDatabase(wanted: Wanted, host: ServerHost, signal: Abor
   await withServer(host, signal, async (server) => await settleMark(server, 'database', name));
 }
 
-/** What is to come from a file comes before anything else is put: an empty one would be taken for it. */
-function refuseMissing(before: Mark | undefined): void {
-  const { settings } = before ?? {};
-  if (settings === undefined || !('access' in settings) || settings.access !== 'Dumped') return;
-  throw new HostError('its data is to be restored from a file, and the file is not there');
+function isDumped({ settings }: Mark): boolean {
+  return settings !== undefined && 'access' in settings && settings.access === 'Dumped';
 }
 
 export async function dropDatabaseOf(claimant: Claimant, host: ServerHost, signal: AbortSignal): Promise<void> {
@@ -77,23 +74,23 @@ async function regrant(server: Server, database: string, settings: DatabaseSetti
   const pattern = patternOf(database);
   let hasChanged = false;
   for (const { name, settings: login } of marks) {
-    const has = found.get(name);
-    if (has === undefined || login === undefined) continue;
+    if (login === undefined) continue;
     const gets = new Map([[pattern, wantedOn(database, login, settings)]]);
-    for (const change of grantChanges(new Map([[pattern, has]]), gets)) {
-      await changeGrant(server, { name, host: hostOf(login.from) }, change);
-      hasChanged ||= !change.isFirst;
-    }
+    for (const [host, has] of found.get(name) ?? [])
+      for (const change of grantChanges(new Map([[pattern, has]]), gets)) {
+        await changeGrant(server, { name, host }, change);
+        hasChanged ||= !change.isFirst;
+      }
   }
   return hasChanged;
 }
 
-/** What these logins have on a database; a login that is not there yet is not in the answer. */
+/** What these logins have on a database, by the place that they come from; a login that is not there yet is not in the answer. */
 async function rightsOn(
   server: Server,
   database: string,
   logins: readonly Mark<LoginSettings>[],
-): Promise<ReadonlyMap<string, readonly string[]>> {
+): Promise<ReadonlyMap<string, readonly (readonly [host: string, privileges: readonly string[]])[]>> {
   if (logins.length === 0) return new Map();
   const rows = await server.ask(
     `SELECT account.User AS login, account.Host AS host, db.* FROM mysql.global_priv AS account
@@ -101,9 +98,10 @@ async function rightsOn(
       WHERE account.User IN (${logins.map(() => '?').join(', ')})`,
     [patternOf(database), ...logins.map(({ name }) => name)],
   );
-  const hosts = new Map(logins.map(({ name, settings }) => [name, hostOf(settings?.from)]));
-  const right = rows.filter((row) => row['host'] === hosts.get(String(row['login'])));
-  return new Map(right.map((row) => [String(row['login']), privilegesIn(row)]));
+  const byLogin = Map.groupBy(rows, (row) => String(row['login']));
+  return new Map(
+    [...byLogin].map(([login, own]) => [login, own.map((row) => [String(row['host']), privilegesIn(row)] as const)]),
+  );
 }
 
 /**

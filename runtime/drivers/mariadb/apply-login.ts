@@ -3,22 +3,23 @@ import type { Claimant, LoginSettings } from '#runtime/drivers/databases/model.t
 import { readPassword } from '#runtime/drivers/databases/read-password.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
-import { differenceOf, readAccounts, type Account } from './account.ts';
+import { differenceOf, readAccounts, type Account, type Accounts, type WantedAccount } from './account.ts';
 import { changeGrant } from './change-grant.ts';
 import { claim, isOwn } from './claim.ts';
 import { endSessions } from './end-sessions.ts';
-import { grantChanges, wantedGrants } from './grants.ts';
+import { grantChanges, wantedGrants, type Grants } from './grants.ts';
 import { dropMark, putMark, readMarks, settleMark } from './marks.ts';
 import { nativeHash, verifierOf } from './native-password.ts';
+import { hostsOf } from './places.ts';
 import { withServer, type Server } from './server.ts';
-import { alterLogin, createLogin, dropLogin, hostOf } from './statements.ts';
+import { alterLogin, createLogin, dropLogin } from './statements.ts';
 
 /** What a login is to be, and for whom. */
 interface Wanted extends Claimant {
   readonly settings: LoginSettings;
 }
 
-/** Its mark, then the account, then its rights, then an end to sessions that have others, or that are to have none. */
+/** Its mark, then its accounts and their rights, then an end to sessions that have others, or that are to have none. */
 export async function putLogin(wanted: Wanted, { host, secrets }: DatabasesWorld, signal: AbortSignal): Promise<void> {
   const { name, settings } = wanted;
   const hashes = await hashesOf(settings, secrets, signal);
@@ -30,34 +31,45 @@ export async function putLogin(wanted: Wanted, { host, secrets }: DatabasesWorld
 /** Whether there may be sessions with other rights than it has now. */
 async function bring(server: Server, wanted: Wanted, hashes: readonly string[]): Promise<boolean> {
   const { name, owner, settings } = wanted;
-  const account = (await readAccounts(server, () => hostOf(settings.from), name)).get(name);
-  const before = await claim(server, 'login', wanted, account !== undefined);
-  await putMark(server, 'login', { name, owner, settings, verifier: verifierOf(hashes) });
-  const kept = await putAccount(server, wanted, hashes, account);
-  const hasChanged = await putGrants(server, wanted, kept ?? new Map());
-  const wasReplaced = account !== undefined && kept === undefined;
-  return hasChanged || wasReplaced || settings.isLocked || before?.isSettled === false;
+  const hosts = hostsOf(settings.origins);
+  const found: Accounts = (await readAccounts(server, name)).get(name) ?? new Map();
+  const before = await claim(server, 'login', wanted, found.size > 0);
+  const verifier = verifierOf(hashes);
+  await putMark(server, 'login', { name, owner, settings, verifier });
+  const surplus = [...found.keys()].filter((host) => !hosts.includes(host));
+  for (const host of surplus) await server.tell(dropLogin({ name, host }));
+  const databases = await readMarks(server, 'database', Object.keys(settings.grants));
+  const grants = wantedGrants(settings, new Map(databases.map((mark) => [mark.name, mark])));
+  let hasChanged = surplus.length > 0;
+  for (const host of hosts) {
+    const account = { found: found.get(host), wanted: { host, verifier, settings }, hashes, grants };
+    if (await putAccount(server, name, account)) hasChanged = true;
+  }
+  return hasChanged || settings.isLocked || before?.isSettled === false;
 }
 
-/** The grants that it keeps; `undefined` when it was made anew. */
+interface AccountWork {
+  readonly found: Account | undefined;
+  readonly wanted: WantedAccount;
+  readonly hashes: readonly string[];
+  readonly grants: Grants;
+}
+
+/** From one place. Whether it had other rights before on what it could reach. */
 async function putAccount(
   server: Server,
-  { name, settings }: Wanted,
-  hashes: readonly string[],
-  account: Account | undefined,
-): Promise<Account['grants'] | undefined> {
-  const login = { name, host: hostOf(settings.from) };
-  switch (differenceOf(account, verifierOf(hashes), settings)) {
-    case 'none':
-      return account?.grants;
-    case 'ours':
-      await server.tell(alterLogin(login, hashes, settings));
-      return account?.grants;
-    case 'more':
-      for (const host of account?.otherHosts ?? []) await server.tell(dropLogin({ name, host }));
-      await server.tell(createLogin(login, hashes, settings));
-      return undefined;
-  }
+  name: string,
+  { found, wanted, hashes, grants }: AccountWork,
+): Promise<boolean> {
+  const { host, settings } = wanted;
+  const login = { name, host };
+  const difference = differenceOf(found, wanted);
+  if (difference === 'ours') await server.tell(alterLogin(login, hashes, settings));
+  if (difference === 'more') await server.tell(createLogin(login, hashes, settings));
+  const changes = grantChanges(difference === 'more' ? new Map() : (found?.grants ?? new Map()), grants);
+  for (const change of changes) await changeGrant(server, login, change);
+  const wasReplaced = difference === 'more' && found !== undefined;
+  return wasReplaced || changes.some(({ isFirst }) => !isFirst);
 }
 
 async function hashesOf(
@@ -71,22 +83,13 @@ async function hashesOf(
     : [first, nativeHash(await readPassword(otherPassword, secrets, signal))];
 }
 
-/** Whether it had other rights before on what it could reach. */
-async function putGrants(server: Server, { name, settings }: Wanted, found: Account['grants']): Promise<boolean> {
-  const databases = await readMarks(server, 'database', Object.keys(settings.grants));
-  const wanted = wantedGrants(settings, new Map(databases.map((mark) => [mark.name, mark])));
-  const changes = grantChanges(found, wanted);
-  for (const change of changes) await changeGrant(server, { name, host: hostOf(settings.from) }, change);
-  return changes.some(({ isFirst }) => !isFirst);
-}
-
 export async function dropLoginOf(claimant: Claimant, host: ServerHost, signal: AbortSignal): Promise<void> {
   const { name, owner } = claimant;
   const isOurs = await withServer(host, signal, async (server) => {
     if (!(await isOwn(server, 'login', claimant))) return false;
     await putMark(server, 'login', { name, owner, settings: undefined, verifier: undefined });
-    const account = (await readAccounts(server, () => '', name)).get(name);
-    for (const host of account?.otherHosts ?? []) await server.tell(dropLogin({ name, host }));
+    const accounts = (await readAccounts(server, name)).get(name);
+    for (const host of accounts?.keys() ?? []) await server.tell(dropLogin({ name, host }));
     return true;
   });
   if (!isOurs) return;

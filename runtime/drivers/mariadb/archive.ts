@@ -7,7 +7,7 @@ import {
   type Holding,
 } from '#runtime/drivers/databases/archive.ts';
 import type { Claimant, DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
-import type { DatabaseProgram } from '#runtime/drivers/databases/programs.ts';
+import type { DatabaseProgram, ServerWay } from '#runtime/drivers/databases/programs.ts';
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { takeDatabaseAway } from './apply-database.ts';
 import { claim } from './claim.ts';
@@ -15,8 +15,8 @@ import { contentsOf } from './contents.ts';
 import { endSessions } from './end-sessions.ts';
 import { putMark, readMarks, settleMark, type Mark } from './marks.ts';
 import { nativeHash } from './native-password.ts';
+import { anywhere, bySocket } from './places.ts';
 import { ownersPrivileges } from './privileges.ts';
-import { provenWay } from './proven-way.ts';
 import { mariadbDumper, mariadbOwnDumps, mariadbProgram } from './programs.ts';
 import { withServer, withServerApart, type Server } from './server.ts';
 import {
@@ -25,16 +25,18 @@ import {
   dropDatabase,
   dropLogin,
   grant,
-  hostOf,
   letNameDefiners,
   patternOf,
   type Account,
 } from './statements.ts';
 
+/** What dumps runs as root does. */
+const root = 0;
+
 /** How a database of MariaDB becomes a file, and is made of one: under its own name, where nobody has a right on it before it is whole. */
 export const mariadbArchiving: Archiving = {
   dumper: async (name, host, signal) =>
-    mariadbDumper(await provenWay(host, signal), await host.administrator(signal), name),
+    mariadbDumper(await host.way(root, signal), await host.administrator(signal), name),
   form: ({ username }) => mariadbOwnDumps(username),
   closed: async ({ name, owner }, host, signal) => {
     const mark = await markOn(host, name, signal);
@@ -71,8 +73,8 @@ function copyOf(name: string): string {
 }
 
 /** Who fills a copy, and comes from this machine. */
-function fillerOf(name: string, { way }: ServerHost): Account {
-  return { name: `${name}-filler`, host: hostOf('host' in way ? 'Anywhere' : undefined) };
+function fillerOf(name: string, { isRemote }: ServerHost): Account {
+  return { name: `${name}-filler`, host: isRemote ? anywhere : bySocket };
 }
 
 async function markOn(
@@ -103,7 +105,11 @@ const fillersLimits: Pick<LoginSettings, 'connections' | 'limits' | 'isLocked'> 
   isLocked: false,
 };
 
-async function prepare({ name, to, settings }: Copy, host: ServerHost, signal: AbortSignal): Promise<DatabaseProgram> {
+async function prepare(
+  { name, to, settings }: Copy,
+  { host, way }: { readonly host: ServerHost; readonly way: ServerWay },
+  signal: AbortSignal,
+): Promise<DatabaseProgram> {
   const [database, filler] = [to === 'compare' ? copyOf(name) : name, fillerOf(name, host)];
   const password = randomBytes(24).toString('base64url');
   await dropFiller(name, host, signal);
@@ -115,7 +121,7 @@ async function prepare({ name, to, settings }: Copy, host: ServerHost, signal: A
     await server.tell(grant(ownersPrivileges, patternOf(database), filler));
     await server.tell(letNameDefiners(filler));
   });
-  return mariadbProgram(await provenWay(host, signal), { database, username: filler.name, password }, 'restore');
+  return mariadbProgram(way, { database, username: filler.name, password }, 'restore');
 }
 
 async function dropFiller(name: string, host: ServerHost, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,8 @@
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { readMarks } from './marks.ts';
 import { withServer } from './server.ts';
-import { hostOf, patternOf } from './statements.ts';
+import { hostsOf } from './places.ts';
+import { patternOf } from './statements.ts';
 
 /** Whether a database has triggers that a login may not see: its dump would be without them, and not say so. */
 export async function hasHiddenTriggers(
@@ -11,7 +12,9 @@ export async function hasHiddenTriggers(
 ): Promise<boolean> {
   const [row] = await withServer(host, signal, async (server) => {
     const [login] = await readMarks(server, 'login', [username]);
-    return await server.ask(hidden, [database, username, hostOf(login?.settings?.from), patternOf(database)]);
+    // What it may see is the same from wherever it comes.
+    const [from = ''] = hostsOf(login?.settings?.origins);
+    return await server.ask(hidden, [database, username, from, patternOf(database)]);
   });
   return Number(row?.['hidden']) > 0;
 }

@@ -1,3 +1,5 @@
+import type { ServerNetwork } from '#runtime/drivers/databases/model.ts';
+
 /** Facts of the host that the server's constant configuration is rendered with. Nothing of a tenant is among them. */
 export interface MariadbSettings {
   readonly root: string;
@@ -8,6 +10,8 @@ export interface MariadbSettings {
   readonly bufferBytes: number;
   /** Sessions at once, of all tenants together. */
   readonly connections: number;
+  /** Absent: it is reached by its socket alone. Its identity has to be at `identityPaths`. */
+  readonly network?: ServerNetwork;
   /** Lines of its option file that are added to ours or stand in place of them: what a test wants otherwise. */
   readonly options?: Readonly<Record<string, string>>;
 }
@@ -34,4 +38,10 @@ export function mariadbPaths(root: string): MariadbPaths {
     socket: `${directory}/run/mariadb.sock`,
     log: `${directory}/mariadb.log`,
   };
+}
+
+/** Its certificate with the chain, and its key. */
+export function identityPaths(root: string): { readonly certificate: string; readonly key: string } {
+  const directory = `${mariadbPaths(root).directory}/identity`;
+  return { certificate: `${directory}/server.crt`, key: `${directory}/server.key` };
 }

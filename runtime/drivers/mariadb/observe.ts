@@ -1,11 +1,11 @@
 import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
 import { emptyDatabases, putFound, type DatabasesSnapshot, type Shelf } from '#runtime/drivers/databases/snapshot.ts';
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
-import { differenceOf, readAccounts, type Account } from './account.ts';
+import { differenceOf, readAccounts, type Accounts } from './account.ts';
 import { grantChanges, wantedGrants } from './grants.ts';
 import { readMarks, type Mark } from './marks.ts';
+import { hostsOf } from './places.ts';
 import { withServer, type Server } from './server.ts';
-import { hostOf } from './statements.ts';
 
 /** Everything there is, in seven statements. */
 export async function observeMariadb(host: ServerHost, signal: AbortSignal): Promise<DatabasesSnapshot> {
@@ -16,12 +16,12 @@ export async function observeMariadb(host: ServerHost, signal: AbortSignal): Pro
     const logins = byName(await readMarks(server, 'login'));
     const schemas = await readSchemas(server);
     note(snapshot.databases, databases, schemas, isAsMarked);
-    const accounts = await readAccounts(server, (name) => hostOf(logins.get(name)?.settings?.from));
+    const accounts = await readAccounts(server);
     note(
       snapshot.logins,
       logins,
       accounts,
-      (settings, account, mark) => account !== undefined && isAccountOf(settings, account, { mark, databases }),
+      (settings, found, mark) => found !== undefined && areAccountsOf(settings, found, { mark, databases }),
     );
   });
   return snapshot;
@@ -72,13 +72,22 @@ export function isSame(settings: DatabaseSettings, { encoding, collation }: Sche
   return settings.encoding === encoding && settings.collation === collation;
 }
 
-function isAccountOf(
+/** From each place that it may come from, and from no other. */
+function areAccountsOf(
   settings: LoginSettings,
-  account: Account,
+  accounts: Accounts,
   { mark, databases }: { readonly mark: Mark<LoginSettings>; readonly databases: Marks<DatabaseSettings> },
 ): boolean {
   // Put by a version that knew of none.
   if (!('limits' in settings)) return false;
-  if (differenceOf(account, mark.verifier, settings) !== 'none') return false;
-  return grantChanges(account.grants, wantedGrants(settings, databases)).length === 0;
+  const hosts = hostsOf(settings.origins);
+  const grants = wantedGrants(settings, databases);
+  return (
+    accounts.size === hosts.length &&
+    hosts.every((host) => {
+      const account = accounts.get(host);
+      const difference = differenceOf(account, { host, verifier: mark.verifier, settings });
+      return difference === 'none' && account !== undefined && grantChanges(account.grants, grants).length === 0;
+    })
+  );
 }

@@ -8,7 +8,8 @@ export function ownServer(host: Host): ServerHost {
     server: '',
     readProgramText: host.readProgramText,
     machine: host,
-    way: { socketDirectory: mariadbPaths(host.root).run },
+    way: () => Promise.resolve({ socketDirectory: mariadbPaths(host.root).run }),
+    isRemote: false,
     administrator: () => Promise.resolve({ username: 'root' }),
     hasServer: async (signal) => await hasOwnServer(host, signal),
     enter: async (signal) => ({

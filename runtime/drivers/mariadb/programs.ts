@@ -2,13 +2,7 @@ import { sqlDumpEnds } from '#runtime/base/sql-dumps.ts';
 import type { DumpForm } from '#runtime/drivers/databases/dump-intake.ts';
 import type { Administrator } from '#runtime/drivers/databases/server-host.ts';
 import { identifier } from './statements.ts';
-import type {
-  DatabaseLogin,
-  DatabaseProgram,
-  DatabaseWork,
-  RemoteWay,
-  ServerWay,
-} from '#runtime/drivers/databases/programs.ts';
+import type { DatabaseLogin, DatabaseProgram, DatabaseWork, ServerWay } from '#runtime/drivers/databases/programs.ts';
 
 /** One that dumps, restores or is talked to, as a login. */
 export function mariadbProgram(
@@ -16,7 +10,7 @@ export function mariadbProgram(
   { database, username, password }: DatabaseLogin,
   work: DatabaseWork,
 ): DatabaseProgram {
-  const login = ['--no-defaults', ...wordsOf(way), `--user=${username}`, ...characters];
+  const login = ['--no-defaults', socketOf(way), `--user=${username}`, ...characters];
   const variables = { MYSQL_PWD: password, MYSQL_HISTFILE: '/dev/null' };
   switch (work) {
     case 'dump':
@@ -34,22 +28,15 @@ export function mariadbDumper(
   { username, password }: Administrator,
   database: string,
 ): DatabaseProgram {
-  const login = ['--no-defaults', ...wordsOf(way), `--user=${username}`, ...characters];
+  const login = ['--no-defaults', socketOf(way), `--user=${username}`, ...characters];
   return {
     command: ['/usr/bin/mariadb-dump', ...login, ...dumpWords, '--dump-history', database],
     variables: password === undefined ? {} : { MYSQL_PWD: password },
   };
 }
 
-function wordsOf(way: ServerWay): readonly string[] {
-  if ('socketDirectory' in way) return [`--socket=${way.socketDirectory}/${way.socketFile ?? 'mariadb.sock'}`];
-  return ['--protocol=tcp', `--host=${way.host}`, `--port=${way.port}`, '--ssl', ...proofWords(way)];
-}
-
-function proofWords({ proof }: RemoteWay): readonly string[] {
-  if (proof === undefined) return [];
-  const { authorities } = proof;
-  return ['--ssl-verify-server-cert', ...(authorities === undefined ? [] : [`--ssl-ca=${authorities}`])];
+function socketOf({ socketDirectory, socketFile = 'mariadb.sock' }: ServerWay): string {
+  return `--socket=${socketDirectory}/${socketFile}`;
 }
 
 const characters = ['--default-character-set=utf8mb4'];

@@ -1,7 +1,13 @@
-import { mariadbPaths, type MariadbSettings } from './mariadb-settings.ts';
+import { identityPaths, mariadbPaths, type MariadbSettings } from './mariadb-settings.ts';
 
 /** The server's whole configuration: lines of `name=value` whose values are facts of the host. */
-export function renderConfiguration({ root, bufferBytes, connections, options = {} }: MariadbSettings): string {
+export function renderConfiguration({
+  root,
+  bufferBytes,
+  connections,
+  network,
+  options = {},
+}: MariadbSettings): string {
   const { data, temporary, socket } = mariadbPaths(root);
   const lines: Readonly<Record<string, string>> = {
     datadir: data,
@@ -9,7 +15,7 @@ export function renderConfiguration({ root, bufferBytes, connections, options = 
     socket,
     // Tenants see what is beside the socket.
     'pid-file': `${temporary}/mariadb.pid`,
-    'skip-networking': '1',
+    ...networkOptions(root, network),
     'skip-name-resolve': '1',
     'character-set-server': 'utf8mb4',
     'collation-server': 'utf8mb4_unicode_ci',
@@ -30,6 +36,20 @@ export function renderConfiguration({ root, bufferBytes, connections, options = 
   return `[mariadbd]\n${Object.entries(lines)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')}`;
+}
+
+/** By its socket alone, unless there is a network; from there with TLS alone. */
+function networkOptions(root: string, network: MariadbSettings['network']): Readonly<Record<string, string>> {
+  if (network === undefined) return { 'skip-networking': '1' };
+  const { certificate, key } = identityPaths(root);
+  return {
+    'bind-address': network.addresses.length === 0 ? '*' : network.addresses.join(','),
+    port: '3306',
+    'ssl-cert': certificate,
+    'ssl-key': key,
+    'tls-version': 'TLSv1.2,TLSv1.3',
+    'require-secure-transport': '1',
+  };
 }
 
 /** What the performance schema would count, and how many of them. */

@@ -1,5 +1,6 @@
-import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import type { JudgeHolder, ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { connect, serverOn, type Connected, type Server } from './connection.ts';
+import { judgeHolder } from './holder.ts';
 import { checkServer, takeUp } from './take-up.ts';
 
 export type { Row, Server } from './connection.ts';
@@ -66,7 +67,7 @@ async function open(host: ServerHost, signal: AbortSignal): Promise<Connected> {
   const line = await connect(host, signal);
   if (host.server === '' || fit.has(host)) return line;
   try {
-    await takeUp(serverOn(line, signal), host);
+    await takeUp(serverOn(line, signal), host, signal);
     fit.add(host);
     return line;
   } catch (err) {
@@ -75,11 +76,13 @@ async function open(host: ServerHost, signal: AbortSignal): Promise<Connected> {
   }
 }
 
-/** Looks whether a server of others does, and makes nothing there. PostponedError where it does not. */
-export async function lookAtServer(host: ServerHost, signal: AbortSignal): Promise<void> {
+/** Looks whether a server of others does, and is nobody else's, and makes nothing there. PostponedError where it does not. */
+export async function lookAtServer(host: ServerHost, signal: AbortSignal, judge: JudgeHolder): Promise<void> {
   const line = await connect(host, signal);
   try {
-    await checkServer(serverOn(line, signal), host);
+    const server = serverOn(line, signal);
+    await checkServer(server, host);
+    await judgeHolder(server, judge);
   } finally {
     line.connection.destroy();
   }

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Host, ServiceUnit } from '#runtime/host/host.ts';
-import { mariadbPaths, type MariadbSettings } from './mariadb-settings.ts';
+import type { ServerKeyPair } from '#runtime/drivers/databases/server-host.ts';
+import { identityPaths, mariadbPaths, type MariadbSettings } from './mariadb-settings.ts';
 import { createMarks } from './marks.ts';
 import { hasOwnServer, ownServer } from './own-server.ts';
 import { renderConfiguration, serverOptions } from './render.ts';
@@ -42,6 +43,28 @@ export async function startMariadb(host: Host, settings: MariadbSettings, signal
   await makeData(host, settings, signal);
   await host.services.start(mariadbService(settings, configuration), signal);
   await untilItAnswers(host, signal);
+}
+
+/** Puts what it is known by over the network where it reads that; also before it is made. */
+export async function placeIdentity(
+  host: Host,
+  { certificate, key }: ServerKeyPair,
+  { gid }: { readonly gid: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { directory } = mariadbPaths(host.root);
+  for (const path of [`${host.root}/databases`, directory])
+    await host.makeDirectory(path, { mode: 0o711, uid: 0, gid: 0 }, signal);
+  await host.makeDirectory(`${directory}/identity`, { mode: 0o750, uid: 0, gid }, signal);
+  const paths = identityPaths(host.root);
+  const ownership = { mode: 0o640, uid: 0, gid, durable: true };
+  await host.replaceFile(paths.certificate, certificate, ownership, signal);
+  await host.replaceFile(paths.key, key, ownership, signal);
+}
+
+/** Has it show another certificate, which is at its place already, to whoever comes from now on. */
+export async function reloadMariadb(host: Host, signal: AbortSignal): Promise<void> {
+  await withServer(ownServer(host), signal, async (server) => await server.tell('FLUSH SSL'));
 }
 
 /** Nothing when none runs. What it had stays. */

@@ -1,4 +1,5 @@
 import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
+import { bySocket } from './places.ts';
 
 /**
  * What is said to MariaDB, as text. Every word that is not ours stands as a quoted name, also where a string would do: it is read in one way whatever
@@ -26,20 +27,6 @@ function account({ name, host }: Account): string {
   return `${identifier(name)}@${identifier(host)}`;
 }
 
-/** As the server calls a place that a login comes from. */
-export function hostOf(from: LoginSettings['from']): string {
-  if (from === undefined) return 'localhost';
-  if (from === 'Anywhere') return '%';
-  const [address = '', prefix] = from.split('/');
-  return prefix === undefined || prefix === '32' ? address : `${address}/${maskOf(Number(prefix))}`;
-}
-
-/** 24 → 255.255.255.0 */
-function maskOf(prefix: number): string {
-  const bits = prefix === 0 ? 0 : 2 ** 32 - 2 ** (32 - prefix);
-  return [24, 16, 8, 0].map((shift) => Math.floor(bits / 2 ** shift) % 256).join('.');
-}
-
 /** Somebody else's statement, or a prepared transaction, may hold a table of it for ever; meanwhile everybody waits for us. */
 const patiently = 'SET STATEMENT lock_wait_timeout=2, innodb_lock_wait_timeout=2 FOR';
 
@@ -59,24 +46,28 @@ export function dropDatabase(name: string): string {
   return `${patiently} DROP DATABASE IF EXISTS ${identifier(name)}`;
 }
 
-type AccountSettings = Pick<LoginSettings, 'from' | 'connections' | 'limits' | 'isLocked'>;
+type AccountSettings = Pick<LoginSettings, 'connections' | 'limits' | 'isLocked'>;
 
 /** `hashes` are `nativeHash`'s, each of which lets in. Takes away whatever an account of that name had. */
 export function createLogin(login: Account, hashes: readonly string[], settings: AccountSettings): string {
-  return `CREATE OR REPLACE USER ${account(login)} ${attributesOf(hashes, settings)}`;
+  return `CREATE OR REPLACE USER ${account(login)} ${attributesOf(login, hashes, settings)}`;
 }
 
 export function alterLogin(login: Account, hashes: readonly string[], settings: AccountSettings): string {
-  return `ALTER USER ${account(login)} ${attributesOf(hashes, settings)}`;
+  return `ALTER USER ${account(login)} ${attributesOf(login, hashes, settings)}`;
 }
 
-function attributesOf(hashes: readonly string[], { from, connections, limits, isLocked }: AccountSettings): string {
+function attributesOf(
+  { host }: Account,
+  hashes: readonly string[],
+  { connections, limits, isLocked }: AccountSettings,
+): string {
   const methods = hashes.map((hash) => `mysql_native_password USING '${hash}'`).join(' OR ');
   const most = connectionLimit(connections);
   const longest = limits.statementTimeoutMs / 1_000;
   const lock = isLocked ? 'LOCK' : 'UNLOCK';
   // By a socket there is nothing to listen to.
-  const transport = from === undefined ? 'NONE' : 'SSL';
+  const transport = host === bySocket ? 'NONE' : 'SSL';
   return `IDENTIFIED VIA ${methods} REQUIRE ${transport} WITH MAX_USER_CONNECTIONS ${most} MAX_STATEMENT_TIME ${longest} ACCOUNT ${lock}`;
 }
 

@@ -1,5 +1,6 @@
 import { PostponedError } from '#runtime/base/errors.ts';
 import { checkVersion, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { noteHolder } from './holder.ts';
 import { createMarks } from './marks.ts';
 import type { Server } from './connection.ts';
 
@@ -14,9 +15,10 @@ const needed: readonly (readonly [variable: string, value: string, option: strin
 ];
 
 /** Makes what is ours on a server of others that does. All of it can be repeated. PostponedError where it does not. */
-export async function takeUp(server: Server, host: ServerHost): Promise<void> {
+export async function takeUp(server: Server, host: ServerHost, signal: AbortSignal): Promise<void> {
   await checkServer(server, host);
   for (const statement of createMarks) await server.tell(statement);
+  await noteHolder(server, host, signal);
 }
 
 /** PostponedError for a server that does not do. */

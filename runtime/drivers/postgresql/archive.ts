@@ -25,10 +25,17 @@ import { literal, name as quoted, sql, together, type Sql } from './sql.ts';
 import { unlogged } from './put-login.ts';
 import { scramVerifier } from './verifier.ts';
 
+/** What dumps runs as root does. */
+const root = 0;
+
 /** How a database of PostgreSQL becomes a file, and is made of one: beside its name, under which it comes when it is whole. */
 export const postgresqlArchiving: Archiving = {
   dumper: async (name, host, signal) =>
-    postgresqlDumper(await placeOf(host, signal), await host.administrator(signal), name),
+    postgresqlDumper(
+      { way: await host.way(root, signal), programs: await programsOf(host, signal) },
+      await host.administrator(signal),
+      name,
+    ),
   form: postgresqlDumps,
   closed,
   dumped,
@@ -57,13 +64,8 @@ interface Place {
   readonly signal: AbortSignal;
 }
 
-/** A server elsewhere has to prove that it knows the password, and that nobody is in between: SCRAM does both. */
-async function placeOf(
-  host: ServerHost,
-  signal: AbortSignal,
-): Promise<{ readonly way: ServerWay; readonly programs: string }> {
-  const { programs } = required((await machineOf(host).capabilities(signal)).postgresql, 'PostgreSQL');
-  return { way: 'host' in host.way ? { ...host.way, proof: {} } : host.way, programs };
+async function programsOf(host: ServerHost, signal: AbortSignal): Promise<string> {
+  return required((await machineOf(host).capabilities(signal)).postgresql, 'PostgreSQL').programs;
 }
 
 async function closed(
@@ -84,7 +86,11 @@ async function dumped(claimant: Claimant, host: ServerHost, signal: AbortSignal)
   return settings?.access === 'Dumped' ? { settings, owner: found.owner ?? '' } : undefined;
 }
 
-async function prepare({ name, settings }: Copy, host: ServerHost, signal: AbortSignal): Promise<DatabaseProgram> {
+async function prepare(
+  { name, settings }: Copy,
+  { host, way }: { readonly host: ServerHost; readonly way: ServerWay },
+  signal: AbortSignal,
+): Promise<DatabaseProgram> {
   const [copy, filler] = [copyOf(name), fillerOf(name)];
   const password = randomBytes(24).toString('base64url');
   const verifier = await scramVerifier(password);
@@ -99,7 +105,8 @@ async function prepare({ name, settings }: Copy, host: ServerHost, signal: Abort
     await ask(together([sql`BEGIN`, ...unlogged]));
     await ask(together([...letFill(copy, filler, verifier), sql`COMMIT`]));
   });
-  return postgresqlProgram(await placeOf(host, signal), { database: copy, username: filler, password }, 'restore');
+  const place = { way, programs: await programsOf(host, signal) };
+  return postgresqlProgram(place, { database: copy, username: filler, password }, 'restore');
 }
 
 /** What it makes is the owners', whose rights it has and nobody's beside. */

@@ -1,11 +1,13 @@
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
 import { removeDump, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { change, inside } from './administration.ts';
+import { giveBack } from './close-others.ts';
 import { groupsOf } from './groups.ts';
 import { lookAtDatabase, lookAtLogin } from './look.ts';
 import type { Ask } from './session.ts';
 import { endSessions } from './sessions.ts';
 import { list, literal, name as quoted, sql, together, type Sql } from './sql.ts';
+import { isUnfinished } from './take-over.ts';
 
 interface Place {
   readonly host: ServerHost;
@@ -17,7 +19,7 @@ interface Unwanted {
   readonly owner: string;
 }
 
-/** Nothing when it is not there, or somebody else's by now. */
+/** Nothing when it is not there, or somebody else's by now; what was not taken over in whole is given back to whoever had it. */
 export async function dropDatabase(
   { name, owner }: Unwanted,
   { host }: DatabasesWorld,
@@ -26,6 +28,7 @@ export async function dropDatabase(
   await change(host, signal, async (ask) => {
     const found = await lookAtDatabase(ask, name);
     if (found?.owner !== owner) return;
+    if (await isUnfinished(found, { host, ask, signal })) return await giveBack(ask, name);
     await ask(sql`UPDATE wcp360.marks SET mark = NULL WHERE kind = 'database' AND name = ${literal(name)}`);
     await takeAway(ask, name, { host, signal });
     await removeDump(host, 'postgresql', name, signal);

@@ -1,5 +1,6 @@
 import { PostponedError } from '#runtime/base/errors.ts';
-import { checkVersion, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { checkVersion, type JudgeHolder, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { judgeHolder, noteHolder } from './holder.ts';
 import { administrator } from './render.ts';
 import { openSession, type Ask, type Session } from './session.ts';
 import { literal, name as quoted, shipped, sql } from './sql.ts';
@@ -27,9 +28,18 @@ export async function openAdministration(host: ServerHost, signal: AbortSignal):
   return session;
 }
 
-/** Looks whether a server of others does, and makes nothing there. PostponedError where it does not. */
-export async function lookAtServer(host: ServerHost, signal: AbortSignal): Promise<void> {
-  await within(host, 'postgres', signal, async (ask) => await check(ask, host));
+/** Looks whether a server of others does, and is nobody else's, and makes nothing there. PostponedError where it does not. */
+export async function lookAtServer(host: ServerHost, signal: AbortSignal, judge: JudgeHolder): Promise<void> {
+  let isTakenUp = false;
+  await within(host, 'postgres', signal, async (ask) => {
+    await check(ask, host);
+    isTakenUp = await hasAdministration(ask);
+  });
+  if (isTakenUp) await within(host, administration, signal, async (ask) => await judgeHolder(ask, judge));
+}
+
+async function hasAdministration(ask: Ask): Promise<boolean> {
+  return (await ask(sql`SELECT FROM pg_database WHERE datname = ${literal(administration)}`)).length > 0;
 }
 
 /** Looks whether a server of others does, and makes what is ours there: one host at a time, and as often as one likes. */
@@ -38,10 +48,12 @@ async function takeUp(host: ServerHost, signal: AbortSignal): Promise<void> {
   await within(host, 'postgres', signal, async (ask) => {
     await check(ask, host);
     await ask(sql`SELECT pg_advisory_lock(${takingUp})`);
-    const [there] = await ask(sql`SELECT FROM pg_database WHERE datname = ${literal(administration)}`);
-    if (there === undefined) await ask(sql`CREATE DATABASE ${quoted(administration)}`);
+    if (!(await hasAdministration(ask))) await ask(sql`CREATE DATABASE ${quoted(administration)}`);
     await ask(sql`REVOKE ALL ON DATABASE ${quoted(administration)} FROM PUBLIC`);
-    await within(host, administration, signal, async (askThere) => await askThere(marks));
+    await within(host, administration, signal, async (askThere) => {
+      await askThere(marks);
+      await noteHolder(askThere, host, signal);
+    });
   });
   fit.add(host);
 }

@@ -20,6 +20,8 @@ export interface LoginMark {
   readonly settings: LoginSettings;
   /** Of the verifier that the server was given. */
   readonly digest: string;
+  /** Roles whose members may come from its networks; absent: it comes by the socket alone. */
+  readonly admittedBy?: readonly string[];
 }
 
 /** What the server has of a database, as `look.ts` reads it. */
@@ -89,8 +91,8 @@ export function markDatabase(settings: DatabaseSettings): DatabaseMark {
   return { version, settings };
 }
 
-export function markLogin(settings: LoginSettings, digest: string): LoginMark {
-  return { version, settings, digest };
+export function markLogin(settings: LoginSettings, digest: string, admittedBy: readonly string[]): LoginMark {
+  return { version, settings, digest, ...(admittedBy.length === 0 ? {} : { admittedBy }) };
 }
 
 /** What the server has where a mark tells the truth; `undefined`: it was made by another version of this program. */
@@ -114,14 +116,14 @@ export function markedDatabase(name: string, { version: madeBy, settings }: Data
 }
 
 /** As `markedDatabase`. */
-export function markedLogin({ version: madeBy, settings, digest }: LoginMark): LoginFacts | undefined {
+export function markedLogin({ version: madeBy, settings, digest, admittedBy = [] }: LoginMark): LoginFacts | undefined {
   if (madeBy !== version) return undefined;
   const grants = Object.entries(settings.grants);
   return {
     isPlain: true,
     canLogin: !settings.isLocked,
     connections: settings.connections,
-    groups: grants.flatMap(([database, grant]) => groupsFor(database, grant)).toSorted(),
+    groups: [...grants.flatMap(([database, grant]) => groupsFor(database, grant)), ...admittedBy].toSorted(),
     members: [],
     parameters: [
       ...Object.entries(loginParameters(settings.limits)).map(([parameter, value]) => `: ${parameter}=${value}`),

@@ -1,5 +1,7 @@
+import { required } from '#runtime/base/errors.ts';
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import type { Host, ReadOnlyHost } from '#runtime/host/host.ts';
+import { placeAdmissions } from './admissions.ts';
 import { administrator, serverDirectory, socketDirectory } from './render.ts';
 
 /** The server that a machine keeps for itself, by its socket: the kernel says that we are root. */
@@ -8,8 +10,13 @@ export function ownServer(host: Host): ServerHost {
     server: '',
     readProgramText: host.readProgramText,
     machine: host,
-    way: { socketDirectory: socketDirectory(host.root) },
+    way: () => Promise.resolve({ socketDirectory: socketDirectory(host.root) }),
+    isRemote: false,
     administrator: () => Promise.resolve({ username: administrator }),
+    admit: async (networks, signal) => {
+      const conf = await host.facts(`${serverDirectory(host.root)}/conf`, signal);
+      return await placeAdmissions(host, networks, required(conf, 'the configuration of PostgreSQL'), signal);
+    },
     hasServer: async (signal) => await hasOwnServer(host, signal),
     enter: async (signal) => ({
       stream: await host.connectUnix(`${socketDirectory(host.root)}/.s.PGSQL.5432`, signal),

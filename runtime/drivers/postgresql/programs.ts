@@ -17,7 +17,7 @@ export function postgresqlProgram(
   work: DatabaseWork,
 ): DatabaseProgram {
   const variables = {
-    ...wayOf(way),
+    PGHOST: way.socketDirectory,
     PGDATABASE: database,
     PGUSER: username,
     PGPASSWORD: password,
@@ -43,21 +43,13 @@ export function postgresqlDumper(
   return {
     command: [`${programs}/pg_dump`, ...dumpWords, '--lock-wait-timeout=60s'],
     variables: {
-      ...wayOf(way),
+      PGHOST: way.socketDirectory,
       PGDATABASE: database,
       PGUSER: username,
       ...(password === undefined ? {} : { PGPASSWORD: password }),
       PGCLIENTENCODING: 'UTF8',
     },
   };
-}
-
-/** Who has to be the right one proves by the password itself that nobody is in between. */
-function wayOf(way: ServerWay): Readonly<Record<string, string>> {
-  if ('socketDirectory' in way) return { PGHOST: way.socketDirectory };
-  const { host, port, proof } = way;
-  const bound = proof === undefined ? {} : { PGCHANNELBINDING: 'require' };
-  return { PGHOST: host, PGPORT: port, PGSSLMODE: 'require', ...bound };
 }
 
 /**

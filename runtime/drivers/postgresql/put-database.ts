@@ -1,10 +1,11 @@
-import { HostError, RefusedError } from '#runtime/base/errors.ts';
+import { RefusedError } from '#runtime/base/errors.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import { dumpIsLost } from '#runtime/drivers/databases/archive.ts';
 import { notThere, type Claimant, type DatabaseSettings } from '#runtime/drivers/databases/model.ts';
 import { removeDump, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { change, inside } from './administration.ts';
-import { adoption, checkAdopted, isAdopted, isOthers } from './adopt.ts';
-import { closeOthers } from './close-others.ts';
+import { adoption, isAdopted } from './adopt.ts';
+import { forgetBefore } from './close-others.ts';
 import { groupsOf } from './groups.ts';
 import { factsOf, lookAtDatabase, lookAtGroups, type SeenDatabase } from './look.ts';
 import { markDatabase, rightsOf } from './mark.ts';
@@ -12,6 +13,7 @@ import { refuseForeign } from './refuse-foreign.ts';
 import type { Ask } from './session.ts';
 import { endSessions } from './sessions.ts';
 import { list, literal, name as quoted, shipped, sql, together, type Sql } from './sql.ts';
+import { takeOver } from './take-over.ts';
 
 interface Wanted extends Claimant {
   readonly settings: DatabaseSettings;
@@ -24,12 +26,13 @@ export async function putDatabase(wanted: Wanted, { host }: DatabasesWorld, sign
     const found = await lookAtDatabase(ask, name);
     refuseForeign(found, wanted);
     if (found === undefined && wanted.adopts === true) throw notThere(name);
-    refuseOther(found, settings);
-    refuseMissing(found);
-    if (isOthers(found)) {
-      const check = async (there: Ask): Promise<void> => await checkAdopted(there, wanted);
-      await closeOthers(ask, name, async () => await inside({ host, database: name, signal }, ask, check));
+    if (wanted.adopts === true) {
+      const refuse = (): void => refuseOther(found, settings);
+      await takeOver({ ...wanted, refuse }, found, { host, ask, signal });
     }
+    refuseOther(found, settings);
+    if (found?.mark?.settings.access === 'Dumped')
+      throw dumpIsLost('postgresql', host, { name, owner: found.owner ?? '' });
     await ask(together([...begin(wanted, found), ...putGroups(name, await lookAtGroups(ask, [name]))]));
     // Nobody is let in before it is finished: everybody may enter a new one.
     if (factsOf(found) === undefined) await ask(createDatabase(name, settings));
@@ -45,6 +48,7 @@ export async function putDatabase(wanted: Wanted, { host }: DatabasesWorld, sign
     });
     await removeDump(host, 'postgresql', name, signal);
     await ask(together(finish(wanted, found)));
+    if (wanted.adopts === true) await forgetBefore(ask, name);
   });
 }
 
@@ -54,12 +58,6 @@ function refuseOther(found: SeenDatabase | undefined, { encoding, collation }: D
   if (facts === undefined || (facts.encoding === encoding && facts.collation === collation)) return;
   const message = `The database has encoding ${facts.encoding} and collation ${facts.collation}, and cannot have others: make another one and move the data there.`;
   throw new RefusedError('FixedSetting', message);
-}
-
-/** What is to come from a file comes before anything else is put: an empty one would be taken for it. */
-function refuseMissing(found: SeenDatabase | undefined): void {
-  if (found?.mark?.settings.access !== 'Dumped') return;
-  throw new HostError('its data is to be restored from a file, and the file is not there');
 }
 
 /** From here on its settings count as unknown, until it is finished. */

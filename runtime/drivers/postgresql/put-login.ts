@@ -3,6 +3,7 @@ import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts
 import type { LoginSettings } from '#runtime/drivers/databases/model.ts';
 import { readPassword } from '#runtime/drivers/databases/read-password.ts';
 import { change } from './administration.ts';
+import { admittedGroups, networksOf } from './admissions.ts';
 import { actingGroupOf, groupsFor } from './groups.ts';
 import { factsOf, lookAtGroups, lookAtLogin, type SeenLogin } from './look.ts';
 import { loginParameters, markLogin } from './mark.ts';
@@ -26,16 +27,18 @@ export async function putLogin(wanted: Wanted, { host, secrets }: DatabasesWorld
       'OnePassword',
       'A login of PostgreSQL has one password: a second one is that of another login.',
     );
+  const networks = networksOf(settings, host);
   const verifier = await scramVerifier(await readPassword(settings.password, secrets, signal));
   await change(host, signal, async (ask) => {
     const found = await lookAtLogin(ask, name);
     refuseForeign(found, wanted);
     await checkDatabases(ask, settings);
+    const admittedBy = await admittedGroups(networks, host, ask, signal);
     // A verifier lets nobody in, but it lets guess: it is in no log either.
     await ask(together([sql`BEGIN`, ...unlogged]));
-    await ask(together([...put(wanted, found, verifier), sql`COMMIT`]));
-    await endSessions(ask, strayed(wanted, found));
-    const mark = literal(JSON.stringify(markLogin(settings, digestOf(verifier))));
+    await ask(together([...put(wanted, found, { verifier, admittedBy }), sql`COMMIT`]));
+    await endSessions(ask, strayed(wanted, found, host.admit === undefined ? undefined : networks));
+    const mark = literal(JSON.stringify(markLogin(settings, digestOf(verifier), admittedBy)));
     await ask(sql`UPDATE wcp360.marks SET mark = ${mark} WHERE kind = 'login' AND name = ${literal(name)}`);
   });
 }
@@ -59,22 +62,35 @@ async function checkDatabases(ask: Ask, { grants }: LoginSettings): Promise<void
     throw new HostError(`PostgreSQL has no database ${missing[0]} yet that a login could be let into`);
 }
 
-function put({ name, owner, settings }: Wanted, found: SeenLogin | undefined, verifier: string): readonly Sql[] {
+/** By what it is let in. */
+interface Admission {
+  readonly verifier: string;
+  /** Roles whose members may come from its networks. */
+  readonly admittedBy: readonly string[];
+}
+
+function put(
+  { name, owner, settings }: Wanted,
+  found: SeenLogin | undefined,
+  { verifier, admittedBy }: Admission,
+): readonly Sql[] {
   const role = quoted(name);
+  const own = Object.entries(settings.grants).flatMap(([database, grant]) => groupsFor(database, grant));
+  const groups = [...own, ...admittedBy];
   const login = shipped(settings.isLocked ? 'NOLOGIN' : 'LOGIN');
   return [
     ...(factsOf(found) === undefined ? [sql`CREATE ROLE ${role}`] : []),
     sql`ALTER ROLE ${role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT ${login} CONNECTION LIMIT ${settings.connections} PASSWORD ${literal(verifier)} VALID UNTIL 'infinity'`,
-    ...memberships(name, settings, found),
+    ...memberships(name, groups, found),
     ...parameters(name, settings, found),
     sql`INSERT INTO wcp360.marks (kind, name, owner) VALUES ('login', ${literal(name)}, ${literal(owner)})
       ON CONFLICT (kind, name) DO UPDATE SET mark = NULL`,
   ];
 }
 
-function memberships(name: string, { grants }: LoginSettings, found: SeenLogin | undefined): readonly Sql[] {
+function memberships(name: string, groups: readonly string[], found: SeenLogin | undefined): readonly Sql[] {
   const present = (factsOf(found)?.groups ?? []).map((group) => quoted(group.replace(/\*$/, '')));
-  const wanted = Object.entries(grants).flatMap(([database, grant]) => groupsFor(database, grant).map(quoted));
+  const wanted = groups.map(quoted);
   const members = (factsOf(found)?.members ?? []).map(quoted);
   const role = quoted(name);
   return [
@@ -105,12 +121,23 @@ function parameters(name: string, { grants, limits }: LoginSettings, found: Seen
   ];
 }
 
-/** Sessions keep the group that they once took. */
-function strayed({ name, settings }: Wanted, found: SeenLogin | undefined): Sql {
+/** Sessions keep the group that they once took, and stay wherever they came from. */
+function strayed(
+  { name, settings }: Wanted,
+  found: SeenLogin | undefined,
+  /** Absent: from where it came is not ours to say. */
+  networks: readonly string[] | undefined,
+): Sql {
   const own = sql`usename = ${literal(name)}`;
   const groups = factsOf(found)?.groups ?? [];
   const staying = Object.entries(settings.grants)
     .filter(([database, grant]) => groupsFor(database, grant).every((group) => groups.includes(group)))
     .map(([database]) => literal(database));
-  return settings.isLocked || staying.length === 0 ? own : sql`${own} AND datname NOT IN (${list(staying)})`;
+  if (settings.isLocked || staying.length === 0) return own;
+  const outside = networks === undefined ? sql`` : sql` OR (client_addr IS NOT NULL${outsideAll(networks)})`;
+  return sql`${own} AND (datname NOT IN (${list(staying)})${outside})`;
+}
+
+function outsideAll(networks: readonly string[]): Sql {
+  return networks.reduce<Sql>((before, network) => sql`${before} AND NOT client_addr <<= ${literal(network)}`, sql``);
 }

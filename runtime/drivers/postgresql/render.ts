@@ -4,6 +4,8 @@ import type { PostgresqlSettings } from './postgresql-settings.ts';
 export const administrator = 'postgres';
 
 const mebibyte = 1024 * 1024;
+/** Sessions that are the administrator's alone. */
+const reserved = 10;
 
 /** Everything of the server below a root. */
 export function serverDirectory(root: string): string {
@@ -19,23 +21,35 @@ export function socketDirectory(root: string): string {
 export function renderConfiguration(settings: PostgresqlSettings): Readonly<Record<string, string>> {
   return {
     'postgresql.conf': lines(Object.entries({ ...parameters(settings), ...settings.parameters }).map(parameterLine)),
-    // The kernel tells who asks: root is the administrator, without a password; nobody else ever is.
-    'pg_hba.conf': lines([`local all ${administrator} peer map=wcp360`, 'local all all scram-sha-256']),
     'pg_ident.conf': lines([`wcp360 root ${administrator}`]),
   };
 }
 
-function parameters({ root, memoryBytes }: PostgresqlSettings): Readonly<Record<string, string>> {
+/** Its certificate with the chain, and its key. */
+export function identityPaths(root: string): { readonly certificate: string; readonly key: string } {
+  const directory = `${serverDirectory(root)}/conf`;
+  return { certificate: `${directory}/server.crt`, key: `${directory}/server.key` };
+}
+
+/** Who may come from where, while the server does not run. */
+export function admissionsPaths(root: string): { readonly rules: string; readonly networks: string } {
+  const directory = `${serverDirectory(root)}/conf`;
+  return { rules: `${directory}/pg_hba.conf`, networks: `${directory}/networks.json` };
+}
+
+function parameters({ root, memoryBytes, connections, network }: PostgresqlSettings): Readonly<Record<string, string>> {
   const directory = serverDirectory(root);
   return {
     data_directory: `${directory}/data`,
-    hba_file: `${directory}/conf/pg_hba.conf`,
+    hba_file: admissionsPaths(root).rules,
     ident_file: `${directory}/conf/pg_ident.conf`,
     cluster_name: 'wcp360',
-    listen_addresses: '',
+    ...networkParameters(root, network),
     unix_socket_directories: `"${socketDirectory(root)}"`,
-    max_connections: String(between(100, Math.floor(memoryBytes / (16 * mebibyte)), 1_000)),
-    superuser_reserved_connections: '10',
+    max_connections: String(
+      (connections ?? between(90, Math.floor(memoryBytes / (16 * mebibyte)) - reserved, 990)) + reserved,
+    ),
+    superuser_reserved_connections: String(reserved),
     shared_buffers: `${between(32, Math.floor(memoryBytes / (16 * mebibyte)), 2_048)}MB`,
     // A transaction that is left prepared goes on holding what it has when its session is ended.
     max_prepared_transactions: '0',
@@ -50,6 +64,19 @@ function parameters({ root, memoryBytes }: PostgresqlSettings): Readonly<Record<
     log_statement: 'none',
     log_min_error_statement: 'panic',
     log_parameter_max_length_on_error: '0',
+  };
+}
+
+/** By its socket alone, unless there is a network. */
+function networkParameters(root: string, network: PostgresqlSettings['network']): Readonly<Record<string, string>> {
+  if (network === undefined) return { listen_addresses: '' };
+  const { certificate, key } = identityPaths(root);
+  return {
+    listen_addresses: network.addresses.length === 0 ? '*' : network.addresses.join(', '),
+    ssl: 'on',
+    ssl_min_protocol_version: 'TLSv1.2',
+    ssl_cert_file: certificate,
+    ssl_key_file: key,
   };
 }
 

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Host, ServiceUnit } from '#runtime/host/host.ts';
+import type { ServerKeyPair } from '#runtime/drivers/databases/server-host.ts';
 import type { PostgresqlSettings } from './postgresql-settings.ts';
 import { hasOwnServer, ownServer } from './own-server.ts';
-import { administrator, renderConfiguration, serverDirectory, socketDirectory } from './render.ts';
+import { placeAdmissions, placedAdmissions, reload, restoreAdmissions } from './admissions.ts';
+import { administrator, identityPaths, renderConfiguration, serverDirectory, socketDirectory } from './render.ts';
 import { openSession } from './session.ts';
 
 const serviceName = 'postgresql';
@@ -39,8 +41,32 @@ export async function startPostgresql(host: Host, settings: PostgresqlSettings, 
   const configuration = renderConfiguration(settings);
   for (const [name, text] of Object.entries(configuration))
     await place(host, { path: `${serverDirectory(settings.root)}/conf/${name}`, text, gid: settings.gid }, signal);
+  await placeAdmissions(host, await placedAdmissions(host, signal), settings, signal);
   await host.services.start(postgresqlService(settings, JSON.stringify(configuration)), signal);
   await untilItAnswers(host, signal);
+}
+
+/** Puts what it is known by over the network where it reads that; also before it is made. */
+export async function placeIdentity(
+  host: Host,
+  { certificate, key }: ServerKeyPair,
+  { gid }: { readonly gid: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const directory = serverDirectory(host.root);
+  for (const path of [`${host.root}/databases`, directory])
+    await host.makeDirectory(path, { mode: 0o711, uid: 0, gid: 0 }, signal);
+  await host.makeDirectory(`${directory}/conf`, { mode: 0o750, uid: 0, gid }, signal);
+  const paths = identityPaths(host.root);
+  const ownership = { mode: 0o640, uid: 0, gid, durable: true };
+  await host.replaceFile(paths.certificate, certificate, ownership, signal);
+  await host.replaceFile(paths.key, key, ownership, signal);
+}
+
+/** Has it show another certificate, which is at its place already, to whoever comes from now on. */
+export async function reloadPostgresql(host: Host, signal: AbortSignal): Promise<void> {
+  const session = await openSession(ownServer(host), administrator, signal);
+  await reload(async (statement) => await session.ask(statement, signal), signal).finally(session.close);
 }
 
 /** Nothing when none runs. What it has stays. */
@@ -97,7 +123,11 @@ async function untilItAnswers(host: Host, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + readyTimeoutMs;
   for (;;) {
     try {
-      (await openSession(ownServer(host), administrator, signal)).close();
+      const own = ownServer(host);
+      const session = await openSession(own, administrator, signal);
+      await restoreAdmissions(own, async (statement) => await session.ask(statement, signal), signal).finally(
+        session.close,
+      );
       return;
     } catch (err) {
       if (!(err instanceof HostError) || performance.now() > deadline) throw err;

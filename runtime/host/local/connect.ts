@@ -1,8 +1,13 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HostError } from '#runtime/base/errors.ts';
+import { orAbsent } from './file-errors.ts';
+import { checkPath, type Roots } from './safe-path.ts';
 
 const connectTimeoutMs = 5_000;
+/** Linux' O_PATH, which Node does not name: a handle on a file without opening it. */
+const pathOnly = 0o10000000;
 
 /** A connection over the network that stands. HostError when nobody answers in five seconds. */
 export async function connectTcp(
@@ -18,6 +23,40 @@ export async function connectTcp(
 export async function connectSocket(path: string, signal: AbortSignal): Promise<Duplex> {
   signal.throwIfAborted();
   return await standing(connect({ path }), path, signal);
+}
+
+/** The same by a socket below our roots. */
+export async function connectUnix(roots: Roots, path: string, signal: AbortSignal): Promise<Duplex> {
+  const stream = await byInode(roots, path, async (handle) => {
+    signal.throwIfAborted();
+    return await standing(connect({ path: handle }), `"${path}"`, signal);
+  });
+  if (stream === undefined) throw new HostError(`there is no socket "${path}"`, { path });
+  return stream;
+}
+
+/** Whether a socket accepts now. */
+export async function accepts(roots: Roots, path: string, signal: AbortSignal): Promise<boolean> {
+  const isAnswered = await byInode(roots, path, async (handle) => {
+    signal.throwIfAborted();
+    const stream = await standing(connect({ path: handle }), `"${path}"`, signal).catch(() => undefined);
+    stream?.destroy();
+    signal.throwIfAborted();
+    return stream !== undefined;
+  });
+  return isAnswered === true;
+}
+
+/** Uses a socket by a handle of its inode: no link is followed, and paths longer than the kernel's 107 bytes work. `undefined` where there is none. */
+async function byInode<R>(roots: Roots, path: string, use: (handle: string) => Promise<R>): Promise<R | undefined> {
+  checkPath(roots, path);
+  const fd = orAbsent(path, () => openSync(path, pathOnly | constants.O_NOFOLLOW));
+  if (fd === undefined) return undefined;
+  try {
+    return fstatSync(fd).isSocket() ? await use(`/proc/self/fd/${fd}`) : undefined;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Whoever asked for it has no more to do with it then: others may use it. */

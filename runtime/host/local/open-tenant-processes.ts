@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { HostError } from '#runtime/base/errors.ts';
-import type { TenantProcess, TenantProcesses, TenantSeat, TerminalSize } from '#runtime/host/tenant-processes.ts';
+import type { SandboxSeat, TenantProcess, TenantProcesses, TerminalSize } from '#runtime/host/tenant-processes.ts';
 import { apartWords } from './systemd/apart.ts';
 import { accountTexts, carried, givingBack, tenantSandbox } from '#runtime/host/tenant-sandbox.ts';
 
@@ -25,13 +25,15 @@ export function openTenantProcesses(services: 'supervisor' | 'systemd'): TenantP
   };
 }
 
-function accountWords({ uid, copyingGid = uid }: TenantSeat): readonly string[] {
+function accountWords({ uid, copyingGid = uid }: SandboxSeat): readonly string[] {
   return ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${copyingGid}`, '--clear-groups', '--no-new-privs', '--'];
 }
 
-function sandboxWords({ tree, isReadOnly, sockets = [], workingDirectory, copyingGid }: TenantSeat): readonly string[] {
+function sandboxWords(seat: SandboxSeat): readonly string[] {
+  const { tree, isOffline = false, isReadOnly, sockets = [], workingDirectory, copyingGid } = seat;
   return tenantSandbox({
-    tree,
+    ...(tree === undefined ? {} : { tree }),
+    isOffline,
     isReadOnly,
     sockets,
     accounts: ['--ro-bind-data', `${passwdFd}`, '/etc/passwd', '--ro-bind-data', `${groupFd}`, '/etc/group'],
@@ -59,7 +61,7 @@ function launch(words: readonly string[], env: Readonly<Record<string, string>>)
 }
 
 /** Ours only: it is also that of the programs that build the sandbox. */
-function environmentOf({ tree }: TenantSeat): Readonly<Record<string, string>> {
+function environmentOf({ tree = '/' }: SandboxSeat): Readonly<Record<string, string>> {
   return {
     PATH: '/usr/local/bin:/usr/bin:/bin',
     HOME: tree,
@@ -69,7 +71,7 @@ function environmentOf({ tree }: TenantSeat): Readonly<Record<string, string>> {
   };
 }
 
-function processOf(child: ChildProcess, seat: TenantSeat, terminal: TerminalSize | undefined): TenantProcess {
+function processOf(child: ChildProcess, seat: SandboxSeat, terminal: TerminalSize | undefined): TenantProcess {
   const [stdin, stdout, stderr, passwd, group, sizes] = child.stdio as unknown as readonly [
     Writable,
     Readable,
@@ -80,7 +82,7 @@ function processOf(child: ChildProcess, seat: TenantSeat, terminal: TerminalSize
   ];
   // A program that does not read what it is given ends the pipe: that is its own affair.
   for (const pipe of [stdin, passwd, group, sizes]) pipe.on('error', () => undefined);
-  const account = accountTexts({ ...seat, home: seat.tree });
+  const account = accountTexts({ ...seat, home: seat.tree ?? '/' });
   passwd.end(account.passwd);
   group.end(account.group);
   const resize = ({ columns, rows }: TerminalSize): void => void sizes.write(`${columns} ${rows}\n`);

@@ -1,77 +1,34 @@
-import { chmodSync, chownSync, closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, unlinkSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
-import { createServer, connect, type Server, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { createServer, type Server, type Socket } from 'node:net';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Ownership } from '#runtime/host/host.ts';
-import { errorCode, onPath, orAbsent } from './file-errors.ts';
+import { errorCode, onPath } from './file-errors.ts';
 import { checkPath, type Roots } from './safe-path.ts';
 
-/** Linux' O_PATH, which Node does not name: a handle on a file without opening it. */
-const pathOnly = 0o10000000;
 const maxLineBytes = 4096;
 const maxConnections = 1024;
-const connectTimeoutMs = 2_000;
 const maxAddresses = 16;
 
-/**
- * Whether a socket accepts now. Connects through a handle of the inode: no link is followed, and paths longer than the kernel's 107 bytes work.
- */
-export async function accepts(roots: Roots, path: string, signal: AbortSignal): Promise<boolean> {
-  checkPath(roots, path);
-  const fd = orAbsent(path, () => openSync(path, pathOnly | constants.O_NOFOLLOW));
-  if (fd === undefined) return false;
-  try {
-    return fstatSync(fd).isSocket() && (await canConnect(`/proc/self/fd/${fd}`, signal));
-  } finally {
-    closeSync(fd);
-  }
-}
-
-async function canConnect(path: string, signal: AbortSignal): Promise<boolean> {
-  signal.throwIfAborted();
-  return await new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    const finish = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(connectTimeoutMs, () => finish(false));
-    socket.once('connect', () => finish(true));
-    socket.once('error', () => finish(false));
-  });
-}
-
-/** A connection that stands; like `accepts`, by a handle of the inode. */
-export async function connectUnix(roots: Roots, path: string, signal: AbortSignal): Promise<Duplex> {
-  checkPath(roots, path);
-  signal.throwIfAborted();
-  const fd = orAbsent(path, () => openSync(path, pathOnly | constants.O_NOFOLLOW));
-  if (fd === undefined) throw new HostError(`there is no socket "${path}"`, { path });
-  try {
-    return await new Promise<Duplex>((resolve, reject) => {
-      const socket = connect({ path: `/proc/self/fd/${fd}`, signal });
-      const failed = (cause?: Error): void => {
-        socket.destroy();
-        reject(new HostError(`nobody answers at "${path}"`, { path }, { cause }));
-      };
-      socket.once('error', failed);
-      socket.setTimeout(connectTimeoutMs, failed);
-      socket.once('connect', () => {
-        socket.setTimeout(0);
-        socket.off('error', failed);
-        resolve(socket);
-      });
-    });
-  } finally {
-    closeSync(fd);
-  }
+interface SocketPlace {
+  readonly roots: Roots;
+  readonly path: string;
+  readonly ownership: Ownership;
 }
 
 /** Serves lines on a unix socket until the signal aborts; the socket is removed then. */
 export async function listenUnix(
-  place: { readonly roots: Roots; readonly path: string; readonly ownership: Ownership },
+  place: SocketPlace,
   onLine: (line: string) => Promise<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  await serveUnix({ ...place, maxConnections }, (socket) => answerLines(socket, onLine), signal);
+}
+
+/** Hands over what connects to a unix socket until the signal aborts; the socket is removed, and what is open ended then. */
+export async function serveUnix(
+  place: SocketPlace & { readonly maxConnections: number },
+  onConnection: (socket: Socket) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { path, ownership } = place;
@@ -86,9 +43,9 @@ export async function listenUnix(
   const server = createServer((socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
-    answerLines(socket, onLine);
+    onConnection(socket);
   });
-  server.maxConnections = maxConnections;
+  server.maxConnections = place.maxConnections;
   await listening(server, path);
   onPath(path, () => {
     chownSync(path, ownership.uid, ownership.gid);

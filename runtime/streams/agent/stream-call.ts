@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Transform } from 'node:stream';
-import type { DatabaseLogin, DatabaseProgram, DatabaseWork, LocalWay } from '#runtime/drivers/databases/programs.ts';
+import type { DatabaseLogin, DatabaseProgram, DatabaseWork, ServerWay } from '#runtime/drivers/databases/programs.ts';
 import type { TenantProcesses, TenantSeat } from '#runtime/host/tenant-processes.ts';
 import type { UpgradeSocket } from '#runtime/relay/relay.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
@@ -28,8 +28,8 @@ export interface DatabaseSeat extends TenantSeat {
   /** It runs no more. */
   readonly leave: () => void;
   readonly engine: 'PostgreSQL' | 'MariaDB';
-  /** Where its server listens on this machine; absent where that is elsewhere. */
-  readonly socket?: LocalWay;
+  /** Where its programs connect to come to the server; made if need be. RefusedError when nobody knows which server that is. */
+  readonly way: () => Promise<ServerWay>;
   /** Absent where there is no DatabaseUser. */
   readonly as?: SeatLogin;
 }

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Test } from 'tap';
 import { PostponedError, required } from '#runtime/base/errors.ts';
-import type { DatabaseState } from '#runtime/drivers/databases/model.ts';
+import { takeDump } from '#runtime/drivers/databases/dump.ts';
+import type { DatabaseAction, DatabaseState } from '#runtime/drivers/databases/model.ts';
 import { contentsFileOf, dumpFileOf, machineOf } from '#runtime/drivers/databases/server-host.ts';
 import { ownerId } from '#runtime/drivers/driver.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { labIntake, labTenant } from '#test/lab/intake.ts';
 import { digest, riches, use } from '#test/lab/database-samples.ts';
 import { keeper, one, other, signal, type DatabasesGround } from './ground.ts';
 
@@ -103,7 +106,7 @@ export async function dumpingLaws<Name extends string>(t: Test, ground: Database
       await giveBack();
       each.notMatch(await databases(), /d_one.copy/);
       each.same(await does(who, 'SELECT n FROM t'), [['6']]);
-    });
+    }, 4);
     const back = await ground.atEachBreak(async (broken) => {
       await giveBack();
       await go(kept());
@@ -115,11 +118,18 @@ export async function dumpingLaws<Name extends string>(t: Test, ground: Database
       each.same(await does(who, 'SELECT n FROM t'), [['6']]);
       each.notMatch(await databases(), /d_one.copy/);
       each.equal(await facts(), undefined);
-    });
+    }, 4);
     each.ok(toFile > 10 && back > 6);
     each.comment(`${toFile} + ${back} points`);
     await clear();
   });
+
+  /** What was planned for who kept it, at an earlier moment. */
+  const late = async (op: string): Promise<void> => {
+    const input = { name: 'd_one', owner: ownerId(keeper), heir: ownerId(keeper) };
+    const action = { driver: driver.name, op, subject: '', reason: '', disruption: 'none', changes: [], input };
+    await driver.apply(action as unknown as DatabaseAction<Name>, world, signal);
+  };
 
   await t.test('while what is in a file is made a database again, who kept it leaves it alone', async (each) => {
     await go(open());
@@ -137,11 +147,13 @@ export async function dumpingLaws<Name extends string>(t: Test, ground: Database
     const slow = { ...world, host: { ...world.host, machine: { ...machine, openFile } } };
     await reach(driver, slow, one, open());
     await isAtWork.promise;
-    for (const wanted of [kept(), asFile()]) {
+    for (const wanted of [kept(), asFile(), driver.nothing]) {
       each.strictSame(await planned(wanted, keeper), []);
       const found = driver.of(keeper, await driver.observe(world, signal));
       each.match(driver.waitsFor?.(keeper, wanted, found), /being restored/);
     }
+    for (const op of ['keep-database', 'drop-database'])
+      await each.rejects(late(op), /made from a file/, `${op}, planned before that began`);
     goesOn.resolve(undefined);
     each.equal(await jobDone(), undefined);
     each.strictSame(await planned(kept(), keeper), []);
@@ -202,6 +214,28 @@ export async function dumpingLaws<Name extends string>(t: Test, ground: Database
     await clear();
   });
 
+  await t.test('what takes a dump in is the tenant’s, and sees the server’s socket alone', async (each) => {
+    const look =
+      'cat >/dev/null; echo "$(id -u) $(readlink /proc/self/ns/net) $(ls -1 $1 | tr "\\n" ,) $(ls -A $2)" >&2; exit 3';
+    const way = await world.host.way(labTenant.uid, signal);
+    const { socketDirectory } = way;
+    const command = ['/bin/sh', '-c', look, 'look', dirname(socketDirectory), socketDirectory];
+    const form = { end: /./, mapLine: () => undefined };
+    const taking = { form, way, program: { command, variables: {} }, seat: labTenant, processes: labIntake.processes };
+    const inside: unknown = await takeDump(Readable.from([Buffer.from('x')]), taking, signal).catch(
+      (err: unknown) => err,
+    );
+    const words = inside instanceof Error ? inside.message : '';
+    const here = readlinkSync('/proc/self/ns/net');
+    const seen = `${labTenant.uid} net:\\[\\d+\\] ${basename(socketDirectory)}, \\S*(PGSQL|sock)`;
+    each.match(words, new RegExp(`ended with 3: ${seen}`));
+    each.notMatch(words, here, 'a network of its own');
+    await world.host.way(0, signal);
+    const outside = await host.run(command, { timeoutMs: 10_000, allowFailure: true }, signal);
+    each.ok(outside.stderr.startsWith(`0 ${here} `), 'the control');
+    each.match(outside.stderr, /,.+,/, 'there is more to see outside');
+  });
+
   await t.test('what cannot be dumped, or not be verified, stays on the server, and says so', async (each) => {
     await go(open());
     await go(users(), other);
@@ -212,6 +246,60 @@ export async function dumpingLaws<Name extends string>(t: Test, ground: Database
     each.notMatch(await databases(), /d_one.copy/);
     await giveBack();
     each.same(await does(who, 'SELECT n FROM t'), [['7']], 'and is given back as ever');
+    await clear();
+  });
+
+  await t.test('what is being kept when a restore begins has ended before that works', async (each) => {
+    await go(open());
+    await go(users(), other);
+    await does(who, 'CREATE TABLE t (n integer)', 'INSERT INTO t VALUES (11)');
+    await go(kept());
+    await goThrough(asFile(), keeper);
+    for (let turn = 0; turn < 5; turn += 1) {
+      const keeping = late('keep-database');
+      await Promise.all([keeping, go(open())]);
+      each.equal(await jobDone(), undefined);
+      await giveBack();
+      each.same(await does(who, 'SELECT n FROM t'), [['11']]);
+      await go(kept());
+      await goThrough(asFile(), keeper);
+    }
+    await clear();
+  });
+
+  await t.test('a file that cannot be restored goes when who keeps it does', async (each) => {
+    await go(open());
+    await go(kept());
+    await goThrough(asFile(), keeper);
+    await host.replaceFile(path, 'no dump', { mode: 0o600, uid: 0, gid: 0 }, signal);
+    await go(open());
+    each.type(await jobDone(), 'string', 'it fails');
+    await go(driver.nothing, keeper);
+    each.equal(await facts(), undefined);
+    await goThrough(open());
+    each.strictSame(await planned(open()), []);
+    await clear();
+  });
+
+  await t.test('a file that is lost is told, and its name is free once who kept it is gone', async (each) => {
+    await go(open());
+    await go(users(), other);
+    await does(who, 'CREATE TABLE t (n integer)');
+    await go(kept());
+    await goThrough(asFile(), keeper);
+    const found = async () => driver.of(keeper, await driver.observe(world, signal));
+    each.equal((await found()).lostDumps, undefined);
+    await host.removeFile(path, signal);
+    each.strictSame([...((await found()).lostDumps ?? [])], ['d_one']);
+    for (const _ of [1, 2])
+      await each.rejects(goThrough(open()), {
+        reason: 'DumpLost',
+        message: new RegExp(`not there: .*${path.split('/').at(-1) ?? ''}.* delete RetainedData ${keeper.name} `),
+      });
+    await go(driver.nothing, keeper);
+    await goThrough(open());
+    each.strictSame(await planned(open()), []);
+    await each.rejects(does(who, 'SELECT n FROM t'), 'it begins anew');
     await clear();
   });
 

@@ -13,7 +13,12 @@ import {
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { until } from '#test/lab/instance.ts';
+import { randomFrom } from '#test/lab/random.ts';
+import { isThorough, samplingSeed } from '#test/lab/sampling.ts';
 import { reach } from '#test/contracts/driver.ts';
+
+/** A break takes all of a law once more. */
+const usualStride = 4;
 
 /** Somebody who is logged in. */
 export interface DatabaseSession {
@@ -33,7 +38,7 @@ export interface DatabasesUnderTest<Name extends string> {
   /** What Secrets hold, by key. */
   readonly passwords: Map<string, string>;
   /** From where logins come; by the socket when absent. */
-  readonly from?: string;
+  readonly origins?: readonly string[];
   /** The machine that dumps are on. */
   readonly host: Host;
   /** How many a login may have at once. */
@@ -48,7 +53,7 @@ export interface DatabasesUnderTest<Name extends string> {
   log(): Promise<string>;
   /** From now on the connection of the driver breaks once so many statements have been sent; `undefined`: no more. */
   breakAfter(statements: number | undefined): void;
-  /** Breaks are tried so many statements apart, where each would take too long; at each when absent. */
+  /** In the usual run breaks are tried so many statements apart, from one on that chance chooses; 4 when absent. */
   readonly stride?: number;
   /** What an owner may make that no dump holds, or that none can be made of. */
   readonly undumpable: readonly string[];
@@ -104,8 +109,8 @@ export function databasesGround<Name extends string>(under: DatabasesUnderTest<N
     grants: Readonly<Record<string, DatabaseGrant>>,
     more: Partial<LoginSettings> = {},
   ): readonly [string, LoginSettings] => {
-    const from = under.from === undefined ? {} : { from: under.from };
-    const usual = { connections: 5, limits: usualLimits, isLocked: false, ...from };
+    const origins = under.origins === undefined ? {} : { origins: under.origins };
+    const usual = { connections: 5, limits: usualLimits, isLocked: false, ...origins };
     return [name, { password: aPassword(password), grants, ...usual, ...more }];
   };
   const aPassword = (password: string): PasswordRef => {
@@ -159,11 +164,18 @@ export function databasesGround<Name extends string>(under: DatabasesUnderTest<N
   };
   /** What was under way is gone, as with its process. */
   const forgetJobs = async (): Promise<void> => await jobs.end(place, 'd_one');
-  /** Has `law` break the connection in what it hands to `broken`, after no statement, after one, and so on until nothing breaks; how often it broke. */
+  const random = randomFrom(samplingSeed);
+  const { stride = usualStride } = under;
+  /**
+   * Has `law` break the connection in what it hands to `broken`, after no statement, after one, and so on until nothing breaks, or after a sample of these; after how many
+   * nothing did. `dear`: so many times fewer in the usual run.
+   */
   const atEachBreak = async (
     law: (broken: (work: () => Promise<unknown>) => Promise<void>) => Promise<void>,
+    dear = 1,
   ): Promise<number> => {
-    for (let count = 0; ; count += under.stride ?? 1) {
+    const step = isThorough ? 1 : stride * dear;
+    for (let count = Math.floor(random() * step); ; count += step) {
       let broke = false;
       await law(async (work) => {
         under.breakAfter(count);

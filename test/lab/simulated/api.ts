@@ -5,6 +5,7 @@ import { ApiError, BugError } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import { apiVersionOfType, keyText } from '#runtime/client/resource-type.ts';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
+import { countBefore, countsOf } from '#runtime/manager/bucket.ts';
 import type { Cache, CacheIndex } from '#runtime/manager/cache.ts';
 import type { ObjectChange } from '#runtime/manager/informer.ts';
 import { createObjectStore, storeKeyOf, type ObjectStore } from '#runtime/manager/object-store.ts';
@@ -107,6 +108,14 @@ export function createSimulatedApi(): SimulatedApi {
         ofKind(kind).list(namespace) as readonly KubeObject[] as readonly ResourceOf<D>[],
       byIndex: <D extends KindDefinition>(kind: D, index: string, value: string) =>
         (ofKind(kind).byIndex(index, value) ?? []) as readonly KubeObject[] as readonly ResourceOf<D>[],
+      counts: (kind, index, value) => {
+        const bucket = ofKind(kind).bucketOf(index, value);
+        return bucket === undefined ? new Map() : countsOf(bucket);
+      },
+      countBefore: (kind, { index, value }, object) => {
+        const bucket = ofKind(kind).bucketOf(index, value);
+        return bucket === undefined ? 0 : countBefore(bucket, object);
+      },
     },
     addIndex: (kind, index) => ofKind(kind).addIndex(index),
     subscribe: (listener) => void listeners.push(listener),

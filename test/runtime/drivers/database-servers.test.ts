@@ -1,5 +1,5 @@
 import t from 'tap';
-import { HostError } from '#runtime/base/errors.ts';
+import { HostError, type PostponedError } from '#runtime/base/errors.ts';
 import { systemClock, type Clock } from '#runtime/base/clock.ts';
 import { createDatabasesDriver } from '#runtime/drivers/databases/create-driver.ts';
 import {
@@ -9,11 +9,18 @@ import {
   type ServersState,
 } from '#runtime/drivers/databases/model.ts';
 import { createPatrol } from '#runtime/drivers/databases/patrol.ts';
-import { enterServer, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { enterServer, type ServerHolder, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { createServersDriver, type ServersWorld } from '#runtime/drivers/databases/servers-driver.ts';
 import { createDatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
 import { emptyDatabases, putFound } from '#runtime/drivers/databases/snapshot.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
+import { judgeHolder } from '#runtime/cmd/controller/look-at-server.ts';
+import { createServerRoster } from '#runtime/cmd/agent/database-servers.ts';
+import type { Host } from '#runtime/host/host.ts';
+import { databaseServerKind } from '#schemas/index.ts';
+import { aCache } from '#test/builders/cache.ts';
+import { allIndexes } from '#test/builders/controllers.ts';
+import { anObject } from '#test/builders/objects.ts';
 import { until } from '#test/lab/instance.ts';
 import { withoutPrograms } from '#test/lab/model-databases.ts';
 
@@ -38,7 +45,8 @@ function aServer(server: string): Model {
       readProgramText: () => Promise.resolve(''),
       hasServer: () => Promise.resolve(true),
       enter: () => Promise.reject(new HostError(`${server} is down`)),
-      way: { socketDirectory: '/run', socketFile: 'model.sock' },
+      way: () => Promise.resolve({ socketDirectory: '/run', socketFile: 'model.sock' }),
+      isRemote: false,
       administrator: () => Promise.reject(new HostError(`${server} is down`)),
     },
   };
@@ -127,6 +135,59 @@ await t.test('two names of one server do not take each other’s databases for l
   t.same([...main.held.keys()], ['d_one']);
   await reach(nothingThere);
   t.equal(main.held.size, 0, 'what is meant goes');
+});
+
+await t.test('a server stays the same one, whoever may use it', async (t) => {
+  const roster = createServerRoster({
+    hostName: 'web1',
+    own: { postgresql: own.host, mariadb: own.host },
+    host: { readProgramText: own.host.readProgramText } as unknown as Host,
+    secrets: world.secrets,
+    installation: () => Promise.resolve(undefined),
+    relays: { lead: () => () => Promise.reject(new Error('nobody comes')) },
+  });
+  const external = { address: 'db.internal:5432', adminSecretRef: { name: 'boss' } };
+  const found = (spec: object): ServerHost | undefined => {
+    const declared = { metadata: { name: 'main' }, spec: { engine: 'PostgreSQL', external, ...spec } };
+    const object = anObject(databaseServerKind, { ...declared, status: { hosts: ['web1'] } });
+    return roster.of('postgresql', aCache([object], allIndexes)).find(({ server }) => server === 'main');
+  };
+  const first = found({});
+  t.ok(first);
+  for (const spec of [
+    { isDefault: true },
+    { limits: { databases: 5, connections: 7 } },
+    { adoptable: [{ databaseName: 'legacy', namespace: 'acme' }] },
+  ])
+    t.equal(found(spec), first, JSON.stringify(spec));
+  t.equal(found({ lost: true }), undefined, 'one that is lost is none');
+  for (const spec of [
+    { versions: { max: '16' } },
+    { external: { ...external, tls: { serverName: 'db.example' } } },
+    { external: { ...external, adminSecretRef: { name: 'chief' } } },
+  ])
+    t.not(found(spec), found({}), JSON.stringify(spec));
+});
+
+await t.test('a server is told to be somebody else’s when it is, and no false alarm is given', async (t) => {
+  const self = { installation: 'ours', server: 'main' };
+  const judged = (holder: ServerHolder, work: Parameters<typeof judgeHolder>[2]): unknown => {
+    try {
+      return judgeHolder(holder, self, work);
+    } catch (err) {
+      return (err as PostponedError).message;
+    }
+  };
+  const others = ['copy'];
+  t.equal(judged(self, { others }), undefined, 'its own: restored from a backup, moved, or known to a restored store');
+  t.same(judged({ installation: 'ours', server: 'old' }, { others }), self, 'it was called otherwise');
+  const copy = { installation: 'ours', server: 'copy' };
+  t.match(judged(copy, { others }), /is the one of DatabaseServer copy: .*confirm=copy$/);
+  t.same(judged(copy, { others, confirmed: 'copy' }), self, 'a copy that runs beside');
+  const theirs = { installation: 'theirs', server: 'main' };
+  t.match(judged(theirs, { others }), /another installation [(]theirs, as main[)].*confirm=theirs$/);
+  t.match(judged(theirs, { others, confirmed: 'main' }), /another installation/, 'another word');
+  t.same(judged(theirs, { others, confirmed: 'theirs' }), self, 'the store was made anew');
 });
 
 await t.test('who never had anything with an engine does not wait for its server', async (t) => {

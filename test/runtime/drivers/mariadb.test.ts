@@ -23,11 +23,19 @@ import {
 import { identifier, patternOf } from '#runtime/drivers/mariadb/statements.ts';
 import { debianServer } from '#runtime/cmd/declared-server.ts';
 import { adoptionContract } from '#test/contracts/database-adoption.ts';
+import { networksContract } from '#test/contracts/database-networks.ts';
 import { databasesContract, fullDiskLaw, usualLimits } from '#test/contracts/databases.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { ownServersContract } from '#test/contracts/own-servers.ts';
 import { elsewhereContract } from '#test/contracts/servers-elsewhere.ts';
 import { until } from '#test/lab/instance.ts';
-import { labSettings, openMariadb, openMariadbElsewhere } from '#test/lab/mariadb.ts';
+import {
+  labSettings,
+  openSession,
+  openMariadb,
+  openMariadbElsewhere,
+  openMariadbOnNetwork,
+} from '#test/lab/mariadb.ts';
 import { drifts, lawsOf, tricks } from '#test/lab/mariadb-laws.ts';
 import { run } from '#test/lab/run.ts';
 import { elsewhereHost } from '#test/lab/server-elsewhere.ts';
@@ -42,14 +50,32 @@ await t.test('MariaDB keeps the laws of databases', async (t) => {
   await databasesContract(t, lawsOf(server));
 });
 
+await t.test('MariaDB keeps the laws of networks', async (t) => {
+  const listening = await openMariadbOnNetwork(t);
+  await networksContract(t, { ...lawsOf(listening), ...listening, stride: 3 });
+});
+
+await t.test('the MariaDB of a host runs as is wanted of it', async (t) => {
+  const who = { user: 'u_one', password: 'a', database: 'd_one' };
+  await ownServersContract(t, {
+    name: 'mariadb',
+    port: 3306,
+    driver,
+    usual: { encoding: 'utf8mb4', collation: 'utf8mb4_unicode_ci' },
+    enter: async (address, ca) => await openSession({ ...who, address, ca }),
+    enterBySocket: async (root) => await openSession({ ...who, socketPath: mariadbPaths(root).socket }),
+    most: { statement: 'SELECT @@max_connections', of: String },
+  });
+});
+
 await t.test('MariaDB keeps them on a server elsewhere', async (t) => {
   const elsewhere = await openMariadbElsewhere(t);
   const all = lawsOf(elsewhere);
-  const remote = { ...all, from: 'Anywhere', drifts: drifts("'%'"), tricks: tricks.slice(0, 6), stride: 9 };
+  const remote = { ...all, origins: ['Anywhere'], drifts: drifts("'%'"), tricks: tricks.slice(0, 6), stride: 9 };
   await databasesContract(t, remote);
   await elsewhereContract(t, {
     ...remote,
-    declared: { ...elsewhere.place, port: 3306 },
+    declared: { ...elsewhere.place, engine: 'MariaDB', port: 3306 },
     versions: { older: '10.10', same: '10.11', newer: '11' },
     theirs: {
       make: ['CREATE DATABASE theirs', 'CREATE USER theirs', 'GRANT ALL ON theirs.* TO theirs'],
@@ -69,7 +95,7 @@ await t.test('MariaDB keeps them on a server elsewhere', async (t) => {
     const u_one: LoginSettings = {
       password: { namespace: 'acme', name: 'u_one', key: 'tls' },
       grants: {},
-      from: 'Anywhere',
+      origins: ['Anywhere'],
       connections: 5,
       limits: usualLimits,
       isLocked: false,
@@ -92,7 +118,7 @@ await t.test('MariaDB keeps them on a server elsewhere', async (t) => {
       ['enforce_storage_engine', "'InnoDB'", 'NULL'],
     ] as const) {
       await admin.query(`SET GLOBAL ${variable} = ${wrong}`);
-      const host = elsewhereHost(elsewhere.host, { ...elsewhere.place, port: 3306 });
+      const host = elsewhereHost(elsewhere.host, { ...elsewhere.place, engine: 'MariaDB', port: 3306 });
       await t.rejects(
         driver.observe({ ...elsewhere.world, host }, signal),
         /has to have in its configuration/,
@@ -439,7 +465,7 @@ await t.test('a dump takes as long as it is read, and no other statement does', 
   const rows = Array.from({ length: 800 }, () => `('${randomBytes(15_000).toString('base64')}')`).join(', ');
   for (const statement of ['CREATE TABLE t (s text)', `INSERT INTO t VALUES ${rows}`]) await owner.query(statement);
   const login = { database: 'd_one', username: 'u_one', password: 'word' };
-  const { command, variables } = mariadbProgram(world.host.way, login, 'dump');
+  const { command, variables } = mariadbProgram(await world.host.way(65_534, signal), login, 'dump');
   const patrol = createPatrol({ sizes: createDatabaseSizes(), everyMs: 1, clock: systemClock });
   const patrolled = { ...world, patrol };
   const over = patrol.dumping('mariadb', 'u_one');

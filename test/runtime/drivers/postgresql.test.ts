@@ -4,7 +4,7 @@ import t from 'tap';
 import fc from 'fast-check';
 import { RefusedError, required } from '#runtime/base/errors.ts';
 import type { DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
-import type { Owner } from '#runtime/drivers/driver.ts';
+import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
 import { ownPostgresql, postgresqlDriver, startPostgresql, stopPostgresql } from '#runtime/drivers/postgresql/index.ts';
 import { administer } from '#runtime/drivers/postgresql/administration.ts';
 import { closeOthers } from '#runtime/drivers/postgresql/close-others.ts';
@@ -12,11 +12,20 @@ import type { Ask } from '#runtime/drivers/postgresql/session.ts';
 import { literal, name as quoted, sql } from '#runtime/drivers/postgresql/sql.ts';
 import { debianServer } from '#runtime/cmd/declared-server.ts';
 import { adoptionContract } from '#test/contracts/database-adoption.ts';
+import { networksContract } from '#test/contracts/database-networks.ts';
+import { brokenAdoptionLaw } from '#test/contracts/broken-adoption.ts';
 import { databasesContract, fullDiskLaw, usualLimits } from '#test/contracts/databases.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { ownServersContract } from '#test/contracts/own-servers.ts';
 import { elsewhereContract } from '#test/contracts/servers-elsewhere.ts';
-import { openPostgresql, openPostgresqlElsewhere, testSettings } from '#test/lab/postgresql.ts';
-import { lawsOf } from '#test/lab/postgresql-laws.ts';
+import {
+  openPostgresql,
+  openPostgresqlElsewhere,
+  openPostgresqlOnNetwork,
+  testSettings,
+} from '#test/lab/postgresql.ts';
+import { admissionsLaw, clientRulesLaw } from '#test/lab/postgresql-client-rules.ts';
+import { lawsOf, ownPostgresqlUnderTest } from '#test/lab/postgresql-laws.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
 
 const server = await openPostgresql(t);
@@ -29,13 +38,28 @@ await t.test('PostgreSQL keeps the laws of databases', async (t) => {
   await databasesContract(t, lawsOf(server));
 });
 
+await t.test('PostgreSQL keeps the laws of networks', async (t) => {
+  const listening = await openPostgresqlOnNetwork(t);
+  const laws = lawsOf(listening);
+  await networksContract(t, { ...listening, ...laws });
+  await admissionsLaw(t, listening);
+});
+
+await t.test('the PostgreSQL of a host runs as is wanted of it', async (t) => {
+  await ownServersContract(t, ownPostgresqlUnderTest);
+});
+
+await t.test('any name and any network is one rule, as the server reads them', async (t) => {
+  await clientRulesLaw(t, server);
+});
+
 await t.test('PostgreSQL keeps them on a server elsewhere', async (t) => {
   const elsewhere = await openPostgresqlElsewhere(t);
   const all = lawsOf(elsewhere);
   await databasesContract(t, { ...all, tricks: all.tricks.slice(0, 6), stride: 9 });
   await elsewhereContract(t, {
     ...all,
-    declared: { ...elsewhere.place, port: 5432 },
+    declared: { ...elsewhere.place, engine: 'PostgreSQL', port: 5432 },
     versions: { older: '14', same: '15', newer: '16' },
     theirs: {
       make: ['CREATE ROLE theirs', 'CREATE DATABASE theirs OWNER theirs'],
@@ -182,7 +206,7 @@ await t.test('nobody prepares anything in what is being adopted; what cannot be 
     for (const name of ['old', 'friend']) await t.rejects(server.login(name, name, 'legacy'), name);
     throw new RefusedError('AdoptUnfit', 'The second look.');
   };
-  await t.rejects(closeOthers(ask, 'legacy', check), /The second look/);
+  await t.rejects(closeOthers(ask, { name: 'legacy', owner: ownerId(one) }, check), /The second look/);
   t.equal(checks, 2);
   t.same(await facts(), before);
   for (const name of ['old', 'friend']) await (await server.login(name, name, 'legacy')).close();
@@ -190,6 +214,11 @@ await t.test('nobody prepares anything in what is being adopted; what cannot be 
     await admin.query(statement);
   await admin.close();
 });
+
+await t.test(
+  'an adoption in which an agent died is given back where it is refused or not wanted any more',
+  async (t) => await brokenAdoptionLaw(t, server),
+);
 
 await t.test('the server of Debian’s package is used by its socket, if that lets in by a password', async (t) => {
   const neighbour = { name: 'own', engine: 'PostgreSQL', versions: {} } as const;

@@ -35,3 +35,27 @@ await t.test(
     await close();
   },
 );
+
+await t.test(
+  'a connection outlives the wish of whoever opened it, and only a socket is connected to',
+  { skip },
+  async (each) => {
+    const { host, close } = await realMachine();
+    const lifetime = new AbortController();
+    const { signal } = lifetime;
+    const path = `${host.root}/socket`;
+    await host.listenUnix(path, { mode: 0o600, uid: 0, gid: 0 }, (line) => Promise.resolve(`${line}!`), signal);
+    const opener = new AbortController();
+    const stream = await host.connectUnix(path, opener.signal);
+    opener.abort();
+    stream.write('still there\n');
+    each.equal(String(await once(stream, 'data')), 'still there!\n');
+    await each.rejects(host.connectUnix(path, opener.signal), { name: 'AbortError' }, 'the control: no longer wanted');
+    stream.destroy();
+    await host.replaceFile(`${host.root}/file`, 'x', { mode: 0o600, uid: 0, gid: 0 }, signal);
+    await each.rejects(host.connectUnix(`${host.root}/file`, signal), { code: 'WCP_HOST', message: /no socket/ });
+    each.equal(await host.accepts(`${host.root}/file`, signal), false);
+    lifetime.abort();
+    await close();
+  },
+);

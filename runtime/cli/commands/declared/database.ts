@@ -34,11 +34,14 @@ export function databaseCommand(declare: Declare): Command {
         .addOption(user()),
     )
     .addCommand(
-      declare('web <DATABASE>', async (session, [name = ''], options: UserOption) =>
+      declare('web <DATABASE>', async (session, [name = ''], options: UserOption & { readonly open?: boolean }) =>
         (await import('../db/web.ts')).databaseWeb(session, name, options),
       )
         .summary('print an address by which a browser works with a Database: once, and within a minute')
-        .addOption(user()),
+        .addOption(user())
+        .addOption(
+          new Option('--open', 'open it in the browser of this desktop instead; without a display it is printed'),
+        ),
     );
 }
 

@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { connect } from 'node:tls';
+import { HostError, Wcp360Error } from '#runtime/base/errors.ts';
+import { parseAddress } from '#runtime/base/networks.ts';
+import type { ServerIdentity } from './server-host.ts';
+
+/** A server elsewhere to which nothing was said yet. */
+export interface Reached {
+  readonly stream: Duplex;
+  readonly tls: ServerIdentity;
+}
+
+/** A program that has connected, and how its server is reached. */
+export interface Relaying {
+  readonly client: Duplex;
+  /** Wcp360Error when nobody answers. */
+  readonly reach: (signal: AbortSignal) => Promise<Reached>;
+  /** Ends what is not joined by then. */
+  readonly signal: AbortSignal;
+  /** Name of the DatabaseServer, for what a program reads that is not joined. */
+  readonly name: string;
+}
+
+/**
+ * Joins a program that speaks without TLS to a server that is spoken to with it, in the protocol of an engine, until one of them leaves. The server is told nothing
+ * before it has proved that it is the one that is meant; where it does not, the program reads why. Never rejects.
+ */
+export type Relay = (relaying: Relaying) => Promise<void>;
+
+/** TLS over a connection that stands. HostError where the certificate is not for the name, or of none of the authorities. */
+export async function secured(
+  stream: Duplex,
+  { name, authorities }: ServerIdentity,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const over = connect({
+    socket: stream,
+    // Against this the certificate is checked; a name is asked for as well.
+    host: name,
+    ...(parseAddress(name) === undefined ? { servername: name } : {}),
+    ...(authorities === undefined ? {} : { ca: authorities }),
+    minVersion: 'TLSv1.2',
+  });
+  try {
+    await once(over, 'secureConnect', { signal });
+    return over;
+  } catch (err) {
+    over.destroy();
+    signal.throwIfAborted();
+    const words = err instanceof Error ? err.message : String(err);
+    throw new HostError(`it does not prove that it is the one that is meant: ${words}`, {}, { cause: err });
+  }
+}
+
+/** The next bytes of a stream from which nobody else reads. HostError when it ends before. */
+export async function take(stream: Duplex, bytes: number, signal: AbortSignal): Promise<Buffer> {
+  for (;;) {
+    const found = stream.read(bytes) as Buffer | null;
+    if (found?.length === bytes) return found;
+    if (stream.readableEnded || stream.destroyed) throw new HostError('it hung up');
+    const over = new AbortController();
+    const listening = { signal: AbortSignal.any([signal, over.signal]) };
+    try {
+      await Promise.race(
+        ['readable', 'end', 'close'].map(async (event): Promise<unknown> => await once(stream, event, listening)),
+      );
+    } finally {
+      over.abort();
+    }
+  }
+}
+
+/** What a program is told that could not be joined. */
+export function wordsFor({ name }: Pick<Relaying, 'name'>, err: unknown): string {
+  return `DatabaseServer ${name}: ${err instanceof Wcp360Error ? err.message : 'an internal error occurred'}`;
+}
+
+/** Until one of them leaves. */
+export async function join(client: Duplex, server: Duplex): Promise<void> {
+  await Promise.allSettled([pipeline(client, server), pipeline(server, client)]);
+}

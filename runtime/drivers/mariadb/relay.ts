@@ -1,0 +1,91 @@
+import type { Duplex } from 'node:stream';
+import { HostError } from '#runtime/base/errors.ts';
+import { join, secured, take, wordsFor, type Relay } from '#runtime/drivers/databases/relay.ts';
+
+/** A packet of the protocol, with its place in an exchange. */
+interface Packet {
+  readonly place: number;
+  readonly body: Buffer;
+}
+
+/** Capabilities. */
+const [speaksTls, speaksProtocol41] = [0x0800, 0x0200];
+/** So much of the answer to a greeting is a wish for TLS. */
+const wishBytes = 32;
+const [okHeader, errorHeader] = [0x00, 0xff];
+const longestPacket = 65_536;
+
+/**
+ * A way to MariaDB over TLS for programs that come by a socket: the server is wished TLS in the program's name, which is one more packet than the program knows of
+ * until it is logged in.
+ */
+export const relayMariadb: Relay = async ({ client, reach, signal, name }) => {
+  let place = 0;
+  try {
+    const { stream, tls } = await reach(signal);
+    client.once('close', () => stream.destroy());
+    const greeting = await takePacket(stream, signal);
+    if (greeting.body[0] === errorHeader) return void client.end(packet(greeting));
+    client.write(packet({ place, body: withoutTls(greeting.body) }));
+    const { body } = await takePacket(client, signal);
+    place = 2;
+    const answer = wishing(body);
+    stream.write(packet({ place: 1, body: answer.subarray(0, wishBytes) }));
+    const server = await secured(stream, tls, signal);
+    server.write(packet({ place: 2, body: answer }));
+    if (await logIn(client, server, signal)) await join(client, server);
+    else client.end();
+  } catch (err) {
+    client.end(packet({ place, body: refusal(wordsFor({ name }, err), place) }));
+  }
+};
+
+/** Whether it was let in. */
+async function logIn(client: Duplex, server: Duplex, signal: AbortSignal): Promise<boolean> {
+  for (;;) {
+    const { place, body } = await takePacket(server, signal);
+    client.write(packet({ place: place - 1, body }));
+    if (body[0] === okHeader || body[0] === errorHeader) return body[0] === okHeader;
+    const reply = await takePacket(client, signal);
+    server.write(packet({ ...reply, place: reply.place + 1 }));
+  }
+}
+
+async function takePacket(stream: Duplex, signal: AbortSignal): Promise<Packet> {
+  const head = await take(stream, 4, signal);
+  const bytes = head.readUIntLE(0, 3);
+  if (bytes === 0 || bytes > longestPacket) throw new HostError('it does not speak the protocol of MariaDB');
+  return { place: head[3] ?? 0, body: await take(stream, bytes, signal) };
+}
+
+function packet({ place, body }: Packet): Buffer {
+  const head = Buffer.alloc(4);
+  head.writeUIntLE(body.length, 0, 3);
+  head[3] = place;
+  return Buffer.concat([head, body]);
+}
+
+/** Of protocol 10: its version and the server's as a text that ends with NUL, a number of 4 bytes, 8 of chance, and one that is empty stand before capabilities. */
+function withoutTls(greeting: Buffer): Buffer {
+  const at = greeting.indexOf(0, 1) + 14;
+  const isGreeting = greeting[0] === 10 && at + 2 <= greeting.length;
+  const capabilities = isGreeting ? greeting.readUInt16LE(at) : 0;
+  if ((capabilities & speaksTls) === 0) throw new HostError('it does not speak TLS');
+  const shown = Buffer.from(greeting);
+  shown.writeUInt16LE(capabilities & ~speaksTls, at);
+  return shown;
+}
+
+/** An answer to a greeting, of one that wishes TLS. */
+function wishing(answer: Buffer): Buffer {
+  const capabilities = answer.length < wishBytes ? 0 : answer.readUInt32LE(0);
+  if ((capabilities & speaksProtocol41) === 0) throw new HostError('the program speaks an old protocol');
+  const wish = Buffer.from(answer);
+  wish.writeUInt32LE((capabilities | speaksTls) >>> 0, 0);
+  return wish;
+}
+
+/** Of no number of its own (1105), with a state where the program is known to read one. */
+function refusal(words: string, place: number): Buffer {
+  return Buffer.concat([Buffer.from([errorHeader, 0x51, 0x04]), Buffer.from(`${place === 0 ? '' : '#HY000'}${words}`)]);
+}

@@ -1,0 +1,2 @@
+export type { OwnServersWorld } from './model.ts';
+export { ownServersDriver } from './own-servers-driver.ts';
