@@ -28,10 +28,14 @@ export function isHostGone(name: string, cache: Cache): boolean {
   return cache.get(hostKind, { name })?.spec.lost ?? true;
 }
 
+/** Whether a server is none of a host's. */
+export function isExternal(server: string | undefined, cache: Cache): boolean {
+  return serverOf(server, cache)?.spec.external !== undefined;
+}
+
 /** Whether what is there outlives the host that looks after it. */
 export function isElsewhereStill(server: string | undefined, cache: Cache): boolean {
-  const { external, lost } = serverOf(server, cache)?.spec ?? {};
-  return external !== undefined && lost !== true;
+  return isExternal(server, cache) && serverOf(server, cache)?.spec.lost !== true;
 }
 
 /** Whether its host is gone, and it is not. */
@@ -39,12 +43,16 @@ export function isStranded({ host, server }: OnServerElsewhere, cache: Cache): b
   return host !== undefined && isElsewhereStill(server, cache) && isHostGone(host, cache);
 }
 
-/** The host that is to look after it: its tenant's or, where that has none, another one that uses the server. `undefined`: it has one, or nobody can. */
+/** The host that is to look after it. `undefined`: it has one, or nobody can so far. */
 export function nextHostOf(thing: OnServerElsewhere, cache: Cache): string | undefined {
-  if (!isStranded(thing, cache)) return undefined;
-  const home = cache.get(tenantKind, { name: thing.tenant })?.status?.host;
-  const others = serverOf(thing.server, cache)?.status?.hosts ?? [];
-  return (home === undefined ? others.toSorted() : [home]).find((name) => !isHostGone(name, cache));
+  return isStranded(thing, cache) ? candidatesFor(thing, cache).find((name) => !isHostGone(name, cache)) : undefined;
+}
+
+/** Its tenant's host alone, also while the tenant has none: no other agent may write in its namespace. What outlived the tenant is looked after by any that uses the server. */
+function candidatesFor({ tenant: name, server }: OnServerElsewhere, cache: Cache): readonly string[] {
+  const tenant = cache.get(tenantKind, { name });
+  if (tenant === undefined) return serverOf(server, cache)?.status?.hosts?.toSorted() ?? [];
+  return tenant.status?.host === undefined ? [] : [tenant.status.host];
 }
 
 /** The same, once the server's administrator may be known to it. */

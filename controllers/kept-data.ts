@@ -23,6 +23,13 @@ export function retainedPrefixOf({ kind, metadata: { namespace = '', name } }: K
   return `${kind.toLowerCase()}.${namespace}.${name}.`;
 }
 
+/** The host that kept it first, as its name tells: its agent may write the spec, and the leader alone the name. */
+export function firstKeeperOf({ metadata: { name }, spec: { objectRef } }: RetainedData): string {
+  const { kind, ...metadata } = objectRef;
+  const [, ...host] = name.slice(retainedPrefixOf({ kind, metadata }).length).split('.');
+  return host.join('.');
+}
+
 /** The hosts on which files of a Domain stay: the one that it was moved from, and, when it is being deleted, the one that it is on. */
 export function keepingHostsOf({ metadata, spec, status }: Domain): readonly string[] {
   const isKept = metadata.deletionTimestamp !== undefined && spec.deletionPolicy === 'Retain';

@@ -76,7 +76,11 @@ export function keepersOf(database: Database): string {
 const deletedForMs = 24 * 3_600_000;
 
 /** The object that stands for what a deleted Database leaves on a host. */
-export function retainedDatabaseOf(database: Database, host: string, { elsewhere }: Elsewhere): KubeObject {
+export function retainedDatabaseOf(
+  database: Database,
+  host: string,
+  { elsewhere, isExternal }: Elsewhere & { readonly isExternal?: true },
+): KubeObject {
   const { deletionTimestamp } = database.metadata;
   const { engine, deletionPolicy, retainFor } = database.spec;
   const { server, sizeWhenFull } = database.status ?? {};
@@ -88,6 +92,7 @@ export function retainedDatabaseOf(database: Database, host: string, { elsewhere
     database: {
       engine,
       databaseName,
+      external: isExternal === true,
       ...defined({ server, sizeWhenFull }),
       ...(deletionPolicy === 'Snapshot' ? { dumpPath: dumpPathOf(place, databaseName) } : {}),
     },

@@ -4,6 +4,7 @@ import { databaseKind, type Database } from '#schemas/v1alpha1/database.ts';
 import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
 import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
+import { firstKeeperOf } from './kept-data.ts';
 
 // What is on a DatabaseServer, found and counted without a look at all else.
 
@@ -62,6 +63,13 @@ export interface DatabaseLike {
   readonly status: Pick<NonNullable<Database['status']>, 'host' | 'server' | 'serverVersion'>;
 }
 
+/** What all that is kept of a group has in common. */
+interface KeptLike {
+  readonly host: string;
+  /** Whether that host kept it from the beginning. */
+  readonly isFirst: boolean;
+}
+
 /** So many of a kind that a server has in common with those. */
 interface Counted<T> {
   readonly like: T;
@@ -86,9 +94,11 @@ export function userGroupOf(user: KubeObject): string {
   return (user as DatabaseUser).status?.host ?? '';
 }
 
-/** The same, of what is kept: its host. */
-export function keptGroupOf(kept: KubeObject): string {
-  return (kept as RetainedData).spec.host;
+/** The same, of what is kept. */
+function keptGroupOf(object: KubeObject): string {
+  const kept = object as RetainedData;
+  const { host } = kept.spec;
+  return JSON.stringify({ host, isFirst: firstKeeperOf(kept) === host } satisfies KeptLike);
 }
 
 /** Those that are on a DatabaseServer, or want to be, without a look at each; of an engine: those that are on none. */
@@ -97,9 +107,10 @@ export function databasesCounted(name: string, cache: Cache): readonly Counted<D
   return groups.map(([text, count]) => ({ like: JSON.parse(text) as DatabaseLike, count }));
 }
 
-/** What is kept on a DatabaseServer, by host. */
-export function keptCounted(name: string, cache: Cache): ReadonlyMap<string, number> {
-  return cache.counts(retainedDataKind, BY_SERVER, name);
+/** What is kept on a DatabaseServer, without a look at each. */
+export function keptCounted(name: string, cache: Cache): readonly Counted<KeptLike>[] {
+  const groups = [...cache.counts(retainedDataKind, BY_SERVER, name)];
+  return groups.map(([text, count]) => ({ like: JSON.parse(text) as KeptLike, count }));
 }
 
 /** Those that were put on a DatabaseServer, by host; empty for those without one. */

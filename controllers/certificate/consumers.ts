@@ -10,6 +10,11 @@ export interface Consumer {
   readonly serialNumber?: string;
 }
 
+/** A Domain that may be served with it, if it has one of its names. */
+export interface Candidate extends Consumer {
+  readonly hostnames: readonly string[];
+}
+
 /** More are not looked at: a Domain has few names, and a certificate at most a hundred. */
 const mostConsumers = 200;
 
@@ -21,23 +26,30 @@ export function servedSecretsOf({ metadata, status }: Domain): readonly string[]
   return secretName === undefined ? [] : [`${metadata.namespace ?? ''}/${secretName}`];
 }
 
-/** The Domains that show what is in a Secret (`namespace/name`), for any of these names, in order of name. */
-export function consumersOf(secret: string, dnsNames: readonly string[], cache: Cache): readonly Consumer[] {
+/** The Domains that show what is in a Secret (`namespace/name`), in order of name. */
+export function candidatesFor(secret: string, cache: Cache): readonly Candidate[] {
   return cache
     .byIndex(domainKind, BY_SERVED_SECRET, secret)
-    .filter((domain) => shows(domain, dnsNames, cache))
-    .map(({ metadata: { name }, status: { shownSerialNumber } = {} }) => ({
+    .filter((domain) => canShow(domain, cache))
+    .map(({ metadata: { name }, status: { hostnames = [], shownSerialNumber } = {} }) => ({
       domain: name,
+      hostnames,
       ...(shownSerialNumber === undefined ? {} : { serialNumber: shownSerialNumber }),
     }))
     .toSorted((a, b) => (a.domain < b.domain ? -1 : 1))
     .slice(0, mostConsumers);
 }
 
-/** One that goes, has no name of those yet, or is on a host without TLS shows no certificate. */
-function shows({ metadata, status }: Domain, dnsNames: readonly string[], cache: Cache): boolean {
-  const { host, hostnames = [] } = status ?? {};
+/** One that goes, or is on a host without TLS, shows no certificate. */
+function canShow({ metadata, status }: Domain, cache: Cache): boolean {
+  const { host } = status ?? {};
   const port = host === undefined ? undefined : cache.get(hostKind, { name: host })?.status?.capabilities?.httpsPort;
-  const isNamed = hostnames.some((hostname) => coversName(dnsNames, hostname));
-  return metadata.deletionTimestamp === undefined && port !== undefined && isNamed;
+  return metadata.deletionTimestamp === undefined && port !== undefined;
+}
+
+/** Those that show a certificate for these names. */
+export function consumersOf(candidates: readonly Candidate[], dnsNames: readonly string[]): readonly Consumer[] {
+  return candidates
+    .filter(({ hostnames }) => hostnames.some((hostname) => coversName(dnsNames, hostname)))
+    .map(({ domain, serialNumber }) => ({ domain, ...(serialNumber === undefined ? {} : { serialNumber }) }));
 }

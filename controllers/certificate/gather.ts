@@ -7,7 +7,7 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { Pending } from '#runtime/manager/controller.ts';
 import { isReady, issuerOf, useOf, type IssuerUse } from '#controllers/issuer-use.ts';
 import { isOwnName } from '#controllers/own-names.ts';
-import { consumersOf, type Consumer } from './consumers.ts';
+import { candidatesFor, type Candidate } from './consumers.ts';
 import { challengesOf } from './challenges.ts';
 import type { CertificateOrder } from './model.ts';
 import { isSettled } from './need.ts';
@@ -19,7 +19,7 @@ export interface CertificateInputs {
   readonly order: CertificateOrder;
   readonly isSettled: boolean;
   readonly nowMs: number;
-  readonly consumers: readonly Consumer[];
+  readonly candidates: readonly Candidate[];
 }
 
 /** Reads the issuer, whose the names are, and what of the Challenges is to be seen. */
@@ -36,8 +36,8 @@ export function gatherCertificate(certificate: Certificate, cache: Cache, nowMs:
       `${foreign} is not claimed by ${namespace}: a Domain of the tenant has to have that name first.`,
     );
   const order = orderOf(certificate, useOf(issuer), cache);
-  const consumers = consumersOf(`${namespace}/${order.secretName}`, certificate.status?.dnsNames ?? [], cache);
-  return { order, isSettled: isSettled(certificate, order, nowMs), nowMs, consumers };
+  const candidates = candidatesFor(`${namespace}/${order.secretName}`, cache);
+  return { order, isSettled: isSettled(certificate, order, nowMs), nowMs, candidates };
 }
 
 function pending(reason: CertificateReason, message: string): Pending {

@@ -2,7 +2,7 @@ import { findCondition, type ConditionStatement } from '#schemas/meta/conditions
 import type { Certificate, certificateKind } from '#schemas/v1alpha1/certificate.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
 import type { CertificateInputs } from './gather.ts';
-import type { Consumer } from './consumers.ts';
+import { consumersOf, type Consumer } from './consumers.ts';
 import { failuresOf, standingOf, type CertificateReport, type CertificateState, type Standing } from './model.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
@@ -22,12 +22,21 @@ export function certificateStatus(
   input: CertificateStatusInput,
 ): StatusPatch<typeof certificateKind> | undefined {
   const { inputs, outcome } = input;
-  const consumers = inputs?.consumers ?? certificate.status?.consumers ?? [];
   const report = reportIn(input);
   if (report?.isBrief === true) return undefined;
+  const consumers = consumersNow(certificate, inputs, report?.standing);
   const { fields, conditions } =
     report === undefined ? standing(certificate, { inputs, outcome, consumers }) : found(report, consumers);
   return { fields: { ...fields, ...(consumers.length === 0 ? {} : { consumers: [...consumers] }) }, conditions };
+}
+
+/** Those of what there is now: the names of a certificate that is new are not in the status yet. */
+function consumersNow(
+  { status = {} }: Certificate,
+  inputs: CertificateInputs | undefined,
+  there: Standing = status,
+): readonly Consumer[] {
+  return inputs === undefined ? (status.consumers ?? []) : consumersOf(inputs.candidates, there.dnsNames ?? []);
 }
 
 function reportIn({ observed, outcome }: CertificateStatusInput): CertificateReport | undefined {

@@ -143,23 +143,26 @@ function leftBy(tenant: string, cache: Cache): readonly ObjectKey[] {
   return things.filter((thing) => isStranded(thing, cache)).flatMap(({ server }) => namesOf(server));
 }
 
-/** A DatabaseUser lets no host know the server that does not already: its agent alone says that it was put there. */
+/** Agents may write where a DatabaseUser is, and what is kept: neither lets a host know the server that does not already, but the one that kept it first, or is the heir. */
 function gatherServer(server: DatabaseServer, cache: Cache, nowMs: number): DatabaseServerInputs {
   const { name } = server.metadata;
   const databases = databasesCounted(name, cache).filter(
     ({ like }) => like.status.server === name && isRightlyOn(like, server, cache),
   );
   const users = [...usersCounted(name, cache)].filter(([host]) => isAdmitted(host === '' ? undefined : host, server));
-  const kept = [...keptCounted(name, cache)];
-  const those = [...databases.map(({ like }) => like.status.host), ...[...users, ...kept].map(([host]) => host)];
-  const heirs = those.some((host) => host !== undefined && isHostGone(host, cache)) ? heirsOf(server, cache) : [];
-  const hosts =
-    server.spec.managed?.network === undefined ? [...those, ...heirs] : hostsWithOwn(server.spec.engine, cache);
+  const kept = keptCounted(name, cache);
+  const keepers = kept.filter(({ like }) => like.isFirst || isAdmitted(like.host, server));
+  const those = [...databases.map(({ like }) => like.status.host), ...users.map(([host]) => host)];
+  const isLeft = [...those, ...kept.map(({ like }) => like.host)].some(
+    (host) => host !== undefined && isHostGone(host, cache),
+  );
+  const using = [...those, ...keepers.map(({ like }) => like.host), ...(isLeft ? heirsOf(server, cache) : [])];
+  const hosts = server.spec.managed?.network === undefined ? using : hostsWithOwn(server.spec.engine, cache);
   const versions = databases.map(({ like }) => like.status.serverVersion).filter((version) => version !== undefined);
   return {
     databases: sumOf(databases.map(({ count }) => count)),
     users: sumOf(users.map(([, count]) => count)),
-    kept: sumOf(kept.map(([, count]) => count)),
+    kept: sumOf(kept.map(({ count }) => count)),
     hosts: [...new Set(hosts.filter((host) => host !== undefined).filter((host) => host !== ''))].toSorted(),
     ...defined({
       usedVersion: versions.toSorted(byNumbers)[0],

@@ -5,6 +5,8 @@ import { databaseKind } from '#schemas/v1alpha1/database.ts';
 import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
 import { databaseServerKind } from '#schemas/v1alpha1/database-server.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
+import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
+import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, isPending, type Desired } from '#runtime/manager/controller.ts';
@@ -12,8 +14,8 @@ import { createDepartureDriver, isServed } from '#controllers/departure-driver.t
 import { hostHolders } from '#controllers/host-holders.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { secretsNamespaceOf } from '#controllers/host-secrets.ts';
+import { keptDatabasesByTenant } from '#controllers/kept-databases.ts';
 import { isOtherServer } from '#controllers/server-room.ts';
-import { keptByServer } from '#controllers/server-indexes.ts';
 import { stayingPlace } from '#controllers/staying-place.ts';
 import {
   connectionSecrets,
@@ -22,6 +24,7 @@ import {
   type Connections,
 } from './cluster/connections-driver.ts';
 import { gatherUser, type DatabaseUserClusterInputs } from './cluster/gather.ts';
+import { leftUsersOf } from './cluster/last-place.ts';
 import { createPasswordsDriver, passwordSecrets, type PasswordsState } from './cluster/passwords-driver.ts';
 import { clusterStatus, dueAt } from './cluster/status.ts';
 import { passwordsOwnerOf } from './passwords.ts';
@@ -61,7 +64,7 @@ export function createDatabaseUserClusterController<W extends ClusterWorld>({ no
       passwordSecrets,
       { kind: databaseUserKind, index: { name: BY_SECRET, valuesOf: secretsOf } },
       ...userIndexes,
-      keptByServer,
+      keptDatabasesByTenant,
     ],
     watches: [
       { kind: databaseKind, keysOf: (database, cache) => keysOf(usersOf(database, cache)) },
@@ -71,6 +74,11 @@ export function createDatabaseUserClusterController<W extends ClusterWorld>({ no
         kind: databaseServerKind,
         keysOf: (server, cache) => keysOf(usersOfServer(server, cache)),
         isNews: isOtherServer,
+      },
+      { kind: tenantKind, keysOf: ({ metadata }, cache) => keysOf(leftUsersOf(metadata.name, cache)) },
+      {
+        kind: retainedDataKind,
+        keysOf: (kept, cache) => keysOf(leftUsersOf((kept as RetainedData).spec.tenantRef.name, cache)),
       },
     ],
     gather: (user, cache) => gatherUser(user, cache, now()),

@@ -21,7 +21,7 @@ import { clusterRoleKind } from '#schemas/meta/builtin.ts';
 import { databasesByHost, databasesOn } from '#controllers/database-server.ts';
 import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
 import { createDepartureDriver, isServed } from '#controllers/departure-driver.ts';
-import { databaseOnServer, heirOf, isElsewhereStill, isHostGone } from '#controllers/handover.ts';
+import { databaseOnServer, heirOf, isElsewhereStill, isExternal, isHostGone } from '#controllers/handover.ts';
 import { hostHolders, toldPlace } from '#controllers/host-holders.ts';
 import { hostOfRole, isGranted } from '#controllers/host-rights.ts';
 import { keptByObject, retainedNameOf } from '#controllers/kept-data.ts';
@@ -65,6 +65,8 @@ export type DatabaseClusterDrivers<W> = {
 export interface DatabaseClusterInputs extends StayingInputs, Elsewhere {
   /** The DatabaseServer that it is on, or comes to; absent: the one that its host keeps for itself. */
   readonly server?: string;
+  /** That is none of a host's: another host may look after what is kept there. */
+  readonly isExternal?: true;
   /** Hosts that are to keep its data, once their agents may look after what tells of it. */
   readonly keepers: readonly string[];
 }
@@ -191,7 +193,8 @@ function gatherPlace(database: Database, cache: Cache): DatabaseClusterInputs | 
   const keepers = (elsewhere.isLost === true ? [] : keepingHostsOf(database))
     .filter((name) => !isHostGone(name, cache))
     .filter((name) => isGranted(name, { retaineddata: retainedNameOf(database, name) }, cache));
-  return { ...defined({ host, server, heir }), ...elsewhere, lostHosts, keepers };
+  const external = isExternal(server, cache) ? { isExternal: true as const } : {};
+  return { ...defined({ host, server, heir }), ...elsewhere, ...external, lostHosts, keepers };
 }
 
 /** Why it does not come to a place yet. */

@@ -59,6 +59,11 @@ export const retainedDataKind = defineKind({
           engine: engineField,
           databaseName: serverNameField,
           server: nameField('The DatabaseServer that it is on; absent: the one that the host keeps for itself.'),
+          external: {
+            type: 'boolean',
+            description: 'Whether that server is none of a host’s: another host may look after what is kept there.',
+            default: false,
+          },
           dumpPath: {
             type: 'string',
             description:
@@ -68,17 +73,24 @@ export const retainedDataKind = defineKind({
           },
           sizeWhenFull: bytesField('What it held when it was found to hold more than it may; absent unless it did.'),
         },
+        'x-kubernetes-validations': [
+          { rule: '!self.external || has(self.server)', message: 'say which server is external', fieldPath: '.server' },
+        ],
       },
       expiresAt: timeField('When it is purged by itself; absent: never.'),
     },
     'x-kubernetes-validations': [
+      {
+        rule: 'self.objectRef == oldSelf.objectRef && self.tenantRef == oldSelf.tenantRef',
+        message: 'whose data is kept can not be changed',
+      },
       { rule: 'has(self.path) || has(self.database)', message: 'say what is kept: a path, or a database' },
       {
-        rule: '(self.host == oldSelf.host || (has(self.database) && has(self.database.server))) && has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)',
+        rule: '(self.host == oldSelf.host || (has(oldSelf.database) && oldSelf.database.external)) && has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)',
         message: 'where data is kept can not be changed',
       },
       {
-        rule: 'has(self.database) == has(oldSelf.database) && (!has(self.database) || (self.database.engine == oldSelf.database.engine && self.database.databaseName == oldSelf.database.databaseName && has(self.database.server) == has(oldSelf.database.server) && (!has(self.database.server) || self.database.server == oldSelf.database.server)))',
+        rule: 'has(self.database) == has(oldSelf.database) && (!has(self.database) || (self.database.engine == oldSelf.database.engine && self.database.databaseName == oldSelf.database.databaseName && has(self.database.server) == has(oldSelf.database.server) && (!has(self.database.server) || self.database.server == oldSelf.database.server) && self.database.external == oldSelf.database.external))',
         message: 'which database is kept can not be changed',
         fieldPath: '.database',
       },

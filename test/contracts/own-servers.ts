@@ -4,7 +4,8 @@ import type { Test } from 'tap';
 import { PostponedError, RefusedError } from '#runtime/base/errors.ts';
 import { openDatabaseServers } from '#runtime/cmd/agent/database-servers.ts';
 import type { DatabasesDriver, DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import type { DatabaseSettings } from '#runtime/drivers/databases/model.ts';
+import { noDatabases, type DatabaseSettings } from '#runtime/drivers/databases/model.ts';
+import { createServersDriver, type ServersWorld } from '#runtime/drivers/databases/servers-driver.ts';
 import { ownServersDriver, type OwnServersWorld } from '#runtime/drivers/own-servers/index.ts';
 import type { OwnServerName, OwnServerSettings } from '#runtime/drivers/own-servers/model.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
@@ -140,6 +141,39 @@ export async function ownServersContract<Name extends OwnServerName>(t: Test, un
       each.equal(await pid(), before);
       each.strictSame(await run({ ...network(), connections: 33 }), []);
       each.ok(await isReached(first));
+    },
+  );
+
+  await t.test(
+    'a network that cannot be had any more takes the server from nobody who comes by the socket',
+    async (each) => {
+      let told = 0;
+      const engine = createServersDriver(driver);
+      const dw = (): ServersWorld => ({ secrets, databaseServers: () => [servers[name]] });
+      const rounds = {
+        'when the machine starts': async () => void (servers = await open()),
+        'when somebody finds it down': async () => {
+          servers.keeper.follow(() => (told += 1), signal);
+          const [action] = await reach(engine, dw(), one, noDatabases);
+          each.match(action, { op: 'reach-server' });
+        },
+      };
+      for (const [when, round] of Object.entries(rounds)) {
+        await run(network());
+        each.ok(await isReached(first), 'the control');
+        await machine.host.services.stop(name, signal);
+        const other = createServer().listen(under.port, at.v4);
+        await once(other, 'listening');
+        await round();
+        each.same(await bySocket('SELECT count(*) FROM t'), [['0']], when);
+        await each.rejects(run(network()), PostponedError, 'and it is said that it is not reached');
+        other.close();
+        await once(other, 'close');
+        await run(network());
+        each.ok(await isReached(first), 'once it can be had again');
+        each.strictSame(await run(network()), []);
+      }
+      each.equal(told, 1);
     },
   );
 

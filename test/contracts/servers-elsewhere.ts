@@ -1,11 +1,19 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
-import type { DatabaseState } from '#runtime/drivers/databases/model.ts';
-import type { Owner } from '#runtime/drivers/driver.ts';
+import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
+import type { DatabaseAction, DatabaseState } from '#runtime/drivers/databases/model.ts';
+import { dumpFileOf, machineOf, type ServerHolder, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
+import { lookAtMariadb } from '#runtime/drivers/mariadb/index.ts';
+import { lookAtPostgresql } from '#runtime/drivers/postgresql/index.ts';
+import { until } from '#test/lab/instance.ts';
 import { labTenant } from '#test/lab/intake.ts';
 import { administrator, elsewhereHost, somewhereElse, type Declared } from '#test/lab/server-elsewhere.ts';
+import { relaysContract } from './database-relays.ts';
 import { usualLimits, type DatabasesUnderTest } from './databases.ts';
+import { databasesGround, keeper } from './databases/ground.ts';
 import { reach } from './driver.ts';
 
 /** A server elsewhere, and how things are said to it that differ between engines. */
@@ -26,6 +34,8 @@ export interface ElsewhereUnderTest<Name extends string> extends DatabasesUnderT
 const one: Owner = { kind: 'Database', namespace: 'acme', name: 'shop', uid: 'u1' };
 const other: Owner = { kind: 'Database', namespace: 'zoo', name: 'shop', uid: 'u2' };
 const signal = new AbortController().signal;
+/** Longer than a connection stands that nobody uses. */
+const unusedMs = 2_500;
 
 /** The laws of servers that others have, too. */
 export async function elsewhereContract<Name extends string>(t: Test, under: ElsewhereUnderTest<Name>): Promise<void> {
@@ -100,6 +110,8 @@ export async function elsewhereContract<Name extends string>(t: Test, under: Els
     await reach(driver, world, one, driver.nothing);
   });
 
+  await relaysContract(t, under.host, under.declared);
+
   await t.test('it is asked for nothing unless it is the one, and does', async (each) => {
     const refuses = async (reason: string, looking: Promise<unknown>): Promise<void> => {
       each.match(await looking.catch((cause: unknown) => cause), { reason });
@@ -109,6 +121,8 @@ export async function elsewhereContract<Name extends string>(t: Test, under: Els
     const { authorities } = await somewhereElse();
     await each.rejects(look({ authorities }), /certificate/, 'one of another authority');
     await each.rejects(look({ name: 'another.internal' }), /altnames/, 'one for another name');
+    await each.rejects(look({ name: '192.0.2.7' }), /altnames/, 'one for another address');
+    await each.resolves(look({ name: under.declared.address }), 'the control');
     await refuses('ServerUnreachable', look({ port: 1 }));
     await refuses('VersionUnfit', look({ versions: { min: newer } }));
     await refuses('VersionUnfit', look({ versions: { max: older } }));
@@ -118,4 +132,94 @@ export async function elsewhereContract<Name extends string>(t: Test, under: Els
     await refuses('ServerUnfit', look({}, { username: 'clerk', password: 'clerk' }));
     await told(under.clerk.drop);
   });
+
+  await holderLaw(t, under, wanted);
+  await leftCopyLaw(t, under);
 }
+
+/** Who is noted on a server has it, whenever that came to be. */
+async function holderLaw<Name extends string>(
+  t: Test,
+  under: ElsewhereUnderTest<Name>,
+  wanted: (name: string) => DatabaseState,
+): Promise<void> {
+  const { driver } = under;
+  const lookAt = { PostgreSQL: lookAtPostgresql, MariaDB: lookAtMariadb }[under.declared.engine];
+  const ours: ServerHolder = { installation: 'ours', server: 'main' };
+  const hostOf = ({ installation, server }: ServerHolder): ServerHost => ({
+    ...elsewhereHost(under.host, under.declared),
+    server,
+    installation: () => Promise.resolve(installation),
+  });
+  const worldOf = (holder: ServerHolder): DatabasesWorld => ({ ...under.world, host: hostOf(holder) });
+  const give = async (holder: ServerHolder): Promise<void> =>
+    await lookAt(hostOf(holder), signal, () => ({ ...holder }));
+  const errorOf = async (work: Promise<unknown>): Promise<unknown> => await work.catch((cause: unknown) => cause);
+
+  await t.test('who is not noted on a server looks at nothing there, and changes nothing', async (each) => {
+    const world = worldOf(ours);
+    await reach(driver, world, one, wanted('one'));
+    const drop = { driver: driver.name, op: 'drop-database', subject: '', reason: '', disruption: 'none', changes: [] };
+    const action = { ...drop, input: { name: 'd_one', owner: ownerId(one) } } as unknown as DatabaseAction<Name>;
+    for (const holder of [
+      { installation: 'theirs', server: 'main' },
+      { installation: 'ours', server: 'other' },
+    ]) {
+      // Both looked before either was noted.
+      const late = worldOf(holder);
+      for (const work of [driver.observe(late, signal), driver.apply(action, late, signal)])
+        each.match(await errorOf(work), { reason: 'ServerUnfit', message: /ours, as main/ });
+      // A name that led to one of ours may lead to one of theirs.
+      await give(holder);
+      await until(async () => {
+        // A connection that is used goes on leading where it led.
+        await delay(unusedMs);
+        const err = await errorOf(driver.observe(world, signal));
+        return err instanceof Error && err.message.includes(`${holder.installation}, as ${holder.server}`);
+      }, 'a look at who is noted');
+      each.match(await errorOf(driver.apply(action, world, signal)), { reason: 'ServerUnfit' });
+      await give(ours);
+      each.strictSame(driver.plan(one, wanted('one'), driver.of(one, await driver.observe(world, signal))), []);
+    }
+    await (await under.login('u_one', 'a', 'd_one')).close();
+    await reach(driver, world, one, driver.nothing);
+  });
+}
+
+/** What makes a file of a database has a copy beside it, on a server that outlives the machine. */
+async function leftCopyLaw<Name extends string>(t: Test, under: ElsewhereUnderTest<Name>): Promise<void> {
+  const { driver, world, go, state, settings, forgetJobs, clear } = databasesGround(under);
+  const left = async (): Promise<string> => {
+    const admin = await under.admin();
+    const { databases, logins } = named[under.declared.engine];
+    const rows = [...(await admin.query(databases)), ...(await admin.query(logins))];
+    await admin.close();
+    return rows.flat().join(' ');
+  };
+
+  await t.test('a copy that a machine left which is gone goes with what it is one of', async (each) => {
+    const kept = { ...state({}), kept: new Map([['d_one', ownerId(keeper)]]) };
+    await go(state({ d_one: settings() }));
+    await go(kept);
+    const isFilling = Promise.withResolvers<undefined>();
+    const machine = machineOf(world.host);
+    const openFile: typeof machine.openFile = async (_path, over) => {
+      isFilling.resolve(undefined);
+      return await new Promise((_, reject) => over.addEventListener('abort', () => reject(new Error('it is gone'))));
+    };
+    const dying = { ...world, host: { ...world.host, machine: { ...machine, openFile } } };
+    await reach(driver, dying, keeper, { ...kept, dumped: new Set(['d_one']) });
+    await isFilling.promise;
+    await forgetJobs();
+    each.match(await left(), /d_one.copy.*d_one.filler/);
+    await under.host.removeFile(dumpFileOf(driver.name, world.host, 'd_one'), signal);
+    await go(driver.nothing, keeper);
+    each.notMatch(await left(), /d_one/);
+    await clear();
+  });
+}
+
+const named = {
+  PostgreSQL: { databases: 'SELECT datname FROM pg_database', logins: 'SELECT rolname FROM pg_roles' },
+  MariaDB: { databases: 'SHOW DATABASES', logins: 'SELECT User FROM mysql.global_priv' },
+} as const;

@@ -13,13 +13,13 @@ import {
   type Passwords,
 } from '#controllers/database-user/passwords.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { databaseKind, databaseUserKind } from '#schemas/index.ts';
+import { databaseKind, databaseUserKind, tenantKind } from '#schemas/index.ts';
 import type { DatabaseState } from '#runtime/drivers/databases/model.ts';
 import { isPending } from '#runtime/manager/controller.ts';
 import { admit } from '#test/builders/admit.ts';
 import { aCache } from '#test/builders/cache.ts';
 import { allIndexes, controllers } from '#test/builders/controllers.ts';
-import { aHost, anObject } from '#test/builders/objects.ts';
+import { aHost, anObject, aRetainedData } from '#test/builders/objects.ts';
 
 void t.test(
   'what is handed out the server takes, and whoever read it before has the time that was promised',
@@ -209,6 +209,33 @@ void t.test(
       t.same(woken(controller), ['left', 'one']);
   },
 );
+
+void t.test('a Tenant, and what is kept of it, wake its deleted users whose host is lost, and nobody else', (t) => {
+  const user = (name: string, namespace: string, host: string, isDeleted: boolean): KubeObject =>
+    anObject(databaseUserKind, {
+      metadata: { name, namespace, ...(isDeleted ? { deletionTimestamp: '2026-01-02T00:00:00Z' } : {}) },
+      spec: { databases: [{ name: 'shop' }], secretName: name },
+      status: { host, server: 'main' },
+    });
+  const users = [
+    user('left', 'acme', 'web1', true),
+    user('kept', 'acme', 'web1', false),
+    user('leaving', 'acme', 'web2', true),
+    user('theirs', 'other', 'web1', true),
+  ];
+  const lost = aHost({ metadata: { name: 'web1' }, spec: { lost: true } });
+  const cache = aCache([...users, lost, aHost({ metadata: { name: 'web2' } })], allIndexes);
+  const tenant = anObject(tenantKind, { metadata: { name: 'acme' } });
+  const keptData = aRetainedData();
+  for (const changed of [tenant, keptData]) {
+    const watches = controllers.get('database-user.cluster')?.watches ?? [];
+    const woken = watches
+      .filter(({ kind }) => kind.kind === changed.kind)
+      .flatMap(({ keysOf }) => keysOf(changed, cache));
+    t.same(woken, [{ namespace: 'acme', name: 'left' }], changed.kind);
+  }
+  t.end();
+});
 
 void t.test('a Database that is missing keeps neither a suspension nor its end away from who uses others', (t) => {
   const common = { namespace: 'acme', generation: 1 };

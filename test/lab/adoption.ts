@@ -3,6 +3,7 @@ import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { databaseKind, databaseUserKind, retainedDataKind } from '#schemas/index.ts';
 import type { Database } from '#schemas/v1alpha1/database.ts';
+import type { RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import { until } from './instance.ts';
 import type { Ended } from './run.ts';
 import { declare } from './tenants.ts';
@@ -50,6 +51,12 @@ const [databaseType, userType, keptType] = [databaseKind, databaseUserKind, reta
 ) as [ResourceType, ResourceType, ResourceType];
 const apiVersion = 'hosting.wcp360.io/v1alpha1';
 
+/** What is kept of a tenant, also by others than one test. */
+export async function keptOf(client: Client, tenant: string): Promise<readonly RetainedData[]> {
+  const { items } = await client.list<RetainedData>(keptType);
+  return items.filter(({ spec }) => spec.tenantRef.name === tenant);
+}
+
 /** From the first refusal to the return of what was kept: no row is lost, and nobody has it who may not. */
 export async function adoptionStory(t: Test, ground: AdoptionGround): Promise<void> {
   const { client, engine, tenant, server, list, ask } = ground;
@@ -78,7 +85,7 @@ export async function adoptionStory(t: Test, ground: AdoptionGround): Promise<vo
   await adopting(second);
   for (const name of [own, second]) await says(databaseType, name, 'NotAdoptable');
   await goes(databaseType, { namespace: tenant, name: second });
-  t.same((await client.list(keptType)).items, [], 'nothing is kept of what was never had');
+  t.same(await keptOf(client, tenant), [], 'nothing is kept of what was never had');
 
   await list([{ databaseName: 'legacy', namespace: tenant }]);
   const metadata = { namespace: tenant, name: own };
@@ -92,11 +99,12 @@ export async function adoptionStory(t: Test, ground: AdoptionGround): Promise<vo
   t.match(await ask(own, `INSERT INTO goods VALUES ('salt');`), { exitCode: 0 });
 
   await goes(databaseType, { namespace: tenant, name: own });
-  const [kept] = (await client.list(keptType)).items;
+  await says(userType, own, 'DatabaseNotFound');
+  const [kept] = await keptOf(client, tenant);
   t.match(kept, { spec: { database: { databaseName: 'legacy' } } });
   await adopting(own);
   await says(userType, own, 'Available');
   t.match(await rows(), /salt[^]*tea/, 'and what was added');
   for (const type of [userType, databaseType]) await goes(type, { namespace: tenant, name: own });
-  for (const { metadata: found } of (await client.list(keptType)).items) await goes(keptType, { name: found.name });
+  for (const { metadata: found } of await keptOf(client, tenant)) await goes(keptType, { name: found.name });
 }

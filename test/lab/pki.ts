@@ -1,5 +1,6 @@
 import '#runtime/pki/reflect-metadata.ts';
 import { generateKeyPairSync, webcrypto, type KeyPairKeyObjectResult } from 'node:crypto';
+import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 
 /** A key and the certificate for it, as PEM. */
@@ -13,7 +14,7 @@ export interface LabAuthority {
   readonly ca: Buffer;
   /** The key of `ca`. */
   readonly key: Buffer;
-  /** For a server on loopback (127.0.0.1, ::1, localhost and `names`); good as a client, too. */
+  /** For a server on loopback (127.0.0.1, ::1, localhost and `names`, which may be addresses); good as a client, too. */
   server(names?: readonly string[]): Promise<Identity>;
   /** For a site, as a kubernetes.io/tls Secret holds it; good for a day unless told. */
   site(names: readonly string[], options?: SiteOptions): Promise<TlsSecret>;
@@ -81,7 +82,10 @@ export async function createLabAuthority(commonName = 'lab'): Promise<LabAuthori
           new x509.SubjectAlternativeNameExtension([
             { type: 'ip', value: '127.0.0.1' },
             { type: 'ip', value: '::1' },
-            ...['localhost', ...names].map((value) => ({ type: 'dns' as const, value })),
+            ...['localhost', ...names].map((value) => ({
+              type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const),
+              value,
+            })),
           ]),
         ],
       ),

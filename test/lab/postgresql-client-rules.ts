@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { escapeLiteral } from 'pg';
 import type { Test } from 'tap';
 import { required, RefusedError } from '#runtime/base/errors.ts';
 import { networkText, parseNetwork } from '#runtime/base/networks.ts';
@@ -74,17 +75,17 @@ export async function admissionsLaw(
   const login: LoginSettings = {
     password: { namespace: 'acme', name: 'shop', key: 'word' },
     grants: { d_one: 'Owner' },
-    origins: ['Socket', network],
     connections: 5,
     limits: usualLimits,
     isLocked: false,
   };
   const database = { encoding: 'UTF8', collation: 'C.UTF-8', extensions: [], access: 'Open' } as const;
-  const go = async (...names: readonly string[]) =>
+  const goFrom = async (origins: readonly string[], ...names: readonly string[]) =>
     await reach(postgresqlDriver, server.world, one, {
       databases: new Map([['d_one', database]]),
-      logins: new Map(names.map((name) => [name, login])),
+      logins: new Map(names.map((name) => [name, { ...login, origins: ['Socket', ...origins] }])),
     });
+  const go = async (...names: readonly string[]) => await goFrom([network], ...names);
   const mayEnter = async (name: string): Promise<boolean> =>
     await server.enter(address, [name, 'a', 'd_one']).then(
       async (session) => (await session.close(), true),
@@ -116,4 +117,68 @@ export async function admissionsLaw(
     await reach(postgresqlDriver, server.world, one, postgresqlDriver.nothing);
     each.notOk(await mayEnter('u_one'));
   });
+
+  await t.test('a network from which nobody may come any more leaves nothing behind', async (each) => {
+    const left = async () => {
+      const admin = await server.admin();
+      const rows = await admin.query(`SELECT network FROM wcp360.networks
+        UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE 'from:%' AND rolname NOT IN (SELECT role FROM wcp360.networks)`);
+      await admin.close();
+      return {
+        rows: rows.flat().map(String).toSorted(),
+        rules: (await host.readText(rules, signal))?.split('hostssl').length,
+      };
+    };
+    await go('u_one', 'u_two');
+    each.same(await left(), { rows: [network], rules: 2 });
+    for (let count = 0; count < 3; count += 1) await goFrom([network, `198.51.100.${String(count)}/32`], 'u_one');
+    each.same(
+      await left(),
+      { rows: [network, '198.51.100.2/32'].toSorted(), rules: 3 },
+      'of another login, and the last one',
+    );
+    each.ok(await mayEnter('u_one'));
+    await go('u_one');
+    each.same(await left(), { rows: [network], rules: 2 });
+    await goFrom([], 'u_one');
+    each.same(await left(), { rows: [], rules: 1 });
+    await go('u_one', 'u_two');
+    await reach(postgresqlDriver, server.world, one, postgresqlDriver.nothing);
+    each.same(await left(), { rows: [], rules: 1 });
+  });
+
+  await t.test(
+    'what an agent that died left of networks, or a tenant holds on to, goes with a later change',
+    async (each) => {
+      const admin = await server.admin();
+      const roles = async () => await admin.query(`SELECT role FROM wcp360.networks ORDER BY role`);
+      await admin.query(`CREATE ROLE "from:left"`);
+      await admin.query(
+        `INSERT INTO wcp360.networks (network, role) VALUES ('198.51.100.0/24', 'from:left'), (${escapeLiteral(network)}, 'from:lost')`,
+      );
+      await go('u_one');
+      each.ok(await mayEnter('u_one'), 'a network whose role somebody dropped has another one');
+      const [[role = ''] = [], ...others] = await roles();
+      each.same(others, []);
+      const session = await server.login('u_one', 'a', 'd_one');
+      for (const statement of [
+        'CREATE SCHEMA s',
+        `GRANT ALL ON SCHEMA s TO "${role ?? ''}"`,
+        `SET ROLE "${role ?? ''}"`,
+        'CREATE TABLE s.t (n integer)',
+        'BEGIN',
+        'LOCK TABLE s.t',
+      ])
+        await session.query(statement);
+      await goFrom([], 'u_one');
+      each.same(await roles(), [[role]], 'nobody waits for a tenant');
+      await session.close();
+      await go('u_one');
+      await goFrom([], 'u_one');
+      each.same(await roles(), []);
+      each.same(await admin.query(`SELECT FROM pg_roles WHERE rolname LIKE 'from:%'`), []);
+      await admin.close();
+      await reach(postgresqlDriver, server.world, one, postgresqlDriver.nothing);
+    },
+  );
 }

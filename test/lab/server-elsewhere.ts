@@ -25,10 +25,11 @@ export interface Elsewhere {
 
 export async function somewhereElse(over: AbortSignal = AbortSignal.abort()): Promise<Elsewhere> {
   const authority = await createLabAuthority();
+  const address = `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(2, 255)}`;
   return {
-    address: `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(2, 255)}`,
+    address,
     authorities: authority.ca.toString(),
-    identity: await authority.server([serverName, relayName]),
+    identity: await authority.server([serverName, relayName, address]),
     over,
   };
 }

@@ -236,4 +236,15 @@ void t.test('what is kept is files or a database, and stays what it is', async (
   t.match(said(onServer('d_two'), onServer('d_one')), /which database is kept can not be changed/u);
   t.match(said(kept({ path: 'kept/other' }), kept({ path: 'kept/one' })), /where data is kept can not be changed/u);
   t.match(said(onServer('d_one'), kept({ path: 'kept/one' })), /can not be changed/u);
+  const keptBy = (host: string, server: object): object =>
+    kept({ host, database: { engine: 'MariaDB', databaseName: 'd_one', ...server } });
+  const [main, outside] = [{ server: 'main' }, { server: 'main', external: true }];
+  t.equal(said(keptBy('web2', outside), keptBy('web1', outside)), '', 'another host may look after it');
+  for (const server of [{}, main, { server: 'main', external: false }])
+    t.match(said(keptBy('web2', server), keptBy('web1', server)), /where data is kept can not be changed/u);
+  t.match(said(keptBy('web2', outside), keptBy('web1', main)), /which database is kept can not be changed/u);
+  const theirs = { objectRef: { kind: 'Database', namespace: 'other', name: 'shop' } };
+  for (const whose of [theirs, { tenantRef: { name: 'other' } }])
+    t.match(said(kept({ path: 'kept/one', ...whose }), kept({ path: 'kept/one' })), /whose data is kept can not be/u);
+  t.match(said(keptBy('web1', { external: true })), /external/u, 'of which server?');
 });

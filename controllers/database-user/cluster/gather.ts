@@ -6,8 +6,7 @@ import { hostKind } from '#schemas/v1alpha1/host.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending } from '#runtime/manager/controller.ts';
-import { heirOf, isHostGone, isStranded, type OnServerElsewhere } from '#controllers/handover.ts';
-import { databasesCounted, keptCounted } from '#controllers/server-indexes.ts';
+import { isHostGone } from '#controllers/handover.ts';
 import { usernameOf } from '#controllers/database-names.ts';
 import { serverOn, type ServerOnHost } from '#controllers/database-server.ts';
 import { currentOf, passwordsIn, passwordsSecretOf, type Passwords } from '#controllers/database-user/passwords.ts';
@@ -15,6 +14,7 @@ import { usedDatabases, type UsedDatabases } from '#controllers/database-user/us
 import type { StayingInputs } from '#controllers/staying-place.ts';
 import { defined } from '#controllers/whereabouts.ts';
 import type { Connection } from './connection.ts';
+import { lastPlaceOf } from './last-place.ts';
 import type { PasswordsWork } from './passwords-driver.ts';
 import { stepOf, type Asked } from './succession.ts';
 
@@ -32,7 +32,9 @@ export interface DatabaseUserClusterInputs extends StayingInputs {
 
 /** Reads its Databases, their server, and what is stored of its passwords. */
 export function gatherUser(user: DatabaseUser, cache: Cache, nowMs: number): DatabaseUserClusterInputs | Pending {
-  return strandedWhileLeaving(user, cache) ?? gatherUse(user, cache, nowMs);
+  const last = lastPlaceOf(user, cache);
+  if (last !== undefined) return { ...last, asked: { graceMs: 0, accepted: [] }, secretVersion: '' };
+  return gatherUse(user, cache, nowMs);
 }
 
 function gatherUse(user: DatabaseUser, cache: Cache, nowMs: number): DatabaseUserClusterInputs | Pending {
@@ -61,30 +63,6 @@ function gatherUse(user: DatabaseUser, cache: Cache, nowMs: number): DatabaseUse
 function heirAmong({ status }: DatabaseUser, host: string, cache: Cache): string | undefined {
   const isLeft = status?.host !== undefined && status.host !== host && isHostGone(status.host, cache);
   return isLeft && !isHostGone(host, cache) ? host : undefined;
-}
-
-/** Whether its login stays there, and may open something of ours. */
-function isAwaited(thing: OnServerElsewhere, cache: Cache): boolean {
-  const { server = '' } = thing;
-  return (
-    isStranded(thing, cache) && (databasesCounted(server, cache).length > 0 || keptCounted(server, cache).size > 0)
-  );
-}
-
-/** Of one that is deleted, whose host is lost: where its login is taken down. Nobody waits where that went with the host, or can open nothing any more. */
-function strandedWhileLeaving(user: DatabaseUser, cache: Cache): DatabaseUserClusterInputs | undefined {
-  const { namespace = '', deletionTimestamp } = user.metadata;
-  const { host, server } = user.status ?? {};
-  if (deletionTimestamp === undefined || host === undefined) return undefined;
-  if (cache.get(hostKind, { name: host })?.spec.lost !== true) return undefined;
-  const thing = { host, server, tenant: namespace };
-  return {
-    host,
-    lostHosts: isAwaited(thing, cache) ? [] : [host],
-    ...defined({ heir: heirOf(thing, cache) }),
-    asked: { graceMs: 0, accepted: [] },
-    secretVersion: '',
-  };
 }
 
 /** `undefined` while it is not there. */

@@ -61,6 +61,7 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
 const noServers: OwnServersKeeper = {
   settings: async () => await Promise.resolve({}),
   set: async () => await Promise.resolve(),
+  follow: () => undefined,
 };
 
 /** What a front would say: it looks at the record at each request. */

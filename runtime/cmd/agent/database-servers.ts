@@ -17,7 +17,7 @@ import { debianServer, externalServer } from '#runtime/cmd/declared-server.ts';
 import type { DatabaseRelays } from './database-relays.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
-import { createOwnServersKeeper, readSettings, type StartableServers } from './own-servers.ts';
+import { createOwnServersKeeper, type StartableServers } from './own-servers.ts';
 
 /** The database servers that this machine keeps for itself, by the names of their drivers, and how they run. */
 export type OwnServers = Readonly<Record<OwnServerName, ServerHost>> & { readonly keeper: OwnServersKeeper };
@@ -36,11 +36,23 @@ const usualConnections = 500;
 /** Servers that were made here before run from now on, as they were set last; others are made when somebody needs them. */
 export async function openDatabaseServers({ host, log, signal }: Parts): Promise<OwnServers> {
   const own = { postgresql: ownPostgresql(host), mariadb: ownMariadb(host) };
-  const { start, startable } = starters(host, own, signal);
-  const servers = {
-    postgresql: { ...own.postgresql, start: start('postgresql') },
-    mariadb: { ...own.mariadb, start: start('mariadb') },
-  };
+  const keeper = createOwnServersKeeper(host, startableServers(host, own, signal));
+  const kept = (name: OwnServerName): Required<Pick<ServerHost, 'start'>> & ServerHost => ({
+    ...own[name],
+    start: async (asking) => {
+      asking.throwIfAborted();
+      await keeper.start(name, signal);
+    },
+    enter: async (asking) => {
+      try {
+        return await own[name].enter(asking);
+      } catch (err) {
+        keeper.doubt(name);
+        throw err;
+      }
+    },
+  });
+  const servers = { postgresql: kept('postgresql'), mariadb: kept('mariadb') };
   for (const name of names) {
     if (!(await servers[name].hasServer(signal))) continue;
     await servers[name].start(signal).catch((err: unknown) => {
@@ -48,27 +60,19 @@ export async function openDatabaseServers({ host, log, signal }: Parts): Promise
       log.warn({ err, name }, 'the database server does not start');
     });
   }
-  return { ...servers, keeper: createOwnServersKeeper(host, startable) };
+  return { ...servers, keeper };
 }
 
-/** Starts each server once, until it is to run in another way. */
-function starters(host: Host, own: Readonly<Record<OwnServerName, ServerHost>>, signal: AbortSignal) {
-  const running = new Map<OwnServerName, Promise<void>>();
-  const run = async (name: OwnServerName, settings: () => Promise<OwnServerSettings>): Promise<void> => {
-    const starting = settings().then(async (known) => await startOne(name, { host, settings: known }, signal));
-    running.set(name, starting);
-    starting.catch(() => running.delete(name));
-    await starting;
-  };
-  const start = (name: OwnServerName) => async (asking: AbortSignal) => {
-    asking.throwIfAborted();
-    await (running.get(name) ?? run(name, async () => await readSettings(host, name, signal)));
-  };
+function startableServers(
+  host: Host,
+  own: Readonly<Record<OwnServerName, ServerHost>>,
+  signal: AbortSignal,
+): StartableServers {
   const common = (name: OwnServerName) => ({
     hasServer: own[name].hasServer,
-    start: async (settings: OwnServerSettings) => await run(name, async () => await Promise.resolve(settings)),
+    start: async (settings: OwnServerSettings) => await startOne(name, { host, settings }, signal),
   });
-  const startable: StartableServers = {
+  return {
     postgresql: {
       ...common('postgresql'),
       port: 5432,
@@ -88,7 +92,6 @@ function starters(host: Host, own: Readonly<Record<OwnServerName, ServerHost>>, 
       reload: async (asking) => await reloadMariadb(host, asking),
     },
   };
-  return { start, startable };
 }
 
 async function startOne(
@@ -142,24 +145,33 @@ export interface ServerRoster {
 const engineOf: Readonly<Record<string, Engine>> = { postgresql: 'PostgreSQL', mariadb: 'MariaDB' };
 
 export function createServerRoster(known: Known): ServerRoster {
-  const open = new Map<string, { readonly spec: string; readonly host: ServerHost }>();
+  const open = new Map<string, { readonly server: DatabaseServer; readonly spec: string; readonly host: ServerHost }>();
   const versions = new Map<string, string>();
   const hostOf = (server: DatabaseServer): ServerHost => {
-    const { name } = server.metadata;
+    const key = keyOf(server);
     const { engine, external, versions: fit } = server.spec;
     const spec = JSON.stringify({ engine, external, fit });
-    const found = open.get(name);
+    const found = open.get(key);
     if (found?.spec === spec) return found.host;
-    const onVersion = (version: string): void => void versions.set(`${engine}/${name}`, version);
+    const onVersion = (version: string): void => void versions.set(key, version);
     const host = serverHostOf(server, known, onVersion);
-    open.set(name, { spec, host });
+    open.set(key, { server, spec, host });
     return host;
+  };
+  const leaveOthers = (engine: Engine | undefined, used: ReadonlySet<string>): void => {
+    for (const [key, { server }] of open) {
+      if (server.spec.engine !== engine || used.has(key)) continue;
+      open.delete(key);
+      known.relays.leave({ name: server.metadata.name, engine });
+    }
   };
   const of = (driver: string, cache: Cache): readonly ServerHost[] => {
     const own = driver === 'postgresql' || driver === 'mariadb' ? [known.own[driver]] : [];
+    const engine = engineOf[driver];
     const others = cache
       .list(databaseServerKind)
-      .filter((server) => server.spec.engine === engineOf[driver] && isUsed(server, known.hostName));
+      .filter((server) => server.spec.engine === engine && isUsed(server, known.hostName));
+    leaveOthers(engine, new Set(others.map(keyOf)));
     return [...own, ...others.map(hostOf)];
   };
   return {
@@ -171,6 +183,11 @@ export function createServerRoster(known: Known): ServerRoster {
     },
     versionOf: (engine, server) => versions.get(`${engine}/${server}`),
   };
+}
+
+/** One that is made anew under its name may be of another engine. */
+function keyOf({ metadata, spec }: DatabaseServer): string {
+  return `${spec.engine}/${metadata.name}`;
 }
 
 /** Nobody looks at a server that nobody here needs, or that is gone for good. */

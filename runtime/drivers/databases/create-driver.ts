@@ -127,7 +127,7 @@ async function applyBesideNoJob<Name extends string>(
   const { name, owner } = action.input;
   const isDropped = action.op === 'drop-database';
   const work = async (): Promise<void> => {
-    if (isDropped) await discardCopy(engine, name, { world, signal });
+    if (isDropped) await discardCopy(engine, name, { world, signal }, world.host.isRemote);
     await engine.apply(action, world, signal);
   };
   const driver = serverOfDriver(engine.name, world.host.server);
@@ -157,13 +157,14 @@ interface Acting {
   readonly signal: AbortSignal;
 }
 
-/** A job that was ended, or died, leaves one nowhere but beside its file. */
+/** A job that was ended, or died, leaves one nowhere but beside its file, which is gone with the machine where the server is on another one: `evenAlone`. */
 async function discardCopy<Name extends string>(
   { name: driver, archiving }: DatabaseEngine<Name>,
   name: string,
   { world: { host }, signal }: Acting,
+  evenAlone = false,
 ): Promise<void> {
-  if ((await host.machine?.facts(dumpFileOf(driver, host, name), signal)) !== undefined)
+  if (evenAlone || (await host.machine?.facts(dumpFileOf(driver, host, name), signal)) !== undefined)
     await archiving.discard(name, host, signal);
 }
 
@@ -173,7 +174,7 @@ function beginDump<Name extends string>(
   { host, jobs, intake }: DatabasesWorld,
 ): void {
   required(jobs, 'a place for jobs').start({
-    ...{ driver: serverOfDriver(driver, host.server), name, owner },
+    ...{ driver: serverOfDriver(driver, host.server), host, name, owner },
     work: async (tell, over) => {
       const work = { driver, host, intake: required(intake, 'an intake'), tell, signal: over };
       await archive(archiving, { name, owner }, work);
@@ -196,7 +197,7 @@ async function beginRestore<Name extends string>(
   const settings = { ...found.settings, access: 'Closed' } as const;
   const put = { driver, op: 'put-database', subject: '', reason: '', disruption: 'none', changes: [] } as const;
   required(jobs, 'a place for jobs').start({
-    ...{ driver: serverOfDriver(driver, host.server), name, owner },
+    ...{ driver: serverOfDriver(driver, host.server), host, name, owner },
     work: async (tell, over) => {
       const own = { driver, host, intake: required(intake, 'an intake'), tell, signal: over };
       if ((await archiving.dumped(claimant, host, over)) !== undefined)

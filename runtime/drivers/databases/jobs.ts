@@ -9,6 +9,8 @@ import { createHolds, type Holds } from './holds.ts';
 export interface Job {
   /** The server, as `serverOfDriver` has it. */
   readonly driver: string;
+  /** The `ServerHost` by which that is reached as long as the job goes on. */
+  readonly host: object;
   /** Of the database, on the server. */
   readonly name: string;
   /** `ownerId` of the object that wants it. */
@@ -34,11 +36,13 @@ export interface DatabaseJobs {
   start(job: Job): void;
   /** Resolves when nothing is done with the database any more. */
   end(driver: string, name: string): Promise<void>;
+  /** Ends those for which that is so, and gives their owners once nothing is done for them any more. */
+  endAll(isOver: (job: Pick<Job, 'driver' | 'host'>) => boolean): Promise<readonly string[]>;
   /**
    * Does something with a database beside no job: one of its owner's is ended before, and one that is started meanwhile waits. HostError, and nothing is done, while one of
    * another's is there; with `evenFailed` not while that waits for its next try.
    */
-  hold(subject: Omit<Job, 'work'>, evenFailed: boolean, work: () => Promise<void>): Promise<void>;
+  hold(subject: Held['subject'], evenFailed: boolean, work: () => Promise<void>): Promise<void>;
   /** Calls back with owners for whom one has ended, well or not; returns how to hear no more. */
   follow(driver: string, onChange: (owners: readonly string[]) => void): () => void;
 }
@@ -94,6 +98,11 @@ export function createDatabaseJobs(options: JobsOptions): DatabaseJobs {
       ),
     start: (job) => start(options, underway, job),
     end: async (driver, name) => await end(running.get(keyOf({ driver, name }))),
+    endAll: async (isOver) => {
+      const over = [...running.values()].filter(({ job }) => isOver(job));
+      await Promise.all(over.map(end));
+      return [...new Set(over.map(({ job }) => job.owner))];
+    },
     hold: async (subject, evenFailed, work) => await hold(underway, { subject, evenFailed, work }),
     follow: (driver, onChange) => {
       const listener = { driver, onChange };
@@ -127,7 +136,7 @@ async function end(found: Running | undefined): Promise<void> {
 }
 
 interface Held {
-  readonly subject: Omit<Job, 'work'>;
+  readonly subject: Omit<Job, 'work' | 'host'>;
   readonly evenFailed: boolean;
   readonly work: () => Promise<void>;
 }

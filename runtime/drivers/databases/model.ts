@@ -47,6 +47,11 @@ export function serverOfDriver(driver: string, server: string): string {
   return server === '' ? driver : `${driver}@${server}`;
 }
 
+/** Whether a server is one of that driver. */
+export function isServerOfDriver(driver: string, place: string): boolean {
+  return place === driver || place.startsWith(`${driver}@`);
+}
+
 /** Data that survives JSON. */
 export interface DatabaseSettings {
   /** `UTF8` (PostgreSQL), `utf8mb4` (MariaDB). Fixed once the database is there. */

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { connect } from 'node:tls';
 import { HostError, Wcp360Error } from '#runtime/base/errors.ts';
 import { parseAddress } from '#runtime/base/networks.ts';
+import type { Turns } from '#runtime/base/turns.ts';
 import type { ServerIdentity } from './server-host.ts';
 
 /** A server elsewhere to which nothing was said yet. */
@@ -17,8 +18,10 @@ export interface Relaying {
   readonly client: Duplex;
   /** Wcp360Error when nobody answers. */
   readonly reach: (signal: AbortSignal) => Promise<Reached>;
-  /** Ends what is not joined by then. */
+  /** Ends who is not logged in by then. */
   readonly signal: AbortSignal;
+  /** Of those who log in: others wait, and take no connection of the server meanwhile. Absent: nobody waits. */
+  readonly logins?: Turns;
   /** Name of the DatabaseServer, for what a program reads that is not joined. */
   readonly name: string;
 }
@@ -43,6 +46,7 @@ export async function secured(
     ...(authorities === undefined ? {} : { ca: authorities }),
     minVersion: 'TLSv1.2',
   });
+  attend(over);
   try {
     await once(over, 'secureConnect', { signal });
     return over;
@@ -77,7 +81,53 @@ export function wordsFor({ name }: Pick<Relaying, 'name'>, err: unknown): string
   return `DatabaseServer ${name}: ${err instanceof Wcp360Error ? err.message : 'an internal error occurred'}`;
 }
 
-/** Until one of them leaves. */
-export async function join(client: Duplex, server: Duplex): Promise<void> {
+/**
+ * Reaches a server for a program, and joins them until one of them leaves. `logIn` gives what they are joined by once the program was let in, nothing where it was
+ * not. HostError when it was not led so far: then the server is left, and the program still listens.
+ */
+export async function lead(
+  { client, reach, signal, logins }: Omit<Relaying, 'name'>,
+  logIn: (reached: Reached) => Promise<Duplex | undefined>,
+): Promise<void> {
+  let server: Duplex | undefined;
+  const work = async (): Promise<void> => {
+    if (client.destroyed) throw new HostError('the program hung up');
+    const reached = await reach(signal);
+    server = await attended(client, reached.stream, async () => await logIn(reached));
+  };
+  try {
+    await (logins === undefined ? work() : logins.take(work, signal));
+  } catch (err) {
+    if (signal.aborted) throw new HostError('nobody was logged in in time', {}, { cause: err });
+    throw err;
+  }
+  if (server === undefined) client.end();
+  else await join(client, server);
+}
+
+/** The server is left with the program, and where nothing comes of it. */
+async function attended(
+  client: Duplex,
+  stream: Duplex,
+  logIn: () => Promise<Duplex | undefined>,
+): Promise<Duplex | undefined> {
+  attend(stream);
+  let server: Duplex | undefined;
+  try {
+    client.once('close', () => stream.destroy());
+    if (client.destroyed) throw new HostError('the program hung up');
+    server = await logIn();
+    return server;
+  } finally {
+    if (server === undefined) stream.destroy();
+  }
+}
+
+/** A server may break at any time, also while nobody reads from it: whoever does next finds it closed. */
+function attend(stream: Duplex): void {
+  stream.on('error', () => stream.destroy());
+}
+
+async function join(client: Duplex, server: Duplex): Promise<void> {
   await Promise.allSettled([pipeline(client, server), pipeline(server, client)]);
 }

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { PostponedError, required } from '#runtime/base/errors.ts';
+import { HostError, PostponedError, required } from '#runtime/base/errors.ts';
 import type { Host, ReadOnlyHost } from '#runtime/host/host.ts';
 import { dumpPath } from './model.ts';
 import type { ServerWay } from './programs.ts';
@@ -84,6 +84,26 @@ export interface ServerHolder {
   readonly installation: string;
   /** Name of the DatabaseServer. */
   readonly server: string;
+}
+
+/** As whom a server elsewhere is used from here; `undefined` where that is not noted. */
+export async function holderHere(
+  { server, installation }: ServerHost,
+  signal: AbortSignal,
+): Promise<ServerHolder | undefined> {
+  const ours = await installation?.(signal);
+  return ours === undefined ? undefined : { installation: ours, server };
+}
+
+/** PostponedError `ServerUnfit` where another one is noted: two may have looked before either was, and a name may lead to another server than before. */
+export function requireHolder(noted: ServerHolder | undefined, here: ServerHolder): void {
+  if (noted === undefined) throw new HostError('nobody is noted on the database server any more');
+  const { installation, server } = noted;
+  if (installation === here.installation && server === here.server) return;
+  throw new PostponedError(
+    'ServerUnfit',
+    `The server is used by another one (${installation}, as ${server}): DatabaseServer ${here.server} says what to do.`,
+  );
 }
 
 /** Says who is to be noted in place of whoever is, or `undefined`; throws where the server is somebody else's. */

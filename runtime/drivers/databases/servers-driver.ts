@@ -3,6 +3,7 @@ import { ownerId, type Driver, type Owner } from '#runtime/drivers/driver.ts';
 import type { Action } from '#runtime/plan/plan.ts';
 import type { DatabasesDriver, DatabasesWorld } from './create-driver.ts';
 import {
+  isServerOfDriver,
   noDatabases,
   serverOfDriver,
   stateOn,
@@ -69,7 +70,14 @@ export function createServersDriver<Name extends string>(driver: DatabasesDriver
       const roster = (): readonly ServerHost[] => world.databaseServers(driver.name);
       const watch = async (host: ServerHost, over: AbortSignal) =>
         await driver.watchDrift?.(worldOf(world, host), onDrift, over);
-      await watchServers({ roster, watch, clock: patrol.clock }, signal);
+      // Of one that was declared otherwise, or is lost, nothing is known to who began it.
+      const keepTo = async (present: ReadonlySet<object>): Promise<void> => {
+        const owners = await world.jobs?.endAll(
+          ({ driver: place, host }) => isServerOfDriver(driver.name, place) && !present.has(host),
+        );
+        if (owners !== undefined && owners.length > 0) onDrift(owners);
+      };
+      await watchServers({ roster, watch, keepTo, clock: patrol.clock }, signal);
     },
   };
 }
@@ -205,8 +213,9 @@ async function apply<Name extends string>(
   const host = world.databaseServers(driver.name).find((each) => each.server === server);
   if (host === undefined) throw new HostError(`this host knows of no DatabaseServer ${server} yet`);
   const there = worldOf(world, host);
-  if (action.op === 'reach-server') await driver.observe(there, signal);
-  else await driver.apply(action as unknown as DatabaseAction<Name>, there, signal);
+  if (action.op !== 'reach-server') return await driver.apply(action as unknown as DatabaseAction<Name>, there, signal);
+  if (await host.hasServer(signal)) await host.start?.(signal);
+  await driver.observe(there, signal);
 }
 
 /** `undefined` where somebody has to look. */

@@ -7,6 +7,8 @@ interface Watching {
   readonly roster: () => readonly ServerHost[];
   /** Looks at one server from time to time; rejects when it does not answer. Its first look wakes all who may have waited for it. */
   readonly watch: (host: ServerHost, signal: AbortSignal) => Promise<void>;
+  /** Hears from time to time which these are: what goes on with others ends. Never rejects. */
+  readonly keepTo: (present: ReadonlySet<ServerHost>) => Promise<void>;
   readonly clock: Clock;
 }
 
@@ -20,7 +22,7 @@ const returnBackoff: Backoff = { firstMs: 500, maxMs: 5_000, factor: 2, jitterRa
  * failed on it have not to wait until their own next try.
  */
 export async function watchServers(watching: Watching, signal: AbortSignal): Promise<void> {
-  const { roster, clock } = watching;
+  const { roster, keepTo, clock } = watching;
   const watched = new Map<ServerHost, AbortController>();
   while (!signal.aborted) {
     const present = new Set(roster());
@@ -35,6 +37,7 @@ export async function watchServers(watching: Watching, signal: AbortSignal): Pro
       watched.set(host, over);
       void watchOne(watching, host, AbortSignal.any([signal, over.signal]));
     }
+    void keepTo(present);
     await clock.sleep(rosterMs, signal).catch(() => undefined);
   }
 }

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
-import { createConnection, type Connection, type ConnectionOptions } from 'mysql2/promise';
+import { createConnection, type Connection } from 'mysql2/promise';
 import { HostError } from '#runtime/base/errors.ts';
-import { enterServer, type Entrance, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { enterServer, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { securely } from './relay.ts';
 import { errorNumber, serverError } from './server-errors.ts';
 
 /** What is said to the server while one has it to oneself. */
@@ -24,10 +25,11 @@ const statementTimeoutMs = 120_000;
 
 /** As the administrator. HostError when nobody answers, or it is another one than it should be. */
 export async function connect(host: ServerHost, signal: AbortSignal): Promise<Connected> {
-  const entrance = await enterServer(host, signal);
-  const { stream } = entrance;
+  const { tls, username, password, ...entrance } = await enterServer(host, signal);
+  const stream = tls === undefined ? entrance.stream : securely({ stream: entrance.stream, tls }, signal);
+  const login = { user: username, ...(password === undefined ? {} : { password }) };
   try {
-    const connection = await bounded(stream, signal, createConnection(optionsOf(entrance)));
+    const connection = await bounded(stream, signal, createConnection({ stream, charset: 'utf8mb4', ...login }));
     // Whoever is waiting for an answer is told as well.
     connection.on('error', () => undefined);
     if (stream.destroyed) throw new HostError('the database server hung up');
@@ -36,23 +38,6 @@ export async function connect(host: ServerHost, signal: AbortSignal): Promise<Co
     stream.destroy();
     throw err;
   }
-}
-
-/** Nothing is said to a server that is another one than it should be. */
-function optionsOf({ stream, username, password, tls }: Entrance): ConnectionOptions {
-  const ca = tls?.authorities;
-  return {
-    stream,
-    user: username,
-    charset: 'utf8mb4',
-    ...(password === undefined ? {} : { password }),
-    ...(tls === undefined
-      ? {}
-      : {
-          host: tls.name,
-          ssl: { rejectUnauthorized: true, verifyIdentity: true, ...(ca === undefined ? {} : { ca }) },
-        }),
-  };
 }
 
 /** What can be said over a connection, each statement within a time. */

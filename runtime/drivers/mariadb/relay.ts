@@ -1,6 +1,6 @@
-import type { Duplex } from 'node:stream';
+import { duplexPair, type Duplex } from 'node:stream';
 import { HostError } from '#runtime/base/errors.ts';
-import { join, secured, take, wordsFor, type Relay } from '#runtime/drivers/databases/relay.ts';
+import { lead, secured, take, wordsFor, type Reached, type Relay } from '#runtime/drivers/databases/relay.ts';
 
 /** A packet of the protocol, with its place in an exchange. */
 interface Packet {
@@ -19,26 +19,49 @@ const longestPacket = 65_536;
  * A way to MariaDB over TLS for programs that come by a socket: the server is wished TLS in the program's name, which is one more packet than the program knows of
  * until it is logged in.
  */
-export const relayMariadb: Relay = async ({ client, reach, signal, name }) => {
+export const relayMariadb: Relay = async (relaying) => {
+  const { client, signal } = relaying;
   let place = 0;
   try {
-    const { stream, tls } = await reach(signal);
-    client.once('close', () => stream.destroy());
-    const greeting = await takePacket(stream, signal);
-    if (greeting.body[0] === errorHeader) return void client.end(packet(greeting));
-    client.write(packet({ place, body: withoutTls(greeting.body) }));
-    const { body } = await takePacket(client, signal);
-    place = 2;
-    const answer = wishing(body);
-    stream.write(packet({ place: 1, body: answer.subarray(0, wishBytes) }));
-    const server = await secured(stream, tls, signal);
-    server.write(packet({ place: 2, body: answer }));
-    if (await logIn(client, server, signal)) await join(client, server);
-    else client.end();
+    await lead(relaying, async (reached) => await open(client, reached, { signal, onAnswer: () => (place = 2) }));
   } catch (err) {
-    client.end(packet({ place, body: refusal(wordsFor({ name }, err), place) }));
+    client.end(packet({ place, body: refusal(wordsFor(relaying, err), place) }));
   }
 };
+
+/** The same way for a program of our own, which comes without TLS: its library checks no certificate against an address. */
+export function securely(reached: Reached, signal: AbortSignal): Duplex {
+  const [near, far] = duplexPair();
+  near.once('close', () => far.destroy());
+  far.once('close', () => near.destroy());
+  const relaying = { client: far, reach: async () => await Promise.resolve(reached), signal };
+  lead(relaying, async () => await open(far, reached, { signal })).catch((err: unknown) => near.destroy(err as Error));
+  return near;
+}
+
+interface Opening {
+  readonly signal: AbortSignal;
+  /** It knows of the server from then on. */
+  readonly onAnswer?: () => void;
+}
+
+/** The server, over TLS, once it has let the program in. HostError where the server is not the one that is meant. */
+async function open(
+  client: Duplex,
+  { stream, tls }: Reached,
+  { signal, onAnswer }: Opening,
+): Promise<Duplex | undefined> {
+  const greeting = await takePacket(stream, signal);
+  if (greeting.body[0] === errorHeader) return void client.write(packet(greeting));
+  client.write(packet({ place: 0, body: withoutTls(greeting.body) }));
+  const { body } = await takePacket(client, signal);
+  onAnswer?.();
+  const answer = wishing(body);
+  stream.write(packet({ place: 1, body: answer.subarray(0, wishBytes) }));
+  const server = await secured(stream, tls, signal);
+  server.write(packet({ place: 2, body: answer }));
+  return (await logIn(client, server, signal)) ? server : undefined;
+}
 
 /** Whether it was let in. */
 async function logIn(client: Duplex, server: Duplex, signal: AbortSignal): Promise<boolean> {

@@ -1,6 +1,6 @@
-import type { JudgeHolder, ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import type { JudgeHolder, ServerHolder, ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { connect, serverOn, type Connected, type Server } from './connection.ts';
-import { judgeHolder } from './holder.ts';
+import { checkHolder, judgeHolder } from './holder.ts';
 import { checkServer, takeUp } from './take-up.ts';
 
 export type { Row, Server } from './connection.ts';
@@ -13,8 +13,8 @@ interface Line {
 }
 
 const lines = new WeakMap<ServerHost, Line>();
-/** Servers of others that have been looked at. */
-const fit = new WeakSet<ServerHost>();
+/** Servers of others that have been looked at, and as whose. */
+const fit = new WeakMap<ServerHost, ServerHolder | undefined>();
 const idleMs = 2_000;
 const longestMs = 12 * 3_600_000;
 
@@ -65,13 +65,17 @@ function lineOf(host: ServerHost): Line {
 
 async function open(host: ServerHost, signal: AbortSignal): Promise<Connected> {
   const line = await connect(host, signal);
-  if (host.server === '' || fit.has(host)) return line;
+  if (host.server === '') return line;
   try {
-    await takeUp(serverOn(line, signal), host, signal);
-    fit.add(host);
+    const server = serverOn(line, signal);
+    if (!fit.has(host)) fit.set(host, await takeUp(server, host, signal));
+    const here = fit.get(host);
+    if (here !== undefined) await checkHolder(server, here);
     return line;
   } catch (err) {
     line.connection.destroy();
+    // Somebody may have made the server anew.
+    fit.delete(host);
     throw err;
   }
 }

@@ -1,5 +1,10 @@
 import { PostponedError } from '#runtime/base/errors.ts';
-import { checkVersion, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import {
+  checkVersion,
+  holderHere,
+  type ServerHolder,
+  type ServerHost,
+} from '#runtime/drivers/databases/server-host.ts';
 import { noteHolder } from './holder.ts';
 import { createMarks } from './marks.ts';
 import type { Server } from './connection.ts';
@@ -14,11 +19,13 @@ const needed: readonly (readonly [variable: string, value: string, option: strin
   ['enforce_storage_engine', 'InnoDB', 'enforce-storage-engine=InnoDB'],
 ];
 
-/** Makes what is ours on a server of others that does. All of it can be repeated. PostponedError where it does not. */
-export async function takeUp(server: Server, host: ServerHost, signal: AbortSignal): Promise<void> {
+/** Makes what is ours on a server of others that does, and says as whose it is taken up. All of it can be repeated. PostponedError where it does not. */
+export async function takeUp(server: Server, host: ServerHost, signal: AbortSignal): Promise<ServerHolder | undefined> {
   await checkServer(server, host);
   for (const statement of createMarks) await server.tell(statement);
-  await noteHolder(server, host, signal);
+  const here = await holderHere(host, signal);
+  if (here !== undefined) await noteHolder(server, here);
+  return here;
 }
 
 /** PostponedError for a server that does not do. */

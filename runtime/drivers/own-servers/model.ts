@@ -21,7 +21,7 @@ export type OwnServersState = Readonly<Partial<Record<OwnServerName, OwnServerSe
 
 /** The servers that this machine keeps for itself, as far as somebody else has a say in how they run. */
 export interface OwnServersKeeper {
-  /** As they were set last. */
+  /** As they were set last; without a network that could not be had when it was started. */
   settings(signal: AbortSignal): Promise<OwnServersState>;
   /**
    * From now on it runs so, started anew where that takes it; one that was not made yet, once it is. What it has stays, and it goes on as before where it cannot.
@@ -32,6 +32,8 @@ export interface OwnServersKeeper {
     wanted: { readonly settings: OwnServerSettings; readonly identity?: ServerKeyPair },
     signal: AbortSignal,
   ): Promise<void>;
+  /** Tells when one runs in another way than it was set to, until the signal aborts. */
+  follow(onChange: () => void, signal: AbortSignal): void;
 }
 
 export interface OwnServersWorld {

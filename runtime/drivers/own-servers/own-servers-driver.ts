@@ -31,6 +31,8 @@ export const ownServersDriver: Driver<
     const identity = settings.network && (await readIdentity(settings.network.secret, secrets, signal));
     await ownServers.set(name, { settings, ...(identity === undefined ? {} : { identity }) }, signal);
   },
+  watchDrift: async ({ ownServers }, onDrift, signal) =>
+    await Promise.resolve(ownServers.follow(() => onDrift(undefined), signal)),
 };
 
 function planServers(owner: Owner, desired: OwnServersState, observed: OwnServersState): readonly OwnServersAction[] {

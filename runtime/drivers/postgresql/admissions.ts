@@ -7,6 +7,7 @@ import type { Host } from '#runtime/host/host.ts';
 import { isRecord } from '#runtime/base/json.ts';
 import { renderAdmissions, type AdmittedNetwork } from './client-rules.ts';
 import { admissionsPaths } from './render.ts';
+import { networkRole } from './groups.ts';
 import type { Ask } from './session.ts';
 import { list, literal, name as quoted, sql, together } from './sql.ts';
 
@@ -34,11 +35,12 @@ export async function admittedGroups(
   await ask(sql`CREATE TABLE IF NOT EXISTS wcp360.networks (network text PRIMARY KEY, role text NOT NULL)`);
   const known = new Set((await readNetworks(ask, networks)).map(({ network }) => network));
   for (const network of networks.filter((each) => !known.has(each))) {
-    const role = `from:${randomBytes(8).toString('hex')}`;
+    const role = `${networkRole}${randomBytes(8).toString('hex')}`;
     await ask(
       together([
         sql`CREATE ROLE ${quoted(role)}`,
-        sql`INSERT INTO wcp360.networks (network, role) VALUES (${literal(network)}, ${literal(role)})`,
+        sql`INSERT INTO wcp360.networks (network, role) VALUES (${literal(network)}, ${literal(role)})
+          ON CONFLICT (network) DO UPDATE SET role = excluded.role`,
       ]),
     );
   }
@@ -94,13 +96,14 @@ function isAdmitted(value: unknown): value is AdmittedNetwork {
   return isRecord(value) && typeof value['network'] === 'string' && typeof value['group'] === 'string';
 }
 
-/** Brings the file to what the server has, whatever became of it. */
-export async function restoreAdmissions(
+/** Brings the file to what the server has, whatever became of it; whether it has any networks of ours. */
+export async function bringAdmissions(
   { admit }: Pick<ServerHost, 'admit'>,
   ask: Ask,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const [there] = await ask(sql`SELECT to_regclass('wcp360.networks') IS NOT NULL AS "isThere"`);
-  if (there?.['isThere'] !== true || admit === undefined) return;
+  if (there?.['isThere'] !== true || admit === undefined) return false;
   if (await admit(await readNetworks(ask, []), signal)) await reload(ask, signal);
+  return true;
 }

@@ -12,8 +12,9 @@ import type { DatabaseProgram, ServerWay } from '#runtime/drivers/databases/prog
 import { machineOf, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { change, inside } from './administration.ts';
 import { contentsOf } from './contents.ts';
-import { letGo, takeAway } from './drop.ts';
+import { takeAway } from './drop.ts';
 import { groupOf, groupsOf } from './groups.ts';
+import { letGo, type Place } from './let-go.ts';
 import { lookAtDatabase, lookAtGroups } from './look.ts';
 import { markDatabase } from './mark.ts';
 import { postgresqlDumps, postgresqlProgram, postgresqlDumper } from './programs.ts';
@@ -57,11 +58,6 @@ function copyOf(name: string): string {
 /** Who fills a copy. As a group it is in no list of logins. */
 function fillerOf(name: string): string {
   return `${name}:filler`;
-}
-
-interface Place {
-  readonly host: ServerHost;
-  readonly signal: AbortSignal;
 }
 
 async function programsOf(host: ServerHost, signal: AbortSignal): Promise<string> {

@@ -1,18 +1,15 @@
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
-import { removeDump, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
-import { change, inside } from './administration.ts';
+import { removeDump } from '#runtime/drivers/databases/server-host.ts';
+import { change } from './administration.ts';
 import { giveBack } from './close-others.ts';
+import { forgetNetworks } from './forget-networks.ts';
 import { groupsOf } from './groups.ts';
-import { lookAtDatabase, lookAtLogin } from './look.ts';
+import { letGo, type Place } from './let-go.ts';
+import { comesFromNetworks, lookAtDatabase, lookAtLogin } from './look.ts';
 import type { Ask } from './session.ts';
 import { endSessions } from './sessions.ts';
 import { list, literal, name as quoted, sql, together, type Sql } from './sql.ts';
 import { isUnfinished } from './take-over.ts';
-
-interface Place {
-  readonly host: ServerHost;
-  readonly signal: AbortSignal;
-}
 
 interface Unwanted {
   readonly name: string;
@@ -63,23 +60,10 @@ export async function dropLogin(
       await letGo(ask, [name], { host, signal });
     }
     await ask(together([sql`DROP ROLE IF EXISTS ${quoted(name)}`, unmark('login', name)]));
+    if (comesFromNetworks(found)) await forgetNetworks(ask, { host, signal });
   });
 }
 
 function unmark(kind: 'database' | 'login', name: string): Sql {
   return sql`DELETE FROM wcp360.marks WHERE kind = ${literal(kind)} AND name = ${literal(name)}`;
-}
-
-/** A role goes only when nothing in any database names it. */
-export async function letGo(ask: Ask, roles: readonly string[], { host, signal }: Place): Promise<void> {
-  const rows = await ask(sql`SELECT DISTINCT d.datname::text AS database, r.rolname::text AS role,
-      CASE WHEN to_regrole(quote_ident(d.datname || ':owner')) IS NOT NULL THEN d.datname || ':owner' ELSE current_user END AS heir
-    FROM pg_shdepend s JOIN pg_authid r ON r.oid = s.refobjid JOIN pg_database d ON d.oid = s.dbid
-    WHERE s.refclassid = 'pg_authid'::regclass AND d.datallowconn AND r.rolname IN (${list(roles.map(literal))})`);
-  for (const { database, role, heir } of rows) {
-    const [gone, keeper] = [quoted(String(role)), quoted(String(heir))];
-    await inside({ host, database: String(database), signal }, ask, async (askInside) => {
-      await askInside(together([sql`REASSIGN OWNED BY ${gone} TO ${keeper}`, sql`DROP OWNED BY ${gone} CASCADE`]));
-    });
-  }
 }

@@ -1,6 +1,12 @@
 import { PostponedError } from '#runtime/base/errors.ts';
-import { checkVersion, type JudgeHolder, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
-import { judgeHolder, noteHolder } from './holder.ts';
+import {
+  checkVersion,
+  holderHere,
+  type JudgeHolder,
+  type ServerHolder,
+  type ServerHost,
+} from '#runtime/drivers/databases/server-host.ts';
+import { checkHolder, judgeHolder, noteHolder } from './holder.ts';
 import { administrator } from './render.ts';
 import { openSession, type Ask, type Session } from './session.ts';
 import { literal, name as quoted, shipped, sql } from './sql.ts';
@@ -13,19 +19,26 @@ const oldest = '15';
 /** Whoever takes a server up has this until its session ends. */
 const takingUp = sql`361`;
 
-/** Servers of others that have been looked at. */
-const fit = new WeakSet<ServerHost>();
+/** Servers of others that have been looked at, and as whose. */
+const fit = new WeakMap<ServerHost, ServerHolder | undefined>();
 
 /** The administrator where our marks are, which are made on a server that has none yet. PostponedError where the server does not do. */
 export async function openAdministration(host: ServerHost, signal: AbortSignal): Promise<Session> {
   if (host.server === '') return await openSession(host, administrator, signal);
   if (!fit.has(host)) await takeUp(host, signal);
-  const session = await openSession(host, administration, signal).catch((err: unknown) => {
+  let session: Session | undefined;
+  try {
+    session = await openSession(host, administration, signal);
+    const { ask } = session;
+    const here = fit.get(host);
+    if (here !== undefined) await checkHolder(async (statement) => await ask(statement, signal), here);
+    return session;
+  } catch (err) {
+    session?.close();
     // Somebody may have made the server anew.
     fit.delete(host);
     throw err;
-  });
-  return session;
+  }
 }
 
 /** Looks whether a server of others does, and is nobody else's, and makes nothing there. PostponedError where it does not. */
@@ -44,6 +57,7 @@ async function hasAdministration(ask: Ask): Promise<boolean> {
 
 /** Looks whether a server of others does, and makes what is ours there: one host at a time, and as often as one likes. */
 async function takeUp(host: ServerHost, signal: AbortSignal): Promise<void> {
+  const here = await holderHere(host, signal);
   const marks = shipped(await host.readProgramText(new URL('./inside/marks.sql', import.meta.url), signal));
   await within(host, 'postgres', signal, async (ask) => {
     await check(ask, host);
@@ -52,10 +66,10 @@ async function takeUp(host: ServerHost, signal: AbortSignal): Promise<void> {
     await ask(sql`REVOKE ALL ON DATABASE ${quoted(administration)} FROM PUBLIC`);
     await within(host, administration, signal, async (askThere) => {
       await askThere(marks);
-      await noteHolder(askThere, host, signal);
+      if (here !== undefined) await noteHolder(askThere, here);
     });
   });
-  fit.add(host);
+  fit.set(host, here);
 }
 
 async function within(

@@ -15,6 +15,9 @@ const privilegeWords: Readonly<Partial<Record<Privilege, string>>> = {
   Update: 'update',
 };
 
+/** With what names of roles begin whose members may come from a network. */
+export const networkRole = 'from:';
+
 /** The role that has what one word lets do. */
 export function groupOf(database: string, grant: GrantWord): string {
   return `${database}:${groupWords[grant]}`;

@@ -1,4 +1,4 @@
-import { groupsOf } from './groups.ts';
+import { groupsOf, networkRole } from './groups.ts';
 import type { DatabaseFacts, DatabaseMark, LoginFacts, LoginMark } from './mark.ts';
 import type { Ask } from './session.ts';
 import { list, literal, sql, type Sql } from './sql.ts';
@@ -20,6 +20,11 @@ export type SeenLogin = Seen<LoginFacts, LoginMark>;
 /** What the server has of it. */
 export function factsOf<Facts>(found: Seen<Facts, unknown> | undefined): Facts | undefined {
   return found?.facts ?? undefined;
+}
+
+/** Whether it is let in from anywhere but by the socket. */
+export function comesFromNetworks(found: SeenLogin | undefined): boolean {
+  return factsOf(found)?.groups.some((group) => group.startsWith(networkRole)) === true;
 }
 
 /** All databases, by one statement. */

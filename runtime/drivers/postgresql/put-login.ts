@@ -4,8 +4,9 @@ import type { LoginSettings } from '#runtime/drivers/databases/model.ts';
 import { readPassword } from '#runtime/drivers/databases/read-password.ts';
 import { change } from './administration.ts';
 import { admittedGroups, networksOf } from './admissions.ts';
+import { forgetNetworks } from './forget-networks.ts';
 import { actingGroupOf, groupsFor } from './groups.ts';
-import { factsOf, lookAtGroups, lookAtLogin, type SeenLogin } from './look.ts';
+import { comesFromNetworks, factsOf, lookAtGroups, lookAtLogin, type SeenLogin } from './look.ts';
 import { loginParameters, markLogin } from './mark.ts';
 import { refuseForeign } from './refuse-foreign.ts';
 import type { Ask } from './session.ts';
@@ -40,6 +41,7 @@ export async function putLogin(wanted: Wanted, { host, secrets }: DatabasesWorld
     await endSessions(ask, strayed(wanted, found, host.admit === undefined ? undefined : networks));
     const mark = literal(JSON.stringify(markLogin(settings, digestOf(verifier), admittedBy)));
     await ask(sql`UPDATE wcp360.marks SET mark = ${mark} WHERE kind = 'login' AND name = ${literal(name)}`);
+    if (admittedBy.length > 0 || comesFromNetworks(found)) await forgetNetworks(ask, { host, signal });
   });
 }
 

@@ -1,40 +1,46 @@
 import type { Duplex } from 'node:stream';
 import { HostError } from '#runtime/base/errors.ts';
-import { join, secured, take, wordsFor, type Relay } from '#runtime/drivers/databases/relay.ts';
+import { lead, secured, take, wordsFor, type Relay } from '#runtime/drivers/databases/relay.ts';
 
 /** Int32 8, Int32 80877103: a wish for TLS. */
 const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const longestMessage = 65_536;
 
 /** A way to PostgreSQL over TLS for programs that come by a socket. */
-export const relayPostgresql: Relay = async ({ client, reach, signal, name }) => {
+export const relayPostgresql: Relay = async (relaying) => {
+  const { client, signal } = relaying;
   try {
-    const { stream, tls } = await reach(signal);
-    client.once('close', () => stream.destroy());
-    stream.write(sslRequest);
-    if ((await take(stream, 1, signal)).toString() !== 'S') throw new HostError('it does not speak TLS');
-    const server = await secured(stream, tls, signal);
-    server.write(await takeSized(client, Buffer.alloc(0), signal));
-    await beginLogin(client, server, signal);
-    await join(client, server);
+    await lead(relaying, async ({ stream, tls }) => {
+      stream.write(sslRequest);
+      if ((await take(stream, 1, signal)).toString() !== 'S') throw new HostError('it does not speak TLS');
+      const server = await secured(stream, tls, signal);
+      server.write(await takeSized(client, Buffer.alloc(0), signal));
+      return (await logIn(client, server, signal)) ? server : undefined;
+    });
   } catch (err) {
-    client.end(refusal(wordsFor({ name }, err)));
+    client.end(refusal(wordsFor(relaying, err)));
   }
 };
 
 const [authentication, error] = ['R'.charCodeAt(0), 'E'.charCodeAt(0)];
-/** AuthenticationSASL */
+/** What an Authentication message asks for: AuthenticationSASL, and those that a program answers, by a password or by what proves that it knows it. */
 const saslRequest = 10;
+const answered: ReadonlySet<number | undefined> = new Set([3, 5, saslRequest, 11]);
+const [loggedIn, saslFinal] = [0, 12];
 
 /**
- * Passes on what the server says up to where it says who has to prove what, without the offer to bind a password to TLS: the library of a program that speaks
- * without TLS takes that for the work of somebody in between, as it is.
+ * Whether the program was let in, by what is passed on, without the offer to bind a password to TLS: the library of a program that speaks without TLS takes that
+ * for the work of somebody in between, as it is. HostError where a password is not asked for.
  */
-async function beginLogin(client: Duplex, server: Duplex, signal: AbortSignal): Promise<void> {
+async function logIn(client: Duplex, server: Duplex, signal: AbortSignal): Promise<boolean> {
   for (;;) {
     const message = await takeSized(server, await take(server, 1, signal), signal);
-    client.write(isSaslRequest(message) ? unbound(message) : message);
-    if (message[0] === authentication || message[0] === error) return;
+    const request = requestOf(message);
+    client.write(request === saslRequest ? unbound(message) : message);
+    if (request === loggedIn) return true;
+    if (message[0] === error) return false;
+    if (answered.has(request)) server.write(await takeSized(client, await take(client, 1, signal), signal));
+    else if (request !== undefined && request !== saslFinal) throw new HostError('it asks for no password');
   }
 }
 
@@ -42,12 +48,12 @@ async function beginLogin(client: Duplex, server: Duplex, signal: AbortSignal): 
 async function takeSized(stream: Duplex, type: Buffer, signal: AbortSignal): Promise<Buffer> {
   const size = await take(stream, 4, signal);
   const bytes = size.readInt32BE() - 4;
-  if (bytes < 4 || bytes > longestMessage) throw new HostError('it does not speak the protocol of PostgreSQL');
+  if (bytes < 1 || bytes > longestMessage) throw new HostError('it does not speak the protocol of PostgreSQL');
   return Buffer.concat([type, size, await take(stream, bytes, signal)]);
 }
 
-function isSaslRequest(message: Buffer): boolean {
-  return message[0] === authentication && message.readInt32BE(5) === saslRequest;
+function requestOf(message: Buffer): number | undefined {
+  return message[0] === authentication && message.length >= 9 ? message.readInt32BE(5) : undefined;
 }
 
 function unbound(message: Buffer): Buffer {

@@ -5,7 +5,7 @@ import type { Host, ServiceUnit } from '#runtime/host/host.ts';
 import type { ServerKeyPair } from '#runtime/drivers/databases/server-host.ts';
 import type { PostgresqlSettings } from './postgresql-settings.ts';
 import { hasOwnServer, ownServer } from './own-server.ts';
-import { placeAdmissions, placedAdmissions, reload, restoreAdmissions } from './admissions.ts';
+import { bringAdmissions, placeAdmissions, placedAdmissions, reload } from './admissions.ts';
 import { administrator, identityPaths, renderConfiguration, serverDirectory, socketDirectory } from './render.ts';
 import { openSession } from './session.ts';
 
@@ -125,7 +125,7 @@ async function untilItAnswers(host: Host, signal: AbortSignal): Promise<void> {
     try {
       const own = ownServer(host);
       const session = await openSession(own, administrator, signal);
-      await restoreAdmissions(own, async (statement) => await session.ask(statement, signal), signal).finally(
+      await bringAdmissions(own, async (statement) => await session.ask(statement, signal), signal).finally(
         session.close,
       );
       return;

@@ -6,7 +6,7 @@ import { createClient } from '#runtime/client/https-client.ts';
 import { loadKubeconfig } from '#runtime/client/kubeconfig.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { databaseKind, databaseServerKind, databaseUserKind, retainedDataKind } from '#schemas/index.ts';
-import { adoptionStory, legacyOf } from '#test/lab/adoption.ts';
+import { adoptionStory, keptOf, legacyOf } from '#test/lab/adoption.ts';
 import { until } from '#test/lab/instance.ts';
 import { run } from '#test/lab/run.ts';
 import { declare, declareTenant } from '#test/lab/tenants.ts';
@@ -92,14 +92,14 @@ await t.test('what is deleted there becomes a file that was looked at, and comes
     const wanted = await client.get(databaseType, names);
     await client.delete(databaseType, names);
     await until(async () => {
-      const [kept] = (await client.list(keptType)).items;
+      const [kept] = await keptOf(client, tenant);
       return conditionOf(kept, 'Ready')?.['reason'] === 'Dumped';
     }, `${engine} to have let it go`);
     const { spec } = wanted as unknown as { readonly spec: object };
     await declare(client, databaseType, { apiVersion, kind: 'Database', metadata: names, spec });
     await until(async () => (await ask(names.name, 'SELECT name FROM goods;')).stdout.includes('milk'), 'its rows');
     await until(async () => {
-      const kept = (await client.list(keptType)).items;
+      const kept = await keptOf(client, tenant);
       for (const { metadata } of kept) await client.delete(keptType, { name: metadata.name });
       return kept.length === 0;
     }, 'nothing to be kept');

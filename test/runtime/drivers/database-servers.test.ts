@@ -8,6 +8,7 @@ import {
   type DatabaseSettings,
   type ServersState,
 } from '#runtime/drivers/databases/model.ts';
+import { createDatabaseJobs } from '#runtime/drivers/databases/jobs.ts';
 import { createPatrol } from '#runtime/drivers/databases/patrol.ts';
 import { enterServer, type ServerHolder, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { createServersDriver, type ServersWorld } from '#runtime/drivers/databases/servers-driver.ts';
@@ -17,11 +18,13 @@ import type { Owner } from '#runtime/drivers/driver.ts';
 import { judgeHolder } from '#runtime/cmd/controller/look-at-server.ts';
 import { createServerRoster } from '#runtime/cmd/agent/database-servers.ts';
 import type { Host } from '#runtime/host/host.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { databaseServerKind } from '#schemas/index.ts';
 import { aCache } from '#test/builders/cache.ts';
 import { allIndexes } from '#test/builders/controllers.ts';
 import { anObject } from '#test/builders/objects.ts';
 import { until } from '#test/lab/instance.ts';
+import { labIntake, labTenant } from '#test/lab/intake.ts';
 import { withoutPrograms } from '#test/lab/model-databases.ts';
 
 // Several servers of one engine. What they hold is names in memory: each engine keeps its own laws on real servers.
@@ -65,7 +68,11 @@ async function enter(host: ServerHost): Promise<Model['held']> {
 const driver = createServersDriver(
   createDatabasesDriver<'model'>({
     name: 'model',
-    archiving: withoutPrograms,
+    // They last.
+    archiving: {
+      ...withoutPrograms,
+      closed: async (_holding, _host, over) => await systemClock.sleep(3_600_000, over).then(() => undefined),
+    },
     observe: async ({ host }) => {
       const snapshot = emptyDatabases();
       for (const [name, owner] of await enter(host)) putFound(snapshot.databases, name, { owner, settings });
@@ -138,13 +145,17 @@ await t.test('two names of one server do not take each other’s databases for l
 });
 
 await t.test('a server stays the same one, whoever may use it', async (t) => {
+  const left: string[] = [];
   const roster = createServerRoster({
     hostName: 'web1',
     own: { postgresql: own.host, mariadb: own.host },
     host: { readProgramText: own.host.readProgramText } as unknown as Host,
     secrets: world.secrets,
     installation: () => Promise.resolve(undefined),
-    relays: { lead: () => () => Promise.reject(new Error('nobody comes')) },
+    relays: {
+      lead: () => () => Promise.reject(new Error('nobody comes')),
+      leave: ({ engine, name }) => void left.push(`${engine}/${name}`),
+    },
   });
   const external = { address: 'db.internal:5432', adminSecretRef: { name: 'boss' } };
   const found = (spec: object): ServerHost | undefined => {
@@ -160,13 +171,18 @@ await t.test('a server stays the same one, whoever may use it', async (t) => {
     { adoptable: [{ databaseName: 'legacy', namespace: 'acme' }] },
   ])
     t.equal(found(spec), first, JSON.stringify(spec));
+  t.same(left, []);
   t.equal(found({ lost: true }), undefined, 'one that is lost is none');
+  t.same(left.splice(0), ['PostgreSQL/main'], 'and nobody is led there');
   for (const spec of [
     { versions: { max: '16' } },
     { external: { ...external, tls: { serverName: 'db.example' } } },
     { external: { ...external, adminSecretRef: { name: 'chief' } } },
   ])
     t.not(found(spec), found({}), JSON.stringify(spec));
+  t.same(left, [], 'whoever is led to one that is reached otherwise stays');
+  t.equal(found({ engine: 'MariaDB' }), undefined);
+  t.same(left, ['PostgreSQL/main'], 'one of another engine is another one');
 });
 
 await t.test('a server is told to be somebody else’s when it is, and no false alarm is given', async (t) => {
@@ -232,3 +248,49 @@ await t.test('a server that is back wakes those who failed on it, long before th
   over.abort();
   await watching;
 });
+
+await t.test(
+  'what takes its time ends with the server that it began on, and whoever wants it begins anew',
+  async (t) => {
+    const over = new AbortController();
+    const clock: Clock = { ...systemClock, sleep: async (ms, ended) => await systemClock.sleep(ms / 100, ended) };
+    const patrol = createPatrol({ sizes: createDatabaseSizes(), everyMs: 3_600_000_000, clock });
+    const jobs = createDatabaseJobs({ atOnce: 9, clock: systemClock, log: silentLogger, signal: over.signal });
+    const [anew, mirror] = [aServer('main'), aServer('mirror')];
+    models.set(anew.host, main);
+    let servers = [own.host, main.host, mirror.host];
+    const intake = { seatOf: () => labTenant, processes: labIntake.processes };
+    const watched = { ...world, databaseServers: () => servers, patrol, jobs, intake };
+    const begin = async (name: string, server: string): Promise<void> => {
+      const action = { driver: 'model', op: 'dump-database', subject: '', reason: '', disruption: 'none', changes: [] };
+      await driver.apply(
+        { ...action, input: { name, owner: name, ...(server === '' ? {} : { server }) } } as never,
+        watched,
+        signal,
+      );
+    };
+    const underway = () =>
+      ['model', 'model@main', 'model@mirror'].flatMap((place) =>
+        ['d_own', 'd_main', 'd_mirror'].filter((name) => jobs.of(place, name).has(name)),
+      );
+    const told: (readonly string[] | undefined)[] = [];
+    const watching = driver.watchDrift?.(watched, (owners) => void told.push(owners), over.signal);
+    await begin('d_own', '');
+    await begin('d_main', 'main');
+    await begin('d_mirror', 'mirror');
+    await systemClock.sleep(200, signal);
+    t.same(underway(), ['d_own', 'd_main', 'd_mirror'], 'the control');
+    servers = [own.host, anew.host];
+    await until(() => underway().length === 1, 'the end of what began on those that are gone');
+    t.same(underway(), ['d_own']);
+    await until(
+      () => ['d_main', 'd_mirror'].every((owner) => told.some((owners) => owners?.includes(owner))),
+      'all to be told',
+    );
+    await begin('d_main', 'main');
+    await systemClock.sleep(200, signal);
+    t.same(underway(), ['d_own', 'd_main'], 'on the one that it is now');
+    over.abort();
+    await watching;
+  },
+);
