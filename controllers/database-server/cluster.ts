@@ -82,6 +82,7 @@ export function createDatabaseServerClusterController<W extends ClusterWorld>({ 
       { kind: secretKind, keysOf: namedBy },
       { kind: hostKind, keysOf: ({ metadata }, cache) => usedBy(metadata.name, cache) },
       { kind: tenantKind, keysOf: ({ metadata }, cache) => leftBy(metadata.name, cache) },
+      { kind: databaseServerKind, keysOf: (gone, cache) => heirsTo(gone as DatabaseServer, cache), isNews: isDeletion },
     ],
     gather: (server, cache) => gatherServer(server, cache, now()),
     desired: (server, { look, hosts }) => ({ looks: look, objects: childrenOf(desiredRights(server, hosts)) }),
@@ -125,6 +126,16 @@ const serversBySecret = {
 function namedBy({ metadata: { namespace, name } }: KubeObject, cache: Cache): readonly ObjectKey[] {
   if (namespace !== SYSTEM_NAMESPACE) return [];
   return cache.byIndex(databaseServerKind, BY_SECRET, name).map(({ metadata }) => ({ name: metadata.name }));
+}
+
+function isDeletion(_changed: KubeObject, _previous: KubeObject | undefined, type: string): boolean {
+  return type === 'deleted';
+}
+
+/** Those that may lead to the server of one that is declared no more. */
+function heirsTo({ spec }: DatabaseServer, cache: Cache): readonly ObjectKey[] {
+  const others = cache.list(databaseServerKind).filter((other) => other.spec.engine === spec.engine);
+  return others.map(({ metadata }) => ({ name: metadata.name }));
 }
 
 /** Those that a host that is gone has used. */

@@ -20,6 +20,7 @@ interface Declared {
 interface Means extends Pick<ReadOnlyHost, 'readProgramText'> {
   readonly secrets: SecretReader;
   readonly installation?: (signal: AbortSignal) => Promise<string | undefined>;
+  readonly isGone?: (server: string) => boolean;
   readonly onVersion?: (version: string) => void;
   /** Absent: nothing of it becomes a file. */
   readonly machine?: DumpMachine;

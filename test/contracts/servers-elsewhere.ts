@@ -137,6 +137,10 @@ export async function elsewhereContract<Name extends string>(t: Test, under: Els
   await leftCopyLaw(t, under);
 }
 
+function reasonOf(err: unknown): unknown {
+  return (err as { readonly reason?: unknown }).reason ?? err;
+}
+
 /** Who is noted on a server has it, whenever that came to be. */
 async function holderLaw<Name extends string>(
   t: Test,
@@ -178,6 +182,13 @@ async function holderLaw<Name extends string>(
         return err instanceof Error && err.message.includes(`${holder.installation}, as ${holder.server}`);
       }, 'a look at who is noted');
       each.match(await errorOf(driver.apply(action, world, signal)), { reason: 'ServerUnfit' });
+      const knowing = { ...under.world, host: { ...hostOf(ours), isGone: () => true } };
+      const refusal = await driver.observe(knowing, signal).then(() => undefined, reasonOf);
+      each.equal(
+        refusal,
+        holder.installation === 'ours' ? undefined : 'ServerUnfit',
+        'what is declared no more counts no more',
+      );
       await give(ours);
       each.strictSame(driver.plan(one, wanted('one'), driver.of(one, await driver.observe(world, signal))), []);
     }

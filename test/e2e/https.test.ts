@@ -196,9 +196,18 @@ void t.test('a wildcard is shown to be ours by a record in the Zone of the tenan
   const waiting = await settled(domainKind, 'wild');
   test.match(conditionOf(waiting, 'CertificateReady'), { status: 'True', message: /Not for \*\.wild\.localhost:/ });
   test.equal((await shownFor('wild.localhost')).subjectaltname, 'DNS:wild.localhost', 'no Zone has it yet');
-  // With the Zone alone the CA might look in the moment in which the name leads nowhere.
-  await apply(dnsRecordKind, 'wild', { zoneRef: { name: 'wild' }, name: '@', type: 'A', values: ['127.0.0.1'] });
+  // With the Zone alone a CA might look in the moment in which the name leads nowhere.
+  const pause = async (paused: 'true' | null): Promise<void> =>
+    void (await client.patch(
+      type(certificateKind),
+      { namespace, name: 'wild' },
+      { type: 'merge', body: { metadata: { annotations: { [ANNOTATIONS.paused]: paused } } } },
+    ));
+  await pause('true');
   await apply(zoneKind, 'wild', { name: 'wild.localhost' });
+  await apply(dnsRecordKind, 'wild', { zoneRef: { name: 'wild' }, name: '@', type: 'A', values: ['127.0.0.1'] });
+  await settled(dnsRecordKind, 'wild');
+  await pause(null);
   await eventually(async () => {
     const shown = await shownFor('any.wild.localhost').catch(() => undefined);
     return shown?.subjectaltname === 'DNS:*.wild.localhost, DNS:wild.localhost';

@@ -147,6 +147,8 @@ const engineOf: Readonly<Record<string, Engine>> = { postgresql: 'PostgreSQL', m
 export function createServerRoster(known: Known): ServerRoster {
   const open = new Map<string, { readonly server: DatabaseServer; readonly spec: string; readonly host: ServerHost }>();
   const versions = new Map<string, string>();
+  let declared: ReadonlySet<string> | undefined;
+  const isGone = (server: string): boolean => declared?.has(server) === false;
   const hostOf = (server: DatabaseServer): ServerHost => {
     const key = keyOf(server);
     const { engine, external, versions: fit } = server.spec;
@@ -154,7 +156,7 @@ export function createServerRoster(known: Known): ServerRoster {
     const found = open.get(key);
     if (found?.spec === spec) return found.host;
     const onVersion = (version: string): void => void versions.set(key, version);
-    const host = serverHostOf(server, known, onVersion);
+    const host = serverHostOf(server, known, { onVersion, isGone });
     open.set(key, { server, spec, host });
     return host;
   };
@@ -168,9 +170,9 @@ export function createServerRoster(known: Known): ServerRoster {
   const of = (driver: string, cache: Cache): readonly ServerHost[] => {
     const own = driver === 'postgresql' || driver === 'mariadb' ? [known.own[driver]] : [];
     const engine = engineOf[driver];
-    const others = cache
-      .list(databaseServerKind)
-      .filter((server) => server.spec.engine === engine && isUsed(server, known.hostName));
+    const all = cache.list(databaseServerKind);
+    declared = new Set(all.map(({ metadata }) => metadata.name));
+    const others = all.filter((server) => server.spec.engine === engine && isUsed(server, known.hostName));
     leaveOthers(engine, new Set(others.map(keyOf)));
     return [...own, ...others.map(hostOf)];
   };
@@ -198,10 +200,10 @@ function isUsed({ spec, status }: DatabaseServer, hostName: string): boolean {
 function serverHostOf(
   { metadata: { name }, spec }: DatabaseServer,
   { host, secrets, relays, installation }: Known,
-  onVersion: (version: string) => void,
+  told: Pick<ServerHost, 'onVersion' | 'isGone'>,
 ): ServerHost {
   const { engine, external, versions } = spec;
-  const means = { readProgramText: host.readProgramText, onVersion, machine: host };
+  const means = { readProgramText: host.readProgramText, machine: host, ...told };
   return external === undefined
     ? debianServer({ name, engine, versions }, means)
     : externalServer({ name, engine, external, versions }, { ...means, secrets, relays, installation });

@@ -74,6 +74,8 @@ export interface ServerHost extends Pick<ReadOnlyHost, 'readProgramText'> {
   readonly versions?: VersionRange;
   /** Who is noted on a server that nobody has taken up. Absent: nobody. */
   readonly installation?: (signal: AbortSignal) => Promise<string | undefined>;
+  /** Whether no DatabaseServer of this name is declared any more: what is noted of it counts no more. Absent: nobody knows. */
+  readonly isGone?: (server: string) => boolean;
   /** Told whenever it is looked at. */
   readonly onVersion?: (version: string) => void;
 }
@@ -88,18 +90,20 @@ export interface ServerHolder {
 
 /** As whom a server elsewhere is used from here; `undefined` where that is not noted. */
 export async function holderHere(
-  { server, installation }: ServerHost,
+  { server, installation, isGone = () => false }: ServerHost,
   signal: AbortSignal,
-): Promise<ServerHolder | undefined> {
+): Promise<HolderHere | undefined> {
   const ours = await installation?.(signal);
-  return ours === undefined ? undefined : { installation: ours, server };
+  return ours === undefined ? undefined : { installation: ours, server, isGone };
 }
 
+export interface HolderHere extends ServerHolder, Required<Pick<ServerHost, 'isGone'>> {}
+
 /** PostponedError `ServerUnfit` where another one is noted: two may have looked before either was, and a name may lead to another server than before. */
-export function requireHolder(noted: ServerHolder | undefined, here: ServerHolder): void {
+export function requireHolder(noted: ServerHolder | undefined, here: HolderHere): void {
   if (noted === undefined) throw new HostError('nobody is noted on the database server any more');
   const { installation, server } = noted;
-  if (installation === here.installation && server === here.server) return;
+  if (installation === here.installation && (server === here.server || here.isGone(server))) return;
   throw new PostponedError(
     'ServerUnfit',
     `The server is used by another one (${installation}, as ${server}): DatabaseServer ${here.server} says what to do.`,

@@ -1,4 +1,9 @@
-import { requireHolder, type JudgeHolder, type ServerHolder } from '#runtime/drivers/databases/server-host.ts';
+import {
+  requireHolder,
+  type HolderHere,
+  type JudgeHolder,
+  type ServerHolder,
+} from '#runtime/drivers/databases/server-host.ts';
 import type { Server } from './connection.ts';
 
 const database = 'wcp360-marks';
@@ -18,7 +23,7 @@ export async function noteHolder(server: Server, holder: ServerHolder): Promise<
 }
 
 /** PostponedError `ServerUnfit` where another one is. */
-export async function checkHolder(server: Server, here: ServerHolder): Promise<void> {
+export async function checkHolder(server: Server, here: HolderHere): Promise<void> {
   const [noted] = await server.ask(`SELECT installation, server FROM ${table}`);
   requireHolder(noted as unknown as ServerHolder | undefined, here);
 }

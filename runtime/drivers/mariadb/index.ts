@@ -4,6 +4,6 @@ export { lookAtServer as lookAtMariadb } from './server.ts';
 export { ownServer as ownMariadb } from './own-server.ts';
 export { mariadbDriver } from './mariadb-driver.ts';
 export { hasHiddenTriggers } from './hidden-triggers.ts';
-export { placeIdentity as placeMariadbIdentity, reloadMariadb, startMariadb, stopMariadb } from './start-mariadb.ts';
+export { placeMariadbIdentity, reloadMariadb, startMariadb, stopMariadb } from './start-mariadb.ts';
 export { mariadbDumps, mariadbProgram } from './programs.ts';
 export { relayMariadb } from './relay.ts';

@@ -1,4 +1,4 @@
-import type { JudgeHolder, ServerHolder, ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import type { JudgeHolder, HolderHere, ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { connect, serverOn, type Connected, type Server } from './connection.ts';
 import { checkHolder, judgeHolder } from './holder.ts';
 import { checkServer, takeUp } from './take-up.ts';
@@ -14,7 +14,7 @@ interface Line {
 
 const lines = new WeakMap<ServerHost, Line>();
 /** Servers of others that have been looked at, and as whose. */
-const fit = new WeakMap<ServerHost, ServerHolder | undefined>();
+const fit = new WeakMap<ServerHost, HolderHere | undefined>();
 const idleMs = 2_000;
 const longestMs = 12 * 3_600_000;
 

@@ -1,10 +1,5 @@
 import { PostponedError } from '#runtime/base/errors.ts';
-import {
-  checkVersion,
-  holderHere,
-  type ServerHolder,
-  type ServerHost,
-} from '#runtime/drivers/databases/server-host.ts';
+import { checkVersion, holderHere, type HolderHere, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { noteHolder } from './holder.ts';
 import { createMarks } from './marks.ts';
 import type { Server } from './connection.ts';
@@ -20,7 +15,7 @@ const needed: readonly (readonly [variable: string, value: string, option: strin
 ];
 
 /** Makes what is ours on a server of others that does, and says as whose it is taken up. All of it can be repeated. PostponedError where it does not. */
-export async function takeUp(server: Server, host: ServerHost, signal: AbortSignal): Promise<ServerHolder | undefined> {
+export async function takeUp(server: Server, host: ServerHost, signal: AbortSignal): Promise<HolderHere | undefined> {
   await checkServer(server, host);
   for (const statement of createMarks) await server.tell(statement);
   const here = await holderHere(host, signal);

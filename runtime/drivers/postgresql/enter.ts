@@ -2,8 +2,8 @@ import { PostponedError } from '#runtime/base/errors.ts';
 import {
   checkVersion,
   holderHere,
+  type HolderHere,
   type JudgeHolder,
-  type ServerHolder,
   type ServerHost,
 } from '#runtime/drivers/databases/server-host.ts';
 import { checkHolder, judgeHolder, noteHolder } from './holder.ts';
@@ -20,7 +20,7 @@ const oldest = '15';
 const takingUp = sql`361`;
 
 /** Servers of others that have been looked at, and as whose. */
-const fit = new WeakMap<ServerHost, ServerHolder | undefined>();
+const fit = new WeakMap<ServerHost, HolderHere | undefined>();
 
 /** The administrator where our marks are, which are made on a server that has none yet. PostponedError where the server does not do. */
 export async function openAdministration(host: ServerHost, signal: AbortSignal): Promise<Session> {

@@ -1,4 +1,9 @@
-import { requireHolder, type JudgeHolder, type ServerHolder } from '#runtime/drivers/databases/server-host.ts';
+import {
+  requireHolder,
+  type HolderHere,
+  type JudgeHolder,
+  type ServerHolder,
+} from '#runtime/drivers/databases/server-host.ts';
 import type { Ask } from './session.ts';
 import { literal, sql, together } from './sql.ts';
 
@@ -13,7 +18,7 @@ export async function noteHolder(ask: Ask, { installation, server }: ServerHolde
 }
 
 /** PostponedError `ServerUnfit` where another one is. */
-export async function checkHolder(ask: Ask, here: ServerHolder): Promise<void> {
+export async function checkHolder(ask: Ask, here: HolderHere): Promise<void> {
   const [noted] = await ask(sql`SELECT installation, server FROM wcp360.holder`);
   requireHolder(noted as unknown as ServerHolder | undefined, here);
 }

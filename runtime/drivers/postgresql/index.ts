@@ -3,11 +3,6 @@ export { postgresqlDriver, type PostgresqlAction } from './postgresql-driver.ts'
 export { lookAtServer as lookAtPostgresql } from './enter.ts';
 export { ownServer as ownPostgresql } from './own-server.ts';
 export { socketDirectory } from './render.ts';
-export {
-  placeIdentity as placePostgresqlIdentity,
-  reloadPostgresql,
-  startPostgresql,
-  stopPostgresql,
-} from './start-postgresql.ts';
+export { placePostgresqlIdentity, reloadPostgresql, startPostgresql, stopPostgresql } from './start-postgresql.ts';
 export { postgresqlDumps, postgresqlProgram } from './programs.ts';
 export { relayPostgresql } from './relay.ts';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Host, ServiceUnit } from '#runtime/host/host.ts';
+import { placeIdentity } from '#runtime/drivers/databases/identity.ts';
 import type { ServerKeyPair } from '#runtime/drivers/databases/server-host.ts';
 import type { PostgresqlSettings } from './postgresql-settings.ts';
 import { hasOwnServer, ownServer } from './own-server.ts';
@@ -47,20 +48,14 @@ export async function startPostgresql(host: Host, settings: PostgresqlSettings, 
 }
 
 /** Puts what it is known by over the network where it reads that; also before it is made. */
-export async function placeIdentity(
+export async function placePostgresqlIdentity(
   host: Host,
-  { certificate, key }: ServerKeyPair,
+  pair: ServerKeyPair,
   { gid }: { readonly gid: number },
   signal: AbortSignal,
 ): Promise<void> {
   const directory = serverDirectory(host.root);
-  for (const path of [`${host.root}/databases`, directory])
-    await host.makeDirectory(path, { mode: 0o711, uid: 0, gid: 0 }, signal);
-  await host.makeDirectory(`${directory}/conf`, { mode: 0o750, uid: 0, gid }, signal);
-  const paths = identityPaths(host.root);
-  const ownership = { mode: 0o640, uid: 0, gid, durable: true };
-  await host.replaceFile(paths.certificate, certificate, ownership, signal);
-  await host.replaceFile(paths.key, key, ownership, signal);
+  await placeIdentity(host, pair, { ...identityPaths(host.root), directory, gid }, signal);
 }
 
 /** Has it show another certificate, which is at its place already, to whoever comes from now on. */
