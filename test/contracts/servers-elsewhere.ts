@@ -199,7 +199,10 @@ async function holderLaw<Name extends string>(
 
 /** What makes a file of a database has a copy beside it, on a server that outlives the machine. */
 async function leftCopyLaw<Name extends string>(t: Test, under: ElsewhereUnderTest<Name>): Promise<void> {
-  const { driver, world, go, state, settings, forgetJobs, clear } = databasesGround(under);
+  // Its programs come by a socket of this law's own, whoever listened there before.
+  const host = elsewhereHost(under.host, under.declared);
+  const ground = databasesGround({ ...under, world: { ...under.world, host } });
+  const { driver, world, go, state, settings, forgetJobs, clear } = ground;
   const left = async (): Promise<string> => {
     const admin = await under.admin();
     const { databases, logins } = named[under.declared.engine];
