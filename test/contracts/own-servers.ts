@@ -12,7 +12,7 @@ import type { Owner } from '#runtime/drivers/driver.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { openAddresses } from '#test/lab/addresses.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
-import { realMachine } from '#test/runtime/host/machines.ts';
+import { machineOfTest } from '#test/runtime/host/machines.ts';
 import { usualLimits, type DatabaseSession } from './databases.ts';
 import { reach } from './driver.ts';
 
@@ -36,13 +36,7 @@ const one: Owner = { kind: 'DatabaseUser', namespace: 'acme', name: 'shop', uid:
 /** How a server of a host runs follows what is wanted, and what it has stays. */
 export async function ownServersContract<Name extends OwnServerName>(t: Test, under: OwnServerUnderTest<Name>) {
   const { name, driver } = under;
-  const machine = await realMachine();
-  const lifetime = new AbortController();
-  const { signal } = lifetime;
-  t.teardown(async () => {
-    lifetime.abort();
-    await machine.close();
-  });
+  const { machine, signal } = await machineOfTest(t);
   const { server: at } = await openAddresses(t);
   const pairs = new Map<string, Readonly<Record<string, string>>>();
   const authorities = await Promise.all(['first', 'second'].map(async (each) => await createLabAuthority(each)));

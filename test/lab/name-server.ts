@@ -10,7 +10,7 @@ import {
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { required } from '#runtime/base/errors.ts';
-import { realMachine } from '#test/runtime/host/machines.ts';
+import { machineOfTest } from '#test/runtime/host/machines.ts';
 import { freePort } from './free-port.ts';
 import { run } from './run.ts';
 
@@ -31,13 +31,7 @@ export async function openNameServer(
   secrets: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map(),
   more: Partial<DnsSettings> = {},
 ): Promise<NameServer> {
-  const machine = await realMachine();
-  const lifetime = new AbortController();
-  const { signal } = lifetime;
-  t.teardown(async () => {
-    lifetime.abort();
-    await machine.close();
-  });
+  const { machine, signal } = await machineOfTest(t);
   const { powerdns } = await machine.host.capabilities(signal);
   const { uid, gid } = required(powerdns, 'PowerDNS');
   const settings: DnsSettings = {

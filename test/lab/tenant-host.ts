@@ -30,7 +30,7 @@ import { admit } from '#test/builders/admit.ts';
 import { aCache } from '#test/builders/cache.ts';
 import { aHost, aTenant } from '#test/builders/objects.ts';
 import { reach } from '#test/contracts/driver.ts';
-import { realMachine } from '#test/runtime/host/machines.ts';
+import { machineOfTest } from '#test/runtime/host/machines.ts';
 import { freePort } from './free-port.ts';
 import { startNaiveFront } from './naive-front.ts';
 import { tenantFiles } from './tenant-files.ts';
@@ -78,13 +78,7 @@ const hostName = 'web1';
 
 /** Starts nginx and the waker on a fresh root and puts both tenants there; everything ends with the test. */
 export async function openTenantHost(t: Test): Promise<TenantHost> {
-  const machine = await realMachine();
-  const lifetime = new AbortController();
-  const { signal } = lifetime;
-  t.teardown(async () => {
-    lifetime.abort();
-    await machine.close();
-  });
+  const { machine, signal } = await machineOfTest(t);
   const { root } = machine.host;
   const names = new Map<string, string[]>();
   const host = resolving(machine.host, names);

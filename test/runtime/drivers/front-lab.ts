@@ -18,7 +18,7 @@ import type { LocalHost } from '#runtime/host/local/open-local-host.ts';
 import { aSite } from '#test/builders/sites.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
 import { visit, type Visit, type VisitOptions } from '#test/lab/visit.ts';
-import { realMachine } from '#test/runtime/host/machines.ts';
+import { machineOfTest } from '#test/runtime/host/machines.ts';
 
 /** A real nginx on a loopback port of its own, two tenants, and what tests ask of it. */
 export interface FrontLab {
@@ -45,15 +45,9 @@ export async function openFrontLab(
   overrides: Partial<FrontSettings> = {},
   clock: Clock = systemClock,
 ): Promise<FrontLab> {
-  const machine = await realMachine();
-  const lifetime = new AbortController();
-  t.teardown(async () => {
-    lifetime.abort();
-    await machine.close();
-  });
+  const { machine, signal } = await machineOfTest(t);
   const { host } = machine;
   const { root } = host;
-  const { signal } = lifetime;
   const { front } = await host.capabilities(signal);
   const passable = { mode: 0o711, uid: 0, gid: 0 };
   for (const path of ['run', 'tenants']) await host.makeDirectory(`${root}/${path}`, passable, signal);

@@ -15,6 +15,17 @@ import type { Services, ShownCertificate } from '#runtime/host/host.ts';
 import type { HostUnderTest } from '#test/contracts/host.ts';
 import type { ServicesUnderTest } from '#test/contracts/services.ts';
 
+/** A real machine that goes with the test; the signal aborts just before. */
+export async function machineOfTest(t: Test) {
+  const machine = await realMachine();
+  const lifetime = new AbortController();
+  t.teardown(async () => {
+    lifetime.abort();
+    await machine.close();
+  });
+  return { machine, signal: lifetime.signal };
+}
+
 /** A real host with a fresh root on tmpfs; everything it started is stopped, and the root removed, on close. */
 export async function realMachine(
   services: LocalHostOptions['services'] = 'supervisor',
