@@ -41,7 +41,7 @@ const externalField = {
         },
         serverName: {
           type: 'string',
-          description: 'The name that its certificate is for, where that is not the one in its address.',
+          description: 'The name that its certificate is for, where that is not the name or the address in `address`.',
           maxLength: LENGTHS.hostname,
           pattern: PATTERNS.hostname,
         },
@@ -177,11 +177,6 @@ const specField = {
       rule: '!has(self.external) || !has(oldSelf.external) || self.external.address == oldSelf.external.address',
       message: 'its Databases do not follow to another address: make another DatabaseServer and clone them there',
       fieldPath: '.external.address',
-    },
-    {
-      rule: "self.engine == 'PostgreSQL' || !has(self.external) || has(self.external.tls.serverName) || !self.external.address.matches('^([0-9.]+|\\\\[.*):[0-9]+$')",
-      message: 'the certificate of a MariaDB at an address is told by a name: give tls.serverName',
-      fieldPath: '.external.tls',
     },
   ],
 } as const satisfies Schema;
