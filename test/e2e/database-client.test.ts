@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { ResourceType } from '#runtime/client/client.ts';
@@ -144,10 +145,10 @@ async function clients(): Promise<readonly string[]> {
   return [...(await instance.services()).keys()].filter((name) => name.startsWith('adminer-'));
 }
 
-/** The masters of running clients; other instances of this machine have theirs. */
-function processes(): readonly string[] {
+/** Running clients, by their masters; other instances of this machine have theirs. */
+function processes(title = 'php-fpm: master process (/client/php-fpm.conf)'): readonly string[] {
   const ours = new Set(processesWith('mountinfo', basename(instance.directory)));
-  return processesWith('cmdline', 'php-fpm: master process (/client/php-fpm.conf)').filter((pid) => ours.has(pid));
+  return processesWith('cmdline', title).filter((pid) => ours.has(pid));
 }
 
 /** What a Database of the other tenant is called on the server. */
@@ -497,12 +498,18 @@ await t.test('a session ends with what it is for', async (t) => {
 });
 
 await t.test(
-  'a client that is killed is there again for the next request, and one that an agent left is ended',
+  'a client that is killed is there again for the request that it was at and for the next, and one that an agent left is ended',
   async (t) => {
     const browser = await enter('acme', 'postgresql');
     t.match(await look(browser), { status: 200 });
     const [killed = ''] = processes();
+    for (const each of processes('php-fpm: ')) process.kill(Number(each), 'SIGSTOP');
+    const waiting = look(browser);
+    await delay(500);
     process.kill(Number(killed), 'SIGKILL');
+    t.match(await waiting, { status: 200 }, 'the one that it was at');
+
+    process.kill(Number(processes()[0]), 'SIGKILL');
     await until(() => processes().length === 0, 'it to end');
     const asked = await Promise.all(['', '?sql=', '?dump='].map(async (query) => await look(browser, query)));
     t.same(

@@ -56,19 +56,23 @@ function M.client(site, socket)
   return ngx.exec("@php_" .. site.timeout)
 end
 
--- After an attempt that reached nobody: a socket whose master is gone, or one that was just stopping.
-function M.retry_php(site)
+-- After an attempt that reached nobody: a socket whose master is gone, or one that was just stopping. `find` gives where somebody listens by now.
+function M.try_again(site, find)
   local var = ngx.var
   if var.wcp_tries ~= "" or var.wcp_script == "" then return end
   local was_connected = var.upstream_connect_time and var.upstream_connect_time ~= "-"
   local is_safe = var.request_method == "GET" or var.request_method == "HEAD"
   if was_connected and (not is_safe or var.upstream_header_time ~= "-") then return end
   var.wcp_tries = "1"
-  if not agent.wake(site.pool) then return end
-  local upstream = take(site.socket)
+  local socket = find()
+  local upstream = socket and take(socket)
   if not upstream then return end
   var.wcp_upstream = upstream
   return ngx.exec("@php_" .. site.timeout)
+end
+
+function M.retry_php(site)
+  return M.try_again(site, function() return agent.wake(site.pool) and site.socket end)
 end
 
 local function may_reach(site, words)

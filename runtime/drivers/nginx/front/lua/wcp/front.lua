@@ -165,10 +165,13 @@ local function is_root_of_empty_site(site)
   return site.docroot and ngx.var.request_method ~= "POST" and (ngx.var.request_uri == "/" or ngx.var.request_uri:sub(1, 2) == "/?") and files.is_empty(site.docroot)
 end
 
+local retry = { php = backend.retry_php, panel = panel.retry }
+
 -- After an attempt at a backend that gave no answer at all.
 function M.unreached()
   local site = sites.lookup(ngx.var.host)
-  if site and site.type == "php" then backend.retry_php(site) end
+  local again = site and retry[site.type]
+  if again then again(site) end
   return ngx.exit(502)
 end
 
