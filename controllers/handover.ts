@@ -1,6 +1,7 @@
 import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
 import type { Database } from '#schemas/v1alpha1/database.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
+import type { DatabaseUser } from '#schemas/v1alpha1/database-user.ts';
 import type { RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -15,7 +16,10 @@ export interface OnServerElsewhere {
   readonly tenant: string;
 }
 
-export function databaseOnServer({ metadata: { namespace = '' }, status }: Database): OnServerElsewhere {
+export function onServerElsewhere({
+  metadata: { namespace = '' },
+  status,
+}: Database | DatabaseUser): OnServerElsewhere {
   return { host: status?.host, server: status?.server, tenant: namespace };
 }
 

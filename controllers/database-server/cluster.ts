@@ -14,7 +14,7 @@ import { childrenOf, type Children } from '#runtime/manager/objects/children.ts'
 import { createObjectsDriver } from '#runtime/manager/objects/objects-driver.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import {
-  databaseOnServer,
+  onServerElsewhere,
   isElsewhereStill,
   isHostGone,
   isStranded,
@@ -148,7 +148,7 @@ function usedBy(host: string, cache: Cache): readonly ObjectKey[] {
 /** Those that have something of a tenant which is to be given to another host. */
 function leftBy(tenant: string, cache: Cache): readonly ObjectKey[] {
   const things = [
-    ...cache.list(databaseKind, tenant).map(databaseOnServer),
+    ...cache.list(databaseKind, tenant).map(onServerElsewhere),
     ...keptOfTenant(tenant, cache).map(keptOnServerElsewhere),
   ];
   return things.filter((thing) => isStranded(thing, cache)).flatMap(({ server }) => namesOf(server));
@@ -190,7 +190,7 @@ function heirsOf(server: DatabaseServer, cache: Cache): readonly (string | undef
   const databases = databasesOfServer(name, cache).filter(
     (database) => database.status?.server === name && isRightlyOn(database, server, cache),
   );
-  const things = [...databases.map(databaseOnServer), ...keptOnServer(name, cache).map(keptOnServerElsewhere)];
+  const things = [...databases.map(onServerElsewhere), ...keptOnServer(name, cache).map(keptOnServerElsewhere)];
   return things.map((thing) => nextHostOf(thing, cache));
 }
 

@@ -21,7 +21,7 @@ import { clusterRoleKind } from '#schemas/meta/builtin.ts';
 import { databasesByHost, databasesOn } from '#controllers/database-server.ts';
 import { databaseServerKind, type DatabaseServer } from '#schemas/v1alpha1/database-server.ts';
 import { createDepartureDriver, isServed } from '#controllers/departure-driver.ts';
-import { databaseOnServer, heirOf, isElsewhereStill, isExternal, isHostGone } from '#controllers/handover.ts';
+import { onServerElsewhere, heirOf, isElsewhereStill, isExternal, isHostGone } from '#controllers/handover.ts';
 import { hostHolders, toldPlace } from '#controllers/host-holders.ts';
 import { hostOfRole, isGranted } from '#controllers/host-rights.ts';
 import { keptByObject, retainedNameOf } from '#controllers/kept-data.ts';
@@ -185,7 +185,7 @@ function gatherPlace(database: Database, cache: Cache): DatabaseClusterInputs | 
   if (isPending(server)) return server;
   const isMovable = isElsewhereStill(status?.server, cache);
   const lostHosts = hostsOf(status).filter((name) => !isMovable && cache.get(hostKind, { name })?.spec.lost === true);
-  const heir = heirOf(databaseOnServer(database), cache);
+  const heir = heirOf(onServerElsewhere(database), cache);
   const objection = isNowhere(database) ? objectionTo(database, { host, server }, cache) : undefined;
   if (objection !== undefined) return objection;
   const elsewhere = elsewhereOf(server, cache);

@@ -28,7 +28,7 @@ import { createLabAuthority } from '#test/lab/pki.ts';
 import { run } from '#test/lab/run.ts';
 import { administrator, externalOf, serverName, somewhereElse } from '#test/lab/server-elsewhere.ts';
 import { openHostMachine } from '#test/lab/host-machine.ts';
-import { declare, declareTenant, hostType, secretType } from '#test/lab/tenants.ts';
+import { declare, declareTenant, hostType, secretType, tenantType } from '#test/lab/tenants.ts';
 import { conditionOf } from '#test/lab/widgets.ts';
 
 // Databases on servers that others run: two real ones, as if they were elsewhere.
@@ -393,7 +393,7 @@ await t.test('a server that is gone for good is let go of, with what was on it, 
 });
 
 await t.test('what is on a server elsewhere outlives the host that looked after it', async (t) => {
-  const [home, name] = ['wanderer', 'shared'] as const;
+  const [home, leaver, name] = ['wanderer', 'leaver', 'shared'] as const;
   const engine = 'PostgreSQL';
   const hosts = async (word: string, ...more: readonly string[]): Promise<void> =>
     void t.match(await instance.wcpctl(['host', word, ...more]), { exitCode: 0 });
@@ -409,7 +409,7 @@ await t.test('what is on a server elsewhere outlives the host that looked after 
     conditionOf(await client.get(hostType, { name: 'away' }), 'Ready')?.['status'] === 'True';
   await until(isServing, 'host away to serve');
   await hosts('cordon', 'local');
-  await declareTenant(client, home);
+  for (const each of [home, leaver]) await declareTenant(client, each);
   const server = await openPostgresqlElsewhere(t);
   // Where both hosts reach it.
   const address = machine.address.replace(/\d+$/, (last) => String(Number(last) - 1));
@@ -420,11 +420,11 @@ await t.test('what is on a server elsewhere outlives the host that looked after 
   const external = { address: `${address}:5432`, adminSecretRef: { name }, tls };
   const declared = { apiVersion: 'hosting.wcp360.io/v1alpha1', kind: 'DatabaseServer', metadata: { name } };
   await client.apply(serverType, { ...declared, spec: { engine, external } }, { fieldManager: 'lab' });
-  const at = (each: string) => ({ namespace: home, name: each });
-  const put = async (kind: string, each: string, spec: object): Promise<void> => {
+  const at = (each: string, of: string = home) => ({ namespace: of, name: each });
+  const put = async (kind: string, each: string, spec: object, of: string = home): Promise<void> => {
     const type = kind === 'Database' ? databaseType : userType;
     const made = object(kind, each, spec);
-    await declare(client, type, { ...made, metadata: at(each) });
+    await declare(client, type, { ...made, metadata: at(each, of) });
   };
   const saysOf = async (type: ResourceType, each: string, reason: string): Promise<KubeObject> =>
     await until(async () => {
@@ -434,10 +434,9 @@ await t.test('what is on a server elsewhere outlives the host that looked after 
   const keptOf = async (each: string, reason: string): Promise<KubeObject> =>
     await until(async () => {
       const { items } = await client.list(keptType);
-      const found = (items as unknown as readonly KubeObject[]).find(({ metadata }) =>
-        metadata.name.includes(`.${each}.`),
+      return (items as unknown as readonly KubeObject[]).find(
+        (kept) => kept.metadata.name.includes(`.${each}.`) && conditionOf(kept, 'Ready')?.['reason'] === reason,
       );
-      return conditionOf(found, 'Ready')?.['reason'] === reason ? found : undefined;
     }, `what is kept of ${each} to say ${reason}`);
   const enterAs = async (each: string, work: Work): Promise<void> =>
     await enterElsewhere[engine](await connection(each, home), work);
@@ -461,9 +460,19 @@ await t.test('what is on a server elsewhere outlives the host that looked after 
     await until(async () => (await client.get(databaseType, at(each))) === undefined, `${each} to go`);
   }
   t.match(await keptOf('filed', 'Dumped'), { spec: { host: 'away' } });
+  await put('Database', leaver, { engine, serverRef: { name } }, leaver);
+  await put('DatabaseUser', leaver, { databases: [{ name: leaver }], secretName: leaver }, leaver);
+  await says(userType, leaver, 'Available', leaver);
   machine.kill('SIGKILL');
+  await client.delete(tenantType, { name: leaver });
+  await until(
+    async () => (await client.get(userType, at(leaver, leaver)))?.metadata.deletionTimestamp !== undefined,
+    'its tenant to leave',
+  );
   await hosts('uncordon', 'local');
   await hosts('lost', 'away', '--yes');
+  await until(async () => (await client.get(tenantType, { name: leaver })) === undefined, 'its tenant to go');
+  t.match(await keptOf(leaver, 'Kept'), { spec: { host: 'local', tenantRef: { name: leaver } } });
   await until(async () => {
     const found = [await client.get(databaseType, at('stays')), await client.get(userType, at('stays'))];
     return found.every((each) => (each?.['status'] as { readonly host?: string } | undefined)?.host === 'local');

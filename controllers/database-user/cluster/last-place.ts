@@ -4,7 +4,7 @@ import { databaseUserKind, type DatabaseUser } from '#schemas/v1alpha1/database-
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import {
-  databaseOnServer,
+  onServerElsewhere,
   heirOf,
   isStranded,
   keptOnServerElsewhere,
@@ -52,6 +52,6 @@ function hasStranded({ server: name = '', tenant }: Login, cache: Cache): boolea
     .list(databaseKind, tenant)
     .filter((database) => database.status?.server === name && isRightlyOn(database, server, cache));
   const kept = keptOfTenant(tenant, cache).map(keptOnServerElsewhere);
-  const things = [...databases.map(databaseOnServer), ...kept.filter((each) => each.server === name)];
+  const things = [...databases.map(onServerElsewhere), ...kept.filter((each) => each.server === name)];
   return things.some((thing) => isStranded(thing, cache));
 }

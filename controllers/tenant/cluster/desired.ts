@@ -31,7 +31,7 @@ export function desiredChildren(tenant: Tenant, inputs: TenantClusterInputs): re
     namespaceOf(tenant),
     ...quotasOf(tenant, inputs),
     ownersBinding(tenant),
-    ...agentBindings(tenant, inputs),
+    agentBinding(tenant, inputs),
     ...arrivalBindings(tenant, inputs),
   ];
 }
@@ -44,10 +44,8 @@ export function childrenAfterDeletion(tenant: Tenant, inputs: TenantClusterInput
 /** Held by a finalizer while it is needed, then let go: a namespace that is being deleted takes no new objects. */
 function leavingBindings(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
   if (!inputs.hasAgentBinding) return [];
-  const bindings = agentBindings(tenant, inputs);
-  return inputs.isNamespaceInUse
-    ? bindings
-    : bindings.map((binding) => ({ ...binding, metadata: { ...binding.metadata, finalizers: [] } }));
+  const binding = agentBinding(tenant, inputs);
+  return [inputs.isNamespaceInUse ? binding : { ...binding, metadata: { ...binding.metadata, finalizers: [] } }];
 }
 
 function namespaceOf(tenant: Tenant): KubeObject {
@@ -106,12 +104,13 @@ function ownersBinding(tenant: Tenant): KubeObject {
   };
 }
 
-/** For the host that was chosen, too, before it does anything, and for the one that was left until it has nothing any more. */
-function agentBindings(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
-  const hosts = hostsOf(inputs);
-  if (hosts.length === 0) return [];
-  const binding = bindingTo(tenant, TENANT_ROLES.agent, { name: 'wcp360-agent', hosts });
-  return [{ ...binding, metadata: { ...binding.metadata, finalizers: [FINALIZERS.cluster] } }];
+/**
+ * For the host that was chosen, too, before it does anything, and for the one that was left until it has nothing any more. It is there without any, too: a
+ * namespace that is being deleted takes no other one, and may need a host once more.
+ */
+function agentBinding(tenant: Tenant, inputs: TenantClusterInputs): KubeObject {
+  const binding = bindingTo(tenant, TENANT_ROLES.agent, { name: 'wcp360-agent', hosts: hostsOf(inputs) });
+  return { ...binding, metadata: { ...binding.metadata, finalizers: [FINALIZERS.cluster] } };
 }
 
 /** The host that a tenant moves to may ask for its files. */

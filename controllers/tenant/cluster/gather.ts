@@ -23,7 +23,7 @@ export function gatherTenantCluster(
   cache: Cache,
   choices: Choices,
 ): TenantClusterInputs | Pending | Refused {
-  if (tenant.metadata.deletionTimestamp !== undefined) return leavingInputs(tenant, cache);
+  if (tenant.metadata.deletionTimestamp !== undefined) return leavingInputs(tenant, cache, choices);
   const namespace = namespaceOf(tenant, cache);
   if (isRefused(namespace)) return namespace;
   const pack = packageOf(tenant, cache);
@@ -50,14 +50,14 @@ function overdrawnParent(
   return { refused: { reason: 'ParentLimitExceeded', message } };
 }
 
-function leavingInputs(tenant: Tenant, cache: Cache): TenantClusterInputs {
+function leavingInputs(tenant: Tenant, cache: Cache, choices: Choices): TenantClusterInputs {
   const { effective = {} } = tenant.status ?? {};
   const uid = uidOf(tenant, cache);
   return {
     ...occupationOf(tenant, cache),
     effective,
     uid: isPending(uid) ? { number: 0, isClaimed: false } : uid,
-    ...lastPlaceOf(tenant, cache),
+    ...lastPlaceOf(tenant, { effective, cache, choices }),
   };
 }
 

@@ -1,5 +1,8 @@
+import { databaseKind } from '#schemas/v1alpha1/database.ts';
+import { databaseUserKind } from '#schemas/v1alpha1/database-user.ts';
 import type { Tenant } from '#schemas/v1alpha1/tenant.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
+import { isStranded, onServerElsewhere } from '#controllers/handover.ts';
 import { isGranted } from '#controllers/host-rights.ts';
 import { chooseHost, type Placing } from './choose-host.ts';
 import { isHostLost, isHostSilent } from './host-state.ts';
@@ -31,13 +34,21 @@ function firstPlaceOf(tenant: Tenant, placing: Placing): Place {
   return isGranted(chosen, { tenants: name }, placing.cache) ? { host: chosen } : { nextHost: chosen };
 }
 
-/** Where a tenant that is being deleted is taken down; nobody waits for a host that is lost. */
-export function lastPlaceOf({ status = {} }: Tenant, cache: Cache): Place {
+/** Where a tenant that is being deleted is taken down; nobody waits for a host that is lost, but for another one where something is left that outlives it. */
+export function lastPlaceOf(tenant: Tenant, placing: Placing): Place {
+  const { cache } = placing;
   const isThere = (host: string | undefined): host is string => host !== undefined && !isHostLost(host, cache);
-  const { host, nextHost, moving, formerHost } = status;
+  const { host, nextHost, moving, formerHost } = tenant.status ?? {};
+  if (!isThere(host) && hasStranded(tenant, cache)) return firstPlaceOf(tenant, placing);
   return {
     ...(isThere(host) ? { host } : {}),
     ...(isThere(nextHost) && moving !== undefined ? { nextHost, moving } : {}),
     ...(isThere(formerHost) ? { formerHost } : {}),
   };
+}
+
+/** Whether a Database or its login is on a server elsewhere, and the host that looked after it is gone. */
+function hasStranded({ metadata: { name } }: Tenant, cache: Cache): boolean {
+  const things = [...cache.list(databaseKind, name), ...cache.list(databaseUserKind, name)];
+  return things.some((thing) => isStranded(onServerElsewhere(thing), cache));
 }
