@@ -22,7 +22,7 @@ interface Site {
 /** What somebody types into the page for SQL. */
 export async function execute(tab: Tab, statement: string): Promise<void> {
   const text = JSON.stringify(statement);
-  await tab.shows(`document.readyState === 'complete' && document.querySelector('textarea[name=query]') !== null`);
+  await tab.shows(`document.querySelector('textarea[name=query]') !== null`);
   await tab.value(`(() => {
     const area = document.querySelector('textarea[name=query]');
     const shown = area.form.querySelector('pre[contenteditable]');

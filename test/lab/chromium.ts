@@ -131,7 +131,8 @@ async function openTab(call: Call, listen: Listen): Promise<Tab> {
     return (result as { readonly value: T }).value;
   };
   const shows = async (expression: string): Promise<void> => {
-    await until(async () => (await value(expression)) === true, expression).catch(async (err: unknown) => {
+    const isShown = `document.readyState === 'complete' && (${expression})`;
+    await until(async () => (await value(isShown)) === true, expression).catch(async (err: unknown) => {
       throw new Error(`${String(err)} at ${await value<string>('location.href + "\\n" + document.body.innerText')}`);
     });
   };
@@ -143,7 +144,7 @@ async function openTab(call: Call, listen: Listen): Promise<Tab> {
     goto: async (url) => {
       const { errorText } = await call('Page.navigate', { url }, session);
       if (errorText !== undefined) throw new Error(`${url}: ${JSON.stringify(errorText)}`);
-      await shows('document.readyState === "complete"');
+      await shows('true');
     },
   };
 }
