@@ -1,8 +1,8 @@
 import { secretKind } from '#schemas/meta/builtin.ts';
 import { parseNetwork } from '#runtime/base/networks.ts';
-import { RefusedError } from '#runtime/base/errors.ts';
+import { PostponedError, RefusedError } from '#runtime/base/errors.ts';
 import { openAccount as openAcmeAccount, type AccountOptions, type AcmeAccount } from '#runtime/acme/account.ts';
-import { newKey } from '#runtime/pki/crypto-keys.ts';
+import { digestOfKey, newKey } from '#runtime/pki/crypto-keys.ts';
 import type { Client } from '#runtime/client/client.ts';
 import type { Delegations } from '#runtime/dns/delegations.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
@@ -29,17 +29,23 @@ export interface CertificateTools {
 /** Accounts at CAs, opened once and kept. */
 export interface AcmeAccounts {
   /**
-   * The account of an issuer. RefusedError when a Secret that it names is not there or holds no key. While the cache shows the Secret of its key in the state in
-   * which it was read, that is not read again.
+   * The account of an issuer. RefusedError when a Secret that it names is not there or holds no key. PostponedError while its key is another one than that by
+   * which the CA knows the account: it is to be opened anew, without its URL, and a key is made only then. While the cache shows the Secret of its key in the state
+   * in which it was read, that is not read again.
    */
-  of(issuer: IssuerUse, client: Client, cache?: Cache): Promise<AcmeAccount>;
+  of(issuer: IssuerUse, client: Client, cache?: Cache): Promise<KeyedAccount>;
+}
+
+export interface KeyedAccount extends AcmeAccount {
+  /** SHA-256 of the public part of its key, hexadecimal. */
+  readonly keyDigest: string;
 }
 
 interface Kept {
   readonly mark: string;
   /** resourceVersion of the Secret of its key. */
   readonly version: string;
-  readonly account: AcmeAccount;
+  readonly account: KeyedAccount;
 }
 
 export function createAcmeAccounts({
@@ -57,9 +63,9 @@ export function createAcmeAccounts({
       const isOf = (version: string | undefined): boolean => known?.mark === mark && known.version === version;
       const shown = cache?.get(secretKind, keySecretOf(issuer))?.metadata.resourceVersion;
       if (known !== undefined && isOf(shown)) return known.account;
-      const { key, version } = await accountKey(issuer, client, signal);
+      const { key, version, keyDigest } = await accountKey(issuer, client, signal);
       if (known !== undefined && isOf(version)) return known.account;
-      const account = await openAccount({
+      const opened = await openAccount({
         ...whereOf(issuer),
         key,
         networks: issuer.kind === 'ClusterIssuer' ? undefined : open,
@@ -67,6 +73,7 @@ export function createAcmeAccounts({
         userAgent: 'wcp360',
         signal,
       });
+      const account = { ...opened, keyDigest };
       // The one that stands there now, which somebody else may have opened in the meantime.
       kept.get(id)?.account.close();
       kept.set(id, { mark, version, account });
@@ -97,9 +104,10 @@ async function accountKey(
   issuer: IssuerUse,
   client: Client,
   signal: AbortSignal,
-): Promise<{ readonly key: string; readonly version: string }> {
+): Promise<{ readonly key: string; readonly version: string; readonly keyDigest: string }> {
   const key = keySecretOf(issuer);
   const there = await readSecret(client, key, signal);
+  if (there === undefined && issuer.accountUrl !== undefined) throw anotherKey(issuer);
   const stored =
     there ??
     (await writeSecret(
@@ -114,8 +122,16 @@ async function accountKey(
       signal,
     ));
   const text = stored.values['tls.key'];
-  if (text === undefined) throw new RefusedError('SecretNotFound', `The Secret ${key.name} has no key tls.key.`);
-  return { key: text, version: stored.resourceVersion };
+  const keyDigest = text === undefined ? undefined : digestOfKey(text);
+  if (text === undefined || keyDigest === undefined)
+    throw new RefusedError('SecretNotFound', `The Secret ${key.name} holds no key as tls.key.`);
+  if (issuer.keyDigest !== undefined && issuer.keyDigest !== keyDigest) throw anotherKey(issuer);
+  return { key: text, version: stored.resourceVersion, keyDigest };
+}
+
+/** Who prepares the issuer opens the account with it. */
+function anotherKey({ kind, name }: IssuerUse): PostponedError {
+  return new PostponedError('IssuerNotReady', `The account of ${kind} ${name} is being opened with another key.`);
 }
 
 async function externalAccountOf(

@@ -1,4 +1,5 @@
 import type { DnsServer } from '#runtime/dns/ask.ts';
+import { createAskEachServer } from '#runtime/dns/ask-each-server.ts';
 import { createAskServers } from '#runtime/dns/ask-servers.ts';
 import { createDnsProvidersDriver } from '#runtime/drivers/dns-providers/index.ts';
 import { createAcmeAccounts, type CertificateTools } from './acme-accounts.ts';
@@ -73,6 +74,7 @@ export function createClusterParts<W extends ClusterWorld>(
       notes: createProviderNotes(),
     }),
     askNameServers: createAskServers(certificates.resolver, dnsProviders.nameServer),
+    askEachServer: createAskEachServer(certificates.resolver, dnsProviders.nameServer),
     sources: createSourcesDriver<W>(tools, turns),
     areSourcesCrowded: turns.isCrowded,
     now: () => tools.clock.now(),

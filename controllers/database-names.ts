@@ -8,8 +8,8 @@ export type Engine = Database['spec']['engine'];
 export const ENGINES: readonly Engine[] = ['PostgreSQL', 'MariaDB'];
 
 /**
- * What a Database is called on its server: it follows from the object's name, so that a store that is made anew finds what is there, and tells whoever may list the
- * server's databases nothing.
+ * What a Database is called on its server: it follows from the object's name, so that a store that is made anew finds what is there. Whoever may list the server's databases
+ * reads nothing in it, and can try names that they guess.
  */
 export function databaseNameOf(namespace: string, name: string): string {
   return `d_${digestOf('Database', namespace, name)}`;

@@ -135,6 +135,10 @@ function ownServerOn(hostName: string, engine: Engine, cache: Cache): ServerOnHo
     const message = `Host ${hostName} has no ${engine}: install it there, and start the agent anew.`;
     return { pending: { reason: 'EngineMissing', message } };
   }
+  if (found.lacks !== undefined) {
+    const message = `Host ${hostName} lacks package ${found.lacks}, without which nothing reads what its ${engine} has: install it there, and start the agent anew.`;
+    return { pending: { reason: 'EngineMissing', message } };
+  }
   const network = host && remoteAddressOf(host, engine, cache);
   const address = { socketDirectory: socketDirectoryOf(engine, root) };
   return { engine, version: found.version, address, ...defined({ network }) };

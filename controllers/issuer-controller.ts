@@ -6,8 +6,9 @@ import type { Issuer, issuerKind } from '#schemas/v1alpha1/issuer.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Outcome, type StatusPatch } from '#runtime/manager/controller.ts';
+import { attemptsOf, failureMessage } from './attempts.ts';
 import type { ClusterParts, DriverOf } from './parts.ts';
-import { useOf } from './issuer-use.ts';
+import { issuerShareOf, useOf, type IssuerUse } from './issuer-use.ts';
 import type { IssuerState, IssuerWork } from './issuers-driver.ts';
 import { defined } from './whereabouts.ts';
 
@@ -22,6 +23,7 @@ export function createIssuerController<W>(kind: AnyIssuerKind, name: string, { i
     name,
     kind,
     drivers: { issuers },
+    shareOf: ({ kind: ofKind, metadata: { name, namespace } }) => issuerShareOf({ kind: ofKind, name }, namespace),
     watches: [{ kind: secretKind, keysOf: (secret, cache) => namedBy(kind, secret, cache) }],
     gather: (issuer, cache) => gatherIssuer(issuer as AnyIssuer, cache),
     desired: (issuer, work) => ({ issuers: issuer.metadata.deletionTimestamp === undefined ? work : undefined }),
@@ -32,19 +34,22 @@ export function createIssuerController<W>(kind: AnyIssuerKind, name: string, { i
 
 function gatherIssuer(issuer: AnyIssuer, cache: Cache): IssuerWork {
   const use = useOf(issuer);
-  const secret = secretNameOf(issuer);
-  const key = { namespace: use.namespace, name: secret ?? '' };
+  const { namespace } = use;
+  const versionOf = (name: string): string =>
+    cache.get(secretKind, { namespace, name })?.metadata.resourceVersion ?? '';
   const request = issuer.metadata.annotations?.[ANNOTATIONS.requestedAt];
   return {
     issuer: use,
-    secretVersion: (secret === undefined ? undefined : cache.get(secretKind, key)?.metadata.resourceVersion) ?? '',
+    secretVersions: secretNamesOf(issuer).map(versionOf),
     ...(request === undefined ? {} : { request }),
   };
 }
 
-/** The Secret on which it hangs whether it works. The key of an account is made when it is missing. */
-function secretNameOf({ spec }: AnyIssuer): string | undefined {
-  return spec.ca?.secretRef.name ?? spec.acme?.externalAccountBinding?.keySecretRef.name;
+/** The Secrets on which it hangs whether it works. The key of an account is made when it is missing. */
+function secretNamesOf({ spec }: AnyIssuer): readonly string[] {
+  const { ca, acme } = spec;
+  const named = [ca?.secretRef, acme?.externalAccountBinding?.keySecretRef, acme?.privateKeySecretRef];
+  return named.flatMap((each) => each?.name ?? []);
 }
 
 function namedBy(kind: AnyIssuerKind, { metadata }: KubeObject, cache: Cache): readonly ObjectKey[] {
@@ -52,13 +57,13 @@ function namedBy(kind: AnyIssuerKind, { metadata }: KubeObject, cache: Cache): r
   const issuers: readonly AnyIssuer[] =
     kind.scope === 'Namespaced' ? cache.list(kind, namespace) : namespace === SYSTEM_NAMESPACE ? cache.list(kind) : [];
   return issuers
-    .filter((issuer) => secretNameOf(issuer) === name)
+    .filter((issuer) => secretNamesOf(issuer).includes(name))
     .map((issuer) => ({ namespace: issuer.metadata.namespace, name: issuer.metadata.name }));
 }
 
 /** What was found of it, or what its status says as long as nobody has looked. */
 type FoundOfIssuer = {
-  readonly [F in 'accountUrl' | 'caaNames']?: IssuerWork[F] | undefined;
+  readonly [F in 'accountUrl' | 'keyDigest' | 'caaNames']?: IssuerWork[F] | undefined;
 };
 
 function issuerStatus(
@@ -66,15 +71,20 @@ function issuerStatus(
   found: FoundOfIssuer,
   outcome: Outcome,
 ): StatusPatch<AnyIssuerKind> {
-  const { acme } = inputs?.issuer.spec ?? {};
-  const { accountUrl = inputs?.issuer.accountUrl, caaNames = [] } = found;
-  const account = defined({
+  const { issuer } = inputs ?? {};
+  const acme = issuer?.spec.acme === undefined ? {} : { acme: accountOf(issuer, found) };
+  return { fields: { ...acme, ...attemptsOf(outcome) }, conditions: [{ type: 'Ready', ...readyOf(outcome) }] };
+}
+
+function accountOf({ spec, accountUrl: lastUrl, keyDigest: lastDigest }: IssuerUse, found: FoundOfIssuer) {
+  const { accountUrl = lastUrl, keyDigest = lastDigest, caaNames = [] } = found;
+  return defined({
     uri: accountUrl,
     caaIdentities: caaNames.length === 0 ? undefined : [...caaNames],
-    server: acme?.server,
-    email: acme?.email,
+    server: spec.acme?.server,
+    email: spec.acme?.email,
+    lastPrivateKeyHash: keyDigest,
   });
-  return { fields: acme === undefined ? {} : { acme: account }, conditions: [{ type: 'Ready', ...readyOf(outcome) }] };
 }
 
 function readyOf(outcome: Outcome): {
@@ -83,6 +93,7 @@ function readyOf(outcome: Outcome): {
   readonly message: string;
 } {
   if (outcome.phase === 'synced') return { status: 'True', reason: 'Available', message: 'Certificates can be had.' };
+  if (outcome.phase === 'failed') return { status: 'False', reason: outcome.reason, message: failureMessage(outcome) };
   const said = 'message' in outcome ? outcome : { reason: 'ApplyFailed', message: 'It is being looked at.' };
   return { status: 'False', reason: said.reason, message: said.message };
 }

@@ -2,6 +2,7 @@ import { isTrue } from '#schemas/meta/conditions.ts';
 import { SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
 import { clusterIssuerKind, type ClusterIssuer } from '#schemas/v1alpha1/cluster-issuer.ts';
 import { issuerKind, type Issuer } from '#schemas/v1alpha1/issuer.ts';
+import type { Share } from '#runtime/base/shares.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 
 type Spec = Pick<Issuer['spec'], 'acme' | 'ca' | 'selfSigned'>;
@@ -15,6 +16,8 @@ export interface IssuerUse {
   readonly spec: Spec;
   /** URL of its account at the CA, once there is one. */
   readonly accountUrl?: string;
+  /** Of the key by which the CA knows it. */
+  readonly keyDigest?: string;
 }
 
 export interface IssuerReference {
@@ -41,7 +44,7 @@ export function defaultIssuer(cache: Cache): IssuerReference | undefined {
 
 export function useOf(issuer: Issuer | ClusterIssuer): IssuerUse {
   const { acme, ca, selfSigned } = issuer.spec;
-  const uri = issuer.status?.acme?.uri;
+  const { uri, lastPrivateKeyHash } = issuer.status?.acme ?? {};
   return {
     kind: issuer.kind,
     name: issuer.metadata.name,
@@ -52,7 +55,13 @@ export function useOf(issuer: Issuer | ClusterIssuer): IssuerUse {
       ...(selfSigned === undefined ? {} : { selfSigned }),
     },
     ...(uri === undefined ? {} : { accountUrl: uri }),
+    ...(lastPrivateKeyHash === undefined ? {} : { keyDigest: lastPrivateKeyHash }),
   };
+}
+
+/** Whoever asks the same CA may wait for it together. All of a tenant's own count as one, since it may have any number of issuers that answer nobody. */
+export function issuerShareOf({ kind, name }: IssuerReference, namespace = ''): Share {
+  return kind === 'Issuer' ? { of: `tenant ${namespace}`, atOnce: 2 } : { of: `issuer ${name}`, atOnce: 16 };
 }
 
 export function isReady(issuer: Issuer | ClusterIssuer): boolean {

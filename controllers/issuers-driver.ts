@@ -11,12 +11,14 @@ import { readSecret } from './secret-store.ts';
 /** An issuer with what it hangs on. */
 export interface IssuerWork {
   readonly issuer: IssuerUse;
-  /** resourceVersion of the Secret that it names; empty while that is not there. */
-  readonly secretVersion: string;
+  /** resourceVersions of the Secrets that it names; empty for what is not there. */
+  readonly secretVersions: readonly string[];
   /** Somebody asked for a look. */
   readonly request?: string;
   /** Of what was found: URL of the account, where there is one. */
   readonly accountUrl?: string;
+  /** Of what was found: of the key of the account. */
+  readonly keyDigest?: string;
   /** Of what was found: names by which CAA records mean the CA. */
   readonly caaNames?: readonly string[];
 }
@@ -78,13 +80,14 @@ async function openAccountOf(
   issuer: IssuerUse,
   acme: NonNullable<IssuerUse['spec']['acme']>,
   { accounts, client }: Preparing,
-): Promise<Pick<IssuerWork, 'accountUrl' | 'caaNames'>> {
+): Promise<Pick<IssuerWork, 'accountUrl' | 'keyDigest' | 'caaNames'>> {
   // The URL is asked for anew: the key, or the CA, may be another one now.
-  const { accountUrl: _, ...unknown } = issuer;
+  const { accountUrl: _, keyDigest: __, ...unknown } = issuer;
   const account = await accounts.of(unknown, client);
   try {
     const accountUrl = await account.register(acme.email === undefined ? [] : [`mailto:${acme.email}`]);
-    return { accountUrl, caaNames: (await account.caaNames()).slice(0, mostCaaNames) };
+    const { keyDigest } = account;
+    return { accountUrl, keyDigest, caaNames: (await account.caaNames()).slice(0, mostCaaNames) };
   } catch (err) {
     if (err instanceof AcmeProblem && hopeless.has(err.type))
       throw new RefusedError('AccountRefused', `The CA opens no account: ${err.message}`, { cause: err });
@@ -137,6 +140,6 @@ function isSame(desired: IssuerWork, observed: IssuerWork): boolean {
   return isEqual(comparedOf(desired), comparedOf(observed));
 }
 
-function comparedOf({ issuer, secretVersion, request }: IssuerWork): unknown {
-  return { kind: issuer.kind, name: issuer.name, spec: issuer.spec, secretVersion, request };
+function comparedOf({ issuer, secretVersions, request }: IssuerWork): unknown {
+  return { kind: issuer.kind, name: issuer.name, spec: issuer.spec, secretVersions, request };
 }

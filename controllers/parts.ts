@@ -84,6 +84,12 @@ export interface ClusterParts<W> {
     question: { readonly name: string; readonly type: string },
     signal: AbortSignal,
   ) => Promise<DnsAnswer>;
+  /** Asks name servers by their names, each of their addresses; those that do not answer are left out. */
+  readonly askEachServer: (
+    names: readonly string[],
+    question: { readonly name: string; readonly type: string },
+    signal: AbortSignal,
+  ) => Promise<readonly { readonly server: string; readonly answer: DnsAnswer }[]>;
   /** Looks at directories and repositories. */
   readonly sources: DriverOf<SourceState, W>;
   /** Whether as many Sources of a namespace are looked at as may be at once. */
@@ -149,10 +155,7 @@ export interface HostParts<W> {
   readonly copies: DriverOf<Copy, W>;
   /** How far the copy of a Domain's files is; `undefined` when none was begun. */
   readonly copyOf: (domain: CopyKey) => Copy | undefined;
-  readonly disposal: (kind: KindDefinition) => DriverOf<Fate, W>;
   /** What the front answers to those who check orders of certificates. */
   readonly challenges: DriverOf<ChallengeAnswers, W>;
   readonly front: FrontProbes<W>;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
 }

@@ -31,8 +31,11 @@ const assets = [
   ['manifests', 'manifests'],
 ] as const;
 
-/** Finished beside OUTDIR's `programs` and renamed into place, so that a running instance never reads half a bundle. */
-export async function buildPrograms(outdir: string): Promise<void> {
+/**
+ * Finished beside OUTDIR's `programs` and renamed into place, so that a running instance never reads half a bundle. Without `maps`, traces name lines of the
+ * bundle.
+ */
+export async function buildPrograms(outdir: string, { maps = true } = {}): Promise<void> {
   const staging = join(outdir, 'staging');
   await rm(staging, { recursive: true, force: true });
   await mkdir(staging, { recursive: true });
@@ -49,7 +52,9 @@ export async function buildPrograms(outdir: string): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'node24',
-    sourcemap: 'linked',
+    sourcemap: maps && 'linked',
+    // Node reads maps at each start, and traces need no more than places.
+    sourcesContent: false,
     logLevel: 'warning',
     banner: { js: commonJsBridge },
   });

@@ -17,11 +17,15 @@ const fileTimeoutMs = 2_700_000;
 /** tap's own limit, for a file as for one test in it: so long that only what hangs meets it, on a busy machine, too. */
 const testTimeoutSeconds = 2_670;
 /** What takes longest begins first, so that nothing long is left over when all else has ended. */
-const longest = [/crash/, /faults|gitops|isolation/, /e2e|image/, /cluster|attacks/, /./];
+const longest = [/crash/, /faults|gitops|isolation/, /e2e|image|postgresql|mariadb/, /cluster|attacks|drivers/, /./];
 /** Most files wait for programs most of their time. */
 const filesAtOnce = Math.ceil(1.5 * availableParallelism());
 /** What talks to an API server from outside is run on ours and on a real Kubernetes; a machine with systemd brings its own. */
 const perServer = /test\/e2e\/(?!systemd)/;
+/** Of each file's own process: room for what lives shortly, since most of a test's garbage is young and memory is cheaper than time. */
+const nodeFlags = ['--enable-source-maps', '--min-semi-space-size=64', '--max-semi-space-size=64'];
+/** For the same reason, of all programs in Go (etcd, Kubernetes, the bundler): percent that memory grows before it is cleaned. */
+const goEnvironment = { GOGC: '400' };
 
 interface Totals {
   passed: number;
@@ -51,13 +55,14 @@ interface Run {
 async function runFile(run: Run): Promise<void> {
   const { file, server } = run;
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ['--enable-source-maps', file], {
+  const child = spawn(process.execPath, [...nodeFlags, file], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
       NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile'),
       TAP_TIMEOUT: String(testTimeoutSeconds),
+      ...goEnvironment,
       ...(server !== undefined && { [testServerVariable]: server }),
     },
     // A group of its own: what goes astray in one file ends no other.

@@ -25,6 +25,8 @@ export interface Ordering {
   readonly key: string;
   /** How its CA knows the certificate that serves now, if it can. */
   readonly replaces: string | undefined;
+  /** The CA has taken a new order. */
+  readonly onTaken: () => void;
   readonly client: Client;
   readonly cache: Cache;
   readonly clock: Clock;
@@ -90,19 +92,14 @@ async function step(state: Order, ordering: Ordering): Promise<Ordered | undefin
   }
 }
 
-/** The order that is on its way: noted before and after the CA hears of it. What died in between looks whether the CA knows of one. */
-async function orderUrl({ account, order, issuance, replaces, notes, clock }: Ordering): Promise<string> {
+/** The order that is on its way: noted before and after the CA hears of it. */
+async function orderUrl({ account, order, issuance, replaces, notes, clock, onTaken }: Ordering): Promise<string> {
   if (issuance.orderURL !== undefined) return issuance.orderURL;
-  const dnsNames = issuance.dnsNames ?? order.dnsNames;
-  const found = issuance.orderIntendedAt === undefined ? undefined : await account.findOrder(dnsNames);
-  if (found !== undefined) {
-    await notes.write({ ...issuance, orderURL: found.url });
-    return found.url;
-  }
   const intended = { ...issuance, orderIntendedAt: rfc3339(clock.now()) };
   await notes.write(intended);
   const { profile } = order.issuer.spec.acme ?? {};
-  const made = await account.createOrder(dnsNames, { profile, replaces });
+  const made = await account.createOrder(issuance.dnsNames ?? order.dnsNames, { profile, replaces });
+  onTaken();
   await notes.write({ ...intended, orderURL: made.url });
   return made.url;
 }

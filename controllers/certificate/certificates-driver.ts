@@ -7,7 +7,8 @@ import type { Action } from '#runtime/plan/plan.ts';
 import type { AcmeAccounts, CertificateTools } from '#controllers/acme-accounts.ts';
 import { lookAt } from './look.ts';
 import type { CertificateOrder, CertificateState, CertificateWork } from './model.ts';
-import { createOrderPace, type OrderPace } from './pace.ts';
+import { createOrderPace } from './pace.ts';
+import { createOrderRefusals, type OrderRefusals } from './refusals.ts';
 
 interface LookInput {
   readonly owner: Owner;
@@ -39,9 +40,9 @@ export interface CertificatesDriverParts {
 export function createCertificatesDriver<W extends World>(
   { accounts, registrable }: CertificatesDriverParts,
   { clock, resolver, signal: lifetime }: CertificateTools,
-): Driver<'certificates', Memory, CertificateState, CertificatesAction, W> & Pick<OrderPace, 'reads'> {
+): Driver<'certificates', Memory, CertificateState, CertificatesAction, W> & Pick<OrderRefusals, 'reads'> {
   const memory: Memory = new Map();
-  const pace = createOrderPace(registrable);
+  const [pace, refusals] = [createOrderPace(registrable), createOrderRefusals(registrable)];
   let tell = (_owners: readonly string[]): void => undefined;
   const wake = async (id: string, work: CertificateWork): Promise<void> => {
     const ms = work.atMs - clock.now();
@@ -52,7 +53,7 @@ export function createCertificatesDriver<W extends World>(
   };
   return {
     name: 'certificates',
-    reads: pace.reads,
+    reads: [...pace.reads, ...refusals.reads],
     nothing: undefined,
     looks: ['look-at-certificate', 'forget-certificate'],
     normalize: (desired) => desired,
@@ -69,7 +70,8 @@ export function createCertificatesDriver<W extends World>(
       if (action.op === 'forget-certificate') return void memory.delete(id);
       const { order } = action.input;
       const last = memory.get(id);
-      const work = await lookAt({ owner, order, last, accounts, resolver, pace, client, cache, clock, signal });
+      const tools = { accounts, resolver, pace, refusals, client, cache, clock, signal };
+      const work = await lookAt({ owner, order, last, ...tools });
       memory.set(id, work);
       wake(id, work).catch(() => undefined);
     },
@@ -102,7 +104,8 @@ function planLook(owner: Owner, desired: CertificateState, observed: Certificate
 /** Why it is to be looked at; `undefined` when it is not. */
 function lookReason(desired: CertificateWork, observed: CertificateState): string | undefined {
   // The object itself tells that nothing is to be done: that its Challenges are gone is no news.
-  if (desired.isSettled && observed?.isSettled !== false) return undefined;
+  const isOfThisSpec = observed === undefined || observed.order.generation === desired.order.generation;
+  if (desired.isSettled && observed?.isSettled !== false && isOfThisSpec) return undefined;
   if (observed === undefined) return 'missing';
   if (!isEqual(withoutOwn(observed), withoutOwn(desired)) || isMorePresented(desired, observed)) return 'differs';
   return desired.atMs < observed.atMs ? undefined : 'due';

@@ -9,6 +9,7 @@ import { hostnameClaimKind, type HostnameClaim } from '#schemas/v1alpha1/hostnam
 import { issuerKind } from '#schemas/v1alpha1/issuer.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Watch } from '#runtime/manager/controller.ts';
+import { issuerShareOf } from '#controllers/issuer-use.ts';
 import { hostsByPanel, panelNamesOf } from '#controllers/panel-names.ts';
 import type { ClusterParts, DriverOf } from '#controllers/parts.ts';
 import { BY_SERVED_SECRET, servedSecretsOf } from './consumers.ts';
@@ -24,8 +25,8 @@ export type CertificateDrivers<W> = { readonly certificates: DriverOf<Certificat
 const BY_NAME = 'dnsName';
 const BY_ISSUER = 'issuer';
 const BY_SECRET = 'secret';
-/** Looks wait for a CA most of their time. */
-const concurrency = 16;
+/** Looks wait for a CA most of their time, and one that does not answer holds up each of them for minutes: no issuer gets all of them. */
+const concurrency = 24;
 
 /** Gets a certificate, puts it into its Secret, and renews it. The Secret goes with the Certificate. */
 export function createCertificateClusterController<W>({ certificates, now }: ClusterParts<W>) {
@@ -34,6 +35,7 @@ export function createCertificateClusterController<W>({ certificates, now }: Clu
     kind: certificateKind,
     drivers: { certificates },
     concurrency,
+    shareOf: ({ metadata, spec }) => issuerShareOf(spec.issuerRef, metadata.namespace),
     watches,
     indexes: [
       challengeIndex,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rfc3339 } from '#runtime/base/clock.ts';
-import { AcmeProblem, RefusedError } from '#runtime/base/errors.ts';
+import { AcmeProblem, RefusedError, type RefusedName } from '#runtime/base/errors.ts';
 import type { AcmeAccount } from '#runtime/acme/account.ts';
 import { ownerId } from '#runtime/drivers/driver.ts';
 import { issueForServer, issueSelfSigned } from '#runtime/pki/issue.ts';
@@ -8,10 +8,12 @@ import { factsOf, faultOf, type CertificateFacts } from '#runtime/pki/server-cer
 import { notOurs, readSecret, type SecretContent } from '#controllers/secret-store.ts';
 import { tenantAddresses } from '#controllers/tenant-addresses.ts';
 import { carryOn, type Awaited, type Ordered } from './acme-order.ts';
+import { isNearEnd, mayLack, patienceMsFor, type Shortfall } from './coverage.ts';
 import type { Look } from './looking.ts';
+import type { Standing } from './model.ts';
 import { markOf, type Need } from './need.ts';
 import type { Issuance, Notes } from './notes.ts';
-import { namesInVain } from './pre-checks.ts';
+import { namesInVain, type NameInVain } from './pre-checks.ts';
 import { forgetNextKey, nextKey, putServing } from './secrets.ts';
 
 /** Getting the next certificate. */
@@ -20,10 +22,17 @@ export interface Issuing extends Look {
   readonly notes: Notes;
   /** What is in the Secret now. */
   readonly present: SecretContent | undefined;
+  /** What is known of it. */
+  readonly standing: Standing;
 }
 
 /** What was put in service, or what is waited for. */
-export type Issued = { readonly secret: SecretContent; readonly facts: CertificateFacts } | Awaited;
+export type Issued = ({ readonly secret: SecretContent; readonly facts: CertificateFacts } | Awaited) & Short;
+
+interface Short {
+  /** Names that stand in the way, or are left out, and why. */
+  readonly names?: readonly RefusedName[];
+}
 
 const dayMs = 24 * 3_600_000;
 const usualLifetimeMs = 90 * dayMs;
@@ -38,6 +47,7 @@ export async function issue(issuing: Issuing): Promise<Issued> {
   const key = await nextKey(issuing, { ...order, key: { ...order.key, isKept } });
   const ordered = await chainFor(issuing, issuance, key);
   if ('step' in ordered) return ordered;
+  const { names = [] } = ordered;
   const pair = { certificate: ordered.chain, key };
   const facts = factsOf(pair.certificate);
   // As noted last: names that the CA refused may have been left out since.
@@ -46,7 +56,7 @@ export async function issue(issuing: Issuing): Promise<Issued> {
   if (facts === undefined || fault !== undefined)
     throw new AcmeProblem('malformedAnswer', `what the CA has issued cannot serve: ${fault ?? 'it is no certificate'}`);
   const secret = await putServing(issuing, { order, pair, present });
-  return { secret, facts };
+  return { secret, facts, names };
 }
 
 /**
@@ -68,6 +78,7 @@ async function begin(issuing: Issuing): Promise<Issuance> {
     reason: need,
     generation: order.generation,
     dnsNames: order.dnsNames,
+    ...(issuance?.refusedUntil === undefined ? {} : { refusedUntil: issuance.refusedUntil }),
   };
 }
 
@@ -79,7 +90,7 @@ function namesOf(issuance: Issuance, { order }: Issuing): readonly string[] {
   return issuance.dnsNames ?? order.dnsNames;
 }
 
-async function chainFor(issuing: Issuing, issuance: Issuance, key: string): Promise<Ordered> {
+async function chainFor(issuing: Issuing, issuance: Issuance, key: string): Promise<Ordered & Short> {
   const { order, clock } = issuing;
   const { acme, ca } = order.issuer.spec;
   if (acme !== undefined) return await orderFrom(issuing, issuance, key);
@@ -99,25 +110,28 @@ async function chainFor(issuing: Issuing, issuance: Issuance, key: string): Prom
   return { chain: await issueForServer({ certificate, key: authorityKey }, wanted) };
 }
 
-async function orderFrom(issuing: Issuing, issuance: Issuance, key: string): Promise<Ordered> {
+async function orderFrom(issuing: Issuing, begun: Issuance, key: string): Promise<Ordered & Short> {
   const { accounts, client, order, notes } = issuing;
   const account = await accounts.of(order.issuer, client, issuing.cache);
-  const held = await heldBack(issuing, issuance, account);
-  if (held !== undefined) {
-    await noteBegun(notes, issuance);
-    return held;
+  const next = await nextOrder(issuing, begun, account);
+  if ('step' in next) {
+    await noteBegun(notes, begun);
+    return next;
   }
-  const ordering = { ...issuing, account, key, replaces: renewalIdOf(issuing.present) };
+  const { issuance, ...short } = next;
+  const onTaken = (): void => issuing.refusals.taken(order.issuer, issuing.clock.now());
+  const ordering = { ...issuing, account, key, replaces: renewalIdOf(issuing.present), onTaken };
   try {
-    return await carryOn({ ...ordering, issuance });
+    return { ...(await carryOn({ ...ordering, issuance })), ...short };
   } catch (err) {
     if (!(err instanceof AcmeProblem)) throw err;
-    const others = namesOf(issuance, issuing).filter((name) => !err.names.some(({ dnsName }) => dnsName === name));
-    if (order.mayLackNames && err.names.length > 0 && others.length > 0) {
-      const { orderURL: _, orderIntendedAt: __, ...begun } = notes.issuance ?? issuance;
-      const reduced = { ...begun, dnsNames: others };
+    const others = without(namesOf(issuance, issuing), err.names);
+    const isEnough = err.names.length > 0 && mayLack(shortfall(issuing, others));
+    if (isEnough) {
+      const { orderURL: _, orderIntendedAt: __, ...again } = notes.issuance ?? issuance;
+      const reduced = { ...again, dnsNames: others };
       await notes.write(reduced);
-      return await carryOn({ ...ordering, issuance: reduced });
+      return { ...(await carryOn({ ...ordering, issuance: reduced })), names: [...(short.names ?? []), ...err.names] };
     }
     if (err.type === 'accountDoesNotExist') await openAnew(issuing, account);
     throw err;
@@ -129,21 +143,76 @@ function renewalIdOf(present: SecretContent | undefined): string | undefined {
   return factsOf(present?.values['tls.crt'] ?? '')?.renewalId;
 }
 
-/** Nothing is ordered that the CA would refuse. What is ordered already is carried on. */
-async function heldBack(issuing: Issuing, issuance: Issuance, account: AcmeAccount): Promise<Awaited | undefined> {
-  if (issuance.orderIntendedAt !== undefined) return undefined;
+/** What is ordered now: nothing that the CA would refuse; or what is waited for. What is ordered already is carried on. */
+async function nextOrder(
+  issuing: Issuing,
+  begun: Issuance,
+  account: AcmeAccount,
+): Promise<({ readonly issuance: Issuance } | Awaited) & Short> {
+  const held = heldByCa(issuing, begun);
+  if (held !== undefined) return held;
+  const issuance = await knownOrder(issuing, begun, account);
+  if (issuance.orderURL !== undefined) return { issuance };
   const { order, owner, cache, clock, resolver } = issuing;
-  const inVain = await namesInVain(namesOf(issuance, issuing), {
+  const inVain = await namesInVain(order.dnsNames, {
     resolver,
     solvers: order.issuer.spec.acme?.solvers ?? [],
     hostAddresses: tenantAddresses(owner.namespace, cache),
     caNames: await account.caaNames(),
   });
-  const [first] = inVain;
-  if (first === undefined) return pacedBy(issuing, issuance);
-  const others = inVain.length === 1 ? '' : ` So it is with ${inVain.length - 1} other names.`;
   const waitedMs = clock.now() - Date.parse(issuance.startedAt ?? '');
-  return { step: first.reason, message: `${first.message}${others}`, afterMs: nextCheckMs(waitedMs) };
+  const dnsNames = namesToAsk(issuing, inVain, waitedMs);
+  const names = inVain.map(({ dnsName, message }) => ({ dnsName, message }));
+  const short = names.length === 0 ? {} : { names };
+  if (dnsNames === undefined) return { ...heldBy(inVain, waitedMs), ...short };
+  return { ...(pacedBy(issuing, issuance) ?? { issuance: { ...issuance, dnsNames } }), ...short };
+}
+
+/** What died, or heard nothing, when it had noted that it would ask the CA looks whether that knows of an order: none is made twice. */
+async function knownOrder({ order, notes }: Issuing, issuance: Issuance, account: AcmeAccount): Promise<Issuance> {
+  if (issuance.orderURL !== undefined || issuance.orderIntendedAt === undefined) return issuance;
+  const found = await account.findOrder(issuance.dnsNames ?? order.dnsNames);
+  const { orderIntendedAt: _, ...unordered } = issuance;
+  const known = found === undefined ? unordered : { ...issuance, orderURL: found.url };
+  await notes.write(known);
+  return known;
+}
+
+/** What the CA itself wants is not cut short by anybody. An order that it has taken is held by what it said of that one only. */
+function heldByCa({ refusals, owner, order, clock, cache }: Issuing, issuance: Issuance): Awaited | undefined {
+  const nowMs = clock.now();
+  const own = issuance.refusedUntil === undefined ? 0 : Date.parse(issuance.refusedUntil);
+  const others = issuance.orderURL === undefined ? refusals.heldUntil({ owner, order, nowMs }, cache) : undefined;
+  const atMs = Math.max(own, others ?? 0);
+  if (atMs <= nowMs) return undefined;
+  const message = `The CA wants to be asked no more for now. This one is to be made at ${rfc3339(atMs)}.`;
+  return { step: 'Paced', message, afterMs: atMs - nowMs };
+}
+
+/** `undefined`: names that would be refused are waited for. */
+function namesToAsk(issuing: Issuing, inVain: readonly NameInVain[], waitedMs: number): readonly string[] | undefined {
+  const { dnsNames } = issuing.order;
+  if (inVain.length === 0) return dnsNames;
+  const others = without(dnsNames, inVain);
+  const short = shortfall(issuing, others);
+  if (mayLack(short)) return waitedMs >= patienceMsFor(short) ? others : undefined;
+  return isNearEnd(short.standing, short.nowMs) ? dnsNames : undefined;
+}
+
+function heldBy([first, ...others]: readonly NameInVain[], waitedMs: number): Awaited {
+  const some = others.slice(0, 3).map(({ dnsName }) => dnsName);
+  const rest = others.length > some.length ? ' and others' : '';
+  const more = some.length === 0 ? '' : ` Nor is the CA asked for ${some.join(', ')}${rest}.`;
+  const { reason: step = 'NameElsewhere', message = '' } = first ?? {};
+  return { step, message: `${message}${more}`, afterMs: nextCheckMs(waitedMs) };
+}
+
+function shortfall({ order, need, standing, clock }: Issuing, others: readonly string[]): Shortfall {
+  return { order, need, standing, others, nowMs: clock.now() };
+}
+
+function without(dnsNames: readonly string[], names: readonly { readonly dnsName: string }[]): readonly string[] {
+  return dnsNames.filter((name) => !names.some(({ dnsName }) => dnsName === name));
 }
 
 function pacedBy(
@@ -151,7 +220,8 @@ function pacedBy(
   { startedAt = '' }: Issuance,
 ): Awaited | undefined {
   const nowMs = clock.now();
-  const paced = pace.ask({ owner, order, need, startedAt, nowMs }, cache);
+  // To a CA a certificate for more names than before is a new one.
+  const paced = pace.ask({ owner, order, need: need === 'Lacking' ? 'SpecChanged' : need, startedAt, nowMs }, cache);
   if (paced === undefined) return undefined;
   const message = `${paced.message} This one is to be made at ${rfc3339(paced.atMs)}.`;
   return { step: 'Paced', message, afterMs: paced.atMs - nowMs };

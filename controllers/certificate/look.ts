@@ -1,14 +1,16 @@
 import { rfc3339 } from '#runtime/base/clock.ts';
-import { AcmeProblem, RefusedError } from '#runtime/base/errors.ts';
+import { AcmeProblem, type RefusedName } from '#runtime/base/errors.ts';
 import { findCondition } from '#schemas/meta/conditions.ts';
 import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
 import { failureMessage } from '#controllers/attempts.ts';
 import type { SecretContent } from '#controllers/secret-store.ts';
 import { putChallenges } from './challenges.ts';
+import { afterFailure, isPassing, reasonOf, secondAfter, withoutPause } from './failing.ts';
 import { issue } from './issue.ts';
 import type { Look } from './looking.ts';
 import {
   failuresOf,
+  lackingIn,
   standingOf,
   type CertificateReport,
   type CertificateWork,
@@ -17,8 +19,7 @@ import {
 } from './model.ts';
 import { isWaiting, needOf, type Need } from './need.ts';
 import { openNotes, type Notes } from './notes.ts';
-import { CERTIFICATE_REASONS, type CertificateReason } from './reasons.ts';
-import { pauseMsAfter, unreachedPauseMsAfter } from './renewal.ts';
+import type { CertificateReason } from './reasons.ts';
 import { revokePresent } from './revoke.ts';
 import { readyOf } from './status.ts';
 import { withRenewal } from './renewal-check.ts';
@@ -46,7 +47,8 @@ export async function lookAt(look: Look): Promise<CertificateWork> {
   const { secretName } = order;
   const secretNames = before.dnsNames ?? [];
   const serving = await readServing(look, { secretName, secretNames, nowMs: clock.now(), seen: look.last?.seen });
-  const standing = await withRenewal(standingNow(serving, before), { ...look, facts: serving.facts });
+  const isSameSpec = generationBefore(look, opened.certificate) === order.generation;
+  const standing = await withRenewal(standingNow(serving, before), { ...look, facts: serving.facts, isSameSpec });
   const failures = look.last?.report?.failures ?? failuresOf(opened.certificate.status);
   const known = { ...opened, standing, failures, present: serving.secret, fault: serving.fault };
   return { ...(await goOn(look, known)), seen: seenIn(serving, secretNames) };
@@ -58,12 +60,21 @@ async function goOn(look: Look, known: Known): Promise<CertificateWork> {
   const { standing, failures, fault } = known;
   const need = needOf(order, { standing, fault, nowMs: clock.now() });
   if (need === undefined) return await settled(look, known);
-  const { status } = known.certificate;
-  const isUrgent = need === 'Revoked' && !isRevoked(known);
-  const answered = look.last === undefined ? status?.lastHandledRequestAt : look.last.order.request;
-  const isAsked = isUrgent || order.request !== answered;
-  if (isWaiting(failures, clock.now()) && !isAsked) return waiting(look, known, need);
+  const isUrgent = isNew(look, known) || (need === 'Revoked' && !isRevoked(known));
+  if (isWaiting(failures, clock.now()) && !isUrgent) return waiting(look, known, need);
   return await getNext(look, known, need);
+}
+
+/** Whether somebody asks for a look, or wants something else than what failed. */
+function isNew(look: Look, { certificate }: Known): boolean {
+  const { order, last } = look;
+  const answered = last === undefined ? certificate.status?.lastHandledRequestAt : last.order.request;
+  return order.request !== answered || order.generation !== generationBefore(look, certificate);
+}
+
+/** For which the last look was. */
+function generationBefore({ last }: Look, { status }: Certificate): number | undefined {
+  return last === undefined ? status?.observedGeneration : last.order.generation;
 }
 
 function standingNow({ secret, facts }: Serving, before: Standing): Standing {
@@ -73,17 +84,42 @@ function standingNow({ secret, facts }: Serving, before: Standing): Standing {
 /** Nothing is on its way any more: what was made for that goes. */
 async function settled(look: Look, { notes, standing }: Known): Promise<CertificateWork> {
   const { order } = look;
-  await putChallenges([], look);
-  if (notes.issuance !== undefined) {
-    await forgetNextKey(look);
-    await notes.write(undefined);
-  }
+  await clearAway(look, notes);
   return {
     order,
     isSettled: true,
     atMs: nextLook(standing),
     report: { standing, failures: {}, ready: readyOf(order.dnsNames, standing) },
   };
+}
+
+async function clearAway(look: Look, notes: Notes): Promise<void> {
+  await putChallenges([], look);
+  if (notes.issuance === undefined) return;
+  await forgetNextKey(look);
+  await notes.write(undefined);
+}
+
+/** It serves, but not for all names: those that it lacks are tried again, as after a failure. */
+async function incomplete(look: Look, known: Known, names: readonly RefusedName[]): Promise<CertificateWork> {
+  const { order } = look;
+  await clearAway(look, known.notes);
+  const lacking = lackingIn(known.standing, order.dnsNames);
+  const failedNames = names.filter(({ dnsName }) => lacking.includes(dnsName));
+  const { atMs, failures } = afterFailure(known, look);
+  const words = failedNames.slice(0, 3).map(({ dnsName, message }) => `${dnsName}: ${message}`);
+  const message = failureMessage({
+    message: words.length === 0 ? `Not for ${lacking.slice(0, 3).join(', ')}` : words.join(' '),
+    attempts: failures.failedIssuanceAttempts,
+    nextTryAt: failures.nextTryAt,
+  });
+  const report = {
+    standing: known.standing,
+    failures: { ...failures, failedNames },
+    issuing: { reason: 'NamesRefused', message },
+    ready: readyOf(order.dnsNames, known.standing),
+  } as const;
+  return { order, isSettled: false, atMs, report };
 }
 
 function nextLook({ renewalTime, renewalCheckTime }: Standing): number {
@@ -101,23 +137,14 @@ function waiting(look: Look, known: Known, need: Need): CertificateWork {
 
 /** What there is serves on while the next one is on its way: whether it is good does not hang on that. */
 function readyWhile(
-  { standing, fault }: Known,
+  { standing, fault, certificate }: Known,
   need: Need,
   issuing: NonNullable<CertificateReport['issuing']>,
 ): CertificateReport['ready'] {
-  if (need === 'Renewal' || need === 'Requested')
-    return { isTrue: true, reason: 'Issued', message: `It is good until ${standing.notAfter ?? ''}.` };
+  if (need === 'Renewal' || need === 'Requested' || need === 'Lacking')
+    return readyOf(certificate.spec.dnsNames, standing);
   const message = need === 'Unusable' ? `${fault ?? ''} ${issuing.message}` : issuing.message;
   return { isTrue: false, reason: issuing.reason, message: message.trim() };
-}
-
-/** How often it failed counts until it went well: the next failure is paused after all the longer. */
-function withoutPause({ failedIssuanceAttempts, lastFailureTime, failedNames }: Failures): Failures {
-  return failuresOf({
-    ...(failedIssuanceAttempts === undefined ? {} : { failedIssuanceAttempts }),
-    ...(lastFailureTime === undefined ? {} : { lastFailureTime }),
-    ...(failedNames === undefined ? {} : { failedNames }),
-  });
 }
 
 async function getNext(look: Look, known: Known, need: Need): Promise<CertificateWork> {
@@ -143,7 +170,9 @@ function isRevoked({ notes: { revoked }, standing: { serialNumber } }: Known): b
 
 async function takeFurther(look: Look, known: Known, need: Need): Promise<CertificateWork> {
   const { order, clock } = look;
-  const issued = await issue({ ...look, need, notes: known.notes, present: known.present });
+  const { notes, present, standing: before } = known;
+  const issued = await issue({ ...look, need, notes, present, standing: before });
+  const names = issued.names ?? known.failures.failedNames ?? [];
   if ('step' in issued) {
     const said = { reason: issued.step, message: issued.message };
     const soonestMs = clock.now() + issued.afterMs;
@@ -151,6 +180,7 @@ async function takeFurther(look: Look, known: Known, need: Need): Promise<Certif
     const atMs = isPaced ? secondAfter(soonestMs) : soonestMs;
     const failures = {
       ...withoutPause(known.failures),
+      ...(names.length === 0 ? {} : { failedNames: names }),
       // In the status, since it may be hours away, and is to be kept by whoever leads then.
       ...(isPaced ? { nextTryAt: rfc3339(atMs) } : {}),
     };
@@ -159,8 +189,10 @@ async function takeFurther(look: Look, known: Known, need: Need): Promise<Certif
     return { order, isSettled: false, atMs, report };
   }
   const fresh = standingIn(issued.secret, issued.facts, known.standing);
-  const standing = await withRenewal(fresh, { ...look, facts: issued.facts });
-  return await settled(look, { ...known, standing });
+  const standing = await withRenewal(fresh, { ...look, facts: issued.facts, isSameSpec: true });
+  const now = { ...known, standing };
+  const isWhole = lackingIn(standing, order.dnsNames).length === 0;
+  return isWhole ? await settled(look, now) : await incomplete(look, now, names);
 }
 
 /** What the CA, or our own rules, said no to; everything else is for the loop. */
@@ -172,54 +204,35 @@ async function failed(
   const reason = reasonOf(err);
   if (reason === undefined) throw err;
   const problem = err instanceof AcmeProblem ? err : undefined;
+  const { atMs, failures: counted } = afterFailure(known, { ...look, problem });
   if (problem === undefined || !isPassing(problem)) await dropOrder(look, known.notes);
-  const nowMs = look.clock.now();
-  const attempts = (known.failures.failedIssuanceAttempts ?? 0) + 1;
-  const atMs = secondAfter(nowMs + pauseAfter(problem, { look, known, attempts, nowMs }));
-  const nextTryAt = rfc3339(atMs);
+  else if (problem.type === 'rateLimited')
+    await hold(look, known.notes, problem.retryAfterMs ?? atMs - look.clock.now());
+  const { failedIssuanceAttempts: attempts, nextTryAt } = counted;
   const said = { reason, message: failureMessage({ message: (err as Error).message, attempts, nextTryAt }) };
   const failures = {
-    failedIssuanceAttempts: attempts,
-    lastFailureTime: rfc3339(nowMs),
-    nextTryAt,
+    ...counted,
     ...(problem === undefined || problem.names.length === 0 ? {} : { failedNames: problem.names }),
   };
   const report = { standing: known.standing, failures, issuing: said, ready: readyWhile(known, need, said) };
   return { order: look.order, isSettled: false, atMs, report };
 }
 
-/** A status tells times in whole seconds: when the object says that it is due, the look has to be due, too. */
-function secondAfter(ms: number): number {
-  return Math.ceil(ms / 1_000) * 1_000;
+/** For as long as the CA wants nobody asks again, whoever leads then. An order that it did not take was none. */
+async function hold({ owner, order, refusals, clock }: Look, { issuance, write }: Notes, ms: number): Promise<void> {
+  const nowMs = clock.now();
+  const untilMs = secondAfter(nowMs + Math.min(ms, longestHoldMs));
+  refusals.refused({ owner, order, nowMs }, untilMs);
+  if (issuance === undefined) return;
+  const { orderIntendedAt, ...rest } = issuance;
+  const ordered = issuance.orderURL === undefined || orderIntendedAt === undefined ? {} : { orderIntendedAt };
+  await write({ ...rest, ...ordered, refusedUntil: rfc3339(untilMs) });
 }
 
-interface Failure {
-  readonly look: Look;
-  readonly known: Known;
-  readonly attempts: number;
-  readonly nowMs: number;
-}
-
-function pauseAfter(problem: AcmeProblem | undefined, { look, known, attempts, nowMs }: Failure): number {
-  const { notAfter } = known.standing;
-  const leftMs = notAfter === undefined ? undefined : Date.parse(notAfter) - nowMs;
-  const pauseMs = pauseMsAfter(attempts, { retryAfterMs: problem?.retryAfterMs, leftMs, seed: look.owner.uid });
-  return problem?.type === 'connection' ? Math.min(pauseMs, unreachedPauseMsAfter(attempts, leftMs)) : pauseMs;
-}
-
-/** After these the same order may be carried on; all others have ended it, or never began one. */
-function isPassing({ type }: AcmeProblem): boolean {
-  return type === 'connection' || type === 'rateLimited' || type === 'serverInternal' || type === 'orderNotReady';
-}
+/** The longest period that a CA counts for. */
+const longestHoldMs = 7 * 24 * 3_600_000;
 
 async function dropOrder(look: Look, notes: Notes): Promise<void> {
   await putChallenges([], look);
   if (notes.issuance !== undefined) await notes.write(undefined);
-}
-
-function reasonOf(err: unknown): CertificateReason | undefined {
-  if (err instanceof AcmeProblem) return err.names.length > 0 ? 'NamesRefused' : 'IssuanceFailed';
-  return err instanceof RefusedError && err.reason in CERTIFICATE_REASONS
-    ? (err.reason as CertificateReason)
-    : undefined;
 }

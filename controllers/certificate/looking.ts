@@ -6,6 +6,7 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { AcmeAccounts } from '#controllers/acme-accounts.ts';
 import type { CertificateOrder, CertificateWork } from './model.ts';
 import type { OrderPace } from './pace.ts';
+import type { OrderRefusals } from './refusals.ts';
 
 /** One look at a Certificate. */
 export interface Look {
@@ -16,6 +17,7 @@ export interface Look {
   readonly accounts: AcmeAccounts;
   readonly resolver: NameResolver;
   readonly pace: OrderPace;
+  readonly refusals: OrderRefusals;
   readonly client: Client;
   readonly cache: Cache;
   readonly clock: Clock;

@@ -1,4 +1,5 @@
 import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
+import { coversName } from '#runtime/base/hostnames.ts';
 import type { CertificateFacts } from '#runtime/pki/server-certificate.ts';
 import type { IssuerUse } from '#controllers/issuer-use.ts';
 import type { CertificateReason } from './reasons.ts';
@@ -89,6 +90,11 @@ export function standingOf(status: Status = {}): Standing {
   const fields = { dnsNames, serialNumber, notBefore, notAfter, renewalTime, renewalCheckTime, issuedFor, renewedFor };
   const { publicKeyDigest, secretVersion } = status;
   return onlyDefined<Standing>({ ...fields, publicKeyDigest, secretVersion });
+}
+
+/** Wanted names for which a certificate is not. */
+export function lackingIn({ dnsNames = [] }: Pick<Standing, 'dnsNames'>, wanted: readonly string[]): readonly string[] {
+  return wanted.filter((name) => !coversName(dnsNames, name));
 }
 
 /** What the status says of failed attempts. */

@@ -1,9 +1,9 @@
 import { nameHash } from '#schemas/meta/name-hash.ts';
 import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
-import type { CertificateOrder, Failures, Standing } from './model.ts';
+import { lackingIn, type CertificateOrder, type Failures, type Standing } from './model.ts';
 
 /** Why there has to be a new certificate. */
-export type Need = 'Missing' | 'Unusable' | 'SpecChanged' | 'Renewal' | 'Requested' | 'Revoked';
+export type Need = 'Missing' | 'Unusable' | 'SpecChanged' | 'Renewal' | 'Requested' | 'Revoked' | 'Lacking';
 
 /** Tells specs apart for which one certificate does not do. */
 export function markOf({ dnsNames, key, issuer, lifetimeMs }: CertificateOrder): string {
@@ -26,11 +26,13 @@ export function needOf(
   if (fault !== undefined) return 'Unusable';
   if (standing.issuedFor !== markOf(order)) return 'SpecChanged';
   if (order.renewal !== standing.renewedFor) return 'Requested';
-  return standing.renewalTime !== undefined && nowMs >= Date.parse(standing.renewalTime) ? 'Renewal' : undefined;
+  if (isPast(standing.renewalTime, nowMs)) return 'Renewal';
+  return lackingIn(standing, order.dnsNames).length > 0 ? 'Lacking' : undefined;
 }
 
 /** Whether the status says that there is nothing to be done before the time that it names: after a start most Certificates are not even looked at. Pure. */
-export function isSettled({ status = {} }: Certificate, order: CertificateOrder, nowMs: number): boolean {
+export function isSettled({ metadata, status = {} }: Certificate, order: CertificateOrder, nowMs: number): boolean {
+  if (status.observedGeneration !== metadata.generation) return false;
   const { issuance, secretVersion, lastHandledRequestAt, failedIssuanceAttempts, nextTryAt, renewalCheckTime } = status;
   if (issuance !== undefined || order.request !== lastHandledRequestAt) return false;
   if (secretVersion !== order.secretVersion || order.secretVersion === '') return false;

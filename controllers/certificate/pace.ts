@@ -1,5 +1,5 @@
 import { parseDurationMs } from '#schemas/meta/duration.ts';
-import type { Certificate } from '#schemas/v1alpha1/certificate.ts';
+import { certificateKind, type Certificate } from '#schemas/v1alpha1/certificate.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { CertificateOrder } from './model.ts';
@@ -63,7 +63,7 @@ export function createOrderPace(registrable: (dnsName: string) => string): Order
     reads: indexes.reads,
     ask: (question, cache) => {
       forgetOver(tallies, question.nowMs);
-      const limits = limitsOf(question, { indexes, registrable });
+      const limits = limitsOf(question, { indexes, registrable, cache });
       const delays = limits.map((counted) => delayOf(counted, { cache, question, tallies }));
       const [longest] = delays.filter((delay) => delay !== undefined).toSorted((a, b) => b.atMs - a.atMs);
       if (longest !== undefined) return longest;
@@ -91,13 +91,27 @@ interface Counted {
   ) => readonly Certificate[];
   /** Those that wait for their order; others may be among them. */
   readonly waiting: (cache: Cache) => readonly Certificate[];
+  /** From then on the order counts for this limit no longer, in ms since the epoch. */
+  readonly untilMs: number;
 }
 
-/** A certificate for names for which there was one is no new one to a CA: it counts for the account only. */
+/**
+ * A certificate for names for which there was one is no new one to a CA, and counts for the account only. If another one was ordered a while ago it is not due
+ * either, but asked for, or broken by whoever has it: then it counts for the domain, too, so that nobody spends what all others need.
+ */
 function limitsOf(
-  { order, need }: PaceQuestion,
-  { indexes, registrable }: { readonly indexes: OrderIndexes; readonly registrable: (dnsName: string) => string },
+  question: PaceQuestion,
+  {
+    indexes,
+    registrable,
+    cache,
+  }: {
+    readonly indexes: OrderIndexes;
+    readonly registrable: (dnsName: string) => string;
+    readonly cache: Cache;
+  },
 ): readonly Counted[] {
+  const { order, need, nowMs } = question;
   const { orders, ordersPerDomain } = order.issuer.spec.acme?.limits ?? {};
   const issuer = issuerTextOf(order.issuer);
   const ofAccount = (limit: Limit): Counted => ({
@@ -106,9 +120,11 @@ function limitsOf(
     text: 'orders',
     ordered: (cache, since) => indexes.ordered(issuer, cache, since),
     waiting: (cache) => indexes.waiting(issuer, cache),
+    untilMs: Number.POSITIVE_INFINITY,
   });
   const all = orders === undefined ? [] : [ofAccount(orders)];
-  if (ordersPerDomain === undefined || (need !== 'Missing' && need !== 'SpecChanged')) return all;
+  const untilMs = need === 'Missing' || need === 'SpecChanged' ? Number.POSITIVE_INFINITY : dueAgainMs(question, cache);
+  if (ordersPerDomain === undefined || untilMs <= nowMs) return all;
   const domains = [...new Set(order.dnsNames.map(registrable))];
   const ofDomain = (domain: string): Counted => ({
     id: `${issuer} ${domain}`,
@@ -116,8 +132,20 @@ function limitsOf(
     text: `orders for ${domain}`,
     ordered: (cache) => indexes.ofDomain(issuer, domain, cache),
     waiting: (cache) => indexes.ofDomain(issuer, domain, cache),
+    untilMs,
   });
   return [...all, ...domains.map(ofDomain)];
+}
+
+const dayMs = 24 * 3_600_000;
+
+/** Nothing is due again before that, however short its life is. */
+function dueAgainMs({ owner: { namespace, name } }: PaceQuestion, cache: Cache): number {
+  const { status = {} } = cache.get(certificateKind, { namespace, name }) ?? {};
+  const { notBefore, notAfter } = status;
+  const lifeMs =
+    notBefore === undefined || notAfter === undefined ? dayMs : Date.parse(notAfter) - Date.parse(notBefore);
+  return orderedAtMs(status) + Math.min(dayMs, lifeMs / 6);
 }
 
 interface Counting {
@@ -128,7 +156,7 @@ interface Counting {
 }
 
 function delayOf(counted: Counted, counting: Counting): Paced | undefined {
-  const { limit, text } = counted;
+  const { limit, text, untilMs } = counted;
   const { question } = counting;
   const tally = tallyOf(counted, counting);
   const latest = timesOf(counted, tally, counting).slice(-limit.count);
@@ -137,7 +165,8 @@ function delayOf(counted: Counted, counting: Counting): Paced | undefined {
   const ahead = tally.line.aheadOf(placeOf(question), question.nowMs);
   const periods = 1 + Math.floor(ahead / limit.count);
   const message = `The issuer makes ${limit.count} ${text} in ${limit.period}.`;
-  return { atMs: (latest[ahead % limit.count] ?? 0) + periodMsOf(limit) * periods, message };
+  const turnMs = (latest[ahead % limit.count] ?? 0) + periodMsOf(limit) * periods;
+  return { atMs: Math.min(turnMs, untilMs), message };
 }
 
 function tallyOf({ id, limit, waiting }: Counted, { tallies, cache, question }: Counting): Tally {

@@ -6,6 +6,7 @@ export const CERTIFICATE_REASONS = {
   SpecChanged: 'Other names, another key or another issuer are wanted than the certificate was got for.',
   Renewal: 'It is time for the next one; the present one serves until that is there.',
   Requested: 'Somebody asked for a new one.',
+  Lacking: 'There is one, but not for all names: those that it lacks are tried again.',
   Revoked: 'Somebody said that it must not be trusted any longer; another one takes its place.',
   Unusable: 'What is in the Secret cannot serve.',
   Issuing: 'It is on its way.',
@@ -22,7 +23,7 @@ export const CERTIFICATE_REASONS = {
   NoSolver: 'The issuer has no way to show that a name is ours.',
   SecretNotOurs: 'The Secret was made for something else.',
   SecretNotFound: 'A Secret that the issuer names is not there.',
-  ReducedCoverage: 'The certificate is not for all names: the CA refused some, and the spec allows that.',
+  ReducedCoverage: 'The certificate is not for all names: some could not be had, and the spec allows that.',
   ApplyFailed: 'The API server did not do what was asked; it is tried again.',
   Deleting: 'It is being deleted.',
 } as const;

@@ -10,9 +10,11 @@ export interface Lifetime {
 /** No two certificates that were got together are renewed together: this part of the life is spread over. */
 const spread = 0.02;
 const usualPart = 2 / 3;
+/** Whatever a CA suggests: in what is left then the next one has to come, though attempts may fail. */
+const latestPart = 0.9;
 
 /**
- * When a certificate is renewed: where the CA suggests a window (RFC 9773), at a moment in it; else as long before its end as is asked for, or after two thirds of its
+ * When a certificate is renewed: where the CA suggests a window (RFC 9773), at a moment in it, but early enough before its end; else as long before its end as is asked for, or after two thirds of its
  * life. `seed` tells certificates apart. Milliseconds since the epoch. Pure.
  */
 export function renewalTimeOf(
@@ -28,8 +30,12 @@ export function renewalTimeOf(
   },
 ): number {
   const part = (mixedHash(seed) % 1_000) / 1_000;
-  if (window !== undefined) return window.startMs + (window.endMs - window.startMs) * part;
   const life = notAfter - notBefore;
+  if (window !== undefined)
+    return Math.min(
+      window.startMs + (window.endMs - window.startMs) * part,
+      notBefore + life * (latestPart - spread * part),
+    );
   const isAsked = renewBeforeMs !== undefined && renewBeforeMs < life;
   const latest = isAsked ? notAfter - renewBeforeMs : notBefore + life * usualPart;
   return latest - life * spread * part;
@@ -42,7 +48,7 @@ const pausesMs = [2, 10, 30, 60, 120, 240, 480, 1_440].map((minutes) => minutes 
 const dayMs = 24 * hourMs;
 
 /**
- * How long to wait after so many failures in a row; no less than the CA asks for. What will expire soon is tried more often: a third of what is left. Pure.
+ * How long to wait after so many failures in a row; no less than the CA asks for. What will expire soon is tried more often: a third of what is left; what has expired, as what was never there. Pure.
  */
 export function pauseMsAfter(
   failures: number,
@@ -53,7 +59,8 @@ export function pauseMsAfter(
   }: { readonly retryAfterMs?: number | undefined; readonly leftMs?: number | undefined; readonly seed: string },
 ): number {
   const usual = pausesMs[Math.min(failures, pausesMs.length) - 1] ?? minuteMs;
-  const urgent = leftMs === undefined ? usual : Math.max(10 * minuteMs, Math.min(usual, leftMs / 3));
+  const isEnding = leftMs !== undefined && leftMs > 0;
+  const urgent = isEnding ? Math.min(usual, Math.max(10 * minuteMs, leftMs / 3)) : usual;
   const jitter = 1 + ((mixedHash(`${seed}/${failures}`) % 1_000) / 1_000) * 0.1;
   return Math.max(retryAfterMs, Math.min(urgent * jitter, dayMs));
 }

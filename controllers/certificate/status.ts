@@ -3,7 +3,14 @@ import type { Certificate, certificateKind } from '#schemas/v1alpha1/certificate
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
 import type { CertificateInputs } from './gather.ts';
 import { consumersOf, type Consumer } from './consumers.ts';
-import { failuresOf, standingOf, type CertificateReport, type CertificateState, type Standing } from './model.ts';
+import {
+  failuresOf,
+  lackingIn,
+  standingOf,
+  type CertificateReport,
+  type CertificateState,
+  type Standing,
+} from './model.ts';
 
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 
@@ -72,10 +79,10 @@ function standing(
 
 /** What of a certificate is told once it is there. */
 export function readyOf(dnsNames: readonly string[], there: Standing): CertificateReport['ready'] {
-  const lacking = dnsNames.filter((name) => there.dnsNames?.includes(name) !== true);
+  const lacking = lackingIn(there, dnsNames);
   if (lacking.length === 0)
     return { isTrue: true, reason: 'Issued', message: `It is good until ${there.notAfter ?? ''}.` };
-  const message = `The CA refused ${lacking.slice(0, 3).join(', ')}; the certificate is for the other names.`;
+  const message = `It is good until ${there.notAfter ?? ''}, but not for ${lacking.slice(0, 3).join(', ')}.`;
   return { isTrue: true, reason: 'ReducedCoverage', message };
 }
 

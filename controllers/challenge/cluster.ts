@@ -8,8 +8,8 @@ import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import {
   defineController,
-  type Outcome,
   type Pending,
+  type StatusInput,
   type StatusPatch,
   type Watch,
 } from '#runtime/manager/controller.ts';
@@ -21,6 +21,7 @@ import { hostsByPanel, panelHostOf } from '#controllers/panel-names.ts';
 import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
 import { whereaboutsOf, type Whereabouts } from '#controllers/whereabouts.ts';
 import { answerOf, desiredRecord, gatherRecord, type RecordInputs } from './cluster/record.ts';
+import { probeServers } from './cluster/shown.ts';
 
 /** What the leader knows about a Challenge. */
 export interface ChallengeInputs {
@@ -36,7 +37,8 @@ export type ChallengeClusterDrivers<W> = {
 };
 
 /** Has shown what a CA wants to see, for a name that is the tenant's: by the web front of the tenant's host, or by a record in the tenant's Zone. */
-export function createChallengeClusterController<W extends ClusterWorld>({ ancestorsOf }: ClusterParts<W>) {
+export function createChallengeClusterController<W extends ClusterWorld>(parts: ClusterParts<W>) {
+  const { ancestorsOf } = parts;
   const gather = (challenge: Challenge, cache: Cache) => gatherChallenge(challenge, cache, ancestorsOf);
   return defineController<typeof challengeKind, W, ChallengeClusterDrivers<W>, ChallengeInputs>({
     name: 'challenge.cluster',
@@ -59,7 +61,9 @@ export function createChallengeClusterController<W extends ClusterWorld>({ ances
     desired: (challenge, { record }) => ({
       record: childrenOf(record === undefined ? [] : [desiredRecord(challenge, record)]),
     }),
-    status: (challenge, { inputs, outcome }) => challengeStatus(challenge, inputs, outcome),
+    probe: async (challenge, { record }, _world, signal) =>
+      record === undefined ? [] : await probeServers(challenge, record, parts, signal),
+    status: challengeStatus,
   });
 }
 
@@ -111,12 +115,11 @@ const hostNotReady = { reason: 'HostNotReady', message: 'The tenant has no host 
 /** Of one that a web front shows, only who shows it: the agent there says the rest. */
 function challengeStatus(
   challenge: Challenge,
-  inputs: ChallengeInputs | undefined,
-  outcome: Outcome,
+  { inputs, outcome, probes }: StatusInput<ChallengeInputs, unknown>,
 ): StatusPatch<typeof challengeKind> {
   const place = toldPlace(challenge, inputs?.place ?? whereaboutsOf(challenge.status));
   if (place.host !== undefined) return { fields: place, conditions: [] };
-  const said = 'message' in outcome ? outcome : (answerOf(inputs?.record) ?? hostNotReady);
+  const said = 'message' in outcome ? outcome : (answerOf(inputs?.record, probes) ?? hostNotReady);
   const status = 'isSeen' in said && said.isSeen ? 'True' : 'False';
   return { fields: place, conditions: [{ type: 'Ready', status, reason: said.reason, message: said.message }] };
 }

@@ -5,7 +5,7 @@ export const CHALLENGE_REASONS = {
   NameNotOurs: 'The name is not the tenant’s.',
   HostNotReady: 'The tenant has no host yet, or that is not ready.',
   ZoneNotFound: 'The tenant has no Zone that the name is in, so that no record can show it.',
-  NotSeen: 'The web front of the host, or the name server, does not show it.',
+  NotSeen: 'The web front of the host, or one of the name servers, does not show it.',
   ApplyFailed: 'Something failed on the host; it is tried again.',
   Deleting: 'It is being taken away.',
 } as const;

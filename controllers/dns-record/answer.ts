@@ -23,7 +23,15 @@ export function answerOf(record: DNSRecord, zone: Zone, cache: Cache): RecordAns
   const name = wholeName(spec.name, zone.spec.name);
   const verdict = verdicts.get(metadata.name);
   if (verdict === undefined) return { pending: { reason: 'ZoneNotReady', message: 'The record is being removed.' } };
-  return { verdict, name, contents: sets.get(recordKey(name, spec.type))?.contents ?? [] };
+  const key = recordKey(name, spec.type);
+  return { verdict: refusedBy(zone, key, verdict), name, contents: sets.get(key)?.contents ?? [] };
+}
+
+/** What the name server says of a record that it does not take. */
+function refusedBy({ status }: Zone, key: string, verdict: Verdict): Verdict {
+  const refused = status?.refusedRecords?.find(({ record }) => record === key);
+  if (refused === undefined || !verdict.isAnswered) return verdict;
+  return { isAnswered: false, reason: 'InvalidValue', message: refused.message };
 }
 
 type Ask = (question: { readonly name: string; readonly type: string }) => Promise<NameServerAnswer>;

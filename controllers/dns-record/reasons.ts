@@ -11,5 +11,5 @@ export const DNS_RECORD_REASONS = {
   NameTooLong: 'Name and zone together are longer than a name may be.',
   RecordForeign: 'The provider has records there that were not made here.',
   TypeUnsupported: 'The provider has no records of the type.',
-  InvalidValue: 'A value does not fit the type.',
+  InvalidValue: 'A value does not fit the type, or the name server refuses it.',
 } as const;

@@ -216,8 +216,8 @@ function strandedOn({ metadata, spec }: Host, cache: Cache): readonly Domain[] {
 }
 
 /** Domains whose names the DNS points at the host. */
-function pointedAt({ metadata, spec, status }: Host, cache: Cache): readonly Domain[] {
-  if (status?.capabilities?.dns === undefined || spec.addresses.length === 0) return [];
+function pointedAt({ metadata, spec }: Host, cache: Cache): readonly Domain[] {
+  if (spec.addresses.length === 0) return [];
   return cache.list(domainKind).filter((domain) => domain.status?.host === metadata.name);
 }
 

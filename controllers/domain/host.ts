@@ -20,7 +20,7 @@ import { gatherDomain } from './host/gather.ts';
 import type { DomainHostInputs, LeavingInputs } from './host/inputs.ts';
 import { createDomainKept } from './host/kept.ts';
 import { probeDomain } from './host/probe.ts';
-import { desiredSites } from './host/sites.ts';
+import { desiredSites, isClosed } from './host/sites.ts';
 import { domainHostStatus } from './host/status.ts';
 
 /** What a Domain is made of on a host, in the order of creation; deletion goes backwards. */
@@ -60,7 +60,7 @@ export function createDomainHostController<W extends HostWorld>(parts: HostParts
     }),
     afterDeletion: (domain, inputs) => afterDeletion(domain, inputs),
     driftPolicy: (domain) => domain.spec.drift,
-    isImposed: (_domain, { suspendedFor }) => suspendedFor !== undefined,
+    isImposed: (_domain, inputs) => isClosed(inputs),
     status: domainHostStatus,
     probe: (domain, inputs, world, signal) => probeDomain(domain, inputs, { world, front, signal }),
   });

@@ -4,27 +4,42 @@ import { HostError } from '#runtime/base/errors.ts';
 import type { Site, SiteTable } from '#runtime/drivers/nginx/model.ts';
 import { defineController, type Outcome, type ProbeResult, type StatusPatch } from '#runtime/manager/controller.ts';
 import type { DriverOf, FrontProbes, HostParts, HostWorld } from '#controllers/parts.ts';
+import { isOfNameServer, nameServerConditions, probeNameServer } from './name-server.ts';
 
 export type HostHostDrivers<W> = { readonly nginx: DriverOf<SiteTable, W> };
 
 /** What the host serves of the platform's own; absent: nothing. */
 export interface HostHostInputs {
+  /** Whether there is to be a name server. */
+  readonly dns?: true;
   readonly panel?: NonNullable<NonNullable<Host['status']>['panel']>;
 }
 
-/** A Host on its machine: the panel in its web front, as far as the leader says that it may be there. */
-export function createHostHostController<W extends HostWorld>({ hostName, nginx, front }: HostParts<W>) {
+/** A Host on its machine: the panel in its web front, as far as the leader says that it may be there, and whether its name server answers. */
+export function createHostHostController<W extends HostWorld>(parts: HostParts<W>) {
+  const { hostName, nginx, front, askNameServer } = parts;
   return defineController<typeof hostKind, W, HostHostDrivers<W>, HostHostInputs>({
     name: 'host.host',
     kind: hostKind,
     drivers: { nginx },
     watches: [],
     concerns: ({ metadata }) => metadata.name === hostName,
-    gather: ({ spec, status }) =>
-      spec.panel === undefined || status?.panel === undefined ? {} : { panel: status.panel },
+    gather: ({ spec, status }) => ({
+      ...(status?.capabilities?.dns === undefined ? {} : { dns: true as const }),
+      ...(spec.panel === undefined || status?.panel === undefined ? {} : { panel: status.panel }),
+    }),
     desired: (host, inputs) => ({ nginx: desiredPanel(host, inputs) }),
-    probe: async (host, inputs, world, signal) => await probePanel(host, inputs, { world, front, signal }),
-    status: (host, { inputs, outcome, probes }) => panelStatus(host, inputs, { outcome, probes }),
+    probe: async (host, inputs, world, signal) => [
+      ...(inputs.dns === undefined ? [] : [await probeNameServer(askNameServer, world, signal)]),
+      ...(await probePanel(host, inputs, { world, front, signal })),
+    ],
+    status: (host, { inputs, outcome, probes }) => ({
+      fields: {},
+      conditions: [
+        ...(inputs?.dns === undefined ? [] : nameServerConditions(host, probes)),
+        ...panelConditions(host, inputs, { outcome, probes: probes.filter((probe) => !isOfNameServer(probe)) }),
+      ],
+    }),
   });
 }
 
@@ -81,14 +96,14 @@ async function probePanel<W>(
 }
 
 /** Only there while there is to be a panel. */
-function panelStatus(
+function panelConditions(
   { spec }: Host,
   inputs: HostHostInputs | undefined,
   { outcome, probes }: { readonly outcome: Outcome; readonly probes: readonly ProbeResult[] },
-): StatusPatch<typeof hostKind> {
-  if (spec.panel === undefined || inputs?.panel === undefined) return { fields: {}, conditions: [] };
+): StatusPatch<typeof hostKind>['conditions'] {
+  if (spec.panel === undefined || inputs?.panel === undefined) return [];
   const { ok, reason, message } = saidOf(outcome, probes);
-  return { fields: {}, conditions: [{ type: 'PanelServed', status: ok ? 'True' : 'False', reason, message }] };
+  return [{ type: 'PanelServed', status: ok ? 'True' : 'False', reason, message }];
 }
 
 function saidOf(outcome: Outcome, probes: readonly ProbeResult[]): ProbeResult {

@@ -25,6 +25,8 @@ export const HOST_REASONS = {
   PanelServing: 'The panel answers under its name.',
   NotServing: 'The web front does not serve the panel yet.',
   HttpsMissing: 'The web front of the host speaks no TLS, so that nothing of the panel is served.',
+  DnsServing: 'The name server of the host answers.',
+  DnsSilent: 'The name server of the host does not answer; the agent goes on trying to start it, and zones wait.',
   ManyAtOnce:
     'Many objects are gone that were not taken down; what the host serves for them goes on until a person confirms it.',
 } as const;

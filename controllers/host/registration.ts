@@ -12,6 +12,8 @@ export interface HostFacts {
   readonly root: string;
   readonly agentVersion: string;
   readonly capabilities: HostCapabilities;
+  /** Its own server, of one of the versions that are installed, or of one that its data needs; `undefined` where there can be none. */
+  readonly postgresql: Omit<DatabaseCapability, 'engine'> | undefined;
   readonly services: { readonly manager: 'systemd' | 'supervisor'; readonly limitsEnforced: boolean };
   /** The name server that was started; `undefined` when there is none. */
   readonly dns: { readonly version: string; readonly port: number } | undefined;
@@ -23,6 +25,8 @@ export interface HostFacts {
   readonly takenNames: readonly string[];
 }
 
+type Capabilities = NonNullable<NonNullable<Host['status']>['capabilities']>;
+type DatabaseCapability = NonNullable<Capabilities['databases']>[number];
 type Statement = Omit<ConditionStatement, 'observedGeneration'>;
 
 /** What a status is applied to: nothing of `spec`, which belongs to people. */
@@ -51,7 +55,7 @@ export function hostStatus(facts: HostFacts, present: Host | undefined, now: str
       ...(nginxVersion === undefined ? {} : { nginxVersion, http3 }),
       ...(httpsPort === 0 ? {} : { httpsPort }),
       ...(dns === undefined ? {} : { dns: { version: dns.version, port: dns.port } }),
-      ...databasesOf(capabilities),
+      ...databasesOf(facts),
       services: services.manager,
       limitsEnforced: services.limitsEnforced,
       accounts: facts.hasAccounts,
@@ -63,15 +67,13 @@ export function hostStatus(facts: HostFacts, present: Host | undefined, now: str
   };
 }
 
-function databasesOf({
-  postgresql,
-  mariadb,
-}: HostCapabilities): Pick<NonNullable<NonNullable<Host['status']>['capabilities']>, 'databases'> {
-  const found = [
-    { engine: 'PostgreSQL' as const, version: postgresql?.version },
-    { engine: 'MariaDB' as const, version: mariadb?.version },
-  ];
-  const databases = found.flatMap(({ engine, version }) => (version === undefined ? [] : [{ engine, version }]));
+function databasesOf({ postgresql, capabilities: { mariadb } }: HostFacts): Pick<Capabilities, 'databases'> {
+  const databases: DatabaseCapability[] = [];
+  if (postgresql !== undefined) {
+    const { version, lacks } = postgresql;
+    databases.push({ engine: 'PostgreSQL', version, ...(lacks === undefined ? {} : { lacks }) });
+  }
+  if (mariadb !== undefined) databases.push({ engine: 'MariaDB', version: mariadb.version });
   return databases.length === 0 ? {} : { databases };
 }
 

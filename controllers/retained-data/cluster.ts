@@ -1,5 +1,7 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
+import { databaseKind } from '#schemas/v1alpha1/database.ts';
 import { databaseServerKind } from '#schemas/v1alpha1/database-server.ts';
+import { domainKind } from '#schemas/v1alpha1/domain.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { retainedDataKind, type RetainedData } from '#schemas/v1alpha1/retained-data.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
@@ -8,15 +10,19 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, type Holders, type StatusPatch } from '#runtime/manager/controller.ts';
 import { heirOf, isStranded, keptOnServerElsewhere } from '#controllers/handover.ts';
 import { keptDatabasesByTenant, keptOfTenant } from '#controllers/kept-databases.ts';
-import type { ClusterParts, ClusterWorld, DriverOf } from '#controllers/parts.ts';
-import { keptByServer, keptOnServer } from '#controllers/server-indexes.ts';
+import { keptByObject } from '#controllers/kept-data.ts';
+import type { ClusterParts, ClusterWorld, DriverOf, Fate } from '#controllers/parts.ts';
+import { keptByServer, keptOnServer, serversByDefault } from '#controllers/server-indexes.ts';
 import { isOtherServer } from '#controllers/server-room.ts';
 import { defined } from '#controllers/whereabouts.ts';
 import { createHandoverDriver, type Keeper } from './handover-driver.ts';
+import { keptOf, objectOfKept } from './object.ts';
 
 export type RetainedDataClusterDrivers<W> = {
   /** Which host looks after it. */
   readonly handover: DriverOf<Keeper, W>;
+  /** Deletes the object itself when its time is over. */
+  readonly disposal: DriverOf<Fate, W>;
 };
 
 /** What the leader knows of kept data; plain data. */
@@ -26,16 +32,23 @@ export interface RetainedDataClusterInputs {
   readonly isStranded: boolean;
   /** The host that takes over. */
   readonly heir?: string;
+  /** Its time is over, and nobody is there who has, or may yet have, the data again. */
+  readonly isOver: boolean;
 }
 
-/** Kept data of a host that is lost: what is on a server elsewhere is given to another host, and what was on it is given up. */
-export function createRetainedDataClusterController<W extends ClusterWorld>(_parts: ClusterParts<W>) {
+/**
+ * Kept data, as the leader sees it, who knows of objects that wait for a host, too: it is deleted when its time is over. Of a host that is lost, what is on a
+ * server elsewhere is given to another host, and what was on it is given up.
+ */
+export function createRetainedDataClusterController<W extends ClusterWorld>({ disposal, now }: ClusterParts<W>) {
   return defineController<typeof retainedDataKind, W, RetainedDataClusterDrivers<W>, RetainedDataClusterInputs>({
     name: 'retained-data.cluster',
     kind: retainedDataKind,
-    drivers: { handover: createHandoverDriver() },
-    indexes: [BY_HOST_INDEX, keptByServer, keptDatabasesByTenant],
+    drivers: { handover: createHandoverDriver(), disposal: disposal(retainedDataKind) },
+    indexes: [BY_HOST_INDEX, keptByObject, keptByServer, keptDatabasesByTenant, serversByDefault],
     watches: [
+      { kind: domainKind, keysOf: keptOf },
+      { kind: databaseKind, keysOf: keptOf },
       { kind: hostKind, keysOf: ({ metadata }, cache) => keysOf(keptOnHost(metadata.name, cache)) },
       {
         kind: tenantKind,
@@ -47,11 +60,13 @@ export function createRetainedDataClusterController<W extends ClusterWorld>(_par
         isNews: isOtherServer,
       },
     ],
-    holdsFor: (kept, cache) => holdersOf(gatherKept(kept, cache)),
-    gather: gatherKept,
-    desired: (_kept, { heir }) => ({ handover: defined<Keeper>({ host: heir }) }),
-    afterDeletion: (_kept, inputs) => ({ handover: defined<Keeper>({ host: inputs?.heir }) }),
+    holdsFor: (kept, cache) => holdersOf(gatherKept(kept, cache, now())),
+    gather: (kept, cache) => gatherKept(kept, cache, now()),
+    desired: (_kept, { heir, isOver }) => ({ handover: defined<Keeper>({ host: heir }), disposal: fateOf(isOver) }),
+    afterDeletion: (_kept, inputs) => ({ handover: defined<Keeper>({ host: inputs?.heir }), disposal: fateOf(false) }),
     status: (kept, { inputs }) => clusterStatus(kept, inputs),
+    // What is over may wait for its object to go, which tells of itself.
+    due: (kept, atMs) => (kept.spec.expiresAt === undefined || expiryMsOf(kept) <= atMs ? undefined : expiryMsOf(kept)),
   });
 }
 
@@ -74,12 +89,21 @@ function keysOf(all: readonly RetainedData[]): readonly ObjectKey[] {
   return all.map(({ metadata: { name } }) => ({ name }));
 }
 
-function gatherKept(kept: RetainedData, cache: Cache): RetainedDataClusterInputs {
+function fateOf(isOver: boolean): Fate {
+  return { fate: isOver ? 'Go' : 'Stay', resourceVersion: '' };
+}
+
+function expiryMsOf({ spec: { expiresAt } }: RetainedData): number {
+  return expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
+}
+
+function gatherKept(kept: RetainedData, cache: Cache, nowMs: number): RetainedDataClusterInputs {
   const thing = keptOnServerElsewhere(kept);
   return {
     isHostLost: cache.get(hostKind, { name: kept.spec.host })?.spec.lost === true,
     isStranded: isStranded(thing, cache),
     ...defined({ heir: heirOf(thing, cache) }),
+    isOver: expiryMsOf(kept) <= nowMs && objectOfKept(kept, cache) === 'Gone',
   };
 }
 

@@ -1,5 +1,4 @@
 import { FINALIZERS } from '#schemas/meta/names.ts';
-import type { KubeObject } from '#schemas/meta/object.ts';
 import { formatBytes, parseQuantity } from '#schemas/meta/quantity.ts';
 import { domainDirectory } from '#schemas/meta/tenant-tree.ts';
 import { databaseServerKind } from '#schemas/v1alpha1/database-server.ts';
@@ -19,35 +18,31 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Desired, type StatusInput, type StatusPatch } from '#runtime/manager/controller.ts';
 import { onServer, serverPlaceOf, type ServerPlace } from '#controllers/database-server.ts';
-import { keptByObject, keptForObject } from '#controllers/kept-data.ts';
-import type { DatabaseServerDrivers, DriverOf, Fate, HostParts } from '#controllers/parts.ts';
-import { nameOnServer } from '#controllers/database-names.ts';
+import { keptByObject } from '#controllers/kept-data.ts';
+import type { DatabaseServerDrivers, DriverOf, HostParts } from '#controllers/parts.ts';
 import { keptByServer, keptOnServer } from '#controllers/server-indexes.ts';
 import { isOtherServer } from '#controllers/server-room.ts';
-import { elsewhereOf, isSameServer, type Elsewhere } from '#controllers/server-use.ts';
+import { elsewhereOf, type Elsewhere } from '#controllers/server-use.ts';
 import { defined } from '#controllers/whereabouts.ts';
+import { keptOf, objectOfKept, type ObjectOfKept } from './object.ts';
 import { RETAINED_DATA_REASONS } from './reasons.ts';
 
 /** In the order of creation. */
 export type RetainedDataDrivers<W> = DatabaseServerDrivers<W> & {
   readonly tree: DriverOf<Tree, W>;
-  /** Deletes the object itself when its time is over. */
-  readonly disposal: DriverOf<Fate, W>;
 };
 
 /** What becomes of kept data. */
 export interface RetainedDataInputs extends Elsewhere {
-  /** The object that the data was of: gone, or on another host; still leaving this one; or here again. */
-  readonly object: 'Gone' | 'Leaving' | 'Back';
-  readonly isExpired: boolean;
+  readonly object: ObjectOfKept;
   /** Absent while nobody has measured it, and of what is no database on a server. */
   readonly sizeBytes?: number;
 }
 
-/** Kept data on its host: purged when its object is deleted or its time is over. Once the data is back in place nothing is left at its path. */
+/** Kept data on its host: purged when its object is deleted, as the leader does when its time is over. Once the data is back in place nothing is left at its path. */
 export function createRetainedDataHostController<W>(parts: HostParts<W>) {
-  const { hostName, tree, databases, disposal, now } = parts;
-  const drivers: RetainedDataDrivers<W> = { tree, ...databases, disposal: disposal(retainedDataKind) };
+  const { hostName, tree, databases } = parts;
+  const drivers: RetainedDataDrivers<W> = { tree, ...databases };
   return defineController<typeof retainedDataKind, W, RetainedDataDrivers<W>, RetainedDataInputs>({
     name: 'retained-data.host',
     kind: retainedDataKind,
@@ -66,24 +61,19 @@ export function createRetainedDataHostController<W>(parts: HostParts<W>) {
     ],
     concerns: (kept) => kept.spec.host === hostName,
     gather: (kept, cache) => ({
-      object: objectOf(kept, cache),
-      isExpired: expiryMsOf(kept) <= now(),
+      object: objectOfKept(kept, cache),
       ...elsewhereOf(kept.spec.database?.server, cache),
       ...sizeOf(parts, kept, cache),
     }),
     desired: (kept, inputs) => ({
       tree: keptTree(kept),
       ...keptState<W>(kept, inputs),
-      disposal: { fate: inputs.isExpired && inputs.object === 'Gone' ? 'Go' : 'Stay', resourceVersion: '' },
     }),
     afterDeletion: (kept, inputs) => ({
       tree: tree.nothing,
       ...onServer<W>(placeOf(kept, inputs), noDatabases),
-      disposal: drivers.disposal.nothing,
     }),
     status: retainedDataStatus,
-    // What is over may wait for its object to go, which tells of itself.
-    due: (kept, atMs) => (kept.spec.expiresAt === undefined || expiryMsOf(kept) <= atMs ? undefined : expiryMsOf(kept)),
   });
 }
 
@@ -110,32 +100,6 @@ function placeOf({ spec }: RetainedData, elsewhere: Elsewhere | undefined): Serv
 function originOf(kept: RetainedData): string {
   const { namespace, name } = kept.spec.objectRef;
   return domainDirectory(namespace, name);
-}
-
-function objectOf(kept: RetainedData, cache: Cache): RetainedDataInputs['object'] {
-  const found = foundFor(kept, cache);
-  if (found === undefined) return 'Gone';
-  const isComing = [found.status?.host, found.status?.nextHost].includes(kept.spec.host);
-  return isComing && found.metadata.deletionTimestamp === undefined ? 'Back' : 'Leaving';
-}
-
-/** A database on another server has nothing to do with it. */
-function foundFor({ spec: { objectRef, database } }: RetainedData, cache: Cache) {
-  if (objectRef.kind === domainKind.kind) return cache.get(domainKind, objectRef);
-  if (objectRef.kind !== databaseKind.kind) return undefined;
-  const found = cache.get(databaseKind, objectRef);
-  if (found === undefined || database === undefined) return undefined;
-  const isSame = found.spec.engine === database.engine && nameOnServer(found) === database.databaseName;
-  return isSame && isSameServer(found.status?.server, database.server, cache) ? found : undefined;
-}
-
-function expiryMsOf(kept: RetainedData): number {
-  return kept.spec.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(kept.spec.expiresAt);
-}
-
-function keptOf({ kind, metadata }: KubeObject, cache: Cache): readonly ObjectKey[] {
-  const { namespace = '', name } = metadata;
-  return keysOf(keptForObject({ kind, namespace, name }, cache));
 }
 
 function keysOf(kept: readonly RetainedData[]): readonly ObjectKey[] {
@@ -184,11 +148,7 @@ function saidOf(
   return saidOfLoss(kept, inputs, found) ?? saidOfWhole(kept, inputs?.object, found);
 }
 
-function saidOfWhole(
-  kept: RetainedData,
-  object: RetainedDataInputs['object'] | undefined,
-  found: DatabaseState | undefined,
-): Said {
+function saidOfWhole(kept: RetainedData, object: ObjectOfKept | undefined, found: DatabaseState | undefined): Said {
   switch (object) {
     case 'Back':
       return isMissing(kept, found)
@@ -197,6 +157,7 @@ function saidOfWhole(
     case 'Gone':
       return saidOfGone(kept, found);
     case 'Leaving':
+    case 'Waiting':
     case undefined:
       return saidOfKept(kept, found);
   }

@@ -5,7 +5,7 @@ import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { tenantKind } from '#schemas/v1alpha1/tenant.ts';
 import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import { HostError } from '#runtime/base/errors.ts';
-import type { ZoneTable } from '#runtime/drivers/powerdns/index.ts';
+import type { ZoneState, ZoneTable } from '#runtime/drivers/powerdns/index.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { defineController, type ProbeResult, type Watch } from '#runtime/manager/controller.ts';
@@ -31,10 +31,17 @@ export function createZoneHostController<W extends HostWorld>(parts: HostParts<W
     indexes: recordIndexes,
     concerns: (zone) => zone.status?.host === hostName,
     gather: (zone, cache) => gatherZone(hostName, zone, cache),
-    desired: (_object, { zone, settings, records }) => ({ powerdns: new Map([[zone, { settings, records }]]) }),
+    desired: ({ status }, { zone, settings, records }) => ({
+      powerdns: new Map([[zone, { settings, records, ...knownSerial(status) }]]),
+    }),
     status: (zone, input) => zoneHostStatus(hostName, zone, input),
     probe: async (zone, _inputs, world, signal) => [await probeZone(zone, parts, world, signal)],
   });
+}
+
+/** Of one that was answered before, here or elsewhere: secondaries take nothing older. */
+function knownSerial(status: Zone['status']): Pick<ZoneState, 'serial'> {
+  return status?.serial === undefined ? {} : { serial: status.serial };
 }
 
 const zoneHostWatches: readonly Watch[] = [

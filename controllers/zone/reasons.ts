@@ -21,6 +21,8 @@ export const ZONE_REASONS = {
   CatalogNotReady: 'The Zone that lists this one is not there, not answered yet, or no catalog.',
   ParentHasDs:
     'The zone above has the DS of a key that is to go, and of none that stays: take it away at the registrar first.',
+  DsRemembered:
+    'The zone above has the DS of a key that is to go no more, but others may remember it; the key goes by itself once they do not.',
   SecretNotFound: 'A Secret that is referred to is not there, or not whole.',
   RecordRefused: 'The name server refuses a record.',
   TokenRefused: 'The provider does not accept the token, or it may not change the zone.',

@@ -1,8 +1,10 @@
 import type { Client as AcmeClient, ClientOptions, Order as AcmeClientOrder } from 'acme-client';
 // First: acme-client loads the same package as runtime/pki, which asks for it when it is loaded.
 import '#runtime/pki/reflect-metadata.ts';
-import { AcmeProblem } from '#runtime/base/errors.ts';
+import { AcmeProblem, Wcp360Error } from '#runtime/base/errors.ts';
 import { retryAfterMsOf } from '#runtime/outbound/exchange.ts';
+import { createDirectory, type Directory } from './directory.ts';
+import { plain } from './problem.ts';
 import { createTransport, type Transport, type TransportAnswer, type TransportOptions } from './transport.ts';
 
 /** Where and as whom. */
@@ -91,7 +93,7 @@ interface Inside {
   readonly http: {
     request: (url: string, method: string, options?: { readonly data?: unknown }) => Promise<TransportAnswer>;
     getNonce: () => Promise<string>;
-    getDirectory: () => Promise<Readonly<Record<string, unknown>>>;
+    getDirectory: () => Promise<Directory>;
   };
   readonly api: {
     accountUrl: string | null;
@@ -110,9 +112,9 @@ export async function openAccount(options: AccountOptions): Promise<AcmeAccount>
   const transport = createTransport(options);
   const client = await clientFor(options);
   const inside = client as unknown as Inside;
-  takeOver(inside, transport);
+  takeOver(inside, transport, options.directory);
   const read = async (url: string): Promise<TransportAnswer> => await inside.api.apiRequest(url, null, [200]);
-  return {
+  return withoutSurprise(options, {
     register: async (contact) => {
       // Whatever URL is known may be that of an account that the CA knows no longer.
       inside.api.accountUrl = null;
@@ -145,7 +147,7 @@ export async function openAccount(options: AccountOptions): Promise<AcmeAccount>
     caaNames: async () => caaNamesOf(await inside.http.getDirectory()),
     renewalWindow: async (certificateId) => await renewalWindowOf(inside, transport, certificateId),
     close: () => transport.close(),
-  };
+  });
 }
 
 /** Loaded when it is needed: a controller without a single ACME issuer starts without it. */
@@ -164,7 +166,7 @@ async function clientFor({ directory, key, url, externalAccount }: AccountOption
 }
 
 /** Its own transport follows no signal, tries again with used nonces, and asks for a nonce before each request. */
-function takeOver({ http }: Inside, transport: Transport): void {
+function takeOver({ http }: Inside, transport: Transport, directory: string): void {
   const nonces: string[] = [];
   const fetchNonce = http.getNonce.bind(http);
   http.request = async (url, method, { data } = {}) => {
@@ -174,6 +176,38 @@ function takeOver({ http }: Inside, transport: Transport): void {
     return answer;
   };
   http.getNonce = async () => nonces.pop() ?? (await fetchNonce());
+  // Its own takes whatever is there, and keeps it for a day.
+  http.getDirectory = createDirectory(directory, async () => (await http.request(directory, 'get')).data, Date.now);
+}
+
+/** What a CA answers is anything: on what acme-client, or we, stumble there is told of it, and is no fault of this program. */
+function withoutSurprise({ directory, signal }: AccountOptions, account: AcmeAccount): AcmeAccount {
+  const guarded =
+    <A extends readonly unknown[], R>(ask: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      try {
+        return await ask(...args);
+      } catch (err) {
+        if (err instanceof Wcp360Error || signal.aborted) throw err;
+        const words = `the answer of the CA at ${plain(directory)} cannot be used: ${plain((err as Error).message)}`;
+        throw new AcmeProblem('malformedAnswer', words, { cause: err });
+      }
+    };
+  return {
+    register: guarded(account.register),
+    createOrder: guarded(account.createOrder),
+    order: guarded(account.order),
+    findOrder: guarded(account.findOrder),
+    authorization: guarded(account.authorization),
+    answerTo: guarded(account.answerTo),
+    accept: guarded(account.accept),
+    finalize: guarded(account.finalize),
+    certificate: guarded(account.certificate),
+    revoke: guarded(account.revoke),
+    caaNames: guarded(account.caaNames),
+    renewalWindow: guarded(account.renewalWindow),
+    close: account.close,
+  };
 }
 
 /** A CA may list thousands: the newest stand first or last. */
@@ -216,7 +250,7 @@ function authorizationOf(url: string, data: unknown): Authorization {
   return { url, status, dnsName: identifier.value, isWildcard: wildcard === true, challenges };
 }
 
-function caaNamesOf({ meta }: Readonly<Record<string, unknown>>): readonly string[] {
+function caaNamesOf({ meta }: Directory): readonly string[] {
   const { caaIdentities } = (meta ?? {}) as { readonly caaIdentities?: unknown };
   const names = Array.isArray(caaIdentities) ? caaIdentities : [];
   return names.filter((name) => typeof name === 'string').map((name) => name.toLowerCase());
@@ -249,8 +283,16 @@ async function renewalWindowOf(
   const renewalInfo = await renewalInfoOf(inside);
   if (renewalInfo === undefined) return undefined;
   const { data, headers } = await transport.request(`${renewalInfo}/${certificateId}`, 'get');
-  const { suggestedWindow } = data as { readonly suggestedWindow?: { readonly start?: string; readonly end?: string } };
-  const [startMs, endMs] = [suggestedWindow?.start, suggestedWindow?.end].map((text) => Date.parse(text ?? ''));
-  if (startMs === undefined || endMs === undefined || !(startMs <= endMs)) return undefined;
-  return { startMs, endMs, freshMs: retryAfterMsOf(headers['retry-after'], Date.now()) };
+  return { ...windowIn(data), freshMs: retryAfterMsOf(headers['retry-after'], Date.now()) };
+}
+
+function windowIn(data: unknown): Pick<RenewalWindow, 'startMs' | 'endMs'> {
+  const { suggestedWindow } = (data ?? {}) as { readonly suggestedWindow?: { start?: unknown; end?: unknown } | null };
+  const [startMs = Number.NaN, endMs = Number.NaN] = [suggestedWindow?.start, suggestedWindow?.end].map((text) =>
+    typeof text === 'string' ? Date.parse(text) : Number.NaN,
+  );
+  // One that is not to be understood is as none (RFC 9773 §4.3.2).
+  if (!(startMs <= endMs))
+    throw new AcmeProblem('malformedAnswer', 'the CA suggests no time of renewal that makes sense');
+  return { startMs, endMs };
 }

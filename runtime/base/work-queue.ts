@@ -1,6 +1,7 @@
 import { backoffMs, type Backoff } from './backoff.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { createDelays } from './delays.ts';
+import { createShares, type Share, type Shares } from './shares.ts';
 
 /** `soon` is what somebody waits for; `later` is what a full pass brings (start, resync), taken when nothing is soon, and at least every ninth time. */
 export type Urgency = 'soon' | 'later';
@@ -9,7 +10,8 @@ export type Urgency = 'soon' | 'later';
  * Keys that need looking at. A key says which, never what happened: whoever takes it looks at what is true now.
  *
  * Guarantees: a key waits at most once, however often it is added; a key that is being worked on is not given out again before `done`, and
- * comes back afterwards when it was added meanwhile; nothing added is lost; keys of equal urgency come in the order of their arrival.
+ * comes back afterwards when it was added meanwhile; nothing added is lost; keys of equal urgency come in the order of their arrival, but for those whose
+ * share is used up: others overtake them.
  * Assumes: every `take` is followed by `done`. Memory: one entry per key that waits, is worked on, is delayed or has failed.
  */
 export interface WorkQueue {
@@ -46,6 +48,8 @@ export interface WorkQueueOptions {
   /** In [0, 1). */
   readonly random?: () => number;
   readonly observer?: WorkQueueObserver;
+  /** Asked when the key is about to be given out. Absent: no keys have anything in common. */
+  readonly shareOf?: (key: string) => Share | undefined;
 }
 
 const defaultBackoff: Backoff = { firstMs: 200, maxMs: 300_000, factor: 2, jitterRatio: 0.1 };
@@ -54,7 +58,7 @@ const soonPerLater = 8;
 /** An empty queue. Its timers keep the process alive until `close`. */
 export function createWorkQueue(options: WorkQueueOptions = {}): WorkQueue {
   const { backoff = defaultBackoff, clock = systemClock, random = Math.random, observer = {} } = options;
-  const keys = createKeys(clock, observer);
+  const keys = createKeys(clock, observer, createShares(options.shareOf ?? (() => undefined)));
   const failures = new Map<string, number>();
   let closed = false;
   const add = (key: string, urgency: Urgency = 'soon'): void => {
@@ -100,7 +104,7 @@ interface Keys {
   release(): void;
 }
 
-function createKeys(clock: Clock, observer: WorkQueueObserver): Keys {
+function createKeys(clock: Clock, observer: WorkQueueObserver, shares: Shares): Keys {
   const lanes = createLanes();
   /** Since when each key waits; a key that is active too is handed out again after `done`. */
   const waiting = new Map<string, number>();
@@ -117,9 +121,8 @@ function createKeys(clock: Clock, observer: WorkQueueObserver): Keys {
     return key;
   };
   const offer = (key: string, urgency: Urgency): void => {
-    const taker = takers.shift();
-    if (taker === undefined) lanes.push(key, urgency);
-    else taker(start(key));
+    if (takers.length === 0) lanes.push(key, urgency);
+    else if (shares.begin(key)) takers.shift()?.(start(key));
   };
   return {
     add: (key, urgency) => {
@@ -135,7 +138,7 @@ function createKeys(clock: Clock, observer: WorkQueueObserver): Keys {
     take: () => {
       // A promoted key stands in both lanes; the second time it is not waiting any more.
       for (let key = lanes.shift(); key !== undefined; key = lanes.shift()) {
-        if (waiting.has(key) && !active.has(key)) return Promise.resolve(start(key));
+        if (waiting.has(key) && !active.has(key) && shares.begin(key)) return Promise.resolve(start(key));
       }
       return new Promise((resolve) => void takers.push(resolve));
     },
@@ -144,7 +147,8 @@ function createKeys(clock: Clock, observer: WorkQueueObserver): Keys {
       if (since === undefined) return;
       active.delete(key);
       observer.onDone?.(clock.now() - since);
-      if (waiting.has(key)) offer(key, urgent.has(key) ? 'soon' : 'later');
+      for (const next of [shares.end(key), key])
+        if (next !== undefined && waiting.has(next)) offer(next, urgent.has(next) ? 'soon' : 'later');
     },
     depth: () => waiting.size,
     release: () => {

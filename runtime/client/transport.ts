@@ -1,4 +1,10 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import { HostError, InvalidError } from '#runtime/base/errors.ts';
@@ -205,17 +211,23 @@ function exchange(options: Exchange): Promise<WireAnswer> {
 function open(options: Exchange): Promise<WireStream> {
   const { request } = options;
   return new Promise((resolve, reject) => {
-    const outgoing = options.send(
-      request.signal === undefined ? options.wire : { ...options.wire, signal: request.signal },
-      (answer) => {
-        answer.setTimeout(request.timeoutMs, () => answer.destroy(new TimeoutMark()));
-        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: answer });
-      },
-    );
+    const outgoing = options.send(options.wire, (answer) => {
+      answer.setTimeout(request.timeoutMs, () => answer.destroy(new TimeoutMark()));
+      resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: answer });
+    });
+    endWith(outgoing, request.signal);
     outgoing.setTimeout(request.timeoutMs, () => outgoing.destroy(new TimeoutMark()));
     outgoing.on('error', (err) => reject(failureOf(request, err)));
     outgoing.end(request.body);
   });
+}
+
+/** Without an error, unlike Node's own `signal`: after one the TLS session is forgotten, and the next stream pays for a whole handshake. */
+function endWith(outgoing: ClientRequest, signal: AbortSignal | undefined): void {
+  const end = (): void => void outgoing.destroy();
+  if (signal?.aborted === true) end();
+  signal?.addEventListener('abort', end, { once: true });
+  outgoing.once('close', () => signal?.removeEventListener('abort', end));
 }
 
 class TimeoutMark extends Error {}

@@ -42,6 +42,7 @@ export function debianServer(
     server: name,
     versions,
     ...means,
+    isShared: true,
     way: () => Promise.resolve(way),
     isRemote: false,
     administrator: () => Promise.resolve({ username }),

@@ -42,13 +42,7 @@ export async function runUp(args: ProgramArgs): Promise<number> {
   await placeNode(layout, process.execPath);
   await placeEnvironment(layout, config);
   await replaceSupervisor(layout);
-  const argv = [
-    layout.node,
-    '--enable-source-maps',
-    join(layout.programs, 'wcpd.mjs'),
-    'supervise',
-    ...flagsOf(config),
-  ];
+  const argv = [layout.node, join(layout.programs, 'wcpd.mjs'), 'supervise', ...flagsOf(config)];
   const pid = spawnInNamespace(argv, join(layout.logs, 'up.log'));
   await awaitRunning(layout, pid, say);
   const { server } = await loadKubeconfig({ path: adminKubeconfigOf(layout, config) });

@@ -3,6 +3,9 @@ import { Wcp360Error } from '#runtime/base/errors.ts';
 import { parseProgramArgs, usage, UsageFault } from './flags.ts';
 import { programs } from './programs.ts';
 
+// Before a program is loaded, for traces that name our lines. With Node's flag the logger's library would read a map of megabytes at each start.
+process.setSourceMapsEnabled(true);
+
 const [name = '', ...args] = process.argv.slice(2);
 const program = programs[name];
 

@@ -23,10 +23,15 @@ export interface Driver<Name extends string, Snapshot, State, A extends Action<N
   /** What one owner has in a snapshot. */
   of(owner: Owner, snapshot: Snapshot): State;
   /**
-   * Everybody, as `ownerId` writes it, for whom there is something here that must not outlive its object: it serves, and can be made again. Absent where
-   * there is data: that never goes for want of an object.
+   * Everybody, as `ownerId` writes it, for whom there is something here that must not outlive its object: it serves. Only what is known to be of this
+   * installation. Absent where nothing serves.
    */
   owners?(snapshot: Snapshot): Iterable<string>;
+  /**
+   * What becomes of what is here for somebody whose object is gone: it serves no more, so that `owners` names them no more, and data stays: that never goes for
+   * want of an object. Pure; absent: `nothing`, since all of it can be made again.
+   */
+  orphaned?(owner: Owner, observed: State): State;
   /** Whether nobody but us has changed what was found, so that whatever differs is wanted anew and no drift; `undefined`, or absent: it cannot be told. Pure. */
   isAsLeft?(observed: State): boolean | undefined;
   plan(owner: Owner, desired: State, observed: State): readonly A[];

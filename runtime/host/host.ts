@@ -286,10 +286,21 @@ export interface PowerdnsCapability extends DaemonCapability {
   readonly backends: readonly ('sqlite' | 'lmdb')[];
 }
 
-/** Of one version, the newest where there are several. */
-export interface PostgresqlCapability extends DaemonCapability {
+/** What is installed of PostgreSQL: several versions may be, of each the server or its clients alone. */
+export interface PostgresqlCapability {
+  /** As whom a server runs; absent where there are clients alone. */
+  readonly account?: { readonly uid: number; readonly gid: number };
+  /** The oldest first. */
+  readonly versions: readonly PostgresqlVersion[];
+}
+
+export interface PostgresqlVersion {
+  /** 15 of 15.8. */
+  readonly major: number;
   /** Where its programs are: `/usr/lib/postgresql/15/bin`. */
   readonly programs: string;
+  /** `15.8`; absent where only its clients are there. */
+  readonly server?: string;
 }
 
 export interface HostCapabilities {
@@ -302,7 +313,7 @@ export interface HostCapabilities {
   readonly powerdns: PowerdnsCapability | undefined;
   /** MariaDB; `undefined` when it is not installed. */
   readonly mariadb: DaemonCapability | undefined;
-  /** PostgreSQL, and as whom it runs; `undefined` when it is not installed. */
+  /** `undefined` when nothing of PostgreSQL is installed. */
   readonly postgresql: PostgresqlCapability | undefined;
   /** Whether Debian's Adminer is installed. */
   readonly adminer: boolean;

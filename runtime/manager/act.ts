@@ -133,7 +133,7 @@ function policyContext<W>(
 ): Parameters<typeof filterByPolicy>[1] {
   const { stood } = known.memory;
   const deleting = isTakenDown(options.planning, object);
-  const imposed = !deleting && isImposed(options, object, known.planned);
+  const imposed = isImposed(options, object, known.planned);
   return {
     drift: imposed ? 'Enforce' : driftPolicyOf(options, object),
     paused: isPaused(object) && !imposed,
@@ -161,6 +161,7 @@ function driftPolicyOf<W>(options: ActingOptions<W>, object: KubeObject): DriftP
 function isImposed<W>(options: ActingOptions<W>, object: KubeObject, { inputs, observed }: PlannedActions): boolean {
   return (
     inputs !== undefined &&
+    !isTakenDown(options.planning, object) &&
     options.planning.controller.isImposed?.(object as ResourceOf<KindDefinition>, inputs, observed) === true
   );
 }
@@ -196,7 +197,7 @@ async function change<W>(
   memory.probed = undefined;
   memory.told = undefined;
   try {
-    await carryOut({ ...options, drivers, log, signal }, ordered);
+    await carryOut({ ...options, drivers, log, signal, isImposed: isImposed(options, object, planned) }, ordered);
   } catch (err) {
     const outcome = refusalOf(err);
     if (outcome === undefined) throw err;
@@ -263,7 +264,8 @@ async function probe<W>(
   }
 }
 
-function summaryOf(actions: readonly Action[]): string {
+/** `drop-login mariadb/…, keep-database …`: the first of them. */
+export function summaryOf(actions: readonly Action[]): string {
   const told = actions.slice(0, subjectsInEvent).map(({ op, subject }) => `${op} ${subject}`);
   const more = actions.length - told.length;
   return `${told.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;

@@ -3,6 +3,7 @@ import type { OrderedActions } from '#runtime/plan/order.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import type { DriverRuntime } from './driver-runtime.ts';
 import type { ControllerMetrics } from './metrics.ts';
+import { refusalOf } from './outcomes.ts';
 
 export interface CarryOutOptions<W> {
   readonly world: W;
@@ -13,21 +14,29 @@ export interface CarryOutOptions<W> {
   /** Throws when somebody else leads now; asked before each action. */
   readonly fence: () => void;
   readonly signal: AbortSignal;
+  /** What is wanted is not the object's own wish: nothing that fails keeps the rest from being carried out. */
+  readonly isImposed?: boolean;
 }
 
 /**
  * Carries a plan out, action by action: first what makes, settled, then what takes away, settled. The first failure ends it; what was done before is
  * settled all the same and stays known, what failed makes its driver look again. Rejects with that failure.
+ * What is imposed is carried out as far as it can be; of several failures it rejects with one that is worth another try, if there is one.
  */
 export async function carryOut<W>(options: CarryOutOptions<W>, ordered: OrderedActions): Promise<void> {
-  await carryOutStep(options, ordered.makes);
-  await carryOutStep(options, ordered.removes);
+  const failures: unknown[] = [];
+  for (const actions of [ordered.makes, ordered.removes]) {
+    failures.push(...(await carryOutStep(options, actions)));
+    if (failures.length > 0 && options.isImposed !== true) break;
+  }
+  // The last one: who leads no longer fails with that from then on.
+  if (failures.length > 0) throw failures.findLast((err) => refusalOf(err) === undefined) ?? failures[0];
 }
 
-async function carryOutStep<W>(options: CarryOutOptions<W>, actions: readonly Action[]): Promise<void> {
-  if (actions.length === 0) return;
+/** Gives what failed. */
+async function carryOutStep<W>(options: CarryOutOptions<W>, actions: readonly Action[]): Promise<readonly unknown[]> {
   const done = new Map<DriverRuntime<W>, Action[]>();
-  let failure: { readonly err: unknown } | undefined;
+  const failures: unknown[] = [];
   for (const action of actions) {
     const runtime = options.drivers.get(action.driver);
     if (runtime === undefined) continue;
@@ -35,7 +44,8 @@ async function carryOutStep<W>(options: CarryOutOptions<W>, actions: readonly Ac
       await applyOne(options, runtime, action);
     } catch (err) {
       runtime.snapshots.invalidate();
-      failure = { err };
+      failures.push(err);
+      if (options.isImposed === true) continue;
       break;
     }
     const ofDriver = done.get(runtime);
@@ -46,10 +56,10 @@ async function carryOutStep<W>(options: CarryOutOptions<W>, actions: readonly Ac
     try {
       await settle(runtime, ofDriver);
     } catch (err) {
-      failure ??= { err };
+      failures.push(err);
     }
   }
-  if (failure !== undefined) throw failure.err;
+  return failures;
 }
 
 async function settle<W>({ batch, snapshots }: DriverRuntime<W>, done: readonly Action[]): Promise<void> {

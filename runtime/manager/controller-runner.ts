@@ -1,5 +1,6 @@
 import { breathe } from '#runtime/base/breathe.ts';
 import { LostLeadershipError } from '#runtime/base/errors.ts';
+import type { Share } from '#runtime/base/shares.ts';
 import { createWorkQueue, type WorkQueue } from '#runtime/base/work-queue.ts';
 import { keyText, parseKeyText } from '#runtime/client/resource-type.ts';
 import type { Metrics } from '#runtime/telemetry/metrics.ts';
@@ -45,7 +46,8 @@ export function createControllerRunner<W>(options: ControllerRunnerOptions<W>): 
     concurrency,
     depth: () => queue.depth,
   });
-  const queue: WorkQueue = createWorkQueue({ clock, observer: metrics.queue });
+  const shareOf = (key: string): Share | undefined => shareIn(options, key);
+  const queue: WorkQueue = createWorkQueue({ clock, observer: metrics.queue, shareOf });
   const reconciler = createReconciler({ ...options, queue, metrics });
   declareReads(controller, informers);
   const echoes = createEchoFilter({
@@ -84,6 +86,12 @@ export function createControllerRunner<W>(options: ControllerRunnerOptions<W>): 
       }
     },
   };
+}
+
+function shareIn<W>({ controller, informers }: ControllerRunnerOptions<W>, key: string): Share | undefined {
+  if (controller.shareOf === undefined) return undefined;
+  const object = informers.cache.get(controller.kind as KindDefinition, parseKeyText(key));
+  return object === undefined ? undefined : controller.shareOf(object);
 }
 
 function declareReads<W>(controller: AnyController<W>, informers: InformerSet): void {

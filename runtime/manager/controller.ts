@@ -2,6 +2,7 @@ import type { KindDefinition, ResourceOf, StatusOf } from '#schemas/meta/kind.ts
 import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import type { Driver } from '#runtime/drivers/driver.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
+import type { Share } from '#runtime/base/shares.ts';
 import type { Action } from '#runtime/plan/plan.ts';
 import type { Cache, CacheIndex } from './cache.ts';
 
@@ -127,8 +128,13 @@ export interface Controller<K extends KindDefinition, W, D extends DriverSet<W>,
   readonly afterDeletion?: (object: ResourceOf<K>, inputs: Inputs | undefined) => Desired<D> | Pending;
   /** Rounds at once, where they wait more than they work; as many as the manager's other controllers have unless given. */
   readonly concurrency?: number;
+  /** Of objects that have something in common which may hold up their rounds (whom they ask), only so many are worked on at once. Absent: none have. Pure. */
+  readonly shareOf?: (object: ResourceOf<K>) => Share | undefined;
   readonly driftPolicy?: (object: ResourceOf<K>) => DriftPolicy;
-  /** True: what is wanted now is not the object's own wish (a limit, a suspension), and its drift policy holds none of it back. Absent: never. Pure. */
+  /**
+   * True: what is wanted now is not the object's own wish (a limit, a suspension). Its drift policy holds none of it back, nor does one part of it that fails
+   * hold back another. Absent: never. Pure.
+   */
   readonly isImposed?: (object: ResourceOf<K>, inputs: Inputs, observed: Desired<D>) => boolean;
   /** `undefined` while the object has no status yet and another controller's answer, without which there is nothing to tell, is on its way. Pure. */
   readonly status: (object: ResourceOf<K>, input: StatusInput<Inputs, D>) => StatusPatch<K> | undefined;

@@ -3,10 +3,11 @@ import { LostLeadershipError } from '#runtime/base/errors.ts';
 import type { WorkQueue } from '#runtime/base/work-queue.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { parseKeyText, resourceTypeOf } from '#runtime/client/resource-type.ts';
+import type { Action } from '#runtime/plan/plan.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
-import type { KindDefinition, ResourceOf } from '#schemas/meta/kind.ts';
+import { apiVersionOf, type KindDefinition, type ResourceOf } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { actOn, type ActingOptions, type Conclusion, type Memory } from './act.ts';
+import { actOn, summaryOf, type ActingOptions, type Conclusion, type Memory } from './act.ts';
 import type { Cache } from './cache.ts';
 import type { AnyController, StatusPatch } from './controller.ts';
 import type { DriverRuntimes } from './driver-runtime.ts';
@@ -114,11 +115,14 @@ function forget<W>(loop: Loop<W>, key: string): ReconcileResult {
   return 'success';
 }
 
-/** Stops serving for an object that is gone: what the drivers call theirs to end (never data). */
+/** Stops serving for an object that is gone: what the drivers call theirs to end (never data). By now it may be back, and another host's. */
 async function abandon<W>(loop: Loop<W>, key: string, signal: AbortSignal): Promise<ReconcileResult> {
   const { kind } = loop.controller.kind as KindDefinition;
   try {
-    await takeDown({ ...loop.acting, log: loop.log, signal }, kind, key);
+    if (!(await isStored(loop, key, signal))) {
+      const done = await takeDown({ ...loop.acting, log: loop.log, signal }, kind, key);
+      if (done.length > 0) tellOfOrphan(loop, key, done);
+    }
     loop.abandoned.delete(key);
     return forget(loop, key);
   } catch (err) {
@@ -127,6 +131,27 @@ async function abandon<W>(loop: Loop<W>, key: string, signal: AbortSignal): Prom
     loop.queue.retry(key);
     return 'error';
   }
+}
+
+/** Whether the store has the object at this moment, wherever it is. */
+async function isStored<W>({ controller, client }: Loop<W>, key: string, signal: AbortSignal): Promise<boolean> {
+  const { namespace, name } = parseKeyText(key);
+  const found = await client.list(resourceTypeOf(controller.kind as KindDefinition), {
+    namespace,
+    fieldSelector: `metadata.name=${name}`,
+    as: 'PartialObjectMetadata',
+    signal,
+  });
+  return found.items.length > 0;
+}
+
+function tellOfOrphan<W>({ controller, events }: Loop<W>, key: string, done: readonly Action[]): void {
+  const { kind, ...type } = controller.kind as KindDefinition;
+  const { namespace, name } = parseKeyText(key);
+  const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
+  const gone = { apiVersion: apiVersionOf({ kind, ...type }), kind, metadata };
+  const message = `It went without having been taken down. What served for it was ended: ${summaryOf(done)}`;
+  events.record(gone, { type: 'Warning', reason: 'Orphaned', message });
 }
 
 /** A cache shows what was done in a moment: what is not seen after so many rounds is told. */

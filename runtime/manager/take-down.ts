@@ -11,18 +11,24 @@ export interface TakeDownOptions<W> extends Omit<CarryOutOptions<W>, 'drivers'> 
   readonly removals?: RemovalGuard | undefined;
 }
 
-/** Ends what is here for an owner without an object, in the order of a deletion; only in drivers that tell of owners. Nothing while removals are held. */
-export async function takeDown<W>(options: TakeDownOptions<W>, kind: string, key: string): Promise<void> {
-  if (options.removals?.hold() !== undefined) return;
+/**
+ * Ends what serves here for an owner without an object, in the order of a deletion; only in drivers that tell of owners. Nothing while removals are held.
+ * What was done.
+ */
+export async function takeDown<W>(options: TakeDownOptions<W>, kind: string, key: string): Promise<readonly Action[]> {
+  if (options.removals?.hold() !== undefined) return [];
   const { namespace = '', name } = parseKeyText(key);
   const owner: Owner = { kind, namespace, name, uid: '' };
   const runtimes = options.planning.drivers.filter(([, { driver }]) => driver.owners !== undefined);
   const plans: DriverActions[] = [];
   for (const [name, { driver, snapshots }] of runtimes) {
     const observed: unknown = driver.of(owner, snapshots.peek() ?? (await snapshots.get()));
-    const actions = driver.plan(owner, driver.normalize(driver.nothing), observed) as readonly Action[];
+    const left: unknown = driver.orphaned?.(owner, observed) ?? driver.nothing;
+    const actions = driver.plan(owner, driver.normalize(left), observed) as readonly Action[];
     plans.push({ driver: name, actions });
   }
   const drivers = new Map(runtimes.map(([, runtime]) => [runtime.driver.name, runtime]));
-  await carryOut({ ...options, drivers }, orderActions(plans, true));
+  const ordered = orderActions(plans, true);
+  await carryOut({ ...options, drivers }, ordered);
+  return ordered.removes;
 }

@@ -1,4 +1,11 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, webcrypto, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  webcrypto,
+  type KeyObject,
+} from 'node:crypto';
 import { InvalidError } from '#runtime/base/errors.ts';
 
 /** A key pair as WebCrypto takes it, and what it signs with. */
@@ -38,6 +45,13 @@ export function kindOfKey(pem: string): KeyKind | undefined {
     // Whatever stands there is no key.
     return undefined;
   }
+}
+
+/** SHA-256 of the public part of a private key, hexadecimal; `undefined` for what is no key. */
+export function digestOfKey(pem: string): string | undefined {
+  if (kindOfKey(pem) === undefined) return undefined;
+  const spki = createPublicKey(pem).export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(spki).digest('hex');
 }
 
 /** InvalidError for a key of another kind than we make. */

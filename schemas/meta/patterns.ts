@@ -44,10 +44,14 @@ const RECORD_NAME = `${RECORD_LABEL}([.]${RECORD_LABEL})*`;
 
 /** The whole name of something else, with or without the dot at its end; one label alone is a mistake more often than not. */
 const TARGET = '([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?[.])+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?[.]?';
+/** The same, of a host: no underscores. */
+const HOST_TARGET = '([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?[.])+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?[.]?';
 const BYTE = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
 const SHORT = `(${PORT}|0)`;
 const HEX_BYTES = '([0-9A-Fa-f]{2})+';
-const SERVICE_BINDING = `${SHORT} ([.]|${TARGET})(( (mandatory|alpn)=[a-z0-9./-]+(,[a-z0-9./-]+)*)|( no-default-alpn)|( port=${SHORT})|( ipv4hint=${IPV4}(,${IPV4})*)|( ech=[A-Za-z0-9+/]+=*)|( ipv6hint=[0-9a-f:]+(,[0-9a-f:]+)*))*`;
+/** With its padding, and nothing in the bits that are left over. */
+const BASE64 = '([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)';
+const SERVICE_BINDING = `${SHORT} ([.]|${TARGET})(( (mandatory|alpn)=[a-z0-9./-]+(,[a-z0-9./-]+)*)|( no-default-alpn)|( port=${SHORT})|( ipv4hint=${IPV4}(,${IPV4})*)|( ech=${BASE64})|( ipv6hint=[0-9a-f:]+(,[0-9a-f:]+)*))*`;
 
 /** How values of records are written (RFC 1035 and its followers), without escapes; `TXT` is any text. */
 export const RECORD_FORMATS = {
@@ -58,11 +62,11 @@ export const RECORD_FORMATS = {
   CNAME: `^${TARGET}$`,
   DS: `^${SHORT} ${BYTE} ${BYTE} ${HEX_BYTES}$`,
   HTTPS: `^${SERVICE_BINDING}$`,
-  MX: `^${SHORT} ([.]|${TARGET})$`,
+  MX: `^${SHORT} ([.]|${HOST_TARGET})$`,
   NAPTR: `^${SHORT} ${SHORT} "[A-Za-z0-9]*" "[A-Za-z0-9+:.-]*" "[ !#-\\[\\]-~]*" ([.]|${TARGET})$`,
-  NS: `^${TARGET}$`,
+  NS: `^${HOST_TARGET}$`,
   PTR: `^${TARGET}$`,
-  SRV: `^${SHORT} ${SHORT} ${SHORT} ([.]|${TARGET})$`,
+  SRV: `^${SHORT} ${SHORT} ${SHORT} ([.]|${HOST_TARGET})$`,
   SSHFP: `^${BYTE} ${BYTE} ${HEX_BYTES}$`,
   SVCB: `^${SERVICE_BINDING}$`,
   TLSA: `^${BYTE} ${BYTE} ${BYTE} ${HEX_BYTES}$`,

@@ -9,16 +9,16 @@ export function contentOf(type: string, value: string): string | undefined {
 const spellings: Readonly<Record<string, (value: string) => string | undefined>> = {
   A: (value) => value,
   AAAA: canonicalIpv6,
-  ALIAS: rootedName,
+  ALIAS: targetName,
   CAA: caaContent,
-  CNAME: rootedName,
+  CNAME: targetName,
   DS: withLast((word) => word.toLowerCase()),
   HTTPS: serviceContent,
-  MX: withLast(rootedName),
-  NAPTR: withLast(rootedName),
-  NS: rootedName,
-  PTR: rootedName,
-  SRV: withLast(rootedName),
+  MX: withLast(targetName),
+  NAPTR: naptrContent,
+  NS: targetName,
+  PTR: targetName,
+  SRV: withLast(targetName),
   SSHFP: withLast((word) => word.toLowerCase()),
   SVCB: serviceContent,
   TLSA: withLast((word) => word.toLowerCase()),
@@ -26,11 +26,20 @@ const spellings: Readonly<Record<string, (value: string) => string | undefined>>
 };
 
 /** Spells the last word of a value, and leaves what is before it. */
-function withLast(spell: (word: string) => string): (value: string) => string {
+function withLast(spell: (word: string) => string | undefined): (value: string) => string | undefined {
   return (value) => {
     const from = value.lastIndexOf(' ') + 1;
-    return `${value.slice(0, from)}${spell(value.slice(from))}`;
+    const last = spell(value.slice(from));
+    return last === undefined ? undefined : `${value.slice(0, from)}${last}`;
   };
+}
+
+/** With the dot at its end; on the wire it is 255 bytes (RFC 1035 §2.3.4). */
+const mostNameCharacters = 254;
+
+function targetName(name: string): string | undefined {
+  const rooted = rootedName(name);
+  return rooted.length > mostNameCharacters ? undefined : rooted;
 }
 
 /** A whole name in lower case with the dot at its end. */
@@ -61,6 +70,12 @@ function escapedByte(byte: number): string {
   return byte >= 0x20 && byte <= 0x7e ? letter : `\\${String(byte).padStart(3, '0')}`;
 }
 
+/** Flags, service and expression are one string each. */
+function naptrContent(value: string): string | undefined {
+  const strings = value.split('"').filter((_, index) => index % 2 === 1);
+  return strings.some(({ length }) => length > stringBytes) ? undefined : withLast(targetName)(value);
+}
+
 /** RFC 5952. The server takes no address of IPv4 in the clothes of IPv6. */
 function canonicalIpv6(address: string): string | undefined {
   if (!URL.canParse(`http://[${address}]/`)) return undefined;
@@ -81,18 +96,25 @@ function serviceContent(value: string): string | undefined {
   const [priority = '', target = '', ...parameters] = value.split(' ');
   const named = new Map(parameters.map((parameter) => [parameter.split('=', 1)[0] ?? '', parameter]));
   if (named.size < parameters.length || (priority === '0' && named.size > 0)) return undefined;
-  const spelled = serviceParameters.flatMap((name) => {
-    const parameter = named.get(name);
-    return parameter === undefined ? [] : [spelledParameter(name, parameter.slice(name.length + 1))];
-  });
-  if (spelled.includes(undefined)) return undefined;
-  return [priority, rootedName(target), ...spelled].join(' ');
+  const present = serviceParameters.filter((name) => named.has(name));
+  const spelled = present.map((name) =>
+    spelledParameter(name, (named.get(name) ?? '').slice(name.length + 1), present.slice(1)),
+  );
+  const parts = [priority, targetName(target), ...spelled];
+  return parts.includes(undefined) ? undefined : parts.join(' ');
 }
 
-function spelledParameter(name: string, value: string): string | undefined {
+/** `others` are the names that `mandatory` may list, which are those of the parameters beside it (RFC 9460 §8). */
+function spelledParameter(name: string, value: string, others: readonly string[]): string | undefined {
   if (name === 'no-default-alpn') return name;
+  if (name === 'mandatory') return mandatoryParameter(value.split(','), others);
   if (name === 'ech') return `ech="${value}"`;
   if (name !== 'ipv6hint') return `${name}=${value}`;
   const addresses = value.split(',').map(canonicalIpv6);
   return addresses.includes(undefined) ? undefined : `ipv6hint=${addresses.join(',')}`;
+}
+
+function mandatoryParameter(names: readonly string[], others: readonly string[]): string | undefined {
+  const isSaid = new Set(names).size === names.length && names.every((name) => others.includes(name));
+  return isSaid ? `mandatory=${others.filter((name) => names.includes(name)).join(',')}` : undefined;
 }

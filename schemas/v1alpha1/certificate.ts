@@ -67,7 +67,7 @@ const specField = {
     reducedCoverage: {
       type: 'string',
       description:
-        'When the CA refuses some of the names: Refuse keeps what there is, Allow takes a certificate for the others.',
+        'When some of the names cannot be had: Refuse keeps what there is, Allow takes a certificate for the others, though none in place of a good one for more names before that nears its end. The names that it lacks are tried again.',
       enum: ['Refuse', 'Allow'],
       default: 'Refuse',
     },
@@ -86,6 +86,7 @@ const issuanceField = {
     keySecretName: nameField('The Secret that holds its key until it is there.'),
     orderIntendedAt: timeField('When the CA was about to be asked.'),
     orderURL: textField('The order, once the CA has answered.'),
+    refusedUntil: timeField('Until when the CA wants not to be asked again, after there were too many orders for it.'),
     step: textField('What is being waited for.'),
   },
 } as const satisfies Schema;
@@ -96,7 +97,7 @@ const failedNameField = {
   required: ['dnsName', 'message'],
   properties: {
     dnsName: { type: 'string', description: 'The name.', maxLength: LENGTHS.wildcard + 2 },
-    message: textField('What the CA said.'),
+    message: textField('What the CA said of it, or why it was not asked.'),
   },
 } as const satisfies Schema;
 
@@ -164,7 +165,7 @@ export const certificateKind = defineKind({
       nextTryAt: attemptFields.nextTryAt,
       failedNames: {
         type: 'array',
-        description: 'Names that the CA refused at the last attempt.',
+        description: 'Names that stand in the way: the CA refused them at the last attempt, or would if it was asked.',
         maxItems: 100,
         'x-kubernetes-list-type': 'atomic',
         items: failedNameField,

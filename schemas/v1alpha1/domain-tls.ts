@@ -44,6 +44,13 @@ export const tlsField = {
       description: 'Send visitors who come by HTTP to HTTPS, once there is a certificate.',
       default: true,
     },
+    reducedCoverage: {
+      type: 'string',
+      description:
+        'When the certificate cannot be had for some of the names: Allow has it for the others, and tries again; Refuse has none but for all names.',
+      enum: ['Refuse', 'Allow'],
+      default: 'Allow',
+    },
     hsts: hstsField,
   },
   'x-kubernetes-validations': [

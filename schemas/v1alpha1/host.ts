@@ -149,7 +149,8 @@ export const hostKind = defineKind({
           },
           http3: {
             type: 'boolean',
-            description: 'Whether that nginx was built to speak HTTP/3; Debian’s is from 13 on.',
+            description:
+              'Whether that nginx was built to speak HTTP/3, which the front does not turn on yet; Debian’s is from 13 on.',
           },
           dns: {
             type: 'object',
@@ -176,7 +177,13 @@ export const hostKind = defineKind({
               type: 'object',
               description: 'One of them.',
               required: ['engine', 'version'],
-              properties: { engine: engineField, version: textField('Its version.') },
+              properties: {
+                engine: engineField,
+                version: textField('Its version.'),
+                lacks: textField(
+                  'The package that is not installed, and without which no server reads the data that is there; absent where it runs.',
+                ),
+              },
             },
           },
           services: { type: 'string', description: 'What runs the daemons.', enum: ['systemd', 'supervisor'] },

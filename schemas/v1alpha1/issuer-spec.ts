@@ -1,4 +1,5 @@
 import {
+  attemptFields,
   durationField,
   conditionsField,
   LENGTHS,
@@ -151,7 +152,11 @@ const acmeField = {
       default: {},
       properties: {
         orders: limitField('Of the account, whatever they are for.', 300, '3h'),
-        ordersPerDomain: limitField('For new names below one registered domain; renewals do not count.', 50, '168h'),
+        ordersPerDomain: limitField(
+          'For new names below one registered domain; a renewal counts only where the same certificate was ordered within a day.',
+          50,
+          '168h',
+        ),
       },
     },
     solvers: {
@@ -208,8 +213,10 @@ export const issuerStatus = {
         },
         server: textField('The directory that it is known to.'),
         email: textField('The address that the CA knows.'),
+        lastPrivateKeyHash: textField('SHA-256 of the public part of the key by which the CA knows it, hexadecimal.'),
       },
     },
+    ...attemptFields,
     conditions: conditionsField,
   },
 } as const satisfies Schema;

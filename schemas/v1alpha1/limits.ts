@@ -20,6 +20,8 @@ export const limitFields = {
   dnsRecords: countField(
     'DNSRecords in the namespace, those that follow from Domains and from the package among them.',
   ),
+  certificates: countField('Certificates in the namespace, those that Domains make among them.'),
+  issuers: countField('Issuers in the namespace.'),
   mailboxes: countField('Mailboxes in the namespace.'),
   storage: bytesField('Disk space of all files together, such as `20Gi`.'),
   traffic: bytesField('Traffic in a month, such as `1Ti`.'),

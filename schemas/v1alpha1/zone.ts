@@ -57,13 +57,14 @@ const specField = {
       properties: {
         enabled: {
           type: 'boolean',
-          description: 'Sign. Only to be turned off once the registrar has no DS of the zone any more.',
+          description:
+            'Sign. Turned off, the zone stays signed while the zone above has a DS of it, and for as long afterwards as others may remember that.',
           default: true,
         },
         keys: {
           type: 'array',
           description:
-            'Numbers of the keys that sign. To roll: add the next number, give the registrar the DS of the new key (`status.dnssec.keys`), and take the old number away once the old DS is gone and forgotten.',
+            'Numbers of the keys that sign. To roll: add the next number, take the old number away, and give the registrar the DS of the new key (`status.dnssec.keys`) in place of the old one: the old key goes once its DS is forgotten.',
           default: [1],
           minItems: 1,
           maxItems: 4,
@@ -150,6 +151,21 @@ const statusField = {
       description: 'Keys that the zone is signed with, and what the registrar needs of them.',
       properties: {
         keys: { type: 'array', description: 'The keys, oldest first.', maxItems: 8, items: keyField },
+      },
+    },
+    refusedRecords: {
+      type: 'array',
+      description: 'Records that the name server refuses; everything else is answered.',
+      maxItems: 100,
+      'x-kubernetes-list-type': 'atomic',
+      items: {
+        type: 'object',
+        description: 'One of them.',
+        required: ['record', 'message'],
+        properties: {
+          record: textField('Its whole name and its type, such as `www.acme.example. HTTPS`.'),
+          message: textField('What the server says.'),
+        },
       },
     },
     provider: zoneProviderStatus,

@@ -2,7 +2,6 @@ import { createClusterControllers, createHostControllers } from '#controllers/in
 import { createClusterParts } from '#controllers/cluster-parts.ts';
 import { noTools } from '#test/builders/source-tools.ts';
 import { noFront } from '#test/builders/no-front.ts';
-import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { DriverOf, HostParts, HostWorld } from '#controllers/parts.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import { noDatabases } from '#runtime/drivers/databases/model.ts';
@@ -40,10 +39,8 @@ export const hostParts: HostParts<HostWorld> = {
   shells: silent('shells', 'Free'),
   copies: silent('copies', { pass: 'None' }),
   copyOf: () => undefined,
-  disposal: (kind) => createDisposalDriver(kind),
   challenges: silent('challenges', new Map()),
   front: noFront,
-  now: () => Date.parse('2026-01-01T00:00:00Z'),
 };
 
 /** All controllers by name: `domain.host`, `tenant.cluster`, … */

@@ -455,7 +455,6 @@ void t.test(
 
 const handedOn = [
   'get hosts.hosting.wcp360.io',
-  'delete retaineddata.hosting.wcp360.io',
   'patch retaineddata/status.hosting.wcp360.io',
   `create hosts/attach.${STREAMS.group}`,
 ];

@@ -4,6 +4,7 @@ import { badInputLaws } from './databases/bad-input.ts';
 import { changesLaws } from './databases/changes.ts';
 import { databasesGround, type DatabasesUnderTest } from './databases/ground.ts';
 import { dumpingLaws } from './databases/dumping.ts';
+import { dumpsRightsLaws } from './databases/dumps-rights.ts';
 import { keepingLaws } from './databases/keeping.ts';
 import { loginsLaws } from './databases/logins.ts';
 import { lookingLaws } from './databases/looking.ts';
@@ -24,5 +25,6 @@ export async function databasesContract<Name extends string>(t: Test, under: Dat
   await loginsLaws(t, ground);
   await keepingLaws(t, ground);
   await dumpingLaws(t, ground);
+  await dumpsRightsLaws(t, ground);
   await lookingLaws(t, ground);
 }

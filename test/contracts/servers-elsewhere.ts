@@ -97,7 +97,9 @@ export async function elsewhereContract<Name extends string>(t: Test, under: Els
   await t.test('programs come to it by a socket, and to no other server than is meant', async (each) => {
     await reach(driver, world, one, wanted('one'));
     const dumped = async (change: Partial<Declared>): Promise<string> => {
-      const host = elsewhereHost(under.host, { ...under.declared, ...change });
+      // The driver itself comes to the one that is meant.
+      const { way } = elsewhereHost(under.host, { ...under.declared, ...change });
+      const host = { ...elsewhereHost(under.host, under.declared), way };
       return await text(Readable.from(driver.dump('d_one', { host }, signal)));
     };
     each.match(await dumped({}), /dump complete/i, 'the control');

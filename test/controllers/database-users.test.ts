@@ -4,7 +4,7 @@ import { required } from '#runtime/base/errors.ts';
 import { gatherUser, type DatabaseUserClusterInputs } from '#controllers/database-user/cluster/gather.ts';
 import { clusterStatus } from '#controllers/database-user/cluster/status.ts';
 import { secretValuesOf } from '#controllers/database-user/cluster/connection.ts';
-import { afterStep, stepOf, type Asked } from '#controllers/database-user/cluster/succession.ts';
+import { afterStep, stepOf, toHandOut, type Asked } from '#controllers/database-user/cluster/succession.ts';
 import {
   besideOf,
   currentOf,
@@ -22,47 +22,55 @@ import { allIndexes, controllers } from '#test/builders/controllers.ts';
 import { aHost, anObject, aRetainedData } from '#test/builders/objects.ts';
 
 void t.test(
-  'what is handed out the server takes, and whoever read it before has the time that was promised',
+  'what is in the Secret the server takes, also while nobody can write it, and whoever read it before has the time that was promised',
   async (t) => {
     const graceMs = 5_000;
     const event = fc.oneof(
       { weight: 60, arbitrary: fc.constantFrom('server', 'leader') },
       { weight: 20, arbitrary: fc.constantFrom('second', 'request') },
+      { weight: 5, arbitrary: fc.constantFrom('lock', 'unlock') },
       { weight: 1, arbitrary: fc.constant('give') },
     );
     const events = fc.array(event, { minLength: 20, maxLength: 80, size: 'max' });
     let rotations = 0;
     await fc.assert(
       fc.asyncProperty(events, async (story) => {
-        let [nowMs, ids, given, request] = [0, 0, 0, 0];
+        let [nowMs, ids, given, request, isWritable] = [0, 0, 0, 0, true];
         let stored: Passwords | undefined;
         let accepted: readonly string[] = [];
-        let handedOut = '';
+        let handedOut: string | undefined;
         const promised = new Map<string, number>();
         for (const event of story) {
           if (event === 'second') nowMs += 1_000;
           if (event === 'request') request += 1;
           if (event === 'give') given += 1;
+          if (event === 'lock') isWritable = false;
+          if (event === 'unlock') isWritable = true;
           if (event === 'server') accepted = stored?.passwords.map(({ id }) => id) ?? [];
           if (event === 'leader') {
             const asked: Asked = {
               graceMs,
               accepted,
+              ...(handedOut === undefined ? {} : { handedOut }),
               ...(given === 0 ? {} : { given: String(given) }),
               ...(request === 0 ? {} : { request: String(request) }),
             };
             const before = stored;
+            const next = stored && toHandOut(stored, accepted)?.id;
             const step = stepOf(stored, asked, nowMs);
             if (step !== undefined) stored = afterStep(step, stored, { id: String((ids += 1)), asked, nowMs });
-            const current = stored && currentOf(stored)?.id;
-            if (current !== undefined && accepted.includes(current)) handedOut = current;
+            if (isWritable && next !== undefined && next !== handedOut) {
+              // Whoever read the Secret a moment ago.
+              if (handedOut !== undefined && given === 0) promised.set(handedOut, nowMs + graceMs);
+              handedOut = next;
+            }
             if (step === 'Promote')
               promised.set(required(before && currentOf(before), 'a password').id, nowMs + graceMs);
             if (step === 'Promote') rotations += 1;
             // Whoever gives a password wants no other one.
             if (step === 'Follow') promised.clear();
           }
-          if (handedOut !== '' && given === 0 && !accepted.includes(handedOut)) return false;
+          if (handedOut !== undefined && given === 0 && !accepted.includes(handedOut)) return false;
           for (const [id, untilMs] of promised) {
             const isThere = stored?.passwords.some((password) => password.id === id) === true;
             if (nowMs < untilMs && !isThere) return false;
@@ -83,7 +91,9 @@ void t.test('a rotation comes to its end, and begins anew when it is time or som
   const steps: (string | undefined)[] = [];
   let stored: Passwords | undefined;
   const at = (nowMs: number, more: Partial<Asked> = {}): void => {
-    const now: Asked = { ...asked, accepted: stored?.passwords.map(({ id }) => id) ?? [], ...more };
+    const accepted = more.accepted ?? stored?.passwords.map(({ id }) => id) ?? [];
+    const handedOut = stored && toHandOut(stored, accepted)?.id;
+    const now: Asked = { ...asked, accepted, ...(handedOut === undefined ? {} : { handedOut }), ...more };
     const step = stepOf(stored, now, nowMs);
     steps.push(step);
     if (step !== undefined) stored = afterStep(step, stored, { id: `${steps.length}`, asked: now, nowMs });

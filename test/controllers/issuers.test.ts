@@ -2,9 +2,12 @@ import { X509Certificate } from 'node:crypto';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
-import { certificateKind, clusterIssuerKind, domainKind, issuerKind } from '#schemas/index.ts';
+import { certificateKind, clusterIssuerKind, domainKind, issuerKind, type ClusterIssuer } from '#schemas/index.ts';
 import { secretKind } from '#schemas/meta/builtin.ts';
+import type { KubeObject } from '#schemas/meta/object.ts';
 import { ANNOTATIONS, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { pauseMsAfter } from '#controllers/certificate/renewal.ts';
+import { createDirectory } from '#runtime/acme/directory.ts';
 import { createTransport } from '#runtime/acme/transport.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
@@ -86,6 +89,15 @@ await t.test('an own CA signs, and without any CA a certificate signs itself', a
   test.ok(leftMs > 11.9 * 3_600_000 && leftMs <= 12 * 3_600_000, 'it is good for as long as was asked');
   const self = await lab.served('self-tls');
   test.ok(self.verify(self.publicKey));
+  const renewalOf = async (name: string): Promise<number> => {
+    const status = (await lab.get(certificateKind, name, 'acme'))?.['status'] as { readonly renewalTime: string };
+    return Date.parse(status.renewalTime) - Date.now();
+  };
+  for (const name of ['own', 'self']) {
+    test.ok((await renewalOf(name)) > 6 * 3_600_000, 'it is renewed after two thirds of its life');
+    await certificate(lab, name, { issuerRef: { kind: 'ClusterIssuer', name }, duration: '12h', renewBefore: '10h' });
+    await eventually(async () => (await renewalOf(name)) < 3 * 3_600_000, `${name} to be renewed earlier`);
+  }
 });
 
 await t.test('a CA that wants an account from elsewhere opens none without, and one with it', async (test) => {
@@ -157,6 +169,85 @@ await t.test('an issuer of a tenant reaches no CA at a private address, one of t
   test.match(conditionOf(refused, 'Ready'), { status: 'False', message: /not a public one/ });
 });
 
+await t.test('an account whose key is gone, or is another one, is opened with that', async (test) => {
+  const lab = await openCertificateLab(test);
+  await claim(lab, 'shop.acme.example');
+  const type = resourceTypeOf(secretKind);
+  const key = { namespace: SYSTEM_NAMESPACE, name: 'pebble-account' };
+  const urlNow = async (): Promise<string | undefined> => {
+    const status = (await lab.get(clusterIssuerKind, 'pebble'))?.['status'] as ClusterIssuer['status'];
+    return status?.acme?.uri;
+  };
+  const issued = async (name: string): Promise<void> => {
+    await certificate(lab, name, {});
+    const { status } = await lab.settled(certificateKind, name, 'Issued');
+    test.notHas(status, { failedIssuanceAttempts: Number }, `${name} is got at the first attempt`);
+  };
+  await issued('one');
+  const [first, kept] = [await urlNow(), await lab.client.get(type, key)];
+  await lab.client.delete(type, key);
+  await issued('two');
+  const isOther = async (): Promise<boolean> => ![first, undefined].includes(await urlNow());
+  await eventually(isOther, 'another account');
+  await lab.client.patch(type, key, { type: 'merge', body: { data: kept?.['data'] } });
+  await issued('three');
+  await eventually(async () => (await urlNow()) === first, 'the first account');
+});
+
+await t.test('an issuer whose server is no ACME directory says so, and works once it is one', async (test) => {
+  const lab = await openCertificateLab(test);
+  const between = await openSpoiledAnswers(test, lab.pebble);
+  const caBundle = Buffer.from(between.ca).toString('base64');
+  const key = { name: 'wrong' };
+  for (const body of ['{}', 'null', '"page"', '{"newNonce":"https://ca.example","newAccount":"http://ca.example/a"}']) {
+    between.spoil({ body }, 0);
+    await lab.issuer('wrong', {
+      server: between.directory,
+      caBundle,
+      privateKeySecretRef: { name: `a${body.length}` },
+    });
+    const failed = async (): Promise<boolean> => {
+      const found = await lab.get(clusterIssuerKind, 'wrong');
+      const { reason, message, observedGeneration } = conditionOf(found, 'Ready') ?? {};
+      if (reason !== 'ApplyFailed' || observedGeneration !== found?.metadata.generation) return false;
+      test.match(message, /no directory of an ACME CA.*spec\.acme\.server.*This was attempt .*the next one is at/);
+      test.match(found?.['status'], { attempts: Number, nextTryAt: String });
+      return true;
+    };
+    await eventually(failed, `${body} to be told`);
+    between.relent();
+    const metadata = { annotations: { [ANNOTATIONS.requestedAt]: body } };
+    await lab.client.patch(resourceTypeOf(clusterIssuerKind), key, { type: 'merge', body: { metadata } });
+    const { status } = await lab.settled(clusterIssuerKind, 'wrong', 'Available');
+    test.notHas(status, { attempts: Number });
+  }
+});
+
+await t.test(
+  'a directory that is none when it is read anew fails what is asked then, and nothing else',
+  async (test) => {
+    let [nowMs, answer] = [0, undefined as unknown];
+    const good = {
+      newNonce: 'https://ca.example/n',
+      newAccount: 'https://ca.example/a',
+      newOrder: 'https://ca.example/o',
+    };
+    const read = createDirectory(
+      'https://ca.example',
+      async () => await Promise.resolve(answer),
+      () => nowMs,
+    );
+    answer = good;
+    test.same(await read(), good);
+    answer = '<html>Back soon</html>';
+    test.same(await read(), good, 'for a day nobody asks');
+    nowMs = 25 * 3_600_000;
+    await test.rejects(read(), { code: 'WCP_ACME', type: 'malformedAnswer' });
+    answer = good;
+    test.same(await read(), good);
+  },
+);
+
 /** Of the two names only one is in the DNS that the CA asks; the leader asks nobody before it. */
 async function halfKnown(test: Test): Promise<CertificateLab> {
   const server = await openNameServer(test);
@@ -215,6 +306,7 @@ await t.test(
     const nonsense = {
       page: '<html>502 Bad Gateway</html>',
       nothing: '',
+      null: 'null',
       list: '[[]]',
       order: '{"status":7,"authorizations":"x","finalize":null,"certificate":{},"challenges":{}}',
       done: '{"status":"valid","certificate":"file:///etc/passwd","authorizations":["/etc/passwd"],"finalize":"x"}',
@@ -266,15 +358,23 @@ await t.test(
     await lab.settled(clusterIssuerKind, 'silent', 'Available');
     await claim(lab, 'shop.acme.example');
     between.spoil('silence', 1);
-    await certificate(lab, 'silent', { issuerRef: { kind: 'ClusterIssuer', name: 'silent' } });
+    // More than are looked at together, whoever is asked.
+    const silent = Array.from({ length: 25 }, (_, n) => `silent-${n}`);
+    for (const name of silent) await certificate(lab, name, { issuerRef: { kind: 'ClusterIssuer', name: 'silent' } });
     await certificate(lab, 'other', {});
     await lab.settled(certificateKind, 'other', 'Issued');
-    const failed = async (): Promise<boolean> => {
-      const ready = conditionOf(await lab.get(certificateKind, 'silent', 'acme'), 'Ready');
-      return ready?.['reason'] === 'IssuanceFailed';
+    const failed = async (): Promise<readonly KubeObject[]> => {
+      const found = await Promise.all(silent.map(async (name) => await lab.get(certificateKind, name, 'acme')));
+      return found.flatMap((each) =>
+        each !== undefined && conditionOf(each, 'Ready')?.['reason'] === 'IssuanceFailed' ? [each] : [],
+      );
     };
-    await eventually(failed, 'the attempt to fail');
-    test.match(await lab.get(certificateKind, 'silent', 'acme'), { status: { failedIssuanceAttempts: 1 } });
+    test.equal((await failed()).length, 0, 'no attempt has ended');
+    const [first] = await eventually(async () => {
+      const found = await failed();
+      return found.length === 0 ? undefined : found;
+    }, 'the attempts to fail');
+    test.match(first, { status: { failedIssuanceAttempts: 1 } });
   },
 );
 
@@ -300,4 +400,13 @@ await t.test('no more orders are made than the CA allows, whoever leads', async 
   };
   // Times are told in whole seconds.
   test.ok((await orderedAt('three')) - (await orderedAt('one')) >= 9_000);
+});
+
+void t.test('what is near its end is tried again sooner, and what has ended as what was never there', (test) => {
+  const hourMs = 3_600_000;
+  const pause = (failures: number, leftMs?: number): number => pauseMsAfter(failures, { leftMs, seed: 'shop' });
+  test.equal(pause(1, hourMs), pause(1));
+  test.ok(pause(6, 3 * hourMs) < pause(6));
+  for (const failures of [1, 4, 8]) test.equal(pause(failures, -hourMs), pause(failures));
+  test.end();
 });

@@ -1,10 +1,12 @@
 import t from 'tap';
 import { required } from '#runtime/base/errors.ts';
+import { isEqual } from '#runtime/base/json.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { domainKind, hostnameClaimKind, retainedDataKind, tenantKind, uidClaimKind } from '#schemas/index.ts';
 import { namespaceKind, resourceQuotaKind, roleBindingKind, secretKind } from '#schemas/meta/builtin.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { openLife } from '#test/lab/life.ts';
+import { createLabAuthority } from '#test/lab/pki.ts';
 import { conditionOf, eventually } from '#test/lab/widgets.ts';
 
 // Everything between a manifest and the machine: a real API server, the leader, and an agent on a model machine with the real drivers.
@@ -165,6 +167,52 @@ void t.test('a tenant does not escape its suspension by what a Domain says of dr
   await lab.apply(tenantKind, 'acme', { suspensions: [] });
   await lab.apply(domainKind, 'shop', { ...shop, drift: 'Enforce' }, 'acme');
   await lab.settled(domainKind, 'shop', 'Serving', 'acme');
+});
+
+void t.test('a suspension holds whatever is wrong with what a tenant declares', async (t) => {
+  const lab = await openLife(t, ['acme']);
+  const type = resourceTypeOf(secretKind);
+  const bring = async (name: string, stringData: Readonly<Record<string, string>>): Promise<unknown> =>
+    await lab.client.apply(
+      type,
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'acme' }, stringData } as KubeObject,
+      { fieldManager: 'acme', force: true },
+    );
+  const authority = await createLabAuthority();
+  const names = ['a.tls.example', 'tls.example'];
+  const good = await authority.site(names);
+  await bring('pair', { ...good });
+  for (const name of ['staff', 'keys']) await bring(name, { auth: 'a:b' });
+  const domains = {
+    tls: { hostname: 'tls.example', aliases: ['a.tls.example'], tls: { secretRef: { name: 'pair' } }, php: {} },
+    auth: { hostname: 'auth.example', access: { basicAuth: { secretRef: { name: 'staff' } } }, php: {} },
+    env: { hostname: 'env.example', php: { envFrom: [{ secretRef: { name: 'keys' } }] } },
+  };
+  for (const [name, spec] of Object.entries(domains)) await lab.apply(domainKind, name, spec, 'acme');
+  for (const name of Object.keys(domains)) await lab.settled(domainKind, name, 'Serving', 'acme');
+  const pools = (): readonly string[] =>
+    [...lab.host.tree.nodes.keys()].filter((path) => /\/run\/pools\/.+[.]json$/.test(path));
+  t.equal(pools().length, 3);
+  await bring('pair', { ...good, 'tls.key': (await authority.site(names))['tls.key'] });
+  await lab.settled(domainKind, 'tls', 'CertificateInvalid', 'acme');
+  for (const name of ['staff', 'keys']) await lab.client.delete(type, { namespace: 'acme', name });
+  for (const name of ['auth', 'env']) await lab.settled(domainKind, name, 'SecretNotFound', 'acme');
+  const notice = { type: 'suspended', message: 'Overdue.' };
+  const served = new Map(names.map((name) => [name, lab.site(name)?.['tls']]));
+  await lab.apply(tenantKind, 'acme', { suspensions: [{ by: 'abuse', reason: 'Abuse', message: notice.message }] });
+  const all = [...names, 'auth.example', 'env.example'];
+  const types = (): readonly unknown[] => all.map((name) => required(lab.site(name), name)['serve']);
+  await eventually(
+    () => types().every((serve) => isEqual(serve, notice)) && pools().length === 0,
+    'the suspension of all',
+  ).catch((err: unknown) => {
+    throw new Error(`${String(err)}: ${JSON.stringify([all, types(), pools()])}`);
+  });
+  for (const name of names) t.same(lab.site(name)?.['tls'], served.get(name), 'with the certificate that it had');
+  await lab.settled(domainKind, 'tls', 'CertificateInvalid', 'acme');
+  for (const name of ['auth', 'env']) await lab.settled(domainKind, name, 'Suspended', 'acme');
+  for (const name of Object.keys(domains))
+    t.match(conditionOf(await lab.get(domainKind, name, 'acme'), 'Suspended'), { status: 'True' }, name);
 });
 
 void t.test('a Domain that can not be served says why, and others go on', async (t) => {

@@ -5,13 +5,27 @@ import { isEqual } from '#runtime/base/json.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { keyText, resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
+import { createDriverRuntimes } from '#runtime/manager/driver-runtime.ts';
+import { createControllerMetrics } from '#runtime/manager/metrics.ts';
 import { createOrphanSweep } from '#runtime/manager/orphans.ts';
+import { createReconciler, type ReconcilerOptions } from '#runtime/manager/reconciler.ts';
 import type { Orphans } from '#runtime/manager/removal-guard.ts';
+import { nginxDriver, type NginxWorld } from '#runtime/drivers/nginx/index.ts';
+import { createWorkQueue } from '#runtime/base/work-queue.ts';
+import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
-import { domainKind, hostKind, packageKind, retainedDataKind, tenantKind } from '#schemas/index.ts';
+import {
+  databaseKind,
+  databaseUserKind,
+  domainKind,
+  hostKind,
+  packageKind,
+  retainedDataKind,
+  tenantKind,
+} from '#schemas/index.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { startHosting, type Hosting, type Running, type World } from '#test/lab/hosting.ts';
-import { conditionOf, eventually } from '#test/lab/widgets.ts';
+import { conditionOf, eventually, widgetController } from '#test/lab/widgets.ts';
 
 // What is on a machine and not in the store: served no longer when it is a single mishap, left alone and told when the store itself is in doubt. Data never goes.
 
@@ -106,6 +120,8 @@ function without(stored: World['stored'], isGone: (key: string) => boolean): Wor
   return new Map([...stored].filter(([key]) => !isGone(key)));
 }
 
+const eventType = { group: '', version: 'v1', resource: 'events', kind: 'Event', namespaced: true };
+
 const isDomain = (key: string): boolean => key.includes('/domains/');
 
 t.test(
@@ -148,6 +164,42 @@ t.test('what the store lacks counts as gone, though the cache has heard of one o
   t.equal((await found.promise).orphans.length, 6);
   lifetime.abort();
   await running;
+});
+
+t.test('what no cache here has, and the store has by the time that it is taken down, is served on', async (t) => {
+  const lab = await setUp(t, 1);
+  const { signal } = new AbortController();
+  const told: unknown[] = [];
+  const common = {
+    controller: { ...widgetController(), kind: domainKind, drivers: { nginx: nginxDriver } },
+    client: lab.client,
+    cache: { get: () => undefined } as unknown as Cache,
+    world: { host: lab.machine },
+    clock: systemClock,
+    log: silentLogger,
+    signal,
+  } as unknown as Omit<ReconcilerOptions<NginxWorld>, 'drivers'> & { readonly signal: AbortSignal };
+  const metrics = createControllerMetrics(createMetrics(), { name: 'test', concurrency: 1, depth: () => 0 });
+  const reconciler = createReconciler({
+    ...common,
+    drivers: createDriverRuntimes(common),
+    queue: createWorkQueue({ clock: systemClock }),
+    metrics,
+    events: { record: (object, { reason }) => void told.push([object.metadata, reason]), flush: async () => undefined },
+    fence: () => undefined,
+  });
+  const key = keyText({ namespace: 'acme', name: 'site0' });
+  const takeDown = async (): Promise<void> => {
+    reconciler.abandon(key);
+    t.equal(await reconciler.reconcile(key, signal), 'success');
+  };
+  await takeDown();
+  t.ok(lab.site('site0'), 'another host may have it by now');
+  t.same(told, []);
+  await lab.load({ stored: without(lab.full.stored, (path) => path.endsWith('/domains/acme/site0')) });
+  await takeDown();
+  t.notOk(lab.site('site0'));
+  t.same(told, [[{ namespace: 'acme', name: 'site0' }, 'Orphaned']]);
 });
 
 t.test('what vanished while the agent was away is found when it starts', async (t) => {
@@ -262,3 +314,51 @@ t.test('a tenant that is deleted does not take the files of a vanished site with
   await lab.declareAll();
   for (const name of names(2)) t.equal(lab.content(name), `page of ${name}`);
 });
+
+t.test(
+  'a login without a DatabaseUser goes; a database without a Database is closed, stays, and comes back with its name',
+  async (t) => {
+    const lab = await setUp(t, 0);
+    await lab.apply(packageKind, 'starter', { isDefault: true });
+    await lab.apply(tenantKind, 'acme', {});
+    const programs = [await lab.begin('leader'), await lab.begin('agent')];
+    const declare = async (): Promise<void> => {
+      for (const engine of ['PostgreSQL', 'MariaDB']) {
+        const name = engine.toLowerCase();
+        await lab.apply(databaseKind, name, { engine }, 'acme');
+        await lab.apply(databaseUserKind, name, { databases: [{ name }], secretName: `${name}-db` }, 'acme');
+        for (const kind of [databaseKind, databaseUserKind])
+          await eventually(
+            async () => conditionOf(await lab.get(kind, name, 'acme'), 'Ready')?.['status'] === 'True',
+            `${kind.kind} ${name}`,
+          );
+      }
+    };
+    const served = (): readonly string[] => {
+      const files = [...lab.machine.tree.nodes].filter(([path]) => /\/databases\/\w+\/(database|login)\./.test(path));
+      return files.map(([path, { content }]) => {
+        const { owner, settings } = JSON.parse(content) as { owner: string; settings: { access?: string } };
+        return `${path.includes('/mariadb/') ? 'MariaDB' : 'PostgreSQL'} ${owner} ${settings.access ?? 'login'}`;
+      });
+    };
+    await declare();
+    const open = served().toSorted();
+    t.equal(open.length, 4);
+    const isDeclared = (key: string): boolean => /\/database(user)?s\//.test(key);
+    const { stored } = await lab.save();
+    await Promise.all(programs.map(async (each) => await each.stop()));
+    await lab.load({ stored: without(stored, isDeclared) });
+    await lab.begin('leader');
+    await lab.begin('agent');
+    const closed = ['PostgreSQL Database/acme/postgresql Closed', 'MariaDB Database/acme/mariadb Closed'];
+    await eventually(() => isEqual(served().toSorted(), closed.toSorted()), 'the logins to go');
+    await eventually(async () => {
+      const { items } = await lab.client.list(eventType, { namespace: 'acme' });
+      return items.filter(({ reason }) => reason === 'Orphaned').length === 4;
+    }, 'an event of each');
+    t.equal(await lab.alarm(), undefined);
+    await calm();
+    await declare();
+    t.strictSame(served().toSorted(), open, 'what is declared again is open again');
+  },
+);

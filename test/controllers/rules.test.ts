@@ -588,16 +588,16 @@ void t.test('equal facts of a host give an equal status', async (t) => {
       size: { processors: 2, memoryBytes: 3 * 2 ** 30, storageBytes: 10 * 2 ** 30 },
       front: { user: 'www-data', uid: 33, gid: 33 },
     },
+    postgresql: { version: '15', lacks: 'postgresql-15' },
     services: { manager: 'supervisor', limitsEnforced: false },
-    dns: undefined,
-    httpsPort: 0,
-    hasAccounts: false,
+    ...{ dns: undefined, httpsPort: 0, hasAccounts: false },
     takenNames: ['www-data', 'root', 'root'],
   };
   const first = hostStatus(facts, undefined, '2026-01-01T00:00:00Z');
   const again = hostStatus(facts, aHost({ status: first as never }), '2026-02-02T00:00:00Z');
   t.same(again, first);
   t.match(first, { capacity: { cpu: '2', memory: '3Gi', storage: '10Gi' } });
+  t.same(first.capabilities?.databases, [{ engine: 'PostgreSQL', version: '15', lacks: 'postgresql-15' }]);
   t.match(first, { capabilities: { takenUids: [20_000, 20_001], takenNames: ['root', 'www-data'] } });
 });
 

@@ -10,6 +10,7 @@ import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { databaseKind, databaseUserKind, retainedDataKind, type DatabaseUser } from '#schemas/index.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
+import { strippedLaw } from '#test/contracts/stripped-database.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { run } from '#test/lab/run.ts';
 import { counter, digest, particulars, programs, riches, sleep, use } from '#test/lab/database-samples.ts';
@@ -383,6 +384,21 @@ for (const engine of ['PostgreSQL', 'MariaDB'] as const) {
       const isGone = async () =>
         (await client.get(secretType, { namespace: tenant, name: `${shop}-db` })) === undefined;
       t.ok(await until(isGone, 'its Secret to go'));
+    },
+  );
+
+  await t.test(
+    `who takes the finalizers of a Database on ${engine} and its DatabaseUser away keeps no way in, and no row is lost`,
+    async (t) => {
+      const name = `${shop}-stripped`;
+      const declareBoth = async (): Promise<Connection> => {
+        await declare(client, databaseType, object('Database', name, { engine }));
+        await declare(client, userType, anOwner(name));
+        await settled(userType, name, 'Available');
+        return await connection(`${name}-db`);
+      };
+      const key = { namespace: tenant, name };
+      await strippedLaw(t, { client, instance, key, declareBoth, enter: enter[engine] });
     },
   );
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { ResourceType } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { challengeKind } from '#schemas/v1alpha1/challenge.ts';
 import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
@@ -436,23 +437,28 @@ await t.test('DNSSEC is not turned off while the zone above has a DS, and the zo
   await declare(client, zoneType, signed);
   await declare(client, recordType, record(['192.0.2.30']));
   const [key] = (await told<Zone>(zoneType, signed, 'Answered')).status?.dnssec?.keys ?? [];
-  const ds = aRecord('ds-above', { name: 'signed', type: 'DS', values: [key?.ds ?? ''] });
-  await declare(client, recordType, ds);
-  await declare(
-    client,
-    recordType,
-    aRecord('ns-above', { name: 'signed', type: 'NS', values: ['ns1.signed.acme.example'] }),
-  );
+  const ds = aRecord('ds-above', { name: 'signed', type: 'DS', ttl: '20s', values: [key?.ds ?? ''] });
+  const ns = aRecord('ns-above', { name: 'signed', type: 'NS', values: ['ns1.signed.acme.example'] });
+  for (const above of [ds, ns]) await declare(client, recordType, above);
   await told(recordType, ds, 'Answered');
   const unsigned = { ...signed, spec: { ...(signed['spec'] as Part), dnssec: { enabled: false } } };
   await declare(client, zoneType, unsigned);
   const refused = await told<Zone>(zoneType, unsigned, 'ParentHasDs');
   t.match(conditionOf(refused, 'Ready')?.['message'], /take it away at the registrar/);
-  t.equal((await ask('signed.acme.example', 'DNSKEY', '+tcp')).length, 1);
+  const keys = async (): Promise<number> => (await ask('signed.acme.example', 'DNSKEY', '+tcp')).length;
+  t.equal(await keys(), 1);
   await declare(client, recordType, record(['192.0.2.31']));
   await until(async () => (await ask('www.signed.acme.example', 'A')).join() === '192.0.2.31', 'a change meanwhile');
+  const thereMs = Date.now();
   await client.delete(recordType, { namespace: 'acme', name: 'ds-above' });
-  await until(async () => (await ask('signed.acme.example', 'DNSKEY', '+tcp')).length === 0, 'its end');
+  await until(async () => (await ask('signed.acme.example', 'DS')).length === 0, 'the DS to go');
+  const annotations = { [ANNOTATIONS.requestedAt]: 'once the DS is gone' };
+  await declare(client, zoneType, { ...unsigned, metadata: { ...unsigned.metadata, annotations } });
+  const remembered = await told<Zone>(zoneType, unsigned, 'DsRemembered');
+  const [, end = ''] = / until ([-0-9T:]+Z)/.exec(String(conditionOf(remembered, 'Ready')?.['message'])) ?? [];
+  t.ok(Date.parse(end) >= thereMs + 20_000, end);
+  await until(async () => (await keys()) === 0, 'its end', 300_000);
+  t.ok(Date.now() >= Date.parse(end), 'it signs for as long as others may remember the DS');
   await told(zoneType, unsigned, 'Answered');
 });
 

@@ -163,7 +163,7 @@ function commandOf({ directory, name, program }: Opened, nodeFlags: readonly str
   const start = fileURLToPath(new URL('machine/start-host.ts', import.meta.url));
   return [
     ...['/usr/bin/unshare', '--mount', '--propagation', 'private', '--', process.execPath, start, directory],
-    ...[process.execPath, '--enable-source-maps', '--disable-warning=DEP0123', ...nodeFlags, program, 'agent'],
+    ...[process.execPath, '--disable-warning=DEP0123', ...nodeFlags, program, 'agent'],
     ...['--kubeconfig', `${mountPoint}/agent.kubeconfig`, '--host-name', name, '--root', mountPoint],
     ...['--service-manager', 'supervised', '--front-addresses', '0.0.0.0'],
   ];

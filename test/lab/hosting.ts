@@ -6,7 +6,6 @@ import { hostReference, hostStatus, type HostFacts } from '#controllers/host/reg
 import { createClusterControllers, createHostControllers } from '#controllers/index.ts';
 import { createStoreGuard } from '#controllers/host/store-guard.ts';
 import { tellUids } from '#controllers/host/uid-teller.ts';
-import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { ClusterWorld, HostWorld } from '#controllers/parts.ts';
 import { systemClock, type Clock } from '#runtime/base/clock.ts';
 import { HostError } from '#runtime/base/errors.ts';
@@ -21,6 +20,7 @@ import { createDelegations } from '#runtime/dns/delegations.ts';
 import { createNameResolver } from '#runtime/dns/name-resolver.ts';
 import { accessFile } from '#runtime/drivers/powerdns/api.ts';
 import type { ServersWorld } from '#runtime/drivers/databases/servers-driver.ts';
+import { installedPostgresql } from '#runtime/drivers/postgresql/index.ts';
 import { powerdnsDriver } from '#runtime/drivers/powerdns/index.ts';
 import { askDns } from '#runtime/dns/ask.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
@@ -336,7 +336,6 @@ async function agentOptions(
       shells: createShellsDriver({ count: () => 0, end: () => undefined }),
       copies: noCopies,
       copyOf: () => undefined,
-      disposal: (kind) => createDisposalDriver(kind),
       challenges: challengesDriver,
       front: {
         ...noFront,
@@ -344,7 +343,6 @@ async function agentOptions(
         challenge: async (world, { token, answer }) =>
           await Promise.resolve(shownFor(world.host as MemoryHost, token) === answer.keyAuthorization),
       },
-      now: () => Date.now(),
     }),
     world: (cache) => ({
       client,
@@ -420,6 +418,7 @@ async function registerHost(client: Client, machine: MemoryHost, nameServer?: Na
     root: machine.root,
     agentVersion: 'test',
     capabilities: await machine.capabilities(never),
+    postgresql: await installedPostgresql(machine, never),
     services: { manager: 'systemd', limitsEnforced: true },
     dns: nameServer === undefined ? undefined : { version: '4', port: nameServer.settings.port },
     httpsPort: 0,

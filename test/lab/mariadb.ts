@@ -208,7 +208,7 @@ export function labSettings(
     'general-log': '1',
     'general-log-file': `${mariadbPaths(root).temporary}/general.log`,
   };
-  return { root, uid, gid, bufferBytes: 32 << 20, connections: 60, options };
+  return { root, uid, gid, bufferBytes: 32 << 20, temporaryBytes: 24 << 20, connections: 60, options };
 }
 
 function generalLog({ options }: MariadbSettings): string {

@@ -52,7 +52,7 @@ export const withoutPrograms: Archiving = {
   fills: 'compare',
   discard: async () => undefined,
   adopt: async () => undefined,
-  contents: async () => [],
+  contents: async function* none() {},
   setDown: async () => false,
 };
 
@@ -84,7 +84,10 @@ function machineOf({ host }: DatabasesWorld): Host {
 
 /** What the model machine says it has. */
 export const modelServers = {
-  postgresql: { version: '15', uid: 110, gid: 110, programs: '/usr/lib/postgresql/15/bin' },
+  postgresql: {
+    account: { uid: 110, gid: 110 },
+    versions: [{ major: 15, programs: '/usr/lib/postgresql/15/bin', server: '15' }],
+  },
   mariadb: { version: '10.11', uid: 111, gid: 111 },
 };
 

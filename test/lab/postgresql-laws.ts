@@ -180,7 +180,7 @@ export const lawsOf = (server: PostgresqlServer): DatabasesUnderTest<'postgresql
     'SELECT * FROM pg_stat_database',
     'SELECT * FROM pg_locks',
     'SELECT * FROM pg_authid',
-    'SELECT * FROM wcp360.marks',
+    'SELECT * FROM wcp360.creators',
     'SELECT setting FROM pg_settings',
   ],
 });

@@ -8,6 +8,7 @@ import { createDatabaseJobs } from '#runtime/drivers/databases/jobs.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import type { DatabasesWorld } from '#runtime/drivers/databases/create-driver.ts';
 import {
+  installedPostgresql,
   ownPostgresql,
   placePostgresqlIdentity,
   startPostgresql,
@@ -229,9 +230,11 @@ function withoutOverlap(before: string, after: string): string {
 
 /** Quick, and talkative. */
 export async function testSettings(host: Host, signal: AbortSignal): Promise<PostgresqlSettings> {
-  const { version: _version, ...installed } = required((await host.capabilities(signal)).postgresql, 'PostgreSQL');
+  const installed = required(await installedPostgresql(host, signal), 'PostgreSQL');
+  if ('lacks' in installed) throw new Error(`${installed.lacks} is not installed`);
+  const { programs, uid, gid } = installed;
   return {
-    ...installed,
+    ...{ programs, uid, gid },
     root: host.root,
     memoryBytes: 1 << 29,
     parameters: { fsync: 'off', full_page_writes: 'off', log_statement: 'all', log_line_prefix: '%a> ' },

@@ -19,8 +19,9 @@ export function labProcess(
   environment: Readonly<Record<string, string>> = {},
 ): LabProcess {
   let child: ChildProcess | undefined;
-  process.on('exit', () => child?.kill('SIGKILL'));
+  const onExit = (): void => void child?.kill('SIGKILL');
   const end = async (signal: NodeJS.Signals): Promise<void> => {
+    process.off('exit', onExit);
     const ending = child;
     child = undefined;
     if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
@@ -30,6 +31,7 @@ export function labProcess(
   };
   return {
     start: () => {
+      process.on('exit', onExit);
       child = spawn(program, argv, { stdio: 'ignore', env: { ...process.env, ...environment } });
     },
     kill: () => end('SIGKILL'),

@@ -17,8 +17,8 @@ export interface RenewalInfo {
 }
 
 export interface RenewalInfoOptions {
-  /** RFC 3339, for the certificate asked about as the first, second, …: the last one holds for all that follow. */
-  readonly windows: readonly { readonly start: string; readonly end: string }[];
+  /** RFC 3339, for the certificate asked about as the first, second, …: the last one holds for all that follow. `null`: that is the answer. */
+  readonly windows: readonly ({ readonly start: string; readonly end: string } | null)[];
   /** How often an order that names a certificate is refused as one that has a successor. */
   refusals?: number;
 }
@@ -29,7 +29,7 @@ export async function startRenewalInfo(test: Test, pebble: Pebble, options: Rene
   const [port, asked, replaced] = [await freePort(), [] as string[], [] as string[]];
   const base = `https://127.0.0.1:${port}`;
   const seen: string[] = [];
-  const windowOf = (id: string): object | undefined => {
+  const windowOf = (id: string): object | null | undefined => {
     if (!seen.includes(id)) seen.push(id);
     return options.windows[Math.min(seen.indexOf(id), options.windows.length - 1)];
   };
@@ -40,7 +40,8 @@ export async function startRenewalInfo(test: Test, pebble: Pebble, options: Rene
     if (id !== undefined) {
       asked.push(id);
       response.writeHead(200, { 'content-type': 'application/json', 'retry-after': '21600' });
-      return void response.end(JSON.stringify({ suggestedWindow: windowOf(id) }));
+      const suggestedWindow = windowOf(id);
+      return void response.end(JSON.stringify(suggestedWindow === null ? null : { suggestedWindow }));
     }
     if (url.endsWith('/order-plz')) {
       replaced.push(replacedBy(body) ?? '');

@@ -1,7 +1,6 @@
 import type { Test } from 'tap';
 import { createHostControllers } from '#controllers/index.ts';
 import { gatherDomainCluster } from '#controllers/domain/cluster/gather.ts';
-import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import type { DriverOf, HostWorld } from '#controllers/parts.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import { keyProgram } from '#runtime/cmd/key-program.ts';
@@ -155,14 +154,12 @@ function anAgent(
     shells: createShellsDriver({ count: () => 0, end: () => undefined }),
     copies: noCopies,
     copyOf: () => undefined,
-    disposal: (kind) => createDisposalDriver(kind),
     challenges: challengesDriver,
     front: noFront,
     ownServers: ownServersDriver,
     databaseSizeOf: () => undefined,
     serverVersionOf: () => undefined,
     askNameServer: () => Promise.reject(new HostError('nobody answers')),
-    now: () => Date.now(),
   });
   const bringAbout = async (kind: string, object: KubeObject, others: readonly KubeObject[]) => {
     const controller = controllers.find((each) => each.name === `${kind}.host`);

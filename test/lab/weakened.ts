@@ -11,9 +11,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { edits, type Defence } from './defences.ts';
 import type { Edit } from './edit.ts';
 import { memoryDirectory } from './memory-directory.ts';
@@ -98,8 +99,24 @@ async function claimDirectory(): Promise<string> {
     rmSync(path, { recursive: true, force: true });
     process.once('exit', () => rmSync(path, { recursive: true, force: true }));
     copyCheckout(join(path, 'as-built'));
+    stripTypesOnce(path);
     return path;
   }
+}
+
+/** The copies below `directory` differ in a file or two: of all others the types are taken away once for all of them, which is half the time of loading one. */
+function stripTypesOnce(directory: string): void {
+  const below = `${pathToFileURL(directory).href}/`;
+  const stripped = new Map<string, string>();
+  registerHooks({
+    load: (url, context, nextLoad) => {
+      if (!url.startsWith(below) || !url.endsWith('.ts')) return nextLoad(url, context);
+      const text = readFileSync(fileURLToPath(url), 'utf8');
+      const source = stripped.get(text) ?? stripTypeScriptTypes(text);
+      stripped.set(text, source);
+      return { format: 'module', source, shortCircuit: true };
+    },
+  });
 }
 
 function copyCheckout(directory: string): void {

@@ -1,5 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -13,6 +15,7 @@ import { parseKeyText, keyText, pathOf } from '#runtime/client/resource-type.ts'
 import { warningsOf } from '#runtime/client/warnings.ts';
 import { linesOf } from '#runtime/client/watch-lines.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
+import { createLabAuthority } from '#test/lab/pki.ts';
 import { configMapType, eventually, labClient } from '#test/lab/widgets.ts';
 
 /** A server that answers as a test says, for what a well-behaved one never does. */
@@ -176,6 +179,28 @@ t.test('nothing waits for ever', async (t) => {
   const stop = new AbortController();
   setTimeout(() => stop.abort(new Error('changed my mind')), 20);
   await t.rejects(client.get(configMapType, inDefault('a'), stop.signal), { message: 'changed my mind' });
+});
+
+t.test('a stream that is ended leaves its TLS session to the next one', async (t) => {
+  const authority = await createLabAuthority();
+  const server = createSecureServer(await authority.server(), (_request, response) => void response.write('begun'));
+  const resumed: boolean[] = [];
+  server.on('secureConnection', (socket) => resumed.push(socket.isSessionReused()));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = createClient({ server: `https://127.0.0.1:${port}`, tls: { ca: authority.ca.toString() } });
+  t.teardown(async () => {
+    await client.close();
+    server.close();
+  });
+  for (const time of [1, 2, 3]) {
+    const stop = new AbortController();
+    const read = async (): Promise<void> => {
+      for await (const _chunk of client.stream('/', { signal: stop.signal })) stop.abort(new Error(`enough, ${time}`));
+    };
+    t.match(await failure(read()), { message: `enough, ${time}` });
+  }
+  t.same(resumed, [false, true, true]);
 });
 
 t.test('answers that are no Status, no JSON or too long are errors that say so', async (t) => {

@@ -1,17 +1,22 @@
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { ApiError, HostError } from '#runtime/base/errors.ts';
+import { startNameServer } from '#runtime/cmd/agent/start-name-server.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { applyDefinitions } from '#runtime/cmd/instance/definitions.ts';
 import { serveMetrics } from '#runtime/cmd/serve-metrics.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { until } from '#test/lab/instance.ts';
+import { dig } from '#test/lab/name-server.ts';
 import { run } from '#test/lab/run.ts';
 import { labClient } from '#test/lab/widgets.ts';
+import { machineOfTest } from '#test/runtime/host/machines.ts';
 
 const wcpd = join(import.meta.dirname, '../../runtime/cmd/wcpd.ts');
 const manifests = join(import.meta.dirname, '../../manifests');
@@ -93,3 +98,17 @@ void t.test(
     await t.rejects(applyDefinitions(failing([refusal]), options, signal), refusal);
   },
 );
+
+void t.test('a name server that cannot start is there all the same, and starts once it can', async (t) => {
+  const { machine, signal } = await machineOfTest(t);
+  const [dnsPort, dnsApiPort] = [await freePort(), await freePort()];
+  const other = createServer().listen(dnsPort, '127.0.0.1');
+  t.teardown(() => other.close());
+  const config = { root: machine.host.root, dnsAddresses: ['127.0.0.1'], dnsPort, dnsApiPort, dnsResolver: '' };
+  const parts = { host: machine.host, log: silentLogger, signal };
+  const ofHost = { dnsBackend: 'sqlite', dnsServer: '', dnsServerKeyFile: '' } as const;
+  t.match(await startNameServer({ ...config, ...ofHost }, parts), { address: '127.0.0.1', port: dnsPort });
+  await t.rejects(dig(dnsPort, ['version.bind', 'TXT']));
+  other.close();
+  await t.resolves(until(async () => await dig(dnsPort, ['version.bind', 'TXT']), 'it to answer'));
+});

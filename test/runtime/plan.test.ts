@@ -2,10 +2,17 @@ import fc from 'fast-check';
 import t from 'tap';
 import { isEqual } from '#runtime/base/json.ts';
 import { diffFields } from '#runtime/plan/diff-fields.ts';
+import { systemClock } from '#runtime/base/clock.ts';
+import { carryOut } from '#runtime/manager/carry-out.ts';
+import { createDriverRuntimes } from '#runtime/manager/driver-runtime.ts';
+import { createControllerMetrics } from '#runtime/manager/metrics.ts';
 import { isRemoval, orderActions } from '#runtime/plan/order.ts';
 import type { Action, Disruption } from '#runtime/plan/plan.ts';
 import { filterByPolicy } from '#runtime/plan/policies.ts';
 import { renderPlan } from '#runtime/plan/render.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
+import { createMetrics } from '#runtime/telemetry/metrics.ts';
+import { newShop, refusal, shelfDriver, type ShopWorld } from '#test/lab/widgets.ts';
 
 function anAction(driver: string, op: string, rest: Partial<Action> = {}): Action {
   const none: Disruption = 'none';
@@ -156,4 +163,32 @@ t.test('no value can forge a line or move the cursor of a terminal', (t) => {
     }),
   );
   t.end();
+});
+
+t.test('the first failure ends a wish; what is imposed is carried out as far as it can be', async (t) => {
+  const stop = new AbortController();
+  t.teardown(() => stop.abort());
+  const act = (op: 'put-part' | 'delete-part', part: string, shelf: 'lower' | 'upper' = 'lower'): Action =>
+    anAction(shelf, op, { input: { owner: 'o', part } });
+  /** Carries out with parts of which no shelf takes one, and gives what was done, settled, and thrown. */
+  const outcome = async (isImposed: boolean, faults: Readonly<Record<string, Error>>): Promise<readonly unknown[]> => {
+    const shop = newShop();
+    shop.before = (what) => {
+      if (faults[what] !== undefined) throw faults[what];
+    };
+    const common = { world: { shop }, log: silentLogger, signal: stop.signal };
+    const runtimes = createDriverRuntimes<ShopWorld>({ ...common, clock: systemClock });
+    const drivers = new Map((['lower', 'upper'] as const).map((name) => [name, runtimes.of(shelfDriver(name))]));
+    const metrics = createControllerMetrics(createMetrics(), { name: 'lab', concurrency: 1, depth: () => 0 });
+    const makes = [act('put-part', 'a'), act('put-part', 'b'), act('put-part', 'c', 'upper')];
+    const ordered = { makes, removes: [act('delete-part', 'd')] };
+    const options = { ...common, drivers, metrics, isImposed, fence: () => undefined };
+    const thrown: unknown = await carryOut(options, ordered).catch((err: unknown) => err);
+    return [shop.history, shop.settled.length, thrown];
+  };
+  const [bad, broken] = [refusal('No such part.'), new Error('The ladder is broken.')];
+  t.same(await outcome(false, { 'put lower b': bad }), [['put lower a'], 1, bad]);
+  t.same(await outcome(true, { 'put lower b': bad }), [['put lower a', 'put upper c', 'delete lower d'], 3, bad]);
+  const both = { 'put lower a': bad, 'put upper c': broken };
+  t.same(await outcome(true, both), [['put lower b', 'delete lower d'], 2, broken], 'what may succeed is tried again');
 });

@@ -31,7 +31,8 @@ const brief = (text: string): readonly string[] => {
 
 const label = fc.stringMatching(/^[a-z0-9_]([a-z0-9_-]{0,20}[a-z0-9_])?$/);
 const names = fc.oneof(fc.constantFrom('@', '*', 'www', '_dmarc', '*.a', 'in', 'a', '300', 'txt'), label);
-const targets = fc.constantFrom('www.acme.example.', 'mail.elsewhere.test.', '_sip._udp.acme.example.');
+const hosts = fc.constantFrom('www.acme.example.', 'mail.elsewhere.test.');
+const targets = fc.oneof(hosts, fc.constant('_sip._udp.acme.example.'));
 const short = fc.integer({ min: 0, max: 65_535 }).map(String);
 const hex = fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('hex'));
 const joined = (...parts: readonly fc.Arbitrary<string>[]): fc.Arbitrary<string> =>
@@ -48,10 +49,10 @@ const contents: Readonly<Record<string, fc.Arbitrary<string>>> = {
   CNAME: targets,
   DS: joined(short, fc.constant('13 2'), hex),
   HTTPS: fc.constantFrom('1 . alpn=h2,h3', '0 www.acme.example.', '1 a.test. port=8443 ipv4hint=192.0.2.1 ech="AAA="'),
-  MX: joined(short, fc.oneof(targets, fc.constant('.'))),
+  MX: joined(short, fc.oneof(hosts, fc.constant('.'))),
   NAPTR: fc.constantFrom('100 10 "S" "SIP+D2U" "" _sip._udp.acme.example.', '1 2 "U" "E2U+sip" "!^.*$!sip:a@b!" .'),
   PTR: targets,
-  SRV: joined(short, short, short, targets),
+  SRV: joined(short, short, short, hosts),
   SSHFP: joined(fc.constant('4 2'), hex),
   TLSA: joined(fc.constant('3 1 1'), hex),
   TXT: fc
@@ -212,6 +213,8 @@ t.test('what would be lost or lead elsewhere is refused with its line, and the r
     t.match(faults[0], { line }, text);
     t.ok(faults[0]?.message.includes(message), `${text}: ${faults[0]?.message ?? ''}`);
   }
+  for (const text of [`a CNAME ${'a.'.repeat(126)}org.`, 'a MX 10 mail_server', 'a HTTPS 1 . ech="a===="'])
+    t.match(parseZoneFile(text, zone), { records: [], faults: [{ message: /^That is no / }] }, text);
   t.same(brief('a A nonsense\nb A 192.0.2.1\nc LOC x'), [
     'b undefined A 192.0.2.1',
     '1: That is no A: nonsense',

@@ -5,7 +5,7 @@ import type { Condition, KubeObject } from '#schemas/meta/object.ts';
 import { challengeKind, type Challenge } from '#schemas/v1alpha1/challenge.ts';
 import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import type { Pending } from '#runtime/manager/controller.ts';
+import type { Pending, ProbeResult } from '#runtime/manager/controller.ts';
 import type { ClusterParts } from '#controllers/parts.ts';
 import { nameWithin, stayingZones, zoneOf } from '#controllers/zone-of.ts';
 
@@ -15,12 +15,14 @@ export interface RecordInputs {
   readonly zone: string;
   /** Within the zone. */
   readonly name: string;
+  /** Names of the servers that a CA may ask. */
+  readonly nameservers: readonly string[];
   /** What the DNSRecord says of itself; absent until it does. */
-  readonly ready?: Pick<Condition, 'status' | 'message'>;
+  readonly ready?: Pick<Condition, 'status' | 'message' | 'lastTransitionTime'>;
 }
 
 /** The label under which a CA looks (RFC 8555 §8.4). */
-const LABEL = '_acme-challenge';
+export const CHALLENGE_LABEL = '_acme-challenge';
 
 export function gatherRecord(
   { metadata, spec }: Challenge,
@@ -35,7 +37,8 @@ export function gatherRecord(
   }
   return {
     zone: zone.metadata.name,
-    name: nameWithin(zone, `${LABEL}.${spec.dnsName}`),
+    name: nameWithin(zone, `${CHALLENGE_LABEL}.${spec.dnsName}`),
+    nameservers: zone.status?.nameservers ?? [],
     ...readyOf(cache.get(dnsRecordKind, { namespace, name })),
   };
 }
@@ -44,7 +47,9 @@ export function gatherRecord(
 function readyOf(record: DNSRecord | undefined): Pick<RecordInputs, 'ready'> {
   if (record?.status?.observedGeneration !== record?.metadata.generation) return {};
   const ready = findCondition(record?.status?.conditions, 'Ready');
-  return ready === undefined ? {} : { ready: { status: ready.status, message: ready.message } };
+  if (ready === undefined) return {};
+  const { status, message, lastTransitionTime } = ready;
+  return { ready: { status, message, lastTransitionTime } };
 }
 
 /** Nobody remembers it for longer than it is needed. */
@@ -76,12 +81,15 @@ export function desiredRecord({ metadata, spec }: Challenge, { zone, name }: Rec
 /** What a Challenge says of itself that the DNS shows; `undefined` for one that it does not. */
 export function answerOf(
   record: RecordInputs | undefined,
+  probes: readonly ProbeResult[],
 ): { readonly isSeen: boolean; readonly reason: string; readonly message: string } | undefined {
   if (record === undefined) return undefined;
   const { ready } = record;
   if (ready === undefined)
     return { isSeen: false, reason: 'Presenting', message: `A record is being put into Zone ${record.zone}.` };
+  const failed = probes.find(({ ok }) => !ok);
+  if (failed !== undefined) return { isSeen: false, reason: failed.reason, message: failed.message };
   if (ready.status === 'True')
-    return { isSeen: true, reason: 'Presented', message: 'The name server shows what the CA wants to see.' };
+    return { isSeen: true, reason: 'Presented', message: 'The name servers show what the CA wants to see.' };
   return { isSeen: false, reason: 'NotSeen', message: `The name server does not show it: ${ready.message}` };
 }

@@ -54,6 +54,15 @@ export function connectionsOf(secretName: string, connection: Connection | undef
   ]);
 }
 
+/** Whether a Secret that we made for an owner was written with this connection. */
+export function isHandedOut(
+  { metadata: { annotations = {} } }: Pick<KubeObject, 'metadata'>,
+  owner: string,
+  connection: Connection,
+): boolean {
+  return annotations[ANNOTATIONS.owner] === owner && annotations[ANNOTATIONS.connection] === digestOf(connection);
+}
+
 function digestOf(connection: Connection): string {
   return createHash('sha256').update(JSON.stringify(connection)).digest('hex').slice(0, 32);
 }

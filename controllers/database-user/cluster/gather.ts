@@ -9,14 +9,15 @@ import { isPending, type Pending } from '#runtime/manager/controller.ts';
 import { isHostGone } from '#controllers/handover.ts';
 import { usernameOf } from '#controllers/database-names.ts';
 import { serverOn, type ServerOnHost } from '#controllers/database-server.ts';
-import { currentOf, passwordsIn, passwordsSecretOf, type Passwords } from '#controllers/database-user/passwords.ts';
+import { passwordsIn, passwordsSecretOf, type Passwords } from '#controllers/database-user/passwords.ts';
 import { usedDatabases, type UsedDatabases } from '#controllers/database-user/used-databases.ts';
 import type { StayingInputs } from '#controllers/staying-place.ts';
 import { defined } from '#controllers/whereabouts.ts';
 import type { Connection } from './connection.ts';
+import { isHandedOut } from './connections-driver.ts';
 import { lastPlaceOf } from './last-place.ts';
 import type { PasswordsWork } from './passwords-driver.ts';
-import { stepOf, type Asked } from './succession.ts';
+import { stepOf, toHandOut, type Asked } from './succession.ts';
 
 /** What the leader knows about a DatabaseUser; plain data. */
 export interface DatabaseUserClusterInputs extends StayingInputs {
@@ -48,13 +49,14 @@ function gatherUse(user: DatabaseUser, cache: Cache, nowMs: number): DatabaseUse
   const { host } = used;
   const stored = cache.get(secretKind, passwordsSecretOf(user.metadata, host));
   const passwords = stored && passwordsIn(stored, `DatabaseUser/${namespace}/${name}`);
+  const connection = connectionOf(user, { ...server, host, grants: used.grants }, passwords);
+  const known = { ...asked, ...defined({ handedOut: handedOutOf(user, connection, cache) }) };
   return {
     host,
     lostHosts: cache.get(hostKind, { name: host })?.spec.lost === true ? [host] : [],
-    asked,
-    ...defined({ passwords, heir: heirAmong(user, host, cache) }),
-    ...workOf(user, { passwords, asked, nowMs }),
-    ...connectionOf(user, { ...server, host, grants: used.grants }, passwords),
+    asked: known,
+    ...defined({ passwords, heir: heirAmong(user, host, cache), connection }),
+    ...workOf(user, { passwords, asked: known, nowMs }),
     secretVersion: versionOf({ namespace, name: user.spec.secretName }, cache) ?? '',
   };
 }
@@ -75,14 +77,25 @@ function connectionOf(
   { metadata, status }: DatabaseUser,
   { host, engine, address, grants }: ServerOnHost & Pick<UsedDatabases, 'grants' | 'host'>,
   passwords: Passwords | undefined,
-): Pick<DatabaseUserClusterInputs, 'connection'> {
-  const current = passwords && currentOf(passwords);
-  if (current === undefined || status?.acceptedPasswords?.includes(current.id) !== true) return {};
+): Connection | undefined {
+  const password = passwords && toHandOut(passwords, status?.acceptedPasswords ?? []);
+  if (password === undefined) return undefined;
   const { namespace = '', name } = metadata;
-  const username = usernameOf({ namespace, name }, engine, current.login);
+  const username = usernameOf({ namespace, name }, engine, password.login);
   const where = { engine, ...address, database: grants[0]?.[0] ?? '' };
   const { namespace: passwordNamespace, name: passwordSecret } = passwordsSecretOf(metadata, host);
-  return { connection: { ...where, username, passwordNamespace, passwordSecret, passwordId: current.id } };
+  return { ...where, username, passwordNamespace, passwordSecret, passwordId: password.id };
+}
+
+/** The password that the Secret has, once that says what it is to say. */
+function handedOutOf(
+  { metadata: { namespace = '', name }, spec: { secretName } }: DatabaseUser,
+  connection: Connection | undefined,
+  cache: Cache,
+): string | undefined {
+  const secret = cache.get(secretKind, { namespace, name: secretName });
+  if (secret === undefined || connection === undefined) return undefined;
+  return isHandedOut(secret, `DatabaseUser/${namespace}/${name}`, connection) ? connection.passwordId : undefined;
 }
 
 function askedOf({ metadata, spec, status }: DatabaseUser, cache: Cache): Asked | Pending {

@@ -95,7 +95,7 @@ const reasons: Readonly<Record<Step, string>> = {
   Make: 'missing',
   Follow: 'another one was given',
   Begin: 'the next one is asked for or due',
-  Promote: 'the server takes the next one',
+  Promote: 'the server takes the next one, and the Secret has it',
   Forget: 'the former one has been good long enough',
 };
 

@@ -2,7 +2,7 @@ import { rfc3339 } from '#runtime/base/clock.ts';
 import { findCondition, type ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { DatabaseUser, databaseUserKind } from '#schemas/v1alpha1/database-user.ts';
 import type { Outcome, StatusPatch } from '#runtime/manager/controller.ts';
-import { besideOf, type Passwords } from '#controllers/database-user/passwords.ts';
+import { besideOf, type Password, type Passwords } from '#controllers/database-user/passwords.ts';
 import { toldPlace } from '#controllers/host-holders.ts';
 import { stayingPlace } from '#controllers/staying-place.ts';
 import { whereaboutsOf } from '#controllers/whereabouts.ts';
@@ -95,10 +95,16 @@ function rotating({ spec }: DatabaseUser, passwords: Passwords, asked: Asked): r
   if (beside.state === 'Next')
     return spec.drift === 'Observe'
       ? said('HeldBack', 'The server is not given the next password as long as spec.drift is Observe.')
-      : said('NextPassword', 'The server is given the next password.');
+      : said('NextPassword', nextMessage(beside, asked));
   const { request = passwords.rotatedFor } = asked;
   const more = request === passwords.rotatedFor ? '' : ' The next one that is asked for is made then.';
   return said('GracePeriod', `The password before works until ${rfc3339(formerEndMs(passwords, asked))}.${more}`);
+}
+
+function nextMessage({ id }: Password, { accepted }: Asked): string {
+  return accepted.includes(id)
+    ? 'The server takes the next password, and the one before goes on working until that is in the Secret.'
+    : 'The server is given the next password.';
 }
 
 function rotatingBefore({ status }: DatabaseUser): readonly Statement[] {

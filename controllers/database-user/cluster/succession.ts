@@ -12,6 +12,8 @@ export interface Asked {
   readonly graceMs: number;
   /** What the server takes, by id. */
   readonly accepted: readonly string[];
+  /** The one that is in the Secret of its users, by id; absent while that is not as it is to be. */
+  readonly handedOut?: string;
 }
 
 /**
@@ -21,11 +23,12 @@ export interface Asked {
  * | ------- | ----------------------------------------------------------- | --------------------------------------------------------------- |
  * | Make    | there is none                                               | one is current                                                  |
  * | Follow  | the one that a person gave is another                       | that is current in the same login, and the only one; it is handed out once the server takes it |
- * | Begin   | somebody asks, or the current one has been used long enough | another one is next, in the other login; nobody knows it yet    |
- * | Promote | the server takes the next one                               | that is current, and handed out; the one before is former       |
+ * | Begin   | somebody asks, or the current one has been used long enough, and the Secret has it | another one is next, in the other login; nobody knows it yet |
+ * | Promote | the server takes the next one, and the Secret has it        | that is current; the one before is former                       |
  * | Forget  | the former one has been good long enough                    | the current one is the only one                                 |
  *
- * A rotation waits for the end of the one before: whoever was promised a period has it.
+ * A rotation waits for the end of the one before: whoever was promised a period has it. It waits for the Secret, too: as long as that cannot be written,
+ * what its users know works on.
  */
 export type Step = 'Make' | 'Follow' | 'Begin' | 'Promote' | 'Forget';
 
@@ -35,14 +38,20 @@ export function stepOf(found: Passwords | undefined, asked: Asked, nowMs: number
   if (asked.given !== undefined && asked.given !== found.given) return 'Follow';
   const beside = besideOf(found);
   if (beside === undefined) return isDue(found, asked, nowMs) ? 'Begin' : undefined;
-  if (beside.state === 'Next') return asked.accepted.includes(beside.id) ? 'Promote' : undefined;
+  if (beside.state === 'Next') return asked.handedOut === beside.id ? 'Promote' : undefined;
   return nowMs >= formerEndMs(found, asked) ? 'Forget' : undefined;
 }
 
 function isDue(found: Passwords, asked: Asked, nowMs: number): boolean {
-  if (asked.given !== undefined) return false;
+  if (asked.given !== undefined || asked.handedOut !== currentOf(found)?.id) return false;
   const nextMs = nextRotationMs(found, asked) ?? Number.POSITIVE_INFINITY;
   return (asked.request !== undefined && asked.request !== found.rotatedFor) || nowMs >= nextMs;
+}
+
+/** What is to be in the Secret of its users: the newest that the server takes. Pure. */
+export function toHandOut(found: Passwords, accepted: readonly string[]): Password | undefined {
+  const next = found.passwords.filter(({ state }) => state === 'Next');
+  return [...next, currentOf(found)].find((each) => each !== undefined && accepted.includes(each.id));
 }
 
 /** When the former password ends, in ms since the epoch, where there is one. */

@@ -37,17 +37,14 @@ interface Surroundings {
   readonly ancestorsOf: ClusterParts<never>['ancestorsOf'];
 }
 
-/** Nothing where nobody has said which addresses visitors reach the host under, or where it has no name server and no provider answers. */
+/** Nothing where nobody has said which addresses visitors reach the host under. A Zone is made only where the host has a name server; records are for whatever Zone is there. */
 export function dnsOf(domain: Domain, around: Surroundings): DomainDns {
   const host = around.host === undefined ? undefined : around.cache.get(hostKind, { name: around.host });
   const addresses = addressesOf(host);
   if (domain.spec.dns.mode === 'None' || addresses.size === 0) return noDns;
   const zones = stayingZones(domain.metadata.namespace, around.cache);
-  if (host?.status?.capabilities?.dns === undefined) {
-    const provided = zones.filter(({ spec }) => spec.provider !== undefined);
-    return { records: recordsOf(addresses, { zones: provided, around }) };
-  }
-  return { ...newZoneFor(domain, zones, around), records: recordsOf(addresses, { zones, around }) };
+  const made = host?.status?.capabilities?.dns === undefined ? {} : newZoneFor(domain, zones, around);
+  return { ...made, records: recordsOf(addresses, { zones, around }) };
 }
 
 /** By the type of the record that says them. */

@@ -39,9 +39,8 @@ export function gatherDomainCluster(
   }
   const around = { cache, ancestorsOf };
   const names = namesOf(domain).map(({ hostname }) => nameState(hostname, namespace, cache, judge));
-  const boundNames = names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
   const dns = dnsOf(domain, { names, host: tenant.status?.host, cache, judge, ancestorsOf });
-  const tls = gatherTls(domain, boundNames, { ...around, newZone: dns.newZone });
+  const tls = gatherTls(domain, names, { ...around, newZone: dns.newZone });
   const certified = [...caaRecordsOf(domain, tls?.order, around), ...tlsaRecordsOf(domain, tls, around)];
   const secrets = [...secretNamesOf(domain), ...(tls === undefined ? [] : [tls.secretName])];
   const lostHosts = hostsOf(domain.status).filter((name) => cache.get(hostKind, { name })?.spec.lost === true);

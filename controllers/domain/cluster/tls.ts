@@ -6,10 +6,9 @@ import { certificateKind, type Certificate } from '#schemas/v1alpha1/certificate
 import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { defaultIssuer, issuerOf, type IssuerReference } from '#controllers/issuer-use.ts';
-import type { ClusterParts } from '#controllers/parts.ts';
-import { challengeTypeFor } from '#controllers/solvers.ts';
-import { stayingZones, zoneNamesFor } from '#controllers/zone-of.ts';
+import type { NameState } from '#controllers/claimed-name.ts';
+import { defaultIssuer, type IssuerReference } from '#controllers/issuer-use.ts';
+import { certifiedNames, type Surroundings } from './certified-names.ts';
 
 /** How a Domain comes to its certificate; plain data. */
 export interface TlsInputs {
@@ -19,6 +18,7 @@ export interface TlsInputs {
   readonly order?: {
     readonly issuerRef: IssuerReference;
     readonly dnsNames: readonly string[];
+    readonly reducedCoverage: Domain['spec']['tls']['reducedCoverage'];
     /** Present where the key is pinned. */
     readonly privateKey?: { readonly rotationPolicy: 'Never' };
   };
@@ -32,28 +32,41 @@ export interface TlsInputs {
 /** With what is put after it no name is too long. */
 const mostName = 240;
 
-interface Surroundings {
-  readonly cache: Cache;
-  readonly ancestorsOf: ClusterParts<never>['ancestorsOf'];
-  /** A Zone that is about to be there. */
-  readonly newZone?: string | undefined;
-}
-
-/** `undefined`: the Domain is served by plain HTTP only, because it says so or since there is no issuer. */
-export function gatherTls(domain: Domain, boundNames: readonly string[], around: Surroundings): TlsInputs | undefined {
+/**
+ * `undefined`: the Domain is served by plain HTTP only, because it says so, or since there is no issuer and never was one. A Certificate that it has made stays
+ * as long as it says no other thing: one that is deleted takes its Secret along, and a CA makes only so many again.
+ */
+export function gatherTls(domain: Domain, names: readonly NameState[], around: Surroundings): TlsInputs | undefined {
   const { namespace = '', name } = domain.metadata;
   const { cache } = around;
-  const { mode, secretRef, issuerRef = defaultIssuer(cache) } = domain.spec.tls;
+  const { mode, secretRef } = domain.spec.tls;
   if (mode === 'Off') return undefined;
-  if (secretRef !== undefined) return ownSecret(secretRef.name, { namespace, boundNames, cache });
-  const certificate = cache.get(certificateKind, { namespace, name });
-  if (certificate !== undefined && !isMadeFor(domain, certificate)) return ofCertificate(certificate);
+  if (secretRef !== undefined) return ownSecret(secretRef.name, { namespace, boundNames: boundIn(names), cache });
+  const present = cache.get(certificateKind, { namespace, name });
+  if (present !== undefined && !isMadeFor(domain, present)) return ofCertificate(present);
+  return orderedTls(domain, names, { present, around });
+}
+
+function boundIn(names: readonly NameState[]): readonly string[] {
+  return names.filter(({ state }) => state === 'Bound').map(({ hostname }) => hostname);
+}
+
+function orderedTls(
+  domain: Domain,
+  names: readonly NameState[],
+  { present, around }: { readonly present: Certificate | undefined; readonly around: Surroundings },
+): TlsInputs | undefined {
+  const { namespace = '', name } = domain.metadata;
+  const { reducedCoverage, issuerRef: own } = domain.spec.tls;
+  const named = own ?? defaultIssuer(around.cache);
+  const issuerRef = named ?? present?.spec.issuerRef;
   if (issuerRef === undefined) return undefined;
-  const shown = boundNames.filter((hostname) => canBeShown(hostname, { issuerRef, namespace, around })).toSorted();
-  const told = ownCertificate(name, certificate, shown);
-  const leftOut = boundNames.filter((hostname) => !shown.includes(hostname));
-  const order = shown.length === 0 ? {} : { order: { issuerRef, dnsNames: shown, ...pinnedKey(domain) } };
-  return { ...told, ready: withLeftOut(told.ready, leftOut), ...order };
+  const dnsNames = certifiedNames(names, { namespace, issuerRef, present, around });
+  const told = ownCertificate(name, present, dnsNames);
+  const leftOut = boundIn(names).filter((hostname) => !dnsNames.includes(hostname));
+  const order = dnsNames.length === 0 ? {} : { order: { issuerRef, dnsNames, reducedCoverage, ...pinnedKey(domain) } };
+  const ready = withIssuerGone(withLeftOut(told.ready, leftOut), named === undefined ? issuerRef : undefined);
+  return { ...told, ready, ...order };
 }
 
 /** What records pin has to stay: they are remembered longer than a key would last. */
@@ -65,6 +78,11 @@ function withLeftOut(ready: TlsInputs['ready'], names: readonly string[]): TlsIn
   if (names.length === 0) return ready;
   const why = 'the issuer has no way to show that it is ours; for a wildcard that is dns01, and a Zone of the tenant';
   return { ...ready, message: `${ready.message} Not for ${names.slice(0, 3).join(', ')}: ${why}.` };
+}
+
+function withIssuerGone(ready: TlsInputs['ready'], last: IssuerReference | undefined): TlsInputs['ready'] {
+  if (last === undefined) return ready;
+  return { ...ready, message: `${ready.message} No ClusterIssuer is the default one: it stays with ${last.name}.` };
 }
 
 /** The Certificate that the Domain makes, as far as it is there and for these names. */
@@ -118,23 +136,3 @@ function asIssued({ status, reason, message }: TlsInputs['ready']): TlsInputs['r
 
 /** Reason of a Certificate that is there, while a Domain still shows another one. */
 const NOT_SERVED = 'NotServed';
-
-/** What the issuer cannot show is left out, so that the other names have their certificate. */
-function canBeShown(
-  hostname: string,
-  {
-    issuerRef,
-    namespace,
-    around,
-  }: { readonly issuerRef: IssuerReference; readonly namespace: string; readonly around: Surroundings },
-): boolean {
-  const { cache, ancestorsOf, newZone } = around;
-  const acme = issuerOf(issuerRef, namespace, cache)?.spec.acme;
-  if (acme === undefined) return true;
-  const isWildcard = hostname.startsWith('*.');
-  const dnsName = isWildcard ? hostname.slice(2) : hostname;
-  const type = challengeTypeFor({ dnsName, isWildcard }, acme.solvers);
-  if (type !== 'DNS-01') return type !== undefined;
-  const zones = new Set([newZone, ...stayingZones(namespace, cache).map(({ spec }) => spec.name)]);
-  return zoneNamesFor(dnsName, ancestorsOf).some((name) => zones.has(name));
-}

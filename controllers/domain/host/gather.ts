@@ -5,13 +5,13 @@ import type { Domain } from '#schemas/v1alpha1/domain.ts';
 import { findCondition } from '#schemas/meta/conditions.ts';
 import { parseDurationSeconds } from '#schemas/meta/duration.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
-import { isPending, type Pending, type Refused } from '#runtime/manager/controller.ts';
+import { isPending, isRefused, type Pending, type Refused } from '#runtime/manager/controller.ts';
 import { neighbourSocketsIn } from '#controllers/database-server.ts';
 import { namesOf, type WantedName } from '#controllers/domain/names.ts';
 import { isStillOn } from '#controllers/domain/still.ts';
 import { secretNamesOf } from '#controllers/domain/secrets.ts';
 import { retainedNameOf } from '#controllers/kept-data.ts';
-import type { DomainHostInputs, FileInputs, LeavingInputs, PhpInputs, Problem } from './inputs.ts';
+import type { DomainHostInputs, FileInputs, LeavingInputs, Problem } from './inputs.ts';
 import { phpInputsOf } from './php.ts';
 import { proxyTargetOf } from './proxy.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -22,15 +22,13 @@ export function gatherDomain(hostName: string, domain: Domain, cache: Cache): Do
   if ('pending' in around) return around;
   const suspendedFor = suspensionOf(domain, around);
   const base = { ...baseInputs(hostName, domain, around), isNoted: isNoted(domain, hostName, cache) };
-  // A suspension holds whatever else is wrong with the site, and a deletion needs none of what follows.
+  // A suspension holds whatever else is wrong with the site, as does what the package forbids; and a deletion needs none of what follows.
   if (suspendedFor !== undefined) return { ...base, suspendedFor };
   if (domain.metadata.deletionTimestamp !== undefined) return base;
-  const missing = missingSecret(domain, base.secretVersions);
-  if (missing !== undefined) return { pending: missing };
-  if ((parseDurationSeconds(domain.spec.limits.timeout) ?? 0) > 3600) {
-    return { refused: { reason: 'TimeoutTooLong', message: 'spec.limits.timeout may be 1h at most.' } };
-  }
-  return withServe(domain, around, base);
+  const target = domain.spec.proxy && proxyTargetOf(domain, around);
+  if (target === undefined) return objectionTo(domain, base) ?? withPhp(domain, around, base);
+  if ('reason' in target) return { ...base, problem: target };
+  return objectionTo(domain, base) ?? { ...base, proxy: target };
 }
 
 function surroundingsOf(hostName: string, domain: Domain, cache: Cache): Surroundings | Pending {
@@ -130,18 +128,25 @@ function suspensionOf(domain: Domain, around: Surroundings): string | undefined 
   return domain.spec.suspended ? 'This site is suspended.' : undefined;
 }
 
+/** Why the site goes on as it was. */
+function objectionTo(
+  domain: Domain,
+  { secretVersions }: Pick<DomainHostInputs, 'secretVersions'>,
+): Pending | Refused | undefined {
+  const missing = missingSecret(domain, secretVersions);
+  if (missing !== undefined) return { pending: missing };
+  return (parseDurationSeconds(domain.spec.limits.timeout) ?? 0) > 3600
+    ? { refused: { reason: 'TimeoutTooLong', message: 'spec.limits.timeout may be 1h at most.' } }
+    : undefined;
+}
+
 function missingSecret(domain: Domain, versions: Readonly<Record<string, string>>): Problem | undefined {
   const name = secretNamesOf(domain).find((candidate) => (versions[candidate] ?? '') === '');
   return name === undefined ? undefined : { reason: 'SecretNotFound', message: `Secret ${name} is not there.` };
 }
 
-function withServe(domain: Domain, around: Surroundings, base: DomainHostInputs): DomainHostInputs | Refused {
-  const { php, proxy } = domain.spec;
-  if (php !== undefined) {
-    const inputs: PhpInputs | Refused = phpInputsOf(php, around);
-    return 'refused' in inputs ? inputs : { ...base, php: inputs };
-  }
-  if (proxy === undefined) return base;
-  const target = proxyTargetOf(domain, around);
-  return 'reason' in target ? { ...base, problem: target } : { ...base, proxy: target };
+function withPhp({ spec }: Domain, around: Surroundings, base: DomainHostInputs): DomainHostInputs | Refused {
+  if (spec.php === undefined) return base;
+  const php = phpInputsOf(spec.php, around);
+  return isRefused(php) ? php : { ...base, php };
 }

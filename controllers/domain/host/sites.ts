@@ -11,10 +11,10 @@ import type { DomainHostInputs } from './inputs.ts';
 export function desiredSites(domain: Domain, inputs: DomainHostInputs): SiteTable {
   const serve = serveOf(domain, inputs);
   const toHostname: SiteServe = { type: 'redirect', to: `//${domain.spec.hostname}`, code: 301, keepPath: true };
-  const site = siteOf(domain, inputs);
+  const site = { ...siteOf(domain, inputs), ...(isClosed(inputs) ? bare : {}) };
   return new Map(
     inputs.names.map(({ hostname, use }) => {
-      const access = accessOf(domain, inputs, hostname);
+      const access = isClosed(inputs) ? undefined : accessOf(domain, inputs, hostname);
       const tls = tlsOf(domain, inputs, hostname);
       const isRedirect = use === 'Redirect' && serve.type !== 'suspended';
       return [
@@ -29,6 +29,14 @@ export function desiredSites(domain: Domain, inputs: DomainHostInputs): SiteTabl
     }),
   );
 }
+
+/** Visitors get a notice: the site is suspended, or may not go on as it was. */
+export function isClosed({ suspendedFor, problem }: DomainHostInputs): boolean {
+  return suspendedFor !== undefined || problem !== undefined;
+}
+
+/** On a notice stands the platform's word alone. */
+const bare = { headers: {}, errorPages: {} };
 
 function siteOf(domain: Domain, inputs: DomainHostInputs): Omit<Site, 'serve' | 'access'> {
   const { namespace = '', name, uid = '', generation = 0 } = domain.metadata;

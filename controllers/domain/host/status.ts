@@ -1,6 +1,6 @@
 import { domainDirectory } from '#schemas/meta/tenant-tree.ts';
 import type { Domain, domainKind } from '#schemas/v1alpha1/domain.ts';
-import type { ConditionStatement } from '#schemas/meta/conditions.ts';
+import { findCondition, type ConditionStatement } from '#schemas/meta/conditions.ts';
 import type { Outcome, ProbeResult, StatusPatch } from '#runtime/manager/controller.ts';
 import { attemptsOf, failureMessage } from '#controllers/attempts.ts';
 import { driftedOf } from '#controllers/drifted.ts';
@@ -29,7 +29,7 @@ export function domainHostStatus(domain: Domain, input: DomainStatusInput): Stat
       readyOf(served, input),
       { ...served, type: 'Served' },
       ...driftedOf(input.outcome),
-      suspendedOf(input.inputs),
+      suspendedOf(domain, input.inputs),
     ],
   };
 }
@@ -112,7 +112,10 @@ function readyOf(served: Statement, { inputs }: DomainStatusInput): Statement {
   return { ...served, type: 'Ready', status: 'True' };
 }
 
-function suspendedOf(inputs: DomainHostInputs | undefined): Statement {
+/** While nothing is known, what was said stays true: nothing is changed then. */
+function suspendedOf({ status }: Domain, inputs: DomainHostInputs | undefined): Statement {
+  const said = inputs === undefined ? findCondition(status?.conditions, 'Suspended') : undefined;
+  if (said !== undefined) return { type: 'Suspended', status: said.status, reason: said.reason, message: said.message };
   return inputs?.suspendedFor === undefined
     ? { type: 'Suspended', status: 'False', reason: 'NotSuspended', message: 'The site is not suspended.' }
     : { type: 'Suspended', status: 'True', reason: 'Suspended', message: inputs.suspendedFor };

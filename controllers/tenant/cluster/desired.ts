@@ -17,7 +17,16 @@ export const TENANT_ROLES = {
 const RBAC = 'rbac.authorization.k8s.io';
 
 /** Limits of kinds, whose plurals they are but for capitals. */
-const COUNTED = ['domains', 'zones', 'dnsRecords', 'databases', 'databaseUsers', 'mailboxes'] as const;
+const COUNTED = [
+  'domains',
+  'zones',
+  'dnsRecords',
+  'databases',
+  'databaseUsers',
+  'certificates',
+  'issuers',
+  'mailboxes',
+] as const;
 
 /** The host that a tenant is on, or goes to now: not before it has its user id, without which a host can do nothing for it. */
 export function placeOf(tenant: Tenant, inputs: TenantClusterInputs): string | undefined {

@@ -11,6 +11,8 @@ export const COUNTS = [
   'dnsRecords',
   'databases',
   'databaseUsers',
+  'certificates',
+  'issuers',
   'mailboxes',
   'processes',
 ] as const;

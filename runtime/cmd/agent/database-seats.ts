@@ -16,9 +16,13 @@ import type { Patrol } from '#runtime/drivers/databases/patrol.ts';
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { readPassword } from '#runtime/drivers/databases/read-password.ts';
 import { hasHiddenTriggers, mariadbDriver, mariadbDumps, mariadbProgram } from '#runtime/drivers/mariadb/index.ts';
-import { postgresqlDriver, postgresqlDumps, postgresqlProgram } from '#runtime/drivers/postgresql/index.ts';
+import {
+  postgresqlDriver,
+  postgresqlDumps,
+  postgresqlProgram,
+  programsFor,
+} from '#runtime/drivers/postgresql/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
-import type { Host } from '#runtime/host/host.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending } from '#runtime/manager/controller.ts';
 import { relayWay } from './database-relays.ts';
@@ -27,7 +31,6 @@ import type { DatabaseSeat, SeatLogin } from '#runtime/streams/agent/stream-call
 interface Known {
   readonly hostName: string;
   readonly root: string;
-  readonly host: Pick<Host, 'capabilities'>;
   readonly patrol: Patrol;
   readonly cache: Cache;
   /** A server that this agent speaks to, by the driver of its engine. HostError for one that it knows nothing of yet. */
@@ -156,7 +159,7 @@ interface Seated {
 }
 
 async function programOf(
-  { hostName, host, serverHostOf, secrets, signal }: Known,
+  { hostName, serverHostOf, secrets, signal }: Known,
   { database, server, user, way, work }: Seated,
 ): Promise<{ readonly program: DatabaseProgram; readonly login: DatabaseLogin }> {
   const login = await loginOf(user, database, { hostName, secrets, signal });
@@ -166,7 +169,7 @@ async function programOf(
       throw new RefusedError('DumpIncomplete', hiddenWords(user, database));
     return { program: mariadbProgram(way, login, work), login };
   }
-  const { programs } = required((await host.capabilities(signal)).postgresql, 'PostgreSQL');
+  const programs = await programsFor(serverHostOf(drivers.PostgreSQL, server.elsewhere ?? ''), signal);
   return { program: postgresqlProgram({ way, programs }, login, work), login };
 }
 

@@ -5,6 +5,7 @@ import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { ownMariadb, placeMariadbIdentity, reloadMariadb, startMariadb } from '#runtime/drivers/mariadb/index.ts';
 import {
+  installedPostgresql,
   ownPostgresql,
   placePostgresqlIdentity,
   reloadPostgresql,
@@ -31,6 +32,9 @@ interface Parts {
 const names = ['postgresql', 'mariadb'] as const;
 /** Of the machine's memory, for pages of tables of each server that somebody uses. */
 const memoryShare = 1 / 16;
+/** Of the disk that the host's root is on, for temporary tables of all tenants together. */
+const temporaryShare = 1 / 20;
+const leastTemporaryBytes = 64 * 1024 * 1024;
 const usualConnections = 500;
 
 /** Servers that were made here before run from now on, as they were set last; others are made when somebody needs them. */
@@ -77,7 +81,8 @@ function startableServers(
       ...common('postgresql'),
       port: 5432,
       placeIdentity: async (pair, asking) => {
-        const { gid } = required((await host.capabilities(asking)).postgresql, 'PostgreSQL');
+        const { account } = required((await host.capabilities(asking)).postgresql, 'PostgreSQL');
+        const { gid } = required(account, 'the account of PostgreSQL');
         await placePostgresqlIdentity(host, pair, { gid }, asking);
       },
       reload: async (asking) => await reloadPostgresql(host, asking),
@@ -99,9 +104,11 @@ async function startOne(
   { host, settings: { connections, network } }: { readonly host: Host; readonly settings: OwnServerSettings },
   signal: AbortSignal,
 ): Promise<void> {
-  const { postgresql, mariadb, size } = await host.capabilities(signal);
+  const { mariadb, size } = await host.capabilities(signal);
   const common = { root: host.root, ...(network === undefined ? {} : { network }) };
-  if (name === 'postgresql' && postgresql !== undefined) {
+  const postgresql = name === 'postgresql' ? await installedPostgresql(host, signal) : undefined;
+  if (postgresql !== undefined) {
+    if ('lacks' in postgresql) throw new HostError(`this host lacks ${postgresql.lacks}, of which its data is`);
     const { programs, uid, gid } = postgresql;
     const most = connections === undefined ? {} : { connections };
     return await startPostgresql(
@@ -113,11 +120,9 @@ async function startOne(
   if (name === 'mariadb' && mariadb !== undefined) {
     const { uid, gid } = mariadb;
     const bufferBytes = Math.floor(size.memoryBytes * memoryShare);
-    return await startMariadb(
-      host,
-      { ...common, uid, gid, bufferBytes, connections: connections ?? usualConnections },
-      signal,
-    );
+    const temporaryBytes = Math.max(leastTemporaryBytes, Math.floor(size.storageBytes * temporaryShare));
+    const settings = { uid, gid, bufferBytes, temporaryBytes, connections: connections ?? usualConnections };
+    return await startMariadb(host, { ...common, ...settings }, signal);
   }
   throw new HostError(`this host has no ${name}`);
 }

@@ -19,7 +19,7 @@ export async function prepareHost(host: Host, signal: AbortSignal): Promise<void
 async function prepareSockets(host: Host, signal: AbortSignal): Promise<void> {
   const { postgresql, mariadb } = await host.capabilities(signal);
   const wanted = [
-    [postgresql, socketDirectory(host.root)],
+    [postgresql?.account, socketDirectory(host.root)],
     [mariadb, mariadbPaths(host.root).run],
   ] as const;
   for (const [server, directory] of wanted) {

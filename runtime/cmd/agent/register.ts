@@ -5,6 +5,7 @@ import { hostReference, hostStatus } from '#controllers/host/registration.ts';
 import { hostKind, type Host as HostResource } from '#schemas/v1alpha1/host.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
+import { installedPostgresql } from '#runtime/drivers/postgresql/index.ts';
 import type { Host } from '#runtime/host/host.ts';
 import type { NameServer } from './start-name-server.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
@@ -47,6 +48,7 @@ async function register({ client, host, dns, hostName, httpsPort, signal }: Regi
     root: host.root,
     agentVersion,
     capabilities: await host.capabilities(signal),
+    postgresql: await installedPostgresql(host, signal),
     services: { manager: host.services.manager, limitsEnforced: host.services.slices !== undefined },
     dns,
     httpsPort,

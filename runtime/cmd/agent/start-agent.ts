@@ -5,9 +5,9 @@ import { placedPreview } from '#controllers/domain/placed-preview.ts';
 import type { FrontProbes, HostWorld } from '#controllers/parts.ts';
 import { createStoreGuard } from '#controllers/host/store-guard.ts';
 import { tellUids } from '#controllers/host/uid-teller.ts';
-import { createDisposalDriver } from '#controllers/lifecycle/disposal-driver.ts';
 import { parseDurationMs } from '#schemas/meta/duration.ts';
 import { hostLeaseOf, sliceOf, SYSTEM_NAMESPACE } from '#schemas/meta/names.ts';
+import { databaseKind } from '#schemas/v1alpha1/database.ts';
 import { databaseUserKind } from '#schemas/v1alpha1/database-user.ts';
 import { hostKind } from '#schemas/v1alpha1/host.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
@@ -32,7 +32,7 @@ import { askDns } from '#runtime/dns/ask.ts';
 import { parentDs } from '#runtime/dns/parent-ds.ts';
 import { parseServerAddress } from '#runtime/dns/server-address.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
-import { powerdnsDriver, type PowerdnsWorld } from '#runtime/drivers/powerdns/index.ts';
+import { powerdnsDriver, type ZoneAbove } from '#runtime/drivers/powerdns/index.ts';
 import { postgresqlDriver } from '#runtime/drivers/postgresql/index.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { createShellsDriver } from '#runtime/drivers/shells/index.ts';
@@ -67,7 +67,7 @@ interface AgentWorld extends HostWorld, ServersWorld, OwnServersWorld {
   readonly host: Host;
   readonly secrets: SecretReader;
   readonly staples: Stapler;
-  readonly parentDs: NonNullable<PowerdnsWorld['parentDs']>;
+  readonly zoneAbove: ZoneAbove;
 }
 
 export interface AgentOptions {
@@ -125,10 +125,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       shells: createShellsDriver(writers),
       copies: createCopiesDriver(copies),
       copyOf: copies.of,
-      disposal: createDisposalDriver,
       challenges: challengesDriver,
       front: options.front,
-      now: () => Date.now(),
     }),
     world: worldOf(options, databases),
     log,
@@ -166,20 +164,22 @@ function worldOf(options: AgentOptions, { patrol, roster }: DatabaseParts): (cac
   const { client, host, secrets, staples, processes } = options;
   const jobs = createDatabaseJobs({ ...options, atOnce: dumpsAtOnce, clock: systemClock });
   const { keeper: ownServers } = options.databaseServers;
-  const parts = { client, host, secrets, staples, parentDs: askParent(options), patrol, jobs, ownServers };
+  const parts = { client, host, secrets, staples, zoneAbove: zoneAboveOf(options), patrol, jobs, ownServers };
   return (cache) => ({
     ...parts,
     cache,
     databaseServers: (driver) => roster.of(driver, cache),
     intake: { processes, seatOf: (owner) => intakeSeatOf(owner, cache) },
-    isServedHere: (owner) => isUserOn(options.config.hostName, owner, cache),
+    isServedHere: (owner) => isServedBy(options.config.hostName, owner, cache),
   });
 }
 
-/** Whether somebody (`ownerId`) is a DatabaseUser of a host. */
-function isUserOn(hostName: string, owner: string, cache: Cache): boolean {
+/** Whether somebody (`ownerId`) is a Database or a DatabaseUser that a host looks after, or what it keeps. */
+function isServedBy(hostName: string, owner: string, cache: Cache): boolean {
   const [kind, namespace = '', name = ''] = owner.split('/');
-  return kind === databaseUserKind.kind && cache.get(databaseUserKind, { namespace, name })?.status?.host === hostName;
+  if (kind === retainedDataKind.kind) return cache.get(retainedDataKind, { name: namespace })?.spec.host === hostName;
+  const placed = [databaseKind, databaseUserKind].find((each) => each.kind === kind);
+  return placed !== undefined && cache.get(placed, { namespace, name })?.status?.host === hostName;
 }
 
 /** Of a tenant that is gone nobody has the number. */
@@ -195,10 +195,13 @@ function intakeSeatOf(owner: string, cache: Cache): IntakeSeat {
 }
 
 /** By the resolver that is set, else those of the machine. */
-function askParent({ dns, config: { dnsResolver } }: AgentOptions): AgentWorld['parentDs'] {
+function zoneAboveOf({ dns, config: { dnsResolver } }: AgentOptions): ZoneAbove {
   const named = dnsResolver === '' ? getServers() : [dnsResolver];
   const resolvers = named.flatMap((text) => parseServerAddress(text) ?? []);
-  return async (zone, signal) => await parentDs(zone, { own: required(dns, 'a name server'), resolvers }, signal);
+  return {
+    dsOf: async (zone, signal) => await parentDs(zone, { own: required(dns, 'a name server'), resolvers }, signal),
+    clock: systemClock,
+  };
 }
 
 /** What is told and served once it is known what is here. */

@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { backoffMs } from '#runtime/base/backoff.ts';
+import { systemClock } from '#runtime/base/clock.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import { reachable } from '#runtime/base/networks.ts';
 import type { AgentConfig } from '#runtime/config/programs.ts';
@@ -13,14 +15,21 @@ export interface NameServer extends DnsServer {
   readonly version: string;
 }
 
+type DnsConfig = Pick<
+  AgentConfig,
+  'root' | 'dnsAddresses' | 'dnsPort' | 'dnsApiPort' | 'dnsBackend' | 'dnsResolver' | 'dnsServer' | 'dnsServerKeyFile'
+>;
+
 interface Parts {
   readonly host: Host;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
-/** `undefined` where none is wanted or installed, or where it does not start: the agent does everything else then. */
-export async function startNameServer(config: AgentConfig, parts: Parts): Promise<NameServer | undefined> {
+const patience = { firstMs: 1_000, maxMs: 60_000, factor: 2, jitterRatio: 0.2 };
+
+/** `undefined` where none is wanted or installed. One that does not start is there all the same: zones wait for it, and it is tried again until `signal` aborts. */
+export async function startNameServer(config: DnsConfig, parts: Parts): Promise<NameServer | undefined> {
   if (config.dnsPort === 0) {
     await stopDns(parts.host, parts.signal);
     return undefined;
@@ -31,7 +40,7 @@ export async function startNameServer(config: AgentConfig, parts: Parts): Promis
 }
 
 /** Its version. */
-async function startOwn(config: AgentConfig, { host, log, signal }: Parts): Promise<string | undefined> {
+async function startOwn(config: DnsConfig, { host, log, signal }: Parts): Promise<string | undefined> {
   const { root, dnsAddresses, dnsPort, dnsApiPort, dnsBackend, dnsResolver } = config;
   const { powerdns } = await host.capabilities(signal);
   if (powerdns === undefined || !powerdns.backends.includes(dnsBackend)) {
@@ -51,18 +60,33 @@ async function startOwn(config: AgentConfig, { host, log, signal }: Parts): Prom
     uid,
     gid,
   };
-  try {
-    await startDns(host, settings, signal);
-    return version;
-  } catch (err) {
-    if (!(err instanceof HostError)) throw err;
-    log.warn({ err }, 'the name server does not start');
-    return undefined;
+  const start = async (): Promise<boolean> => {
+    try {
+      await startDns(host, settings, signal);
+      return true;
+    } catch (err) {
+      if (signal.aborted || !(err instanceof HostError)) throw err;
+      log.warn({ err }, 'the name server does not start; it is tried again');
+      return false;
+    }
+  };
+  if (!(await start())) void untilItStarts(start, signal).catch((err: unknown) => reportUnless(signal, log, err));
+  return version;
+}
+
+async function untilItStarts(start: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    await systemClock.sleep(backoffMs(patience, attempt), signal);
+    if (await start()) return;
   }
 }
 
+function reportUnless(signal: AbortSignal, log: Logger, err: unknown): void {
+  if (!signal.aborted) log.error({ err }, 'the name server is not tried again');
+}
+
 /** Its version, where it tells it now: zones wait for a server that is down. */
-async function attach(config: AgentConfig, { host, log, signal }: Parts): Promise<string> {
+async function attach(config: DnsConfig, { host, log, signal }: Parts): Promise<string> {
   const { dnsServer, dnsServerKeyFile } = config;
   const at = parseServerAddress(dnsServer);
   if (at === undefined) throw new HostError(`--dns-server: "${dnsServer}" is no address and port`);

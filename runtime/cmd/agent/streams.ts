@@ -49,7 +49,7 @@ export async function runStreams(options: AgentStreamsOptions, signal: AbortSign
   const { config, client, host, patrol, roster, secrets, processes, writers, cache, log, metrics } = options;
   const { front } = await host.capabilities(signal);
   const serverHostOf = (driver: string, server: string) => roster.find(driver, server, cache);
-  const databaseSeatOf = databaseSeats({ ...config, host, patrol, cache, serverHostOf, secrets, signal });
+  const databaseSeatOf = databaseSeats({ ...config, patrol, cache, serverHostOf, secrets, signal });
   const { hostName, frontHttpsPort: httpsPort } = config;
   const common = { hostName, httpsPort, host, cache, seatOf: databaseSeatOf, clock: systemClock, log };
   let clients: DatabaseClients | undefined;

@@ -53,7 +53,7 @@ export function etcdUnit(config: UpConfig): ServiceUnit {
 const asProgramUser = { uid: programUid, gid: programUid } as const;
 
 /** grpc-js names an address as the TLS server name, which Node deprecates; certificates are checked all the same. */
-const nodeFlags = ['--enable-source-maps', '--disable-warning=DEP0123'] as const;
+const nodeFlags = ['--disable-warning=DEP0123'] as const;
 
 export type ProgramName = 'server' | ClientProgram;
 

@@ -1,21 +1,13 @@
 import { posix } from 'node:path';
-import { createGunzip, createGzip } from 'node:zlib';
-import { pipeline, PassThrough } from 'node:stream';
 import { HostError, PostponedError, required } from '#runtime/base/errors.ts';
 import { readDump, takeDump, type Intake } from './dump.ts';
 import type { DumpForm } from './dump-intake.ts';
 import type { Claimant, DatabaseSettings } from './model.ts';
+import { differenceOf, noted, readNoted } from './noted-contents.ts';
+import { packed, unpacked } from './packed-files.ts';
 import type { DatabaseProgram, ServerWay } from './programs.ts';
 import type { DatabasesSnapshot } from './snapshot.ts';
-import {
-  contentsFileOf,
-  dumpFileOf,
-  dumpOfServer,
-  machineOf,
-  removeDump,
-  type Administrator,
-  type ServerHost,
-} from './server-host.ts';
+import { contentsFileOf, dumpFileOf, dumpOfServer, machineOf, removeDump, type ServerHost } from './server-host.ts';
 
 /** A database, by its name on the server, and who has it. */
 export type Holding = Pick<Claimant, 'name' | 'owner'>;
@@ -24,8 +16,8 @@ export type Holding = Pick<Claimant, 'name' | 'owner'>;
 export interface Archiving {
   /** What reads all of a database at one moment, as the administrator. */
   dumper(name: string, host: ServerHost, signal: AbortSignal): Promise<DatabaseProgram>;
-  /** How its dumps look. What is in them keeps those who made it, as far as they can be told. */
-  form(administrator: Pick<Administrator, 'username'>): DumpForm;
+  /** How its dumps look, and are restored by a login that may speak for nobody but itself: tenants wrote a part of what is in them. */
+  form(name: string): DumpForm;
   /** Settings of what its owner has closed on the server; `undefined` when that is nothing, or Dumped. */
   closed(holding: Holding, host: ServerHost, signal: AbortSignal): Promise<DatabaseSettings | undefined>;
   /**
@@ -45,8 +37,13 @@ export interface Archiving {
   discard(name: string, host: ServerHost, signal: AbortSignal): Promise<void>;
   /** A copy that was filled stands under the real name from now on, its keeper's, and is put once more. */
   adopt(name: string, host: ServerHost, signal: AbortSignal): Promise<void>;
-  /** What is in a database or in a copy of it, a line for each thing: two that have the same hold the same. */
-  contents(copy: Omit<Copy, 'settings'>, host: ServerHost, signal: AbortSignal): Promise<readonly string[]>;
+  /** What is in a database or in a copy of it, a word for each thing, always in the same order: two that have the same hold the same. */
+  contents(copy: Place, host: ServerHost, signal: AbortSignal): AsyncIterable<string>;
+  /**
+   * Ends whoever filled a copy; what runs with the rights of who made it has its maker of `contents` again, if it is still the same. Absent where what is made has
+   * no such maker. HostError for one whose rights are nobody's to give.
+   */
+  restoreMakers?(copy: Place, contents: AsyncIterable<string>, host: ServerHost, signal: AbortSignal): Promise<void>;
   /** It is Dumped from now on, and goes from the server; `false`, and nothing, when its owner does not have it any more. */
   setDown(
     holding: Holding & { readonly settings: DatabaseSettings },
@@ -60,11 +57,15 @@ export interface Dumped {
   readonly owner: string;
 }
 
-export interface Copy {
+/** Where a copy of a database is. */
+export interface Place {
   /** Of the database that it is a copy of. */
   readonly name: string;
   /** To compare: beside the database. To stay: what will be it. */
   readonly to: 'compare' | 'stay';
+}
+
+export interface Copy extends Place {
   readonly settings: DatabaseSettings;
 }
 
@@ -119,8 +120,7 @@ export async function* dumpOf(
   host: ServerHost,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const form = archiving.form(await host.administrator(signal));
-  yield* readDump(await archiving.dumper(name, host, signal), form, machineOf(host), signal);
+  yield* readDump(await archiving.dumper(name, host, signal), archiving.form(name), machineOf(host), signal);
 }
 
 /**
@@ -131,29 +131,36 @@ export async function archive(archiving: Archiving, holding: Holding, work: Work
   const { driver, host, tell, signal } = work;
   const settings = await archiving.closed(holding, host, signal);
   if (settings === undefined) return;
-  const { name } = holding;
+  tell('It is being dumped.');
+  await writeDump(archiving, holding.name, work);
+  tell('Its dump is being verified.');
+  try {
+    await fill(archiving, { ...holding, to: 'compare', settings }, work);
+    const difference = await compareWithNoted(archiving, { name: holding.name, to: 'compare' }, work);
+    if (difference !== undefined) throw new HostError(difference);
+  } finally {
+    await archiving.discard(holding.name, host, signal);
+  }
+  tell('What is in its dump goes from the server.');
+  if (!(await archiving.setDown({ ...holding, settings }, host, signal)))
+    await removeDump(host, driver, holding.name, signal);
+}
+
+/** With what is in it noted beside. */
+async function writeDump(
+  archiving: Archiving,
+  name: string,
+  { driver, host, signal }: Pick<Work, 'driver' | 'host' | 'signal'>,
+): Promise<void> {
   const machine = machineOf(host);
   const path = dumpFileOf(driver, host, name);
-  tell('It is being dumped.');
   // A machine that keeps no server for itself has none of these.
   await machine.makeDirectory(`${machine.root}/databases`, { ...ofRoot, mode: 0o711 }, signal);
   for (const directory of [posix.dirname(posix.dirname(path)), posix.dirname(path)])
     await machine.makeDirectory(directory, ofRoot, signal);
+  const contents = noted(archiving.contents({ name, to: 'stay' }, host, signal));
+  await machine.replaceFileWith(contentsFileOf(path), contents, readableByRoot, signal);
   await machine.replaceFileWith(path, packed(dumpOf(archiving, name, host, signal)), readableByRoot, signal);
-  tell('Its dump is being verified.');
-  try {
-    await fill(archiving, { ...holding, to: 'compare', settings }, work);
-    const [has, copy] = [
-      await archiving.contents({ name, to: 'stay' }, host, signal),
-      await archiving.contents({ name, to: 'compare' }, host, signal),
-    ];
-    requireSame(has, copy);
-    await machine.replaceFile(contentsFileOf(path), JSON.stringify(has), { ...readableByRoot, durable: true }, signal);
-  } finally {
-    await archiving.discard(name, host, signal);
-  }
-  tell('What is in its dump goes from the server.');
-  if (!(await archiving.setDown({ ...holding, settings }, host, signal))) await removeDump(host, driver, name, signal);
 }
 
 /** Makes a database of a file again, under its name, still its keeper's. HostError, and the file stays, when it does not hold what is noted beside the file. */
@@ -162,13 +169,20 @@ export async function unarchive(archiving: Archiving, copy: Holding & Omit<Copy,
   const { driver, host, tell, signal } = work;
   tell('What was kept in a file is being restored.');
   await fill(archiving, { ...copy, to: 'stay' }, work);
-  await compareWithNoted(archiving, name, { driver, host, signal });
+  // Where nothing is noted, an administrator has taken that away.
+  const isNoted = (await machineOf(host).facts(contentsFileOf(dumpFileOf(driver, host, name)), signal)) !== undefined;
+  const difference = isNoted && (await compareWithNoted(archiving, { name, to: archiving.fills }, work));
+  if (typeof difference === 'string') {
+    const file = contentsFileOf(dumpOfServer(driver, host, name));
+    const way = `The dump stays. To take what is in it as it is, remove ${file} below the root of its host`;
+    throw new HostError(`${difference}. ${way}`);
+  }
   await archiving.adopt(name, host, signal);
 }
 
 async function fill(archiving: Archiving, copy: Holding & Copy, { driver, host, intake, signal }: Work): Promise<void> {
   const path = dumpFileOf(driver, host, copy.name);
-  const form = archiving.form(await host.administrator(signal));
+  const form = archiving.form(copy.name);
   const seat = intake.seatOf(copy.owner);
   const way = await host.way(seat.uid, signal);
   const program = await archiving.prepare(copy, { host, way }, signal);
@@ -176,49 +190,14 @@ async function fill(archiving: Archiving, copy: Holding & Copy, { driver, host, 
   await takeDump(unpacked(file), { program, form, seat, way, processes: intake.processes }, signal);
 }
 
-/** A line for each column of each table: far more than a server bears. */
-const notedBytes = 256 * 1024 * 1024;
-
-/** Where nothing is noted, an administrator has taken that away. */
+/** In what a copy that was filled is not what was noted, in words; its makers are those that were noted from then on. */
 async function compareWithNoted(
   archiving: Archiving,
-  name: string,
+  copy: Place,
   { driver, host, signal }: Pick<Work, 'driver' | 'host' | 'signal'>,
-): Promise<void> {
-  const path = contentsFileOf(dumpFileOf(driver, host, name));
-  const noted = await machineOf(host).readText(path, signal, notedBytes);
-  if (noted === undefined) return;
-  const has = await archiving.contents({ name, to: archiving.fills }, host, signal);
-  try {
-    requireSame(JSON.parse(noted) as readonly string[], has);
-  } catch (err) {
-    const file = contentsFileOf(dumpOfServer(driver, host, name));
-    const words = err instanceof HostError ? err.message : 'what is noted beside its dump cannot be read';
-    const way = `The dump stays. To take what is in it as it is, remove ${file} below the root of its host`;
-    throw new HostError(`${words}. ${way}`, {}, { cause: err });
-  }
-}
-
-function requireSame(has: readonly string[], copy: readonly string[]): void {
-  const copied = new Set(copy);
-  const missing = has.find((line) => !copied.has(line));
-  if (missing !== undefined) throw new HostError(`what was restored from its dump lacks: ${missing}`);
-  const had = new Set(has);
-  const surplus = copy.find((line) => !had.has(line));
-  if (surplus !== undefined) throw new HostError(`what was restored from its dump has beside: ${surplus}`);
-}
-
-function packed(source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  return through(source, createGzip({ level: 4 }));
-}
-
-function unpacked(source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  return through(source, createGunzip());
-}
-
-/** Whoever reads it is told when its source breaks. */
-function through(source: AsyncIterable<Buffer>, transform: ReturnType<typeof createGzip>): AsyncIterable<Buffer> {
-  const out = new PassThrough();
-  pipeline(source, transform, out, (err) => void (err && out.destroy(err)));
-  return out;
+): Promise<string | undefined> {
+  const path = contentsFileOf(dumpFileOf(driver, host, copy.name));
+  await archiving.restoreMakers?.(copy, readNoted(path, host, signal), host, signal);
+  const difference = await differenceOf(readNoted(path, host, signal), archiving.contents(copy, host, signal));
+  return difference && `what was restored from its dump has ${difference}`;
 }

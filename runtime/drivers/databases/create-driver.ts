@@ -14,6 +14,7 @@ import {
 } from './model.ts';
 import { dumpFileOf, type ServerHost } from './server-host.ts';
 import { changedOwners, goRounds, type Patrol } from './patrol.ts';
+import { servedOwners, withoutObject } from './orphaned.ts';
 import { planDatabases } from './plan.ts';
 import type { MeasuredDatabase } from './sizes.ts';
 import { advanceDatabases, databasesOf, type DatabasesSnapshot, type Shelf } from './snapshot.ts';
@@ -81,6 +82,8 @@ export function createDatabasesDriver<Name extends string>(engine: DatabaseEngin
     observe,
     advance: advanceDatabases,
     of: (owner, snapshot) => databasesOf(snapshot, ownerId(owner)),
+    owners: servedOwners,
+    orphaned: withoutObject,
     isAsLeft,
     plan: (owner, desired, observed) => planDatabases(driver, owner, { desired, observed }),
     conflict,

@@ -10,18 +10,21 @@ export interface DumpForm {
   readonly around?: { readonly first: string; readonly last: string };
   /** Brings the beginning of a line into the form that another login can restore, `undefined` when it is right. */
   readonly mapLine: (head: string) => string | undefined;
+  /** Lines that begin so are looked at as a whole, or a megabyte of them. */
+  readonly longLines?: string;
 }
 
 /** Of a line so much is looked at. */
 const headBytes = 512;
+const longestHeadBytes = 1024 * 1024;
 const newline = 10;
 
 /**
  * What a dump goes through before it is restored: names of those who made things are left out where the engine would ask for them, and its end comes only if it
  * is whole. RefusedError `DumpCut` otherwise: whoever reads must not take that for an end.
  */
-export function dumpIntake({ end, around = { first: '', last: '' }, mapLine }: DumpForm): Transform {
-  const lines = mapLines(mapLine);
+export function dumpIntake({ end, around = { first: '', last: '' }, ...form }: DumpForm): Transform {
+  const lines = mapLines(form);
   let tail = Buffer.alloc(0);
   let first = Buffer.from(around.first);
   return new Transform({
@@ -44,7 +47,9 @@ interface MappedLines {
   rest(): Buffer;
 }
 
-function mapLines(mapLine: DumpForm['mapLine']): MappedLines {
+function mapLines({ mapLine, longLines }: Pick<DumpForm, 'mapLine' | 'longLines'>): MappedLines {
+  const isLong = (beginning: Buffer): boolean =>
+    longLines !== undefined && beginning.subarray(0, longLines.length).equals(Buffer.from(longLines));
   let head = Buffer.alloc(0);
   let isInHead = true;
   const rest = (): Buffer => {
@@ -59,8 +64,9 @@ function mapLines(mapLine: DumpForm['mapLine']): MappedLines {
       isInHead = endsLine;
       return [piece];
     }
-    const room = headBytes - head.length;
-    head = Buffer.concat([head, piece.subarray(0, room)]);
+    const beginning = Buffer.concat([head, piece]);
+    const room = (isLong(beginning) ? longestHeadBytes : headBytes) - head.length;
+    head = beginning.subarray(0, head.length + room);
     if (!endsLine && piece.length <= room) return [];
     isInHead = endsLine;
     return [rest(), piece.subarray(room)];

@@ -24,6 +24,8 @@ export interface DatabaseState {
   readonly heirTo?: string;
   /** A wanted database that is there and nobody's is taken over with what it holds: somebody who may has allowed it. Never in what is found. */
   readonly adopts?: true;
+  /** Another name may lead to the same server: what is there may be what it has by that one. Never in what is wanted. */
+  readonly isShared?: true;
   /** The server did not answer: nobody knows what is there. Never in what is wanted. */
   readonly isUnknown?: true;
 }
@@ -68,6 +70,11 @@ export interface DatabaseSettings {
  * in, and whoever was in is put out; what was granted stays, and comes back. `Dumped`: its server does not have it any more, a file has; only found.
  */
 export type DatabaseAccess = 'Open' | 'Full' | 'Closed' | 'Dumped';
+
+/** Whether nobody is let in; of one that is not as it was left nobody knows. */
+export function isShut(settings: Pick<DatabaseSettings, 'access'> | undefined): boolean {
+  return settings?.access === 'Closed' || settings?.access === 'Dumped';
+}
 
 /** Where what a database held is while it is Dumped, below the root of the host: SQL, packed by gzip. Two servers may have had one of a name. */
 export function dumpPath(driver: string, server: string, name: string): string {

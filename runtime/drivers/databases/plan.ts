@@ -1,7 +1,7 @@
 import { isEqual } from '#runtime/base/json.ts';
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
 import { fieldChanges } from '#runtime/drivers/field-changes.ts';
-import type { DatabaseAction, DatabaseSettings, DatabaseState, LoginSettings } from './model.ts';
+import { isShut, type DatabaseAction, type DatabaseSettings, type DatabaseState, type LoginSettings } from './model.ts';
 
 /**
  * What brings one owner's databases and logins from `observed` to `desired`: databases before the logins that use them, and what goes the other way round.
@@ -93,7 +93,7 @@ interface Both {
 function keepsOf({ driver, owner }: Common, { desired, observed }: Both) {
   return [...(desired.kept ?? [])]
     .filter(([name]) => observed.databases.has(name) && observed.othersJobs?.has(name) !== true)
-    .filter(([name, heir]) => !(isShut(observed, name) && heir === owner))
+    .filter(([name, heir]) => !(isShut(observed.databases.get(name)) && heir === owner))
     .toSorted(byName)
     .map(([name, heir]) => ({
       ...actionOn({ driver, owner }, name),
@@ -123,11 +123,6 @@ function endsOf({ driver, owner }: Common, { desired, observed }: Both) {
 function actionOn({ driver, owner }: Common, name: string) {
   const subject = `${driver}/${owner}/${name}`;
   return { driver, subject, disruption: 'none', changes: [], input: { name, owner } } as const;
-}
-
-function isShut({ databases }: DatabaseState, name: string): boolean {
-  const access = databases.get(name)?.access;
-  return access === 'Closed' || access === 'Dumped';
 }
 
 function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

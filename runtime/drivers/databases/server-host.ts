@@ -59,6 +59,8 @@ export interface ServerHost extends Pick<ReadOnlyHost, 'readProgramText'> {
   enter(signal: AbortSignal): Promise<Entrance>;
   /** How programs that run as `uid` come to it: by its own socket, or by one that leads there, and to no other than is meant. HostError when there is none. */
   way(uid: number, signal: AbortSignal): Promise<ServerWay>;
+  /** Another installation may have marks of its own there, and nothing tells whose they are. */
+  readonly isShared?: true;
   /** Whether it is reached over the network. */
   readonly isRemote: boolean;
   /** As whom they administer it, and `enter` does. PostponedError where that is not known. */
@@ -70,6 +72,8 @@ export interface ServerHost extends Pick<ReadOnlyHost, 'readProgramText'> {
   ): Promise<boolean>;
   /** Absent: nothing of it becomes a file. */
   readonly machine?: DumpMachine;
+  /** Bytes of the files of each of these databases that no statement tells of. Absent: they are on another machine, or nobody's of ours to look at. */
+  readonly filesBeside?: (databases: readonly string[], signal: AbortSignal) => Promise<ReadonlyMap<string, number>>;
   /** The least and the largest version that will do; absent: any that the driver knows. */
   readonly versions?: VersionRange;
   /** Who is noted on a server that nobody has taken up. Absent: nobody. */

@@ -11,8 +11,10 @@ import {
   type DatabaseState,
   type ServersState,
 } from './model.ts';
+import { withoutObject, withoutObjectAnywhere } from './orphaned.ts';
 import type { ServerHost } from './server-host.ts';
 import type { DatabasesSnapshot } from './snapshot.ts';
+import { amongOthers, noteServed } from './shared-server.ts';
 import { watchServers } from './watch-servers.ts';
 
 /** What the driver of all servers of an engine acts on. */
@@ -53,6 +55,8 @@ export function createServersDriver<Name extends string>(driver: DatabasesDriver
     observe: async (world, signal) => await observe(driver, world, signal),
     advance: (snapshot, done) => advance(driver, snapshot, done),
     of: (owner, snapshot) => found(driver, owner, snapshot),
+    owners: (snapshot) => new Set([...snapshot.values()].flatMap((seen) => [...ownersIn(driver, seen)])),
+    orphaned: withoutObjectAnywhere,
     plan: (owner, desired, observed) => plan(driver, owner, { desired, observed }),
     isAsLeft: (observed) => isAsLeft(driver, observed),
     conflict: (desired, snapshot) =>
@@ -103,9 +107,16 @@ async function observe<Name extends string>(
       if (!isNoAnswer(err)) throw err;
       return undefined;
     });
-    return [host.server, seen] as const;
+    return [host.server, seen === undefined ? undefined : amongOthers(seen, host, world.isServedHere)] as const;
   });
   return new Map(await Promise.all(looks));
+}
+
+function ownersIn<Name extends string>(
+  { owners }: DatabasesDriver<Name>,
+  seen: DatabasesSnapshot | undefined,
+): Iterable<string> {
+  return seen === undefined ? [] : (owners?.(seen) ?? []);
 }
 
 /** Of a server that did not answer, or that nobody has looked at yet. */
@@ -157,15 +168,24 @@ function plan<Name extends string>(
 ): readonly ServersAction<Name>[] {
   const servers = [...new Set([...serversIn(desired), ...serversIn(observed)])].toSorted();
   return servers.flatMap((server): readonly ServersAction<Name>[] => {
-    // Whoever has something somewhere has said all that there is to do.
-    if (!isMeant(desired, server) && isPlaced(desired)) return [];
-    const to = stateOn(desired, server);
     const from = server === '' || observed.elsewhere?.has(server) === true ? stateOn(observed, server) : unknown;
+    if (!isMeant(desired, server) && isPlaced(desired)) return planForLeft(driver, owner, { server, from });
     if (from.isUnknown === true)
       return isConcerned(desired, server) ? [reach(driver.name, ownerId(owner), server)] : [];
-    const actions = driver.plan(owner, to, from).filter(({ op }) => isMeant(desired, server) || op === 'drop-login');
-    return actions.map((action) => placed(action, server));
+    const actions = driver.plan(owner, stateOn(desired, server), from);
+    const meant = actions.filter(({ op }) => isMeant(desired, server) || op === 'drop-login');
+    return meant.map((action) => placed(action, server));
   });
+}
+
+/** Of somebody who has all that it is to have on another server. Where that may be the same one under another name, nothing is left over. */
+function planForLeft<Name extends string>(
+  driver: DatabasesDriver<Name>,
+  owner: Owner,
+  { server, from }: { readonly server: string; readonly from: DatabaseState },
+): readonly ServersAction<Name>[] {
+  if (from.isShared === true || from.isUnknown === true) return [];
+  return driver.plan(owner, withoutObject(owner, from), from).map((action) => placed(action, server));
 }
 
 /** Whether it says what becomes of what is there. Two names may lead to one server: what is not meant there may be what it has by the other one. */
@@ -213,6 +233,7 @@ async function apply<Name extends string>(
   const host = world.databaseServers(driver.name).find((each) => each.server === server);
   if (host === undefined) throw new HostError(`this host knows of no DatabaseServer ${server} yet`);
   const there = worldOf(world, host);
+  noteServed(host, action.input.owner);
   if (action.op !== 'reach-server') return await driver.apply(action as unknown as DatabaseAction<Name>, there, signal);
   if (await host.hasServer(signal)) await host.start?.(signal);
   await driver.observe(there, signal);

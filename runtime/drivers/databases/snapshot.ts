@@ -8,6 +8,8 @@ export interface DatabasesSnapshot {
   readonly othersJobs?: (owner: string, names: Iterable<string>) => DatabaseState['othersJobs'];
   /** Dumped databases without a file on this machine. */
   readonly lostDumps?: ReadonlySet<string>;
+  /** Whether an owner is known to be of this installation. Absent: all of them are. */
+  readonly isServed?: (owner: string) => boolean;
   readonly databases: Shelf<DatabaseSettings>;
   readonly logins: Shelf<LoginSettings>;
 }
@@ -67,7 +69,7 @@ function placesOf<Settings>(
 
 /** What one owner has. */
 export function databasesOf(
-  { databases, logins, jobsOf, othersJobs, lostDumps }: DatabasesSnapshot,
+  { databases, logins, jobsOf, othersJobs, lostDumps, isServed }: DatabasesSnapshot,
   owner: string,
 ): DatabaseState {
   const own = { databases: ownedBy(owner, databases), logins: ownedBy(owner, logins) };
@@ -77,6 +79,7 @@ export function databasesOf(
   const [jobs, others] = [jobsOf?.(owner), othersJobs?.(owner, own.databases.keys())];
   return {
     ...own,
+    ...(isServed === undefined ? {} : { isShared: true }),
     ...(lost.length === 0 ? {} : { lostDumps: new Set(lost.map(([name]) => name)) }),
     ...(jobs === undefined || jobs.size === 0 ? {} : { jobs }),
     ...(others === undefined || others.size === 0 ? {} : { othersJobs: others }),

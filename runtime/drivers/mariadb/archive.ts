@@ -5,8 +5,9 @@ import {
   type Copy,
   type Dumped,
   type Holding,
+  type Place,
 } from '#runtime/drivers/databases/archive.ts';
-import type { Claimant, DatabaseSettings, LoginSettings } from '#runtime/drivers/databases/model.ts';
+import type { Claimant, DatabaseSettings } from '#runtime/drivers/databases/model.ts';
 import type { DatabaseProgram, ServerWay } from '#runtime/drivers/databases/programs.ts';
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { takeDatabaseAway } from './apply-database.ts';
@@ -18,7 +19,8 @@ import { nativeHash } from './native-password.ts';
 import { anywhere, bySocket } from './places.ts';
 import { ownersPrivileges } from './privileges.ts';
 import { mariadbDumper, mariadbOwnDumps, mariadbProgram } from './programs.ts';
-import { withServer, withServerApart, type Server } from './server.ts';
+import { restoreMakers } from './restore-makers.ts';
+import { openApart, withServer, type Server } from './server.ts';
 import {
   createDatabase,
   createLogin,
@@ -37,7 +39,7 @@ const root = 0;
 export const mariadbArchiving: Archiving = {
   dumper: async (name, host, signal) =>
     mariadbDumper(await host.way(root, signal), await host.administrator(signal), name),
-  form: ({ username }) => mariadbOwnDumps(username),
+  form: mariadbOwnDumps,
   closed: async ({ name, owner }, host, signal) => {
     const mark = await markOn(host, name, signal);
     const settings = mark?.isSettled === true && mark.owner === owner ? mark.settings : undefined;
@@ -47,23 +49,19 @@ export const mariadbArchiving: Archiving = {
   prepare,
   fills: 'stay',
   discard: async (name, host, signal) => {
-    await dropFiller(name, host, signal);
+    await dropLogins(name, host, signal);
     await withServer(host, signal, async (server) => await server.tell(dropDatabase(copyOf(name))));
   },
   adopt: async (name, host, signal) => {
-    await dropFiller(name, host, signal);
+    await dropLogins(name, host, signal);
     await withServer(host, signal, async (server) => {
       const mark = await markOf(server, name);
       if (mark?.settings !== undefined)
         await putMark(server, 'database', { ...mark, settings: { ...mark.settings, access: 'Closed' } });
     });
   },
-  contents: async ({ name, to }, host, signal) =>
-    await withServerApart(
-      host,
-      signal,
-      async (server) => await contentsOf(server, to === 'compare' ? copyOf(name) : name),
-    ),
+  contents,
+  restoreMakers: restoreMakersOf,
   setDown,
 };
 
@@ -72,9 +70,23 @@ function copyOf(name: string): string {
   return `${name}-copy`;
 }
 
-/** Who fills a copy, and comes from this machine. */
-function fillerOf(name: string, { isRemote }: ServerHost): Account {
-  return { name: `${name}-filler`, host: isRemote ? anywhere : bySocket };
+function databaseOf({ name, to }: Place): string {
+  return to === 'compare' ? copyOf(name) : name;
+}
+
+async function* contents({ name, to }: Place, host: ServerHost, signal: AbortSignal): AsyncGenerator<string> {
+  const server = await openApart(host, signal);
+  try {
+    yield* contentsOf(server, { name, database: databaseOf({ name, to }) });
+  } finally {
+    server.close();
+  }
+}
+
+/** Who fills a copy, and who makes things in it anew with the makers that they had: they come from this machine. */
+function loginsOf(name: string, { isRemote }: ServerHost): { readonly filler: Account; readonly maker: Account } {
+  const host = isRemote ? anywhere : bySocket;
+  return { filler: { name: `${name}-filler`, host }, maker: { name: `${name}-maker`, host } };
 }
 
 async function markOn(
@@ -99,35 +111,72 @@ async function dumped(claimant: Claimant, host: ServerHost, signal: AbortSignal)
   });
 }
 
-const fillersLimits: Pick<LoginSettings, 'connections' | 'limits' | 'isLocked'> = {
-  connections: 1,
-  limits: { statementTimeoutMs: 0, temporaryBytes: 0 },
-  isLocked: false,
-};
-
 async function prepare(
   { name, to, settings }: Copy,
   { host, way }: { readonly host: ServerHost; readonly way: ServerWay },
   signal: AbortSignal,
 ): Promise<DatabaseProgram> {
-  const [database, filler] = [to === 'compare' ? copyOf(name) : name, fillerOf(name, host)];
-  const password = randomBytes(24).toString('base64url');
-  await dropFiller(name, host, signal);
+  const database = databaseOf({ name, to });
+  const { filler } = loginsOf(name, host);
+  const password = newPassword();
+  await dropLogins(name, host, signal);
   await withServer(host, signal, async (server) => {
     await server.tell(dropDatabase(copyOf(name)));
     await server.tell(dropDatabase(database));
     await server.tell(createDatabase(database, settings));
-    await server.tell(createLogin(filler, [nativeHash(password)], fillersLimits));
-    await server.tell(grant(ownersPrivileges, patternOf(database), filler));
-    await server.tell(letNameDefiners(filler));
+    await makeLogin(server, filler, { password, database });
   });
   return mariadbProgram(way, { database, username: filler.name, password }, 'restore');
 }
 
-async function dropFiller(name: string, host: ServerHost, signal: AbortSignal): Promise<void> {
-  const filler = fillerOf(name, host);
-  await withServer(host, signal, async (server) => await server.tell(dropLogin(filler)));
-  await endSessions(host, [filler.name], signal);
+/** Who filled the copy is locked out of it, and has what it made until that is somebody else's. Who may name makers runs nothing that others wrote. */
+async function restoreMakersOf(
+  { name, to }: Place,
+  noted: AsyncIterable<string>,
+  host: ServerHost,
+  signal: AbortSignal,
+): Promise<void> {
+  const database = databaseOf({ name, to });
+  const { filler, maker } = loginsOf(name, host);
+  const password = newPassword();
+  await dropLogins(name, host, signal);
+  try {
+    await withServer(host, signal, async (server) => {
+      await makeLogin(server, filler, { password: newPassword(), database, isLocked: true });
+      await makeLogin(server, maker, { password, database });
+      await server.tell(letNameDefiners(maker));
+    });
+    await restoreMakers(noted, { name, database, filler, maker: { ...maker, password }, host, signal });
+  } finally {
+    await dropLogins(name, host, signal);
+  }
+}
+
+function newPassword(): string {
+  return randomBytes(24).toString('base64url');
+}
+
+/** With the rights of an owner on one database, and one session. */
+async function makeLogin(
+  server: Server,
+  login: Account,
+  { password, database, isLocked = false }: { password: string; database: string; isLocked?: boolean },
+): Promise<void> {
+  const limits = { statementTimeoutMs: 0, temporaryBytes: 0 };
+  await server.tell(createLogin(login, [nativeHash(password)], { connections: 1, limits, isLocked }));
+  await server.tell(grant(ownersPrivileges, patternOf(database), login));
+}
+
+async function dropLogins(name: string, host: ServerHost, signal: AbortSignal): Promise<void> {
+  const logins = Object.values(loginsOf(name, host));
+  await withServer(host, signal, async (server) => {
+    for (const login of logins) await server.tell(dropLogin(login));
+  });
+  await endSessions(
+    host,
+    logins.map((login) => login.name),
+    signal,
+  );
 }
 
 async function setDown(

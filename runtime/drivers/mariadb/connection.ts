@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { createConnection, type Connection } from 'mysql2/promise';
 import { HostError } from '#runtime/base/errors.ts';
-import { enterServer, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { enterServer, type Administrator, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { securely } from './relay.ts';
 import { errorNumber, serverError } from './server-errors.ts';
 
@@ -23,9 +23,13 @@ export interface Connected {
 
 const statementTimeoutMs = 120_000;
 
-/** As the administrator. HostError when nobody answers, or it is another one than it should be. */
-export async function connect(host: ServerHost, signal: AbortSignal): Promise<Connected> {
-  const { tls, username, password, ...entrance } = await enterServer(host, signal);
+/** Who speaks. */
+export type Login = Pick<Administrator, 'username' | 'password'>;
+
+/** As the administrator, unless somebody else is named. HostError when nobody answers, or it is another one than it should be. */
+export async function connect(host: ServerHost, signal: AbortSignal, as?: Login): Promise<Connected> {
+  const { tls, ...entrance } = await enterServer(host, signal);
+  const { username, password } = as ?? entrance;
   const stream = tls === undefined ? entrance.stream : securely({ stream: entrance.stream, tls }, signal);
   const login = { user: username, ...(password === undefined ? {} : { password }) };
   try {

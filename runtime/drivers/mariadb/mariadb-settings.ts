@@ -8,6 +8,8 @@ export interface MariadbSettings {
   readonly gid: number;
   /** How much of the machine's memory it keeps pages of tables in; at least 5 MiB. */
   readonly bufferBytes: number;
+  /** How much of the disk temporary tables of all tenants together take at most; at least 12 MiB. */
+  readonly temporaryBytes: number;
   /** Sessions at once, of all tenants together. */
   readonly connections: number;
   /** Absent: it is reached by its socket alone. Its identity has to be at `identityPaths`. */

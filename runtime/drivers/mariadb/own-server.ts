@@ -1,5 +1,6 @@
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import type { Host, ReadOnlyHost } from '#runtime/host/host.ts';
+import { createFilesBeside } from './files-beside.ts';
 import { mariadbPaths } from './mariadb-settings.ts';
 
 /** The server that a machine keeps for itself, by its socket: the kernel says that we are root. */
@@ -8,6 +9,7 @@ export function ownServer(host: Host): ServerHost {
     server: '',
     readProgramText: host.readProgramText,
     machine: host,
+    filesBeside: createFilesBeside(host),
     way: () => Promise.resolve({ socketDirectory: mariadbPaths(host.root).run }),
     isRemote: false,
     administrator: () => Promise.resolve({ username: 'root' }),

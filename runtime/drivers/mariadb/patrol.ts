@@ -10,18 +10,32 @@ import { endSession } from './statements.ts';
 /** After which a statement that set its own time is ended: one that has not is over by then. */
 const graceMs = 5_000;
 
-/** All databases of ours, by one statement: the files of their tables. Names are like those of marks, so that they are looked up by a key. */
+/** Of a row of `mysql.proc`, with what else it takes. */
+const routineBytes =
+  '512 + LENGTH(body) + LENGTH(body_utf8) + LENGTH(param_list) + LENGTH(returns) + OCTET_LENGTH(comment)';
+
+/** All databases of ours, by one statement: the files of their tables, and the text of their routines; and what only files tell. Names are like those of marks, so that they are looked up by a key. */
 export async function measureDatabases(host: ServerHost, signal: AbortSignal): Promise<readonly MeasuredDatabase[]> {
   if (!(await host.hasServer(signal))) return [];
   const rows = await withServer(host, signal, async (server) => await server.ask(sizes));
-  return rows.map(({ name, owner, bytes }) => ({ name: String(name), owner: String(owner), bytes: Number(bytes) }));
+  const found = rows.map(({ name, owner, bytes }) => ({
+    name: String(name),
+    owner: String(owner),
+    bytes: Number(bytes),
+  }));
+  const names = found.map(({ name }) => name);
+  const beside = await host.filesBeside?.(names, signal);
+  return found.map((each) => ({ ...each, bytes: each.bytes + (beside?.get(each.name) ?? 0) }));
 }
 
-const sizes = `SELECT mark.name, mark.owner, COALESCE(files.bytes, 0) AS bytes FROM ${table} AS mark
+const sizes = `SELECT mark.name, mark.owner, COALESCE(files.bytes, 0) + COALESCE(routines.bytes, 0) AS bytes FROM ${table} AS mark
   LEFT JOIN (
     SELECT CAST(SUBSTRING_INDEX(NAME, '/', 1) AS CHAR(64) CHARACTER SET ascii) COLLATE ascii_bin AS name, SUM(ALLOCATED_SIZE) AS bytes
     FROM information_schema.INNODB_SYS_TABLESPACES WHERE NAME LIKE '%/%' GROUP BY 1
   ) AS files ON files.name = mark.name
+  LEFT JOIN (
+    SELECT CAST(db AS CHAR(64) CHARACTER SET ascii) COLLATE ascii_bin AS name, SUM(${routineBytes}) AS bytes FROM mysql.proc GROUP BY 1
+  ) AS routines ON routines.name = mark.name
   WHERE mark.kind = 'database'`;
 
 /**

@@ -41,8 +41,8 @@ function socketOf({ socketDirectory, socketFile = 'mariadb.sock' }: ServerWay): 
 
 const characters = ['--default-character-set=utf8mb4'];
 
-/** What it is given works with the server alone: with no file here, and no program. A client that knows of no sandbox does without. */
-const restoreWords = ['--batch', '--skip-reconnect', '--local-infile=0', '--loose-sandbox'];
+/** What it is given works with the server alone: with no file here, and no program. A client that knows of no sandbox does without. Comments are a part of routines. */
+const restoreWords = ['--batch', '--skip-reconnect', '--local-infile=0', '--loose-sandbox', '--comments'];
 
 /** By one snapshot, with all that nobody asks for by default; nothing that is there already is dropped for it. A routine that it may not see makes it fail. */
 const dumpWords = [
@@ -61,14 +61,30 @@ export function mariadbDumps(): DumpForm {
   };
 }
 
-/** As the administrator dumps: whoever made a view, trigger or routine has it again. The administrator's own are nobody's to make. */
-export function mariadbOwnDumps(administrator: string): DumpForm {
-  const { end, mapLine } = mariadbDumps();
-  const own = `DEFINER=${identifier(administrator)}@`;
-  return { end, mapLine: (head) => (administrators.test(head) || head.includes(own) ? mapLine(head) : undefined) };
+/**
+ * Of a database that is closed: a view whose definer may not read what it reads is shown with the database before its columns, and there alone; in a copy, that is
+ * called otherwise.
+ */
+export function mariadbOwnDumps(database: string): DumpForm {
+  const form = mariadbDumps();
+  const before = Buffer.from(`${identifier(database)}.`).toString('latin1');
+  return {
+    ...form,
+    longLines: viewLine,
+    mapLine: (head) =>
+      head.startsWith(viewLine)
+        ? head.replaceAll(wordsOfView, (word, column) => (column === before ? '' : word))
+        : form.mapLine(head),
+  };
 }
 
-const administrators = /DEFINER=`(?:root|mysql|mariadb\.sys)`@/;
+const viewLine = '/*!50001 VIEW ';
+
+/** Text, a name that two others follow, any other name. */
+const wordsOfView = /'(?:[^'\\]|\\.)*'|(`(?:[^`]|``)*`\.)(?=`(?:[^`]|``)*`\.`)|`(?:[^`]|``)*`/gs;
+
+/** A name is quoted as the session had it that made the thing. */
+const name = /(?:`(?:[^`]|``)*`|"(?:[^"]|"")*")/.source;
 
 /** Data never begins a line so: line ends in it are escaped. */
-const definerClause = /^((?:CREATE |\/\*!\d{5,6} (?:CREATE\*\/ \/\*!\d{5,6} )?))DEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*`/;
+const definerClause = new RegExp(`^((?:CREATE |/\\*!\\d{5,6} (?:CREATE\\*/ /\\*!\\d{5,6} )?))DEFINER=${name}@${name}`);

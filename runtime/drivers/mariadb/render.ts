@@ -1,9 +1,12 @@
 import { identityPaths, mariadbPaths, type MariadbSettings } from './mariadb-settings.ts';
 
+const mebibyte = 1024 * 1024;
+
 /** The server's whole configuration: lines of `name=value` whose values are facts of the host. */
 export function renderConfiguration({
   root,
   bufferBytes,
+  temporaryBytes,
   connections,
   network,
   options = {},
@@ -20,6 +23,11 @@ export function renderConfiguration({
     'character-set-server': 'utf8mb4',
     'collation-server': 'utf8mb4_unicode_ci',
     'innodb-buffer-pool-size': String(bufferBytes),
+    // It never becomes smaller until the server is started anew.
+    'innodb-temp-data-file-path': `ibtmp1:12M:autoextend:max:${Math.floor(temporaryBytes / mebibyte)}M`,
+    // Each of those that the server makes by itself; a session may have less.
+    'tmp-disk-table-size': String(temporaryBytes),
+    'maximum-tmp-disk-table-size': String(temporaryBytes),
     'max-connections': String(connections),
     'max-allowed-packet': '64M',
     // Who makes a routine has no more rights on it than on its database, so that these are all that has to be taken away.

@@ -1,5 +1,5 @@
 import type { JudgeHolder, HolderHere, ServerHost } from '#runtime/drivers/databases/server-host.ts';
-import { connect, serverOn, type Connected, type Server } from './connection.ts';
+import { connect, serverOn, type Connected, type Login, type Server } from './connection.ts';
 import { checkHolder, judgeHolder } from './holder.ts';
 import { checkServer, takeUp } from './take-up.ts';
 
@@ -43,18 +43,23 @@ export async function withServer<R>(
   }
 }
 
+/** A connection of its own, that is to be closed. */
+export interface ServerApart extends Server {
+  close(): void;
+}
+
 /** As `withServer`, beside it: for what takes its time, while nobody waits for it. */
-export async function withServerApart<R>(
-  host: ServerHost,
-  signal: AbortSignal,
-  work: (server: Server) => Promise<R>,
-): Promise<R> {
-  const own = await open(host, signal);
-  try {
-    return await work(serverOn(own, signal, longestMs));
-  } finally {
-    own.connection.destroy();
-  }
+export async function openApart(host: ServerHost, signal: AbortSignal): Promise<ServerApart> {
+  return apart(await open(host, signal), signal);
+}
+
+/** As a login of the moment, to a server of which one is sure. */
+export async function openAs(login: Login, host: ServerHost, signal: AbortSignal): Promise<ServerApart> {
+  return apart(await connect(host, signal, login), signal);
+}
+
+function apart(own: Connected, signal: AbortSignal): ServerApart {
+  return { ...serverOn(own, signal, longestMs), close: () => own.connection.destroy() };
 }
 
 function lineOf(host: ServerHost): Line {

@@ -23,7 +23,7 @@ export interface Account {
   readonly host: string;
 }
 
-function account({ name, host }: Account): string {
+export function accountText({ name, host }: Account): string {
   return `${identifier(name)}@${identifier(host)}`;
 }
 
@@ -50,11 +50,11 @@ type AccountSettings = Pick<LoginSettings, 'connections' | 'limits' | 'isLocked'
 
 /** `hashes` are `nativeHash`'s, each of which lets in. Takes away whatever an account of that name had. */
 export function createLogin(login: Account, hashes: readonly string[], settings: AccountSettings): string {
-  return `CREATE OR REPLACE USER ${account(login)} ${attributesOf(login, hashes, settings)}`;
+  return `CREATE OR REPLACE USER ${accountText(login)} ${attributesOf(login, hashes, settings)}`;
 }
 
 export function alterLogin(login: Account, hashes: readonly string[], settings: AccountSettings): string {
-  return `ALTER USER ${account(login)} ${attributesOf(login, hashes, settings)}`;
+  return `ALTER USER ${accountText(login)} ${attributesOf(login, hashes, settings)}`;
 }
 
 function attributesOf(
@@ -77,21 +77,21 @@ export function connectionLimit(connections: number): number {
 }
 
 export function dropLogin(login: Account): string {
-  return `DROP USER IF EXISTS ${account(login)}`;
+  return `DROP USER IF EXISTS ${accountText(login)}`;
 }
 
 /** `pattern` as it stands in `mysql.db`. */
 export function grant(privileges: readonly string[], pattern: string, login: Account): string {
-  return `GRANT ${privileges.join(', ')} ON ${identifier(pattern)}.* TO ${account(login)}`;
+  return `GRANT ${privileges.join(', ')} ON ${identifier(pattern)}.* TO ${accountText(login)}`;
 }
 
 export function revoke(privileges: readonly string[], pattern: string, login: Account): string {
-  return `REVOKE ${privileges.join(', ')} ON ${identifier(pattern)}.* FROM ${account(login)}`;
+  return `REVOKE ${privileges.join(', ')} ON ${identifier(pattern)}.* FROM ${accountText(login)}`;
 }
 
-/** What a login makes may run with the rights of others. */
+/** What a login makes may run with the rights of anybody: it must run nothing that others wrote. */
 export function letNameDefiners(login: Account): string {
-  return `GRANT SET USER ON *.* TO ${account(login)}`;
+  return `GRANT SET USER ON *.* TO ${accountText(login)}`;
 }
 
 export function endSession(id: number): string {

@@ -30,12 +30,14 @@ export async function applySite(action: NginxAction, world: NginxWorld, signal: 
   else await deleteRecord(name, action.input.owner, world.host, signal);
 }
 
-/** All that may be refused is read before the first file is written: until then the record that is there serves on. */
+/** All that may be refused is read before the first file is written: until then the record that is there serves on, unless the site is closed. */
 async function putRecord(name: string, input: PutInput, { world, signal }: Work): Promise<void> {
   const { hostname, site } = input;
   const { host } = world;
   const { front } = await host.capabilities(signal);
   const ownership: FileOwnership = { mode: 0o640, uid: 0, gid: front.gid };
+  if (isNotice(site) && needsSecrets(site))
+    await close(`${sitesDirectory(host.root)}/${name}`, { site, ownership }, { world, signal });
   const put = async (path: string, text: string | undefined, owned: FileOwnership): Promise<void> =>
     text === undefined ? host.removeFile(path, signal) : host.replaceFile(path, text, owned, signal);
   const auth = site.access?.basicAuth;
@@ -46,6 +48,27 @@ async function putRecord(name: string, input: PutInput, { world, signal }: Work)
   await put(`${usersDirectory(host.root)}/${name}`, users, ownership);
   await put(keysFile, served?.text, { mode: 0o600, uid: 0, gid: 0 });
   await put(`${sitesDirectory(host.root)}/${name}`, renderRecord(site), ownership);
+}
+
+function isNotice({ serve }: Site): boolean {
+  return serve.type === 'suspended' || serve.type === 'unavailable';
+}
+
+function needsSecrets({ tls, access }: Site): boolean {
+  return tls !== undefined || access?.basicAuth !== undefined;
+}
+
+/** A notice waits for no Secret of the tenant: it is shown at once, with the certificate that is there. */
+async function close(
+  path: string,
+  { site, ownership }: { readonly site: Site; readonly ownership: FileOwnership },
+  { world: { host }, signal }: Work,
+): Promise<void> {
+  const text = await host.readText(path, signal);
+  const present = text === undefined ? undefined : parseRecord(text);
+  const { access: _, tls: __, ...notice } = site;
+  const tls = present?.owner === site.owner ? present.tls : undefined;
+  await host.replaceFile(path, renderRecord({ ...notice, ...(tls === undefined ? {} : { tls }) }), ownership, signal);
 }
 
 type BasicAuth = NonNullable<NonNullable<Site['access']>['basicAuth']>;

@@ -55,8 +55,9 @@ export async function inside<R>(
 }
 
 async function take<R>(lane: Lane, host: ServerHost, signal: AbortSignal, work: (ask: Ask) => Promise<R>): Promise<R> {
-  clearTimeout(lane.idle);
+  // A session that nobody takes after all goes on being idle.
   signal.throwIfAborted();
+  clearTimeout(lane.idle);
   if (lane.session?.isOpen !== true) lane.session = await openAdministration(host, signal);
   const { session } = lane;
   try {

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { required } from '#runtime/base/errors.ts';
 import {
   dumpIsLeft,
   type Archiving,
@@ -9,11 +8,12 @@ import {
 } from '#runtime/drivers/databases/archive.ts';
 import type { Claimant, DatabaseSettings } from '#runtime/drivers/databases/model.ts';
 import type { DatabaseProgram, ServerWay } from '#runtime/drivers/databases/programs.ts';
-import { machineOf, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { change, inside } from './administration.ts';
 import { contentsOf } from './contents.ts';
 import { takeAway } from './drop.ts';
-import { groupOf, groupsOf } from './groups.ts';
+import { copyEnd, groupOf, groupsOf } from './groups.ts';
+import { programsFor } from './installed.ts';
 import { letGo, type Place } from './let-go.ts';
 import { lookAtDatabase, lookAtGroups } from './look.ts';
 import { markDatabase } from './mark.ts';
@@ -33,7 +33,7 @@ const root = 0;
 export const postgresqlArchiving: Archiving = {
   dumper: async (name, host, signal) =>
     postgresqlDumper(
-      { way: await host.way(root, signal), programs: await programsOf(host, signal) },
+      { way: await host.way(root, signal), programs: await programsFor(host, signal) },
       await host.administrator(signal),
       name,
     ),
@@ -45,23 +45,18 @@ export const postgresqlArchiving: Archiving = {
   discard: async (name, host, signal) =>
     await change(host, signal, async (ask) => await dropCopy(ask, name, { host, signal })),
   adopt,
-  contents: async ({ name, to }, host, signal) =>
-    await contentsOf(to === 'compare' ? copyOf(name) : name, host, signal),
+  contents: ({ name, to }, host, signal) => contentsOf(to === 'compare' ? copyOf(name) : name, host, signal),
   setDown,
 };
 
 /** Nothing of ours, or of a tenant's, can have such a name. */
 function copyOf(name: string): string {
-  return `${name}:copy`;
+  return `${name}${copyEnd}`;
 }
 
 /** Who fills a copy. As a group it is in no list of logins. */
 function fillerOf(name: string): string {
   return `${name}:filler`;
-}
-
-async function programsOf(host: ServerHost, signal: AbortSignal): Promise<string> {
-  return required((await machineOf(host).capabilities(signal)).postgresql, 'PostgreSQL').programs;
 }
 
 async function closed(
@@ -101,7 +96,7 @@ async function prepare(
     await ask(together([sql`BEGIN`, ...unlogged]));
     await ask(together([...letFill(copy, filler, verifier), sql`COMMIT`]));
   });
-  const place = { way, programs: await programsOf(host, signal) };
+  const place = { way, programs: await programsFor(host, signal) };
   return postgresqlProgram(place, { database: copy, username: filler, password }, 'restore');
 }
 

@@ -51,8 +51,16 @@ export async function lookAtServer(host: ServerHost, signal: AbortSignal, judge:
   if (isTakenUp) await within(host, administration, signal, async (ask) => await judgeHolder(ask, judge));
 }
 
+/** PostponedError where somebody has it who is no superuser: what is in there would be run by the administrator. */
 async function hasAdministration(ask: Ask): Promise<boolean> {
-  return (await ask(sql`SELECT FROM pg_database WHERE datname = ${literal(administration)}`)).length > 0;
+  const [found] = await ask(sql`SELECT r.rolname AS owner, r.rolsuper AS "isSuper"
+    FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = ${literal(administration)}`);
+  if (found?.['isSuper'] === false)
+    throw new PostponedError(
+      'ServerUnfit',
+      `Database ${administration} of the server, which is to have the marks of WCP360, belongs to ${String(found['owner'])}, who is no superuser: rename or drop it, or give it and all that is in it to one.`,
+    );
+  return found !== undefined;
 }
 
 /** Looks whether a server of others does, and makes what is ours there: one host at a time, and as often as one likes. */

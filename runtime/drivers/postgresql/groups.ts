@@ -18,6 +18,9 @@ const privilegeWords: Readonly<Partial<Record<Privilege, string>>> = {
 /** With what names of roles begin whose members may come from a network. */
 export const networkRole = 'from:';
 
+/** With what the name of a copy ends that is made beside a database; no login can have such a name, and no Database. */
+export const copyEnd = ':copy';
+
 /** The role that has what one word lets do. */
 export function groupOf(database: string, grant: GrantWord): string {
   return `${database}:${groupWords[grant]}`;

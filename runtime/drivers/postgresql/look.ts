@@ -29,21 +29,21 @@ export function comesFromNetworks(found: SeenLogin | undefined): boolean {
 
 /** All databases, by one statement. */
 export async function lookAtDatabases(ask: Ask): Promise<readonly SeenDatabase[]> {
-  return (await ask(databases(sql``))) as unknown as readonly SeenDatabase[];
+  return (await ask(databases(sql``, sql``))) as unknown as readonly SeenDatabase[];
 }
 
 export async function lookAtDatabase(ask: Ask, name: string): Promise<SeenDatabase | undefined> {
-  const rows = await ask(databases(sql`WHERE coalesce(d.datname, m.name) = ${literal(name)}`));
+  const rows = await ask(databases(sql` AND datname = ${literal(name)}`, sql` AND name = ${literal(name)}`));
   return rows[0] as unknown as SeenDatabase | undefined;
 }
 
 /** All roles but groups, by one statement. */
 export async function lookAtLogins(ask: Ask): Promise<readonly SeenLogin[]> {
-  return (await ask(logins(sql``))) as unknown as readonly SeenLogin[];
+  return (await ask(logins(sql``, sql``))) as unknown as readonly SeenLogin[];
 }
 
 export async function lookAtLogin(ask: Ask, name: string): Promise<SeenLogin | undefined> {
-  const rows = await ask(logins(sql`WHERE coalesce(r.rolname, m.name) = ${literal(name)}`));
+  const rows = await ask(logins(sql` AND rolname = ${literal(name)}`, sql` AND name = ${literal(name)}`));
   return rows[0] as unknown as SeenLogin | undefined;
 }
 
@@ -61,28 +61,29 @@ export async function lookAtGroups(
 
 const isPlain = sql`NOT (r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls) AND r.rolinherit`;
 
-/** A database under the name of ours that is another one is not ours. */
-function databases(condition: Sql): Sql {
+/** A database under the name of ours that is another one is not ours. Each side is narrowed by itself: a condition on both together has no index. */
+function databases(present: Sql, marked: Sql): Sql {
   return sql`SELECT coalesce(d.datname::text, m.name) AS name,
     CASE WHEN d.oid IS NULL OR m.database IS NULL OR m.database = d.oid THEN m.owner END AS owner, m.mark,
     CASE WHEN d.oid IS NOT NULL THEN json_build_object(
       'isHeld', pg_get_userbyid(d.datdba) = current_user, 'encoding', pg_encoding_to_char(d.encoding),
       'collation', d.datcollate, 'characters', d.datctype,
       'isConnectable', d.datallowconn, 'isTemplate', d.datistemplate, 'connections', d.datconnlimit,
-      'grants', ARRAY(SELECT a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END || ' ' || coalesce(g.rolname, '')
-        FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a LEFT JOIN pg_authid g ON g.oid = a.grantee
-        WHERE a.grantee <> d.datdba ORDER BY 1),
+      'grants', ARRAY(SELECT a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END || ' ' || coalesce((SELECT g.rolname FROM pg_authid g WHERE g.oid = a.grantee), '')
+        FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a WHERE a.grantee <> d.datdba ORDER BY 1),
       'parameters', ARRAY(SELECT unnest(s.setconfig) FROM pg_db_role_setting s WHERE s.setdatabase = d.oid AND s.setrole = 0 ORDER BY 1),
       'extensions', shobj_description(d.oid, 'pg_database'),
       'groups', ARRAY(SELECT r.rolname FROM pg_authid r
-        WHERE r.rolname IN (d.datname || ':owner', d.datname || ':readwrite', d.datname || ':readonly', d.datname || ':insert',
-            d.datname || ':update', d.datname || ':delete') AND ${isPlain}
+        WHERE r.rolname = ANY (ARRAY[d.datname || ':owner', d.datname || ':readwrite', d.datname || ':readonly', d.datname || ':insert',
+            d.datname || ':update', d.datname || ':delete']::name[]) AND ${isPlain}
           AND NOT r.rolcanlogin AND NOT EXISTS (SELECT FROM pg_auth_members a WHERE a.member = r.oid) ORDER BY 1)
     ) END AS facts
-    FROM pg_database d FULL JOIN (SELECT * FROM wcp360.marks WHERE kind = 'database') m ON m.name = d.datname::text ${condition}`;
+    FROM (SELECT * FROM pg_database WHERE true${present}) d
+    FULL JOIN (SELECT * FROM wcp360.marks WHERE kind = 'database'${marked}) m ON m.name = d.datname::text`;
 }
 
-function logins(condition: Sql): Sql {
+/** As `databases`. */
+function logins(present: Sql, marked: Sql): Sql {
   return sql`SELECT coalesce(r.rolname::text, m.name) AS name, m.owner, m.mark,
     CASE WHEN r.oid IS NOT NULL THEN json_build_object(
       'isPlain', ${isPlain} AND coalesce(r.rolvaliduntil, 'infinity') = 'infinity', 'canLogin', r.rolcanlogin, 'connections', r.rolconnlimit,
@@ -93,6 +94,6 @@ function logins(condition: Sql): Sql {
         FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase WHERE s.setrole = r.oid ORDER BY 1),
       'digest', encode(sha256(convert_to(r.rolpassword, 'UTF8')), 'hex')
     ) END AS facts
-    FROM (SELECT * FROM pg_authid WHERE rolname NOT LIKE '%:%') r
-    FULL JOIN (SELECT * FROM wcp360.marks WHERE kind = 'login') m ON m.name = r.rolname::text ${condition}`;
+    FROM (SELECT * FROM pg_authid WHERE rolname NOT LIKE '%:%'${present}) r
+    FULL JOIN (SELECT * FROM wcp360.marks WHERE kind = 'login'${marked}) m ON m.name = r.rolname::text`;
 }

@@ -7,7 +7,7 @@ import type {
 import { actingGroupOf, groupsFor, groupsOf } from './groups.ts';
 
 /** Goes up with every change of what is put on the server for the same settings, so that it is put again where it was put before. */
-const version = 3;
+const version = 4;
 
 /** What was put, once all of it stands. */
 export interface DatabaseMark {

@@ -63,14 +63,15 @@ const dumpWords = [
 
 const restoreWords = ['--no-psqlrc', '--no-password', '--quiet', '--output=/dev/null', '--set=ON_ERROR_STOP=1'];
 
-/** It is the administrator's, in every database. */
-const ofPublic: Readonly<Record<string, string>> = {
+/** Schema `public` is the administrator's, in every database; and newer programs say what older servers do not understand. */
+const leftOut: Readonly<Record<string, string>> = {
+  'SET transaction_timeout = 0;\n': '\n',
   'CREATE SCHEMA public;\n': '\n',
   "COMMENT ON SCHEMA public IS 'standard public schema';\n": '\n',
 };
 
 /**
- * What pg_dump of PostgreSQL 15 writes. psql is told, by a word that nobody knows beforehand, to take no command for itself from it: no program, no file of this
+ * What pg_dump writes, from that of PostgreSQL 15 on. psql is told, by a word that nobody knows beforehand, to take no command for itself from it: no program, no file of this
  * machine. Where the dump says so too, that is left out, since it would be such a command.
  */
 export function postgresqlDumps(): DumpForm {
@@ -89,7 +90,7 @@ export function postgresqlDumps(): DumpForm {
         if (restriction !== undefined) return '\n';
       }
       if (/^(?:COPY|INSERT) /.test(head)) isBeforeData = false;
-      return ofPublic[head];
+      return leftOut[head];
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { Client, DatabaseError, type QueryResult } from 'pg';
-import { HostError, RefusedError, Wcp360Error } from '#runtime/base/errors.ts';
+import { HostError, RefusedError, required, Wcp360Error } from '#runtime/base/errors.ts';
 import { enterServer, type ServerHost, type ServerIdentity } from '#runtime/drivers/databases/server-host.ts';
 import type { Sql } from './sql.ts';
 
@@ -13,6 +13,8 @@ export type Ask = (statement: Sql) => Promise<readonly Row[]>;
 export interface Session {
   readonly isOpen: boolean;
   ask(statement: Sql, signal: AbortSignal): Promise<readonly Row[]>;
+  /** As `ask`, of one statement: how many rows it went over. */
+  count(statement: Sql, signal: AbortSignal): Promise<number>;
   close(): void;
 }
 
@@ -20,13 +22,20 @@ export interface Session {
 export const applicationName = 'wcp360';
 const connectTimeoutMs = 10_000;
 /** We are ourselves and names mean what they mean to the server, whatever was set for a database; and nothing is waited for without end. */
-const sessionOptions = '-c role=none -c search_path=pg_catalog,pg_temp -c lock_timeout=30s -c statement_timeout=10min';
-const longestStatementMs = 11 * 60_000;
+const sessionOptions = '-c role=none -c search_path=pg_catalog,pg_temp -c lock_timeout=30s';
+const usualStatementMs = 10 * 60_000;
+/** The server ends a statement before we give it up. */
+const graceMs = 60_000;
 /** SQLSTATE classes of what the same statement always leads to: feature not supported, dependent objects, data, syntax or access rule. */
 const refusals = new Set(['0A', '2B', '22', '42']);
 
-/** HostError when nobody answers. */
-export async function openSession(host: ServerHost, database: string, signal: AbortSignal): Promise<Session> {
+/** `longestMs`: what one statement may take; ten minutes when absent. HostError when nobody answers. */
+export async function openSession(
+  host: ServerHost,
+  database: string,
+  signal: AbortSignal,
+  longestMs = usualStatementMs,
+): Promise<Session> {
   const { stream, username, password, tls } = await enterServer(host, signal);
   const client = new Client({
     stream: () => dressed(stream),
@@ -36,9 +45,9 @@ export async function openSession(host: ServerHost, database: string, signal: Ab
     database,
     application_name: applicationName,
     client_encoding: 'UTF8',
-    options: sessionOptions,
+    options: `${sessionOptions} -c statement_timeout=${longestMs}`,
     connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: longestStatementMs,
+    query_timeout: longestMs + graceMs,
   });
   let isOpen = true;
   const ended = (): void => void (isOpen = false);
@@ -52,20 +61,22 @@ export async function openSession(host: ServerHost, database: string, signal: Ab
     close();
     throw err;
   });
+  const send = async (statement: Sql, asking: AbortSignal): Promise<QueryResult<Row>> => {
+    asking.throwIfAborted();
+    const abort = (): void => void stream.destroy();
+    asking.addEventListener('abort', abort);
+    try {
+      return await told(client.query<Row>(statement));
+    } finally {
+      asking.removeEventListener('abort', abort);
+    }
+  };
   return {
     get isOpen() {
       return isOpen;
     },
-    ask: async (statement, asking) => {
-      asking.throwIfAborted();
-      const abort = (): void => void stream.destroy();
-      asking.addEventListener('abort', abort);
-      try {
-        return rowsOf(await told(client.query(statement)));
-      } finally {
-        asking.removeEventListener('abort', abort);
-      }
-    },
+    ask: async (statement, asking) => rowsOf(await send(statement, asking)),
+    count: async (statement, asking) => required((await send(statement, asking)).rowCount, 'a number of rows'),
     close,
   };
 }

@@ -3,8 +3,11 @@ import { PostponedError, RefusedError } from '#runtime/base/errors.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { openApi } from './api.ts';
-import { parseMark, renderMark } from './mark.ts';
+import { mayLoseKeys, type ZoneAbove } from './leaving-keys.ts';
+import { changeMark, parseMark, renderMark } from './mark.ts';
 import type { PowerdnsAction, ZoneKey, ZoneSettings } from './model.ts';
+import { isRefusal, putRecords, rrsetOf, withSerial } from './put-records.ts';
+import { withRefused, type RefusedRecords } from './record.ts';
 import {
   changeCatalogs,
   putTransferKey,
@@ -17,32 +20,33 @@ import {
 export interface PowerdnsWorld {
   readonly host: Host;
   readonly secrets?: SecretReader;
-  /**
-   * DS of a zone as those who validate find them at the zone above: `12345 13 2 5f78…`. HostError when nobody can tell. Asked before keys go; without it they
-   * just go.
-   */
-  readonly parentDs?: (zone: string, signal: AbortSignal) => Promise<readonly string[]>;
+  /** Asked before keys go; without it they just go. */
+  readonly zoneAbove?: ZoneAbove;
 }
 
 interface Reach extends TransferReach {
-  readonly parentDs: PowerdnsWorld['parentDs'];
+  readonly above: ZoneAbove | undefined;
 }
 
 /** Carries out one action. All of it can be repeated. */
 export async function applyZone(action: PowerdnsAction, world: PowerdnsWorld, signal: AbortSignal): Promise<void> {
-  const reach = { api: await openApi(world.host, signal), secrets: world.secrets, parentDs: world.parentDs, signal };
+  const reach = { api: await openApi(world.host, signal), secrets: world.secrets, above: world.zoneAbove, signal };
   const { zone, owner } = action.input;
   switch (action.op) {
-    case 'create-zone':
-      await createZone(zone, action.input, reach);
-      return await putSettings(zone, action.input, reach);
+    case 'create-zone': {
+      const refused = await createZone(action.input, reach);
+      await putSettings(zone, action.input, reach);
+      return await noteRefused(action.input, refused, reach);
+    }
     case 'put-settings':
     case 'delete-keys':
       return await putSettings(zone, action.input, reach);
     case 'put-records':
-    case 'delete-records':
-      await patchRecords(zone, action.input.records, reach);
-      return action.input.hasSecondaries ? await tellSecondaries(zone, reach) : undefined;
+    case 'delete-records': {
+      const refused = await putRecords(zone, action.input.records, reach);
+      if (action.input.hasSecondaries) await tellSecondaries(zone, reach);
+      return await noteRefused(action.input, refused, reach);
+    }
     case 'delete-zone':
       return await deleteZone(zone, owner, reach);
   }
@@ -51,11 +55,12 @@ export async function applyZone(action: PowerdnsAction, world: PowerdnsWorld, si
 /** Serial numbers go up by themselves with each change, and, as answers of a signed zone change with time, every week. */
 export const serials = { soa_edit_api: 'DEFAULT', soa_edit: 'INCEPTION-INCREMENT' } as const;
 
+/** With its SOA alone, where the server refuses some of its records; then the others, without these. */
 async function createZone(
-  zone: string,
-  { owner, records }: Extract<PowerdnsAction, { op: 'create-zone' }>['input'],
-  { api, signal }: Reach,
-): Promise<void> {
+  { zone, owner, records: wanted, serial = 0 }: Extract<PowerdnsAction, { op: 'create-zone' }>['input'],
+  reach: Reach,
+): Promise<RefusedRecords> {
+  const records = wanted.map((change) => (change.type === 'SOA' ? withSerial(change, serial) : change));
   const body = {
     name: zone,
     kind: 'Native',
@@ -63,9 +68,30 @@ async function createZone(
     ...serials,
     api_rectify: true,
     nameservers: [],
-    rrsets: records.map(rrsetOf),
   };
-  await api.send('POST', '/zones', body, signal);
+  const create = async (having: readonly RecordChange[]): Promise<void> =>
+    void (await reach.api.send('POST', '/zones', { ...body, rrsets: having.map(rrsetOf) }, reach.signal));
+  try {
+    await create(records);
+    return {};
+  } catch (err) {
+    if (!isRefusal(err)) throw err;
+    const [own, others] = [true, false].map((isSoa) => records.filter(({ type }) => (type === 'SOA') === isSoa));
+    await create(own ?? []);
+    return await putRecords(zone, others ?? [], reach);
+  }
+}
+
+/** PostponedError `RecordRefused` where there are any: the next look knows that they cannot be had, and has all else as it is wanted. */
+async function noteRefused(
+  of: { readonly zone: string; readonly owner: string },
+  refused: RefusedRecords,
+  reach: Reach,
+): Promise<void> {
+  const [first] = Object.values(refused);
+  if (first === undefined) return;
+  await changeMark(of, (mark) => ({ ...mark, refused: withRefused(mark.refused ?? {}, refused) }), reach);
+  throw new PostponedError('RecordRefused', first.words);
 }
 
 async function putSettings(
@@ -74,7 +100,7 @@ async function putSettings(
   reach: Reach,
 ): Promise<void> {
   const { api, signal } = reach;
-  await putKeys(zone, settings.keys, reach);
+  await putKeys({ zone, owner }, settings.keys, reach);
   const { to } = settings.transfer;
   const tsigKeys = await putTransferKey(zone, settings, reach);
   const metadata = {
@@ -86,10 +112,7 @@ async function putSettings(
   for (const [kind, values] of Object.entries(metadata)) {
     await api.send('PUT', `/zones/${zone}/metadata/${kind}`, { kind, metadata: values }, signal);
   }
-  const { catalog: before = '' } = (await api.get(`/zones/${zone}?rrsets=false`, signal)) as Pick<
-    ListedZone,
-    'catalog'
-  >;
+  const { catalog: before = '', account } = (await api.get(`/zones/${zone}?rrsets=false`, signal)) as ListedZone;
   const catalog = settings.transfer.catalog ?? '';
   const body = {
     kind: kindOf(settings),
@@ -98,7 +121,7 @@ async function putSettings(
     api_rectify: true,
     master_tsig_key_ids: tsigKeys,
     // The last word: from now on the settings count as they stand here.
-    account: renderMark({ owner, settings }),
+    account: renderMark({ owner, settings, refused: parseMark(account)?.refused }),
   };
   await api.send('PUT', `/zones/${zone}`, body, signal);
   if (to.length > 0) await tellSecondaries(zone, reach);
@@ -123,13 +146,19 @@ interface HeldKey {
 }
 
 /** New keys first: a zone that is signed stays signed. A key that is not wanted any more is only put away: perhaps nobody else has it. */
-async function putKeys(zone: string, keys: readonly ZoneKey[], reach: Reach): Promise<void> {
+async function putKeys(
+  { zone, owner }: { readonly zone: string; readonly owner: string },
+  keys: readonly ZoneKey[],
+  reach: Reach,
+): Promise<void> {
   const { api, signal } = reach;
   const path = `/zones/${zone}/cryptokeys`;
   const held = (await api.get(path, signal)) as readonly HeldKey[];
   const isWanted = ({ dnskey }: HeldKey): boolean => keys.some((key) => key.dnskey === dnskey);
-  const staying = held.filter(isWanted);
-  if (held.some((key) => key.active && !isWanted(key))) await mayLeave(zone, staying, reach);
+  if (held.some((key) => key.active && !isWanted(key))) {
+    const staying = held.filter(isWanted).flatMap(({ ds = [] }) => ds);
+    await mayLoseKeys({ zone, owner, staying }, reach);
+  }
   const missing = keys.filter((key) => !held.some(({ dnskey }) => dnskey === key.dnskey));
   for (const key of missing) await addKey(path, key, reach);
   if (missing.length > 0) await dropTwins(path, reach);
@@ -144,15 +173,6 @@ async function dropTwins(path: string, { api, signal }: Reach): Promise<void> {
   const held = ((await api.get(path, signal)) as readonly HeldKey[]).toSorted((a, b) => a.id - b.id);
   const twins = held.filter(({ dnskey }, index) => held.findIndex((other) => other.dnskey === dnskey) < index);
   for (const { id } of twins) await api.send('DELETE', `${path}/${id}`, undefined, signal);
-}
-
-/** Whoever validates goes by the DS at the zone above: where there is one, it has to be that of a key that is there already and stays. */
-async function mayLeave(zone: string, staying: readonly HeldKey[], { parentDs, signal }: Reach): Promise<void> {
-  const known = (await parentDs?.(zone, signal)) ?? [];
-  if (known.length === 0 || staying.some(({ ds = [] }) => ds.some((each) => known.includes(each)))) return;
-  const instead = staying.length === 0 ? '' : ', enter that of a key that stays';
-  const message = `The zone above has the DS ${known.join('; ')} of a key that is to go: take it away at the registrar${instead}, and wait for a day. Until then the zone stays signed as it is`;
-  throw new PostponedError('ParentHasDs', message);
 }
 
 async function addKey(path: string, { dnskey, secret }: ZoneKey, { api, secrets, signal }: Reach): Promise<void> {
@@ -171,34 +191,6 @@ function privateKey(secret: Readonly<Record<string, string>> | undefined, name: 
   const text = secret?.['private'] ?? '';
   if (!keyFile.test(text)) throw new RefusedError('SecretNotFound', `Secret ${name} has no private key for the zone.`);
   return text;
-}
-
-async function patchRecords(zone: string, records: readonly RecordChange[], { api, signal }: Reach): Promise<void> {
-  const rrsets = records.map(rrsetOf);
-  const soa = records.findIndex(({ type }) => type === 'SOA');
-  if (soa >= 0) {
-    const serial = await serialOf(zone, { api, signal });
-    rrsets[soa] = rrsetOf(withSerial(records[soa] as RecordChange, serial));
-  }
-  await api.send('PATCH', `/zones/${zone}`, { rrsets }, signal);
-}
-
-async function serialOf(zone: string, { api, signal }: Pick<Reach, 'api' | 'signal'>): Promise<number> {
-  const found = (await api.get(`/zones/${zone}?rrsets=false`, signal)) as { readonly serial: number };
-  return found.serial;
-}
-
-/** The server counts on from the number that it is given. */
-function withSerial({ name, type, set }: RecordChange, serial: number): RecordChange {
-  if (set === undefined) return { name, type };
-  const contents = set.contents.map((content) => content.split(' ').with(2, String(serial)).join(' '));
-  return { name, type, set: { ...set, contents } };
-}
-
-function rrsetOf({ name, type, set }: RecordChange): unknown {
-  if (set === undefined) return { name, type, changetype: 'DELETE' };
-  const records = set.contents.map((content) => ({ content, disabled: false }));
-  return { name, type, changetype: 'REPLACE', ttl: set.ttlSeconds, records };
 }
 
 async function deleteZone(zone: string, owner: string, reach: Reach): Promise<void> {

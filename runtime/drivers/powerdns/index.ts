@@ -4,3 +4,4 @@ export type { PowerdnsWorld } from './apply.ts';
 export type { ZonesSnapshot } from './snapshot.ts';
 export { powerdnsDriver } from './powerdns-driver.ts';
 export { attachDns, startDns, stopDns } from './start-dns.ts';
+export type { ZoneAbove } from './leaving-keys.ts';

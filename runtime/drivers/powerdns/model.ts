@@ -1,5 +1,8 @@
 import type { RecordChange, RecordSets } from '#schemas/meta/record-set.ts';
 import type { Action } from '#runtime/plan/plan.ts';
+import type { RefusedRecords } from './record.ts';
+
+export { refusedAmong } from './record.ts';
 
 /** Name of a zone, with the dot at its end → what the server has of it. */
 export type ZoneTable = ReadonlyMap<string, ZoneState>;
@@ -8,6 +11,10 @@ export interface ZoneState {
   /** Absent where they are not finished: a zone that was being made when we died. */
   readonly settings: ZoneSettings | undefined;
   readonly records: RecordSets;
+  /** As it is wanted: the serial number that others know, which one that is made anew goes on from. */
+  readonly serial?: number;
+  /** As it is found: what was wanted and could not be had. */
+  readonly refused?: RefusedRecords;
 }
 
 /** Everything about a zone but its records: data that survives JSON, since the server keeps it for us as the mark of the zone. */
@@ -52,10 +59,10 @@ export type PowerdnsAction =
   | Action<
       'powerdns',
       'create-zone',
-      OfZone & { readonly settings: ZoneSettings; readonly records: readonly RecordChange[] }
+      OfZone & { readonly settings: ZoneSettings; readonly records: readonly RecordChange[]; readonly serial?: number }
     >
   | Action<'powerdns', 'put-settings', OfZone & { readonly settings: ZoneSettings }>
-  /** The same where keys go that the zone is signed with. PostponedError `ParentHasDs` while nobody could look the zone up afterwards. */
+  /** The same where keys go that the zone is signed with. PostponedError `ParentHasDs` or `DsRemembered` while somebody could not look the zone up afterwards. */
   | Action<'powerdns', 'delete-keys', OfZone & { readonly settings: ZoneSettings }>
   /** Puts record sets, and takes away what stands in their way under the same name. */
   | Action<'powerdns', 'put-records', RecordsOfZone>

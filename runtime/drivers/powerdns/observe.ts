@@ -39,13 +39,14 @@ export async function observeZones(host: Host, signal: AbortSignal): Promise<Zon
   if ((await readAccess(host, signal)) === undefined) return snapshot;
   const api = await openApi(host, signal);
   for (const { name, account, dnssec } of (await api.get('/zones', signal)) as readonly ListedZone[]) {
-    const { owner, settings } = parseMark(account) ?? {};
+    const { owner, settings, refused = {} } = parseMark(account) ?? {};
     // Whoever took the keys away changed the settings, whatever the mark says.
     const isIntact = settings !== undefined && settings.keys.length > 0 === dnssec;
     putZone(snapshot, name, {
       owner,
       settings: isIntact ? settings : undefined,
       records: new Map<string, RecordSet>(),
+      refused,
     });
   }
   const records = (await canSearch(api, signal)) ? allRecords(api, signal) : recordsOfEach(snapshot, api, signal);

@@ -4,6 +4,7 @@ import { fieldChanges } from '#runtime/drivers/field-changes.ts';
 import { recordChanges, recordFieldChanges } from '#runtime/drivers/record-changes.ts';
 import type { RecordChange, RecordSets } from '#schemas/meta/record-set.ts';
 import type { PowerdnsAction, ZoneSettings, ZoneState, ZoneTable } from './model.ts';
+import { withoutRefused } from './record.ts';
 
 /** What brings one owner's zones from `observed` to `desired`, in order of their names. A zone that is there is changed record by record, never made anew. */
 export function planZones(owner: Owner, desired: ZoneTable, observed: ZoneTable): readonly PowerdnsAction[] {
@@ -30,7 +31,9 @@ function planZone(
   if (observed !== undefined) return planChanges(subject, { settings, records }, observed);
   const { put } = recordChanges(records, new Map());
   const changes = [...fieldChanges(undefined, settings), ...recordFieldChanges(put, new Map())];
-  return [{ ...common, op: 'create-zone', reason: 'missing', changes, input: { ...subject, settings, records: put } }];
+  const { serial } = desired;
+  const input = { ...subject, settings, records: put, ...(serial === undefined ? {} : { serial }) };
+  return [{ ...common, op: 'create-zone', reason: 'missing', changes, input }];
 }
 
 function commonOf({ zone, owner }: Subject) {
@@ -52,7 +55,8 @@ function planChanges(
   const hasSecondaries = (left ?? settings).transfer.to.length > 0;
   const put = changed.map((action) => ({ ...action, op: 'put-settings', reason: 'differs' }) as const);
   const deletion = changed.map((action) => ({ ...action, op: 'delete-keys', reason: 'no longer wanted' }) as const);
-  const ofRecords = planRecords({ ...subject, hasSecondaries }, records, observed.records);
+  const possible = withoutRefused(records, observed.records, observed.refused ?? {});
+  const ofRecords = planRecords({ ...subject, hasSecondaries }, possible, observed.records);
   const inBetween = ofRecords.map((action) => ({ ...common, ...action }));
   // Keys go after everything else: what keeps them keeps nothing but them.
   return left === undefined ? [...put, ...inBetween] : [...inBetween, ...deletion];

@@ -1,5 +1,6 @@
 import { recordKey, type RecordChange, type RecordSet } from '#schemas/meta/record-set.ts';
 import type { PowerdnsAction, ZoneState, ZoneTable } from './model.ts';
+import type { RefusedRecords } from './record.ts';
 
 /** All zones of a server, ours and those of others. Belongs to the loop; `advanceZones` changes it in place. */
 export interface ZonesSnapshot {
@@ -12,6 +13,7 @@ interface FoundZone {
   readonly owner: string | undefined;
   settings: ZoneState['settings'];
   readonly records: Map<string, RecordSet>;
+  readonly refused: RefusedRecords;
 }
 
 export function emptySnapshot(): ZonesSnapshot {
@@ -55,7 +57,7 @@ export function advanceZones(snapshot: ZonesSnapshot, done: readonly PowerdnsAct
       case 'create-zone': {
         const records = new Map<string, RecordSet>();
         changeRecords(records, input.records);
-        putZone(snapshot, input.zone, { owner: input.owner, settings: input.settings, records });
+        putZone(snapshot, input.zone, { owner: input.owner, settings: input.settings, records, refused: {} });
         break;
       }
       case 'put-settings':

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { HostError } from '#runtime/base/errors.ts';
-import type { DaemonCapability, HostCapabilities, PowerdnsCapability } from '#runtime/host/host.ts';
+import type { DaemonCapability, HostCapabilities, PostgresqlVersion, PowerdnsCapability } from '#runtime/host/host.ts';
 import { runProgram } from './run-program.ts';
 
 const getent = '/usr/bin/getent';
@@ -14,9 +14,9 @@ const powerdns = {
 } as const;
 const mariadb = { user: 'mysql', argv: ['/usr/sbin/mariadbd', '--no-defaults', '--version'], words: /Ver (\d[\d.]*)/ };
 const adminer = '/usr/share/adminer/adminer.php';
-const postgresql = { versions: '/usr/lib/postgresql', user: 'postgres' } as const;
+const postgresql = { directory: '/usr/lib/postgresql', user: 'postgres' } as const;
 
-/** Looks at what this machine has: one `getent`, `nginx -v` and `-V`, `--version` of `pdns_server`, `mariadbd` and `postgres`, and the file system of `root`. */
+/** Looks at what this machine has: one `getent`, `nginx -v` and `-V`, `--version` of `pdns_server`, `mariadbd` and each `postgres`, and the file system of `root`. */
 export async function detectCapabilities(
   { root, frontUser }: { readonly root: string; readonly frontUser: string },
   signal: AbortSignal,
@@ -79,14 +79,23 @@ function powerdnsBackends(): PowerdnsCapability['backends'] {
   );
 }
 
+/** A package that is gone may leave its directory. */
 async function postgresqlOf(accounts: Rows, signal: AbortSignal): Promise<HostCapabilities['postgresql']> {
-  const { user, versions } = postgresql;
-  const installed = existsSync(versions) ? readdirSync(versions).map(Number) : [];
-  if (installed.length === 0) return undefined;
-  const programs = `${versions}/${String(Math.max(...installed))}/bin`;
-  const argv = [`${programs}/postgres`, '--version'];
-  const daemon = await daemonOf(accounts, { user, argv, words: /PostgreSQL\) (\S+)/ }, signal);
-  return daemon === undefined ? undefined : { ...daemon, programs };
+  const { directory, user } = postgresql;
+  const installed = existsSync(directory) ? readdirSync(directory).filter((name) => /^\d+$/.test(name)) : [];
+  const versions: PostgresqlVersion[] = [];
+  for (const major of installed.map(Number).toSorted((a, b) => a - b)) {
+    const programs = `${directory}/${String(major)}/bin`;
+    if (!existsSync(`${programs}/psql`)) continue;
+    const server = await versionOf([`${programs}/postgres`, '--version'], /PostgreSQL\) (\S+)/, signal);
+    versions.push({ major, programs, ...(server === undefined ? {} : { server }) });
+  }
+  const account = accounts.find((row) => row[0] === user);
+  if (versions.length === 0) return undefined;
+  return {
+    ...(account === undefined ? {} : { account: { uid: Number(account[2]), gid: Number(account[3]) } }),
+    versions,
+  };
 }
 
 /** `undefined` when the program is not there. */

@@ -176,13 +176,33 @@ export async function dumpingLaws<Name extends string>(t: Test, ground: Database
     const less = plain.replace(engine === 'PostgreSQL' ? /^10\n/m : /,\s*\(10\)/, '');
     each.not(less, plain);
     await put(gzipSync(less));
-    await each.rejects(goThrough(open()), /lacks: 2 rows of .*\bt"?[.] The dump stays/);
+    await each.rejects(goThrough(open()), /“1 rows of .*” in place of “2 rows of .*\bt"?”[.] The dump stays/);
     await forgetJobs();
     each.match(await facts(), { type: 'file' });
     await put(whole);
     await giveBack();
     each.same(await does(who, 'SELECT n FROM t ORDER BY n'), [['9'], ['10']]);
     each.equal(await host.facts(contentsFileOf(path), signal), undefined);
+    await clear();
+  });
+
+  await t.test('of more things than are read at once each is compared, and comes back', async (each) => {
+    await go(open());
+    await go(users(), other);
+    await does(who, many[engine]);
+    await go(kept());
+    await goThrough(asFile(), keeper);
+    const whole = await buffer(required(await host.openFile(path, signal), path));
+    const put = async (bytes: Buffer): Promise<void> =>
+      await host.replaceFileWith(path, Readable.from([bytes]), { mode: 0o600, uid: 0, gid: 0 }, signal);
+    const plain = gunzipSync(whole).toString();
+    // In the order of their names it is the last.
+    await put(gzipSync(plain.replaceAll(/\bf999\b(?=.?\()/g, 'f999x')));
+    await each.rejects(goThrough(open()), /“.*f999x.*” in place of “.*f999\b/);
+    await forgetJobs();
+    await put(whole);
+    await giveBack();
+    each.same(await does(who, count[engine]), [['1050']]);
     await clear();
   });
 
@@ -331,6 +351,18 @@ export async function dumpingLaws<Name extends string>(t: Test, ground: Database
 const dumpEnd = {
   PostgreSQL: '\n--\n-- PostgreSQL database dump complete\n--\n\n',
   MariaDB: '\n-- Dump completed\n',
+} as const;
+
+/** Makes 1,050 of them. */
+const many = {
+  PostgreSQL: `DO $$ BEGIN FOR i IN 1..1050 LOOP EXECUTE format('CREATE FUNCTION f%s() RETURNS integer LANGUAGE sql AS ''SELECT 1''', i); END LOOP; END $$`,
+  MariaDB: `BEGIN NOT ATOMIC FOR i IN 1..1050 DO EXECUTE IMMEDIATE CONCAT('CREATE FUNCTION f', i, '() RETURNS integer RETURN 1'); END FOR; END`,
+} as const;
+
+/** How many of them there are. */
+const count = {
+  PostgreSQL: `SELECT count(*) FROM pg_proc WHERE proname ~ '^f[0-9]+$'`,
+  MariaDB: `SELECT count(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'd_one'`,
 } as const;
 
 /** Without what is another one each time. */

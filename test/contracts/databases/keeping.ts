@@ -39,6 +39,33 @@ export async function keepingLaws<Name extends string>(t: Test, ground: Database
     },
   );
 
+  await t.test('without its object nothing lets anybody in, no row is lost, and it is found no more', async (each) => {
+    const who = ['u_one', 'a', 'd_one'] as const;
+    const users = () => state({}, [login('u_one', 'a', { d_one: 'Owner' })]);
+    const served = async () => [...(driver.owners?.(await driver.observe(world, signal)) ?? [])].toSorted();
+    const abandon = async (owner: Owner): Promise<void> => {
+      const found = driver.of(owner, await driver.observe(world, signal));
+      await go(driver.orphaned?.(owner, found) ?? driver.nothing, owner);
+    };
+    await go(heir());
+    await go(users(), other);
+    await does(who, 'CREATE TABLE t (n integer)', 'INSERT INTO t VALUES (7)');
+    const inside = await under.login(...who);
+    each.same(await served(), [one, other].map(ownerId));
+    await abandon(one);
+    await each.rejects(inside.query('SELECT n FROM t'), 'who was in is out');
+    await inside.close().catch(() => undefined);
+    await each.rejects(does(who, 'SELECT n FROM t'));
+    each.same(await served(), [ownerId(other)], 'a login is served by itself');
+    await abandon(other);
+    await each.rejects(under.login('u_one', 'a'), 'the login is gone');
+    each.same(await served(), []);
+    await go(heir());
+    await go(users(), other);
+    each.same(await does(who, 'SELECT n FROM t'), [['7']], 'declared again it has what it had');
+    await clear();
+  });
+
   await t.test('keeping makes nothing, and leaves what is another’s', async (each) => {
     each.strictSame(await planned(keptFor(keeper)), []);
     await go(state({ d_one: settings() }), other);

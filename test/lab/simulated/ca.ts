@@ -21,6 +21,12 @@ export interface SimulatedCaOptions {
   readonly limits: Readonly<Record<'orders' | 'ordersPerDomain', Limit>>;
   /** Of orders: one half is refused when the CA looks, the other when it is about to sign. */
   readonly failing: number;
+  /** Of what it issues; 90 days when absent. */
+  readonly lifetimeMs?: number;
+  /** Of a name, whether it is refused at the moment. */
+  readonly refuses?: (dnsName: string) => boolean;
+  /** When it suggests to renew, of what it would suggest itself. */
+  readonly suggests?: (usual: RenewalWindow) => RenewalWindow;
   /** When nobody answers. */
   readonly outages: readonly { readonly fromMs: number; readonly untilMs: number }[];
 }
@@ -38,18 +44,20 @@ interface Known {
   readonly order: Order;
   readonly dnsNames: readonly string[];
   readonly fate: 'good' | 'refused' | 'broken';
+  /** What came of the names that it has looked at. */
+  readonly seen: ReadonlyMap<string, 'valid' | 'invalid'>;
   readonly chain?: string;
 }
 
-const lifetimeMs = 90 * dayMs;
-/** A CA that suggests when to renew suggests two days at two thirds of the life, and wants to be asked daily. */
-const suggestion = { atPart: 2 / 3, widthMs: 2 * dayMs, freshMs: dayMs };
+const usualLifetimeMs = 90 * dayMs;
+/** A CA that suggests when to renew suggests two days of ninety at two thirds of the life, and wants to be asked daily. */
+const suggestion = { atPart: 2 / 3, widthPart: 1 / 45, freshMs: dayMs };
 /** Of one name in one hour; the next order for it is refused. */
 const refusals: Limit = { count: 5, periodMs: hourMs };
 
 /** A CA as RFC 8555 has it, with the limits of a public one and failures that are the same in each run. */
 export function createSimulatedCa(options: SimulatedCaOptions): SimulatedCa {
-  const { clock } = options;
+  const { clock, lifetimeMs = usualLifetimeMs } = options;
   const counts = { orders: 0, issued: 0, failed: 0, limited: 0, unanswered: 0 };
   const orders = new Map<string, Known>();
   const gate = createGate(options);
@@ -83,16 +91,19 @@ export function createSimulatedCa(options: SimulatedCaOptions): SimulatedCa {
     counts.orders += 1;
     const drawn = draw() / options.failing;
     const fate = drawn < 0.5 ? 'refused' : drawn < 1 ? 'broken' : 'good';
-    return put({ order: newOrder(counts.orders, dnsNames), dnsNames, fate }, {}, 'pending');
+    return put({ order: newOrder(counts.orders, dnsNames), dnsNames, fate, seen: new Map() }, {}, 'pending');
   };
   const look = (url: string): void => {
     const found = known(url);
     const { dnsName, challenges } = authorizationOf(url, found);
     const isShown = challenges.every(({ token }) => options.shown(dnsName, token) === answerTo(token));
-    if (isShown && found.fate !== 'refused') return void put(found, {}, 'ready');
+    const isGood = isShown && found.fate !== 'refused' && options.refuses?.(dnsName) !== true;
+    const seen = new Map(found.seen).set(dnsName, isGood ? 'valid' : 'invalid');
+    const isReady = found.dnsNames.every((name) => seen.get(name) === 'valid');
+    if (isGood) return void put(found, { seen }, isReady ? 'ready' : found.order.status);
     counts.failed += 1;
     gate.refused(dnsName);
-    put(found, {}, 'invalid');
+    put(found, { seen }, 'invalid');
   };
   const sign = async (url: string, csr: string): Promise<Order> => {
     const found = known(url);
@@ -108,7 +119,11 @@ export function createSimulatedCa(options: SimulatedCaOptions): SimulatedCa {
     gate.issued(found.dnsNames);
     const { renewalId = '', notBefore = 0, notAfter = 0 } = factsOf(chain) ?? {};
     const startMs = notBefore + (notAfter - notBefore) * suggestion.atPart;
-    windows.set(renewalId, { startMs, endMs: startMs + suggestion.widthMs, freshMs: suggestion.freshMs });
+    windows.set(renewalId, {
+      startMs,
+      endMs: startMs + lifetimeMs * suggestion.widthPart,
+      freshMs: suggestion.freshMs,
+    });
     return put(found, { chain }, 'valid');
   };
   return {
@@ -125,7 +140,8 @@ export function createSimulatedCa(options: SimulatedCaOptions): SimulatedCa {
         [...orders.values()].findLast((each) => isOpen(each.order) && each.dnsNames.join() === dnsNames.join())?.order,
       window: (id) => {
         answering();
-        return windows.get(id);
+        const usual = windows.get(id);
+        return usual && (options.suggests?.(usual) ?? usual);
       },
     }),
   };
@@ -184,12 +200,12 @@ function orderOf(url: string): string {
   return url.split('/').slice(0, 5).join('/');
 }
 
-function authorizationOf(url: string, { order, dnsNames }: Known): Authorization {
-  const status = order.status === 'pending' || order.status === 'invalid' ? order.status : 'valid';
+function authorizationOf(url: string, { order, dnsNames, seen }: Known): Authorization {
+  const dnsName = dnsNames[order.authorizations.indexOf(url)] ?? '';
+  const status = seen.get(dnsName) ?? 'pending';
   const token = url.replaceAll(/\W+/g, '-');
   const error = { type: 'urn:ietf:params:acme:error:unauthorized', detail: 'something else is shown there' };
   const challenge = { type: 'http-01', url, token, status, ...(status === 'invalid' ? { error } : {}) };
-  const dnsName = dnsNames[order.authorizations.indexOf(url)] ?? '';
   return { url, status, dnsName, isWildcard: false, challenges: [challenge] };
 }
 

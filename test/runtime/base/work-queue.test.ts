@@ -93,6 +93,30 @@ t.test('a key that waits for the full pass is promoted when it becomes urgent, a
   queue.close();
 });
 
+t.test('of keys that share something only so many are worked on at once, and the others go on', async (t) => {
+  const queue = createWorkQueue({
+    shareOf: (key) => (key.startsWith('slow') ? { of: 'slow', atOnce: 2 } : undefined),
+  });
+  const idle = async (): Promise<unknown> => await new Promise((resolve) => setImmediate(resolve));
+  for (const key of ['slow-1', 'slow-2', 'slow-3', 'slow-4', 'a']) queue.add(key);
+  t.same([await queue.take(), await queue.take(), await queue.take()], ['slow-1', 'slow-2', 'a']);
+  const next: (string | undefined)[] = [];
+  const takers = [1, 2, 3].map(async () => void next.push(await queue.take()));
+  queue.add('slow-3', 'soon');
+  await idle();
+  t.same(next, [], 'nobody else may be worked on now');
+  queue.add('b');
+  await idle();
+  t.same(next, ['b']);
+  queue.done('slow-2');
+  queue.done('slow-1');
+  await Promise.all(takers);
+  t.same(next, ['b', 'slow-3', 'slow-4']);
+  for (const key of ['a', 'b', 'slow-3', 'slow-4']) queue.done(key);
+  t.equal(queue.depth, 0);
+  queue.close();
+});
+
 t.test('who observes a queue is told of its depth as it is, down to none', async (t) => {
   const depths: number[] = [];
   const tell = (): void => void depths.push(queue.depth);
@@ -166,20 +190,24 @@ t.test('whatever happens in whatever order, nothing added is lost and no key is 
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const clock = steppedClock();
-      const queue = createWorkQueue({ clock, backoff: plainBackoff });
+      const shareOf = (key: string) => (key < 'c' ? { of: 'ab', atOnce: 1 } : undefined);
+      const queue = createWorkQueue({ clock, backoff: plainBackoff, shareOf });
       const owed = new Set<string>();
       const active: string[] = [];
       const take = async (): Promise<void> => {
         const key = (await queue.take()) ?? '';
         if (active.includes(key)) throw new Error(`${key} twice at once`);
         active.push(key);
+        if (active.filter((each) => each < 'c').length > 1) throw new Error('more than their share at once');
         owed.delete(key);
       };
       const done = (): void => {
         const key = active.shift();
         if (key !== undefined) queue.done(key);
       };
-      const isTakeable = (): boolean => [...owed].some((key) => !active.includes(key)) && queue.depth > 0;
+      const mayBeTaken = (key: string): boolean =>
+        !active.includes(key) && (key >= 'c' || !active.some((each) => each < 'c'));
+      const isTakeable = (): boolean => [...owed].some(mayBeTaken) && queue.depth > 0;
       for (const one of steps) {
         if (one.do === 'add') {
           queue.add(one.key, one.later ? 'later' : 'soon');

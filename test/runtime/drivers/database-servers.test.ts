@@ -1,5 +1,5 @@
 import t from 'tap';
-import { HostError, type PostponedError } from '#runtime/base/errors.ts';
+import { HostError, required, type PostponedError } from '#runtime/base/errors.ts';
 import { systemClock, type Clock } from '#runtime/base/clock.ts';
 import { createDatabasesDriver } from '#runtime/drivers/databases/create-driver.ts';
 import {
@@ -17,7 +17,9 @@ import { emptyDatabases, putFound } from '#runtime/drivers/databases/snapshot.ts
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { judgeHolder } from '#runtime/cmd/controller/look-at-server.ts';
 import { createServerRoster } from '#runtime/cmd/agent/database-servers.ts';
-import type { Host } from '#runtime/host/host.ts';
+import { installedPostgresql } from '#runtime/drivers/postgresql/index.ts';
+import type { Host, PostgresqlVersion } from '#runtime/host/host.ts';
+import { createMemoryHost } from '#runtime/host/memory/memory-host.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { databaseServerKind } from '#schemas/index.ts';
 import { aCache } from '#test/builders/cache.ts';
@@ -134,14 +136,79 @@ await t.test('a server that does not answer is in nobody’s way, and nothing on
 });
 
 await t.test('two names of one server do not take each other’s databases for left-overs', async (t) => {
-  const mirror = aServer('mirror');
-  models.set(mirror.host, main);
-  const both = { ...world, databaseServers: () => [own.host, main.host, mirror.host] };
+  const [first, mirror] = ['main', 'mirror'].map((name) => ({ ...aServer(name).host, isShared: true as const }));
+  const names = [required(first, 'a name'), required(mirror, 'another one')];
+  for (const host of names) models.set(host, main);
+  const both = { ...world, databaseServers: () => [own.host, ...names] };
   await reach(there);
   t.same(driver.plan(one, there, driver.of(one, await driver.observe(both, signal))), []);
   t.same([...main.held.keys()], ['d_one']);
   await reach(nothingThere);
   t.equal(main.held.size, 0, 'what is meant goes');
+});
+
+await t.test('on all servers that answer nothing is left open without its object, and all of it stays', async (t) => {
+  const abandon = async (): Promise<readonly string[]> => {
+    const seen = driver.of(one, await driver.observe(world, signal));
+    const actions = driver.plan(one, driver.orphaned?.(one, seen) ?? driver.nothing, seen);
+    return actions.map(({ op, subject }) => `${op} ${subject}`);
+  };
+  const served = async () => [...(driver.owners?.(await driver.observe(world, signal)) ?? [])];
+  own.held.set('d_one', 'Database/acme/shop');
+  main.held.set('d_two', 'Database/acme/shop');
+  t.same(await served(), ['Database/acme/shop']);
+  t.same(await abandon(), [
+    'keep-database model/Database/acme/shop/d_one',
+    'keep-database model@main/Database/acme/shop/d_two',
+  ]);
+  main.isUp = false;
+  t.same(await abandon(), ['keep-database model/Database/acme/shop/d_one'], 'nobody waits for one that is away');
+  own.held.clear();
+  t.same(await served(), [], 'and nobody knows what that has');
+  t.same(await abandon(), []);
+  main.isUp = true;
+  main.held.clear();
+});
+
+await t.test(
+  'on a server where others may have marks, only what was served here can be without its object',
+  async (t) => {
+    const shared = aServer('debian');
+    let here: readonly string[] = ['Database/acme/shop'];
+    const host = { ...shared.host, isShared: true } as const;
+    models.set(host, shared);
+    const among = {
+      ...world,
+      databaseServers: () => [host],
+      isServedHere: (owner: string) => here.includes(owner),
+    };
+    const served = async () => [...(driver.owners?.(await driver.observe(among, signal)) ?? [])].toSorted();
+    shared.held.set('d_one', 'Database/acme/shop').set('d_two', 'Database/zoo/shop');
+    t.same(await served(), ['Database/acme/shop']);
+    here = [];
+    t.same(await served(), ['Database/acme/shop'], 'it is remembered');
+    const made = {
+      ...noDatabases,
+      elsewhere: new Map([['debian', { ...noDatabases, databases: new Map([['d_three', settings]]) }]]),
+    };
+    const third: Owner = { ...one, name: 'third' };
+    for (const action of driver.plan(third, made, driver.of(third, await driver.observe(among, signal))))
+      await driver.apply(action, among, signal);
+    t.same(await served(), ['Database/acme/shop', 'Database/acme/third']);
+  },
+);
+
+await t.test('what is left on another server of who is declared anew is closed, and stays', async (t) => {
+  const ownOnly: ServersState = { ...noDatabases, databases: new Map([['d_new', settings]]) };
+  await reach(ownOnly);
+  main.held.set('d_one', 'Database/acme/shop');
+  t.same(await reach(ownOnly), ['keep-database model@main/Database/acme/shop/d_one']);
+  t.same([...main.held.keys()], ['d_one']);
+  main.isUp = false;
+  t.same(await reach(ownOnly), [], 'nobody waits for one that is away');
+  main.isUp = true;
+  main.held.clear();
+  own.held.clear();
 });
 
 await t.test('a server stays the same one, whoever may use it', async (t) => {
@@ -204,6 +271,31 @@ await t.test('a server is told to be somebody else’s when it is, and no false 
   t.match(judged(theirs, { others }), /another installation [(]theirs, as main[)].*confirm=theirs$/);
   t.match(judged(theirs, { others, confirmed: 'main' }), /another installation/, 'another word');
   t.same(judged(theirs, { others, confirmed: 'theirs' }), self, 'the store was made anew');
+});
+
+await t.test('the PostgreSQL of a host is the one that its data is of, whatever else is installed', async (t) => {
+  const version = (major: number, server?: string) => ({
+    major,
+    programs: `/usr/lib/postgresql/${major}/bin`,
+    ...(server === undefined ? {} : { server }),
+  });
+  const account = { uid: 110, gid: 110 };
+  const found = async (versions: readonly PostgresqlVersion[], data?: string) => {
+    const host = createMemoryHost({ capabilities: { postgresql: { account, versions } } });
+    const directories = ['databases', 'databases/postgresql', 'databases/postgresql/data'];
+    for (const directory of data === undefined ? [] : directories)
+      await host.makeDirectory(`${host.root}/${directory}`, { mode: 0o755, uid: 0, gid: 0 }, signal);
+    if (data !== undefined) host.byHand(`${host.root}/${directories[2]}/PG_VERSION`, { content: `${data}\n` });
+    return await installedPostgresql(host, signal);
+  };
+  const both = [version(15, '15.18'), version(17, '17.2')];
+  const fifteen = { version: '15.18', programs: '/usr/lib/postgresql/15/bin', ...account };
+  t.same(await found(both, '15'), fifteen, 'a newer one was installed beside');
+  t.same(await found(both), { version: '17.2', programs: '/usr/lib/postgresql/17/bin', ...account }, 'a new one');
+  t.same(await found([version(15, '15.18'), version(17)]), fifteen, 'of the newer one only clients are there');
+  t.same(await found([version(17, '17.2')], '15'), { version: '15', lacks: 'postgresql-15' });
+  t.same(await found([version(15)]), undefined, 'clients alone');
+  t.same(await found([version(15)], '15'), { version: '15', lacks: 'postgresql-15' });
 });
 
 await t.test('who never had anything with an engine does not wait for its server', async (t) => {

@@ -8,8 +8,9 @@ import { isEqual } from '#runtime/base/json.ts';
 import { accountsDriver } from '#runtime/drivers/accounts/index.ts';
 import { challengesDriver, createChallengesDriver, type ChallengeAnswer } from '#runtime/drivers/challenges/index.ts';
 import { dumpIntake, type DumpForm } from '#runtime/drivers/databases/dump-intake.ts';
+import { differenceOf, noted, readNoted } from '#runtime/drivers/databases/noted-contents.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
-import { mariadbDumps } from '#runtime/drivers/mariadb/index.ts';
+import { mariadbDumps, ownMariadb } from '#runtime/drivers/mariadb/index.ts';
 import { nginxDriver, ownersOf, type Site } from '#runtime/drivers/nginx/index.ts';
 import { phpFpmDriver } from '#runtime/drivers/php-fpm/index.ts';
 import { postgresqlDumps } from '#runtime/drivers/postgresql/index.ts';
@@ -20,6 +21,7 @@ import { createMemoryHost, type MemoryHost } from '#runtime/host/memory/memory-h
 import { aPool, aSite } from '#test/builders/sites.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
 import { driverContract, reach } from '#test/contracts/driver.ts';
+import { machineOfTest } from '#test/runtime/host/machines.ts';
 
 const signal = new AbortController().signal;
 const root = '/srv/wcp360';
@@ -587,7 +589,46 @@ t.test('what names who made a thing is left out of a dump, and nothing else that
     await through(mariadbDumps(), [view, trigger, ...others, routine], mariadbEnd),
     `${[mapped[0], mapped[1], ...others, mapped[2]].join('\n')}${mariadbEnd}`,
   );
-  const data = ['COPY t FROM stdin;', 'CREATE SCHEMA public;', '\\.'];
-  const passed = await through(postgresqlDumps(), ['CREATE SCHEMA public;', ...data], postgresqlEnd);
-  each.equal(passed.slice(passed.indexOf('\n') + 1), `BEGIN;\n\n${data.join('\n')}${postgresqlEnd}COMMIT;\n`);
+  const ours = ['SET transaction_timeout = 0;', 'CREATE SCHEMA public;'];
+  const data = ['COPY t FROM stdin;', ...ours, '\\.'];
+  const passed = await through(postgresqlDumps(), [...ours, ...data], postgresqlEnd);
+  each.equal(passed.slice(passed.indexOf('\n') + 1), `BEGIN;\n\n\n${data.join('\n')}${postgresqlEnd}COMMIT;\n`);
+});
+
+t.test('what a database holds is noted and compared as it comes, and too much of it is refused', async (each) => {
+  const counted = (count: number, wordOf = (at: number): string => `column ${String(at)}\n“é” ${'x'.repeat(40)}`) => {
+    const given = { count: 0 };
+    const things = async function* things() {
+      for (let at = 0; at < count; at += 1) {
+        given.count += 1;
+        yield await Promise.resolve(wordOf(at));
+      }
+    };
+    return { given, things: things() };
+  };
+  const all = 200_000;
+  const { given, things } = counted(all);
+  for await (const chunk of noted(things)) {
+    each.ok(chunk.length < 1 << 20 && given.count < all / 2, `${String(given.count)} of ${String(all)} at first`);
+    break;
+  }
+
+  const { machine } = await machineOfTest(each);
+  const ofRoot = { mode: 0o600, uid: 0, gid: 0 };
+  const server = ownMariadb(machine.host);
+  const path = `${machine.host.root}/noted`;
+  const write = async (count: number): Promise<void> =>
+    await machine.host.replaceFileWith(path, noted(counted(count).things, 1_000), ofRoot, signal);
+  await write(1_000);
+  await each.rejects(write(1_001), /more than 1000/);
+  const compare = async (other: ReturnType<typeof counted>): Promise<string | undefined> =>
+    await differenceOf(readNoted(path, server, signal), other.things);
+  each.equal(await compare(counted(1_000)), undefined, 'what was refused has left the file as it was');
+  each.match(await compare(counted(999)), /^nothing more in place of “column 999\b/);
+  each.match(await compare(counted(1_001)), /^“column 1000\n.* in place of nothing more$/s);
+  const other = counted(1_000, (at) => (at === 2 ? 'other' : `column ${String(at)}\n“é” ${'x'.repeat(40)}`));
+  each.match(await compare(other), /^“other” in place of “column 2\b/);
+  each.equal(other.given.count, 3, 'no more is asked for');
+  await machine.host.replaceFile(path, '["old"]', ofRoot, signal);
+  await each.rejects(compare(counted(1)), /cannot be read/);
 });

@@ -237,7 +237,7 @@ function tokenFor(hostname: string): string {
   return `Token_of-${hostname.replace('.', '_')}`;
 }
 
-await t.test('a Secret that no visitor could be served with leaves all as it was', async (each) => {
+await t.test('a Secret that nobody could be served with leaves all as it was, but for a notice', async (each) => {
   const good = await authority.site(['good.example']);
   await put('good.example', tls(good));
   const before = readFileSync(`${root}/front/sites/good.example`, 'utf8');
@@ -276,10 +276,12 @@ await t.test('a Secret that no visitor could be served with leaves all as it was
   }
   each.equal(readFileSync(`${root}/front/sites/good.example`, 'utf8'), before);
   const missing = { tls: { secret: { namespace: 'acme', name: 'gone', resourceVersion: '1' }, redirect: false } };
-  await each.rejects(
-    put('good.example', missing),
-    new RefusedError('SecretNotFound', 'The Secret "gone" was not found.'),
-  );
+  const notFound = new RefusedError('SecretNotFound', 'The Secret "gone" was not found.');
+  await each.rejects(put('good.example', missing), notFound);
+  const closed = { ...missing, access: { allow: ['192.0.2.1'], deny: [] }, serve: suspended };
+  await each.rejects(put('good.example', closed), notFound);
+  each.match(await secure('good.example'), { status: 503 }, 'but for a notice, which waits for nothing of the tenant');
+  each.equal(await shown('good.example'), serialOf(good));
 });
 
 await t.test('one of strength and kind that browsers take is served', async (each) => {

@@ -25,6 +25,8 @@ import { debianServer } from '#runtime/cmd/declared-server.ts';
 import { adoptionContract } from '#test/contracts/database-adoption.ts';
 import { networksContract } from '#test/contracts/database-networks.ts';
 import { databasesContract, fullDiskLaw, usualLimits } from '#test/contracts/databases.ts';
+import { databasesGround } from '#test/contracts/databases/ground.ts';
+import { makersLaw } from '#test/contracts/databases/makers.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { ownServersContract } from '#test/contracts/own-servers.ts';
 import { elsewhereContract } from '#test/contracts/servers-elsewhere.ts';
@@ -497,6 +499,67 @@ await t.test('a dump takes as long as it is read, and no other statement does', 
   again.stdout.resume();
   await t.rejects(again.ended);
   await owner.close();
+  await go(driver.nothing);
+});
+
+await makersLaw(t, databasesGround(lawsOf(server)));
+
+await t.test('text of routines, views and triggers is a part of what a database holds', async (t) => {
+  const logins = { u_one: { grants: { d_one: 'Owner' } } } as const;
+  const bytes = async (): Promise<number> =>
+    (await driver.measure(world, signal)).find(({ name }) => name === 'd_one')?.bytes ?? Number.NaN;
+  const long = `'${'x'.repeat(4 << 20)}'`;
+  const does = async (statement: string): Promise<void> => {
+    const owner = await server.login('u_one', 'word', 'd_one');
+    try {
+      await owner.query(statement);
+    } finally {
+      await owner.close();
+    }
+  };
+  await go(aState({ d_one: 'Open' }, logins));
+  await does('CREATE TABLE t (s longtext)');
+  for (const [thing, statement, end] of [
+    ['a routine', `CREATE PROCEDURE p() SELECT ${long}`, 'DROP PROCEDURE p'],
+    ['a function', `CREATE FUNCTION f() RETURNS integer RETURN length(${long})`, 'DROP FUNCTION f'],
+    ['a view', `CREATE VIEW v AS SELECT ${long} AS s`, 'DROP VIEW v'],
+    ['a trigger', `CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.s = ${long}`, 'DROP TRIGGER g'],
+  ] as const) {
+    const before = await bytes();
+    await does(statement);
+    const now = await bytes();
+    t.ok(now - before > 4 << 20, `${thing}: ${before} + ${now - before} bytes`);
+    t.equal(await bytes(), now);
+    await does(end);
+    t.equal(await bytes(), before, 'and no more when it is gone');
+    await go(aState({ d_one: 'Full' }, logins));
+    await t.rejects(does(statement), 'a full one has no more of it');
+    await go(aState({ d_one: 'Open' }, logins));
+  }
+  await go(driver.nothing);
+});
+
+await t.test('temporary tables of all together take no more of the disk than they may', async (t) => {
+  const most = server.settings.temporaryBytes;
+  const logins = { u_one: { grants: { d_one: 'ReadWrite' } }, u_two: { grants: { d_one: 'Owner' } } } as const;
+  await go(aState({ d_one: 'Open' }, logins));
+  const file = `${mariadbPaths(server.settings.root).data}/ibtmp1`;
+  const bytes = async (): Promise<number> => (await server.host.facts(file, signal))?.sizeBytes ?? Number.NaN;
+  const session = await server.login('u_one', 'word', 'd_one');
+  const fill = `CREATE TEMPORARY TABLE large AS SELECT repeat('x', 1000) AS x FROM seq_1_to_100000`;
+  await t.rejects(session.query(fill), /is full/);
+  t.ok((await bytes()) <= most, `${await bytes()} of ${most} bytes`);
+  const other = await server.login('u_two', 'word', 'd_one');
+  await other.query(fill.replace('TEMPORARY ', ''));
+  t.same(
+    await other.query('SELECT count(*) FROM large'),
+    [['100000']],
+    'the control: what is no temporary one has room',
+  );
+  await session.query(fill.replace('100000', '1000'));
+  await session.query('SET SESSION tmp_disk_table_size = 1 << 40');
+  t.same(await session.query('SELECT @@tmp_disk_table_size'), [[String(most)]], 'a session may not have more');
+  for (const each of [session, other]) await each.close();
   await go(driver.nothing);
 });
 

@@ -26,6 +26,9 @@ import {
 } from '#test/lab/postgresql.ts';
 import { admissionsLaw, clientRulesLaw } from '#test/lab/postgresql-client-rules.ts';
 import { lawsOf, ownPostgresqlUnderTest } from '#test/lab/postgresql-laws.ts';
+import { ownLaws } from '#test/lab/postgresql-own-laws.ts';
+import { programsLaw } from '#test/lab/postgresql-programs.ts';
+import { administrationLaw } from '#test/lab/postgresql-superuser.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
 
 const server = await openPostgresql(t);
@@ -36,6 +39,10 @@ const one: Owner = { kind: 'Database', namespace: 'acme', name: 'shop', uid: 'u1
 
 await t.test('PostgreSQL keeps the laws of databases', async (t) => {
   await databasesContract(t, lawsOf(server));
+});
+
+await t.test('PostgreSQL keeps laws of its own', async (t) => {
+  await ownLaws(t, server);
 });
 
 await t.test('PostgreSQL keeps the laws of networks', async (t) => {
@@ -76,6 +83,8 @@ await t.test('PostgreSQL keeps them on a server elsewhere', async (t) => {
       drop: ['REVOKE ALL ON DATABASE postgres FROM clerk', 'DROP ROLE clerk'],
     },
   });
+  await programsLaw(t, elsewhere);
+  await administrationLaw(t, elsewhere);
 });
 
 const settings = (more: Partial<DatabaseSettings> = {}): DatabaseSettings => ({

@@ -1,11 +1,22 @@
 import t from 'tap';
 import fc from 'fast-check';
-import { HostError, PostponedError, RefusedError } from '#runtime/base/errors.ts';
+import { systemClock } from '#runtime/base/clock.ts';
+import { HostError, PostponedError } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
 import type { Owner } from '#runtime/drivers/driver.ts';
+import type { DnsServer } from '#runtime/dns/ask.ts';
 import { parentDs } from '#runtime/dns/parent-ds.ts';
-import { powerdnsDriver, startDns, type ZoneSettings, type ZoneTable } from '#runtime/drivers/powerdns/index.ts';
+import {
+  powerdnsDriver,
+  startDns,
+  type ZoneAbove,
+  type ZoneSettings,
+  type ZoneState,
+  type ZoneTable,
+} from '#runtime/drivers/powerdns/index.ts';
+import { refusedAmong } from '#runtime/drivers/powerdns/model.ts';
 import { powerdnsRecords } from '#test/contracts/powerdns-records.ts';
+import { RECORD_FORMATS } from '#schemas/meta/patterns.ts';
 import { contentOf } from '#schemas/meta/record-content.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { until } from '#test/lab/instance.ts';
@@ -62,6 +73,26 @@ await t.test('a zone that is there is changed by one request, and answers at onc
   t.ok(Number(after.split(' ')[2]) > Number(before.split(' ')[2]), 'the serial number goes up');
 });
 
+await t.test('a zone that is made again goes on from the serial number that others know', async (t) => {
+  const serialOf = async (): Promise<number> => Number((await dig('acme.example', 'SOA'))[0]?.split(' ')[2]);
+  const [[name, state]] = [...aZoneTable(zone, { 'www A': ['192.0.2.1'] }, { keys: [keyIn('serial')] })] as [
+    [string, ZoneState],
+  ];
+  await go(new Map([[name, state]]));
+  const known = (await serialOf()) + 12;
+  for (const records of [
+    state.records,
+    new Map([...state.records, [`x.${zone} A`, { ttlSeconds: 60, contents: ['x'] }]]),
+  ]) {
+    await go(driver.nothing);
+    await go(new Map([[name, { ...state, records, serial: known }]])).catch((err: unknown) =>
+      t.match(err, { message: /x/ }),
+    );
+    t.ok((await serialOf()) > known, `${await serialOf()} after ${known}`);
+  }
+  await go(driver.nothing);
+});
+
 await t.test('a look at what stands writes nothing', async (t) => {
   const state = aZoneTable(zone, { 'www A': ['192.0.2.1'] });
   await go(state);
@@ -70,10 +101,19 @@ await t.test('a look at what stands writes nothing', async (t) => {
   t.same(writes().slice(from), []);
 });
 
-await t.test('no key goes while the zone above has its DS and that of no key that stays', async (t) => {
-  const [first, second] = [keyIn('parted-1'), keyIn('parted-2')];
+/** What the agent asks; only the time is the test's. */
+const zoneAbove = (resolvers: readonly DnsServer[], now: () => number): ZoneAbove => {
   const own = { address: '127.0.0.1', port: server.settings.port };
-  const asking = { ...world, parentDs: async (name: string) => await parentDs(name, { own, resolvers: [] }, signal) };
+  return {
+    dsOf: async (name) => await parentDs(name, { own, resolvers }, signal),
+    clock: { ...systemClock, now },
+  };
+};
+
+await t.test('no key goes while others go by its DS, or may remember it, and it is said until when', async (t) => {
+  const [first, second] = [keyIn('parted-1'), keyIn('parted-2')];
+  let now = Date.parse('2026-01-01T00:00:00Z');
+  const asking = { ...world, zoneAbove: zoneAbove([], () => now) };
   const child = 'child.acme.example.';
   const settle = async (keys: readonly ZoneKey[], address = '192.0.2.1') =>
     await reach(driver, asking, other, aZoneTable(child, { 'www A': [address] }, { keys }));
@@ -81,6 +121,19 @@ await t.test('no key goes while the zone above has its DS and that of no key tha
     await go(aZoneTable(zone, { 'child NS': [`ns1.${child}`], ...(ds.length === 0 ? {} : { 'child DS': ds }) }));
   const dsOf = async (): Promise<readonly string[]> =>
     (await dig(child, 'CDS')).map((line) => line.toLowerCase().replaceAll(/([0-9a-f]{32,}) ([0-9a-f]+)/g, '$1$2'));
+  const ttlMs = 300_000;
+  const remembered = async (wanted: readonly ZoneKey[], until: string): Promise<void> => {
+    for (const later of [0, ttlMs - 1_000]) {
+      now += later;
+      await t.rejects(
+        settle(wanted),
+        { message: `others may remember it until ${until}` },
+        `after ${String(later)} ms`,
+      );
+    }
+    now += 1_000;
+    await settle(wanted);
+  };
   const keys = async (): Promise<number> => (await dig(child, 'DNSKEY', '+tcp')).length;
   await settle([first]);
   const ds = await dsOf();
@@ -96,9 +149,21 @@ await t.test('no key goes while the zone above has its DS and that of no key tha
   t.equal(await keys(), 2);
   await settle([first]);
   t.equal(await keys(), 1, 'the one goes whose DS is nowhere');
+  await settle([first, second]);
+  const both = await dsOf();
+  await t.rejects(settle([second]), { message: /enter that of a key that stays/ });
+  const next = both.filter((each) => !ds.includes(each));
+  await above(...next);
+  await remembered([second], '2026-01-01T00:05:00Z');
+  t.same(await dsOf(), next, 'rolled');
+  await t.rejects(settle([]), { message: /take it away at the registrar/ });
+  now += 86_400_000;
   await above();
-  await settle([]);
+  await remembered([], '2026-01-02T00:10:00Z');
   t.equal(await keys(), 0);
+  await settle([first]);
+  await settle([]);
+  t.equal(await keys(), 0, 'one whose DS never was above goes at once');
   for (const [table, owner] of [
     [driver.nothing, other],
     [driver.nothing, one],
@@ -108,17 +173,25 @@ await t.test('no key goes while the zone above has its DS and that of no key tha
 
 await t.test('a DS that nobody can tell of keeps the keys', async (t) => {
   const key = keyIn('untold');
-  const own = { address: '127.0.0.1', port: server.settings.port };
-  const silent = { address: '127.0.0.1', port: 9 };
-  const asking = {
-    ...world,
-    parentDs: async (name: string) => await parentDs(name, { own, resolvers: [silent] }, signal),
-  };
+  const asking = { ...world, zoneAbove: zoneAbove([{ address: '127.0.0.1', port: 9 }], Date.now) };
   const signed = (keys: readonly ZoneKey[]): ZoneTable => aZoneTable('acme.dk.', {}, { keys });
   await reach(driver, asking, one, signed([key]));
   await t.rejects(reach(driver, asking, one, signed([])), HostError);
   t.equal((await dig('acme.dk', 'DNSKEY', '+tcp')).length, 1);
   await go(driver.nothing);
+});
+
+await t.test('of a DS that a resolver tells of, others may know for a day at least', async (t) => {
+  const above = zoneAbove([{ address: '127.0.0.1', port: server.settings.port }], Date.now);
+  await go(aZoneTable('tld.', { 'acme DS': ['1 13 2 5f78'.padEnd(71, '0')], 'acme NS': ['ns1.acme.tld.'] }), other);
+  // Our own server speaks for the zone above, and tells the very TTL.
+  t.match(await above.dsOf('acme.tld.', signal), { rememberedSeconds: 300, contents: [/^1 13 2 5f78/] });
+  const elsewhere = await openNameServer(t);
+  const own = { address: '127.0.0.1', port: elsewhere.settings.port };
+  const resolvers = [{ address: '127.0.0.1', port: server.settings.port }];
+  t.match(await parentDs('acme.tld.', { own, resolvers }, signal), { rememberedSeconds: 86_400 });
+  t.same(await parentDs('none.tld.', { own, resolvers }, signal), { contents: [], rememberedSeconds: 0 });
+  await go(driver.nothing, other);
 });
 
 await t.test('zones of others are not seen, named or touched', async (t) => {
@@ -157,18 +230,120 @@ await t.test('a zone that nobody of us made is left alone, and told', async (t) 
   await ask('DELETE', `/${zone}`);
 });
 
-await t.test('what the server refuses is told in its own words, and the old state is answered', async (t) => {
-  await go(aZoneTable(zone, { 'www A': ['192.0.2.1'] }));
-  for (const [key, content] of [
-    ['www A', 'nonsense'],
-    ['x TXT', '$INCLUDE /etc/passwd'],
-    ['x LUA', 'A "os.execute()"'.repeat(2)],
-    ['www CNAME', 'a.example.\nb.example. A 192.0.2.1'],
-    ['x A', '192.0.2.1 ; comment'],
-  ] as const) {
-    await t.rejects(go(aZoneTable(zone, { 'www A': ['192.0.2.1'], [key]: [content] })), RefusedError, key);
+const refusals: readonly (readonly [string, string])[] = [
+  ['www A', 'nonsense'],
+  ['x TXT', '$INCLUDE /etc/passwd'],
+  ['x LUA', 'A "os.execute()"'.repeat(2)],
+  ['www CNAME', 'a.example.\nb.example. A 192.0.2.1'],
+  ['x A', '192.0.2.1 ; comment'],
+];
+
+await t.test('what the server refuses is told once in its own words, and all else is answered', async (t) => {
+  await go(aZoneTable(zone, { 'www A': ['192.0.2.1'], 'gone A': ['192.0.2.1'] }));
+  for (const [count, [key, content]] of refusals.entries()) {
+    const address = `192.0.2.${String(10 + count)}`;
+    const others = Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`n${index} A`, [address]]));
+    const wanted = aZoneTable(zone, { 'www A': ['192.0.2.1'], ...others, [key]: [content] });
+    const refusal = { code: 'WCP_POSTPONED', message: /^The name server refuses: / };
+    await t.rejects(go(wanted), refusal, key);
+    const from = writes().length;
+    await go(wanted);
+    t.ok(writes().length - from <= 1, 'it is not tried again');
+    t.strictSame(await planned(wanted), [], key);
+    const found = driver.of(one, await driver.observe(world, signal)).get(zone);
+    const [name = '', type = ''] = key.split(' ');
+    const records = driver.normalize(wanted).get(zone)?.records ?? new Map<string, never>();
+    t.match(refusedAmong(records, found?.refused ?? {}), [{ record: `${name}.${zone} ${type}`, words: /refuses/ }]);
     t.same(await dig('www.acme.example', 'A'), ['192.0.2.1'], key);
+    t.same(await dig('gone.acme.example', 'A'), [], 'what is not wanted any more goes');
+    for (const each of ['n0', 'n4', 'n8']) t.same(await dig(`${each}.acme.example`, 'A'), [address], key);
   }
+  const mended = aZoneTable(zone, { 'x A': ['192.0.2.1'] });
+  await go(mended);
+  t.same(await dig('x.acme.example', 'A'), ['192.0.2.1'], 'something else under its name is tried');
+  await go(driver.nothing);
+});
+
+await t.test('a zone is made without the records that the server refuses', async (t) => {
+  const key = keyIn('made');
+  const wanted = aZoneTable(zone, { 'www A': ['192.0.2.1'], 'x A': ['nonsense'], 'b TXT': ['"b"'] }, { keys: [key] });
+  await t.rejects(go(wanted), { message: /nonsense/ });
+  t.same(await dig('www.acme.example', 'A'), ['192.0.2.1']);
+  t.equal((await dig('acme.example', 'DNSKEY', '+tcp')).length, 1, 'signed');
+  t.strictSame(await planned(wanted), []);
+  await go(driver.nothing);
+});
+
+/** As long as a pattern lets them be, or beside the sense of what they say. */
+const extremes: Readonly<Partial<Record<keyof typeof RECORD_FORMATS, readonly string[]>>> = {
+  CNAME: [`${'a.'.repeat(125)}org`, `${'a.'.repeat(126)}org`, `${`${'a'.repeat(63)}.`.repeat(4)}org`],
+  MX: [`10 ${'a.'.repeat(126)}org`, '0 .', '10 mail_server.acme.example', '10 a-.acme.example'],
+  NS: [`${'a.'.repeat(2_000)}org`, 'ns_1.acme.example'],
+  SRV: [`0 0 0 ${'a.'.repeat(126)}org`, '0 0 443 _x.acme.example'],
+  CAA: [`0 issue "${'a'.repeat(4_000)}"`, '0 issue a', '128 a ""'],
+  DS: ['1 1 1 0a', `1 13 2 ${'0a'.repeat(1_000)}`],
+  HTTPS: [
+    ...[
+      '1 . ech=a====',
+      '1 . ech=aA==',
+      '1 . ech=aB==',
+      '1 . ech=a',
+      '1 . ech=AEX+DQ==',
+      `1 . alpn=${'a'.repeat(300)}`,
+    ],
+    ...[
+      '1 . mandatory=alpn',
+      '1 . mandatory=alpn alpn=h2',
+      '1 . mandatory=mandatory',
+      '1 . mandatory=foo',
+      '1 . mandatory=port,alpn alpn=h2 port=1',
+    ],
+    ...[
+      '1 . no-default-alpn',
+      '1 . ipv4hint=192.0.2.1,192.0.2.1',
+      '0 .',
+      `1 ${'a.'.repeat(126)}org`,
+      '1 . alpn=h2,h2',
+      '1 . alpn=/',
+    ],
+    ...[
+      '1 . mandatory=alpn,alpn alpn=h2',
+      '1 . mandatory=ech ech=AEX+DQ==',
+      '1 . mandatory=no-default-alpn no-default-alpn alpn=a',
+      '1 . ipv6hint=2001:db8::1,::1',
+    ],
+  ],
+  NAPTR: [
+    `1 1 "${'a'.repeat(256)}" "" "" .`,
+    `1 1 "" "${'a'.repeat(256)}" "" .`,
+    `1 1 "" "" "${'a'.repeat(256)}" .`,
+    `1 1 "a" "b" "!^.*$!sip:x!" ${'a.'.repeat(126)}org`,
+    `1 1 "${'a'.repeat(255)}" "" "a b" .`,
+  ],
+  SSHFP: ['4 2 0a', `4 2 ${'0a'.repeat(1_000)}`],
+  TLSA: ['3 1 1 0a', `255 255 255 ${'0a'.repeat(2_000)}`],
+};
+
+await t.test('whatever a DNSRecord may say the server takes, in this very spelling', async (t) => {
+  const count = { taken: 0, refused: 0 };
+  const isRight = async (type: keyof typeof RECORD_FORMATS, value: string): Promise<void> => {
+    const content = new RegExp(RECORD_FORMATS[type]).test(value) ? contentOf(type, value) : undefined;
+    count[content === undefined ? 'refused' : 'taken'] += 1;
+    if (content === undefined) return;
+    const state = aZoneTable(zone, { [`x ${type}`]: [content] });
+    await go(state);
+    t.strictSame(await planned(state), [], `${type} ${value}`);
+  };
+  for (const type of Object.keys(RECORD_FORMATS) as (keyof typeof RECORD_FORMATS)[]) {
+    for (const value of extremes[type] ?? []) await t.resolves(isRight(type, value), `${type} ${value.slice(0, 80)}`);
+    const values = fc.stringMatching(new RegExp(RECORD_FORMATS[type]), { maxLength: 4_096 });
+    const isAnyRight = fc.asyncProperty(values, async (value) => await isRight(type, value));
+    await fc.assert(isAnyRight, { numRuns: 25, seed: 1 });
+  }
+  t.ok(count.taken > 100, JSON.stringify(count));
+  const [longest, longer] = [`${'a.'.repeat(125)}org`, `${'a.'.repeat(124)}a0.org`];
+  t.same([contentOf('CNAME', longest), contentOf('CNAME', longer)], [`${longest}.`, undefined]);
+  await go(driver.nothing);
 });
 
 await t.test('any text survives as one record of TXT', async (t) => {

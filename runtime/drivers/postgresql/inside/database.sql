@@ -38,12 +38,13 @@ BEGIN
   END IF;
   REVOKE ALL ON SCHEMA public FROM PUBLIC;
   EXECUTE format('GRANT USAGE ON SCHEMA public TO %s, %s, %s, %s, %s, %s', owners, writers, readers, inserters, updaters, deleters);
-  -- Large objects are written by functions that everybody may call; and who else is connected is nobody's business.
+  -- Large objects are written by functions that everybody may call; and who else is at work, where, and how much, is nobody's business.
   FOR builtin IN
     SELECT oid::regprocedure FROM pg_proc
     WHERE pronamespace = 'pg_catalog'::regnamespace
-      AND proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_put', 'lowrite', 'lo_truncate', 'lo_truncate64', 'lo_import',
-        'pg_stat_get_activity', 'pg_stat_get_backend_idset', 'pg_lock_status')
+      AND (proname ~ '^pg_stat_get_(backend|db)_' OR proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_put', 'lowrite', 'lo_truncate',
+        'lo_truncate64', 'lo_import', 'pg_stat_get_activity', 'pg_stat_get_progress_info', 'pg_lock_status'))
+      AND EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)
   LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', builtin);
   END LOOP;
