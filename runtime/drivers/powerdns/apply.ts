@@ -155,13 +155,13 @@ async function putKeys(
   const path = `/zones/${zone}/cryptokeys`;
   const held = (await api.get(path, signal)) as readonly HeldKey[];
   const isWanted = ({ dnskey }: HeldKey): boolean => keys.some((key) => key.dnskey === dnskey);
+  const missing = keys.filter((key) => !held.some(({ dnskey }) => dnskey === key.dnskey));
+  for (const key of missing) await addKey(path, key, reach);
+  if (missing.length > 0) await dropTwins(path, reach);
   if (held.some((key) => key.active && !isWanted(key))) {
     const staying = held.filter(isWanted).flatMap(({ ds = [] }) => ds);
     await mayLoseKeys({ zone, owner, staying }, reach);
   }
-  const missing = keys.filter((key) => !held.some(({ dnskey }) => dnskey === key.dnskey));
-  for (const key of missing) await addKey(path, key, reach);
-  if (missing.length > 0) await dropTwins(path, reach);
   for (const key of held) {
     const body = { active: isWanted(key), published: isWanted(key) };
     if (body.active !== key.active) await api.send('PUT', `${path}/${key.id}`, body, signal);
