@@ -169,7 +169,8 @@ async function programOf(
       throw new RefusedError('DumpIncomplete', hiddenWords(user, database));
     return { program: mariadbProgram(way, login, work), login };
   }
-  const programs = await programsFor(serverHostOf(drivers.PostgreSQL, server.elsewhere ?? ''), signal);
+  const there = serverHostOf(drivers.PostgreSQL, server.elsewhere ?? '');
+  const programs = await programsFor(there, signal, database.status?.serverVersion);
   return { program: postgresqlProgram({ way, programs }, login, work), login };
 }
 

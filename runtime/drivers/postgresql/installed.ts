@@ -45,12 +45,12 @@ function serverFor(
 }
 
 /**
- * Where programs are that a server understands, and that understand it: of the oldest version that is not older than the server. RefusedError `ProgramsMissing` where the
- * machine has none.
+ * Where programs are that a server understands, and that understand it: of the oldest version that is not older than the server, which is asked for its own where that
+ * is not known. RefusedError `ProgramsMissing` where the machine has none.
  */
-export async function programsFor(host: ServerHost, signal: AbortSignal): Promise<string> {
+export async function programsFor(host: ServerHost, signal: AbortSignal, knownVersion?: string): Promise<string> {
   const { versions } = (await machineOf(host).capabilities(signal)).postgresql ?? { versions: [] };
-  const version = await versionOf(host, signal);
+  const version = knownVersion ?? (await versionOf(host, signal));
   const least = Number.parseInt(version, 10);
   const found = versions.find(({ major }) => major >= least);
   if (found !== undefined) return found.programs;
