@@ -348,7 +348,7 @@ void t.test('names that are not in the DNS at first are waited for, then left ou
   declare('whole', 'Refuse');
   await until(4 * minuteMs);
   test.equal(said('part', 'Ready'), 'NameElsewhere');
-  await until(8 * minuteMs);
+  await until(6 * minuteMs);
   test.same(statusOf('part').dnsNames, [shop]);
   test.match(statusOf('part'), { failedIssuanceAttempts: 1, failedNames: [{ dnsName: gone }], nextTryAt: String });
   test.equal(said('whole', 'Ready'), 'NameElsewhere', 'only where that is allowed');
