@@ -240,12 +240,20 @@ await t.test('a watch prints each change as a row', async (t) => {
   const watching = kubectl.start(['get', 'web', '--watch-only', '--output-watch-events']);
   let text = '';
   watching.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  await delay(500);
-  await lab.request('POST', sites, { body: site('seen') });
-  await lab.request('DELETE', `${sites}/seen`);
-  for (let attempt = 0; attempt < 100 && !/DELETED/.test(text); attempt += 1) await delay(50);
+  const appear = async (name: string): Promise<void> => {
+    await lab.request('POST', sites, { body: site(name) });
+    await lab.request('DELETE', `${sites}/${name}`);
+  };
+  let early = 0;
+  await until(async () => {
+    await appear(`early-${(early += 1)}`);
+    return text !== '';
+  }, 'the watch to begin');
+  await appear('seen');
+  const rows = /^EVENT +NAME +HOST\n(?:.*\n)*ADDED +seen +seen.example\nDELETED +seen +seen.example/;
+  await until(() => rows.test(text), 'each change').catch(() => undefined);
   watching.kill();
-  t.match(text, /^EVENT +NAME +HOST\nADDED +seen +seen.example\nDELETED +seen +seen.example/);
+  t.match(text, rows);
 });
 
 await t.test('auth can-i and whoami ask the server', async (t) => {
