@@ -5,6 +5,7 @@ import type { KubeObject } from '#schemas/meta/object.ts';
 import { kinds } from '#schemas/index.ts';
 import { tenantKind, type Tenant } from '#schemas/v1alpha1/tenant.ts';
 import { hostsOf } from '#controllers/whereabouts.ts';
+import { OBJECT_COUNTS } from './effective.ts';
 import { TENANT_QUOTA, type TenantClusterInputs } from './inputs.ts';
 
 /** ClusterRoles of manifests/rbac that bindings in a tenant's namespace refer to. */
@@ -15,18 +16,6 @@ export const TENANT_ROLES = {
 } as const;
 
 const RBAC = 'rbac.authorization.k8s.io';
-
-/** Limits of kinds, whose plurals they are but for capitals. */
-const COUNTED = [
-  'domains',
-  'zones',
-  'dnsRecords',
-  'databases',
-  'databaseUsers',
-  'certificates',
-  'issuers',
-  'mailboxes',
-] as const;
 
 /** The host that a tenant is on, or goes to now: not before it has its user id, without which a host can do nothing for it. */
 export function placeOf(tenant: Tenant, inputs: TenantClusterInputs): string | undefined {
@@ -86,7 +75,7 @@ function namespaceOf(tenant: Tenant): KubeObject {
 /** Counts are Kubernetes' own quota, so that both servers refuse one object too many without a race. */
 function quotasOf(tenant: Tenant, inputs: TenantClusterInputs): readonly KubeObject[] {
   const limits = inputs.effective.limits ?? {};
-  const counts = COUNTED.flatMap((name) => {
+  const counts = OBJECT_COUNTS.flatMap((name) => {
     const most = limits[name];
     const resource = name.toLowerCase();
     // A server never counts what it does not know, and the quota would stay uncounted for ever.

@@ -5,7 +5,8 @@ import type { Effective } from './inputs.ts';
 
 export type Limits = NonNullable<Effective['limits']>;
 
-export const COUNTS = [
+/** Limits of kinds, whose plurals they are but for capitals. */
+export const OBJECT_COUNTS = [
   'domains',
   'zones',
   'dnsRecords',
@@ -14,8 +15,8 @@ export const COUNTS = [
   'certificates',
   'issuers',
   'mailboxes',
-  'processes',
 ] as const;
+export const COUNTS = [...OBJECT_COUNTS, 'processes'] as const;
 export const BYTES = ['storage', 'traffic', 'memory'] as const;
 
 /** Package and overrides in canonical spelling; an override counts where it is there, also when it is more than the package gives. */
