@@ -7,6 +7,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import fc from 'fast-check';
 import t from 'tap';
@@ -35,7 +36,9 @@ import { parseStreamPath, STREAMS, streamPath, type StreamTarget } from '#schema
 import { startLabServer } from '#test/lab/api-server.ts';
 import { until } from '#test/lab/instance.ts';
 import { freePort } from '#test/lab/free-port.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { createLabAuthority, type LabAuthority } from '#test/lab/pki.ts';
+import { processesWith } from '#test/lab/processes-with.ts';
 import { configMapType, labClient } from '#test/lab/widgets.ts';
 
 const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?$/u);
@@ -332,6 +335,23 @@ await t.test(
     await until(() => streams.open() === 0, 'all to be over');
   },
 );
+
+await t.test('a program that is killed at whatever moment of its start has ended, and nothing of it is left', async (each) => {
+  const tree = await mkdtemp('/var/tmp/wcp360-killed-');
+  each.teardown(() => rm(tree, { recursive: true }));
+  await mkdir(join(tree, 'tmp'));
+  await chmod(tree, 0o755);
+  const processes = openTenantProcesses('supervisor');
+  const seat = { tenant: 'acme', uid: 20_000, tree, workingDirectory: tree, isReadOnly: false, slice: '' };
+  /** While a sandbox is being built there are processes that nothing binds to each other yet. */
+  for (let ms = 0; ms < 60; ms += 0.25) {
+    const process = processes.start(seat, ['/usr/bin/sleep', '600']);
+    await delay(ms % 15);
+    process.kill();
+    each.equal(await Promise.race([process.ended, delay(patienceMs, 'never', { ref: false })]), 137, `after ${ms % 15} ms`);
+  }
+  await until(() => processesWith('cmdline', tree).length === 0, 'all to be gone');
+});
 
 await t.test(
   'a front proxy is known by the authority that the cluster names now, however often the gateway renews itself',

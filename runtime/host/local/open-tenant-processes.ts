@@ -53,6 +53,8 @@ function launch(words: readonly string[], env: Readonly<Record<string, string>>)
     cwd: '/',
     env,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    // A group of its own, by which it ends as a whole: while a sandbox is being built, its inner process is not bound to the outer one yet.
+    detached: true,
   });
   process.umask(umask);
   child.on('error', () => undefined);
@@ -95,9 +97,14 @@ function processOf(child: ChildProcess, seat: SandboxSeat, terminal: TerminalSiz
     ended: new Promise((resolve) => child.on('close', (code) => resolve(code ?? 128 + 9))),
     resize: terminal === undefined ? () => undefined : resize,
     kill: () => {
-      child.kill('SIGKILL');
+      endGroup(child);
       // Whoever does not read on must not keep the end from being seen.
-      for (const pipe of [stdin, stdout, stderr, sizes]) pipe.destroy();
+      for (const pipe of child.stdio) pipe?.destroy();
     },
   };
+}
+
+/** Of one that has ended the id is perhaps somebody else's by now. */
+function endGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
 }
