@@ -78,15 +78,24 @@ export class RefusedError extends Wcp360Error {
   }
 }
 
-/** Somebody else has to do something first, which no event tells: it is tried again now and then, and stays as it is until then. */
+/**
+ * Somebody else has to do something first, or a time has to come, which no event tells: it is tried again then, or now and then, and stays as it is until then.
+ */
 export class PostponedError extends Wcp360Error {
   readonly code = 'WCP_POSTPONED';
   readonly retry = 'backoff';
   readonly reason: string;
+  /** Milliseconds since the epoch; `undefined` when nobody knows. */
+  readonly untilMs: number | undefined;
   /** `reason` is the CamelCase word for the object's condition. */
-  constructor(reason: string, message: string, options?: ErrorOptions) {
+  constructor(
+    reason: string,
+    message: string,
+    { untilMs, ...options }: ErrorOptions & { readonly untilMs?: number } = {},
+  ) {
     super(message, options);
     this.reason = reason;
+    this.untilMs = untilMs;
   }
 }
 

@@ -18,8 +18,8 @@ export interface WorkQueue {
   add(key: string, urgency?: Urgency): void;
   /** Adds it in `delayMs`; of several delays of one key the earliest counts. */
   addAfter(key: string, delayMs: number): void;
-  /** Counts a failure and adds the key after its back-off; returns that wait in milliseconds. */
-  retry(key: string): number;
+  /** Counts a failure and adds the key after its back-off, or at the time given, though never later than the longest back-off; returns that wait in milliseconds. */
+  retry(key: string, atMs?: number): number;
   /** Failures since the last `forget`. */
   attempts(key: string): number;
   /** The key went well (or is gone): its back-off starts anew. */
@@ -71,12 +71,14 @@ export function createWorkQueue(options: WorkQueueOptions = {}): WorkQueue {
       if (delayMs <= 0) add(key);
       else delays.add(key, clock.now() + delayMs);
     },
-    retry: (key) => {
+    retry: (key, atMs) => {
       const attempt = (failures.get(key) ?? 0) + 1;
       failures.set(key, attempt);
       observer.onRetry?.();
-      const waitMs = backoffMs(backoff, attempt, random);
-      delays.add(key, clock.now() + waitMs);
+      const now = clock.now();
+      const givenMs = Math.min(Math.max((atMs ?? now) - now, 0), backoff.maxMs);
+      const waitMs = atMs === undefined ? backoffMs(backoff, attempt, random) : givenMs;
+      delays.add(key, now + waitMs);
       return waitMs;
     },
     attempts: (key) => failures.get(key) ?? 0,

@@ -1,5 +1,5 @@
 import { rfc3339, type Clock } from '#runtime/base/clock.ts';
-import { LostLeadershipError } from '#runtime/base/errors.ts';
+import { LostLeadershipError, PostponedError } from '#runtime/base/errors.ts';
 import type { WorkQueue } from '#runtime/base/work-queue.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { parseKeyText, resourceTypeOf } from '#runtime/client/resource-type.ts';
@@ -202,7 +202,7 @@ async function conclude<W>(
     return await actOn(loop.acting, subject.object, round);
   } catch (err) {
     if (round.signal.aborted || err instanceof LostLeadershipError) throw err;
-    const waitMs = loop.queue.retry(subject.key);
+    const waitMs = loop.queue.retry(subject.key, err instanceof PostponedError ? err.untilMs : undefined);
     const attempts = loop.queue.attempts(subject.key);
     const outcome = failureOf(err, { attempts, atMs: loop.clock.now() + waitMs });
     loop.log.warn({ err, ...namesOf(subject.object), attempts, waitMs }, 'round failed');

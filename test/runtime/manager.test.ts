@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { isEqual } from '#runtime/base/json.ts';
-import { LostLeadershipError, RefusedError } from '#runtime/base/errors.ts';
-import { systemClock } from '#runtime/base/clock.ts';
+import { LostLeadershipError, PostponedError, RefusedError } from '#runtime/base/errors.ts';
+import { rfc3339, systemClock } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { startHeartbeat } from '#runtime/manager/heartbeat.ts';
@@ -261,6 +261,24 @@ t.test('the status of a failure, coming back as a change, does not cut its back-
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   // 0.2 s doubling: after 0, 0.2, 0.6 and 1.4 s, and once more where the first change came in two steps.
   t.ok(tries <= 6, `${tries} tries`);
+});
+
+t.test('what is postponed until a time is tried again then, and not meanwhile', async (t) => {
+  const { client, shop, start, settled } = await setUp(t);
+  const untilMs = Date.now() + 3_000;
+  let early = 0;
+  shop.before = () => {
+    if (Date.now() >= untilMs) return;
+    early += 1;
+    throw new PostponedError('Remembered', 'Somebody remembers it.', { untilMs });
+  };
+  await start();
+  await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  const told = await settled('one', 'Remembered');
+  t.match(conditionOf(told, 'Reconciling')?.['message'], `the next one is at ${rfc3339(untilMs)}`);
+  await settled('one', 'Standing');
+  // By its back-off it would be tried five times, and a sixth one after 6.2 s.
+  t.ok(early <= 2, `${early} tries before`);
 });
 
 t.test('a manager that dies at any action is taken over by the next one, and the end is the same', async (t) => {

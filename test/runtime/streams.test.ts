@@ -336,22 +336,29 @@ await t.test(
   },
 );
 
-await t.test('a program that is killed at whatever moment of its start has ended, and nothing of it is left', async (each) => {
-  const tree = await mkdtemp('/var/tmp/wcp360-killed-');
-  each.teardown(() => rm(tree, { recursive: true }));
-  await mkdir(join(tree, 'tmp'));
-  await chmod(tree, 0o755);
-  const processes = openTenantProcesses('supervisor');
-  const seat = { tenant: 'acme', uid: 20_000, tree, workingDirectory: tree, isReadOnly: false, slice: '' };
-  /** While a sandbox is being built there are processes that nothing binds to each other yet. */
-  for (let ms = 0; ms < 60; ms += 0.25) {
-    const process = processes.start(seat, ['/usr/bin/sleep', '600']);
-    await delay(ms % 15);
-    process.kill();
-    each.equal(await Promise.race([process.ended, delay(patienceMs, 'never', { ref: false })]), 137, `after ${ms % 15} ms`);
-  }
-  await until(() => processesWith('cmdline', tree).length === 0, 'all to be gone');
-});
+await t.test(
+  'a program that is killed at whatever moment of its start has ended, and nothing of it is left',
+  async (each) => {
+    const tree = await mkdtemp('/var/tmp/wcp360-killed-');
+    each.teardown(() => rm(tree, { recursive: true }));
+    await mkdir(join(tree, 'tmp'));
+    await chmod(tree, 0o755);
+    const processes = openTenantProcesses('supervisor');
+    const seat = { tenant: 'acme', uid: 20_000, tree, workingDirectory: tree, isReadOnly: false, slice: '' };
+    /** While a sandbox is being built there are processes that nothing binds to each other yet. */
+    for (let ms = 0; ms < 60; ms += 0.25) {
+      const process = processes.start(seat, ['/usr/bin/sleep', '600']);
+      await delay(ms % 15);
+      process.kill();
+      each.equal(
+        await Promise.race([process.ended, delay(patienceMs, 'never', { ref: false })]),
+        137,
+        `after ${ms % 15} ms`,
+      );
+    }
+    await until(() => processesWith('cmdline', tree).length === 0, 'all to be gone');
+  },
+);
 
 await t.test(
   'a front proxy is known by the authority that the cluster names now, however often the gateway renews itself',

@@ -25,7 +25,9 @@ export function createPace({ name, burst, perSecond, clock }: PaceOptions): Pace
   let paidAtMs = 0;
   let heldUntilMs = 0;
   const limited = (): PostponedError =>
-    new PostponedError('RateLimited', `${name} takes no more requests before ${rfc3339(heldUntilMs + 999)}`);
+    new PostponedError('RateLimited', `${name} takes no more requests before ${rfc3339(heldUntilMs + 999)}`, {
+      untilMs: heldUntilMs,
+    });
   return {
     turn: async (signal) => {
       const now = clock.now();

@@ -56,7 +56,7 @@ export async function mayLoseKeys(leaving: Leaving, reach: Reach): Promise<void>
   if (now >= untilMs) return;
   const until = rfc3339(untilMs + 999);
   const message = `The DS of a key that is to go is not in the zone above any more, but others may remember it until ${until}: the zone stays signed as it is until then`;
-  throw new PostponedError('DsRemembered', message);
+  throw new PostponedError('DsRemembered', message, { untilMs });
 }
 
 function inTheWay(contents: readonly string[], { staying }: Leaving): string {

@@ -143,6 +143,22 @@ t.test('failures back off exponentially up to the bound, and start anew after su
   queue.close();
 });
 
+t.test(
+  'what is to be tried again at a known time is, however often it failed, and no later than anything else',
+  async (t) => {
+    const clock = steppedClock();
+    const queue = createWorkQueue({ clock, backoff: plainBackoff });
+    t.same(
+      [30, 0, -5, 400, 70_000].map((atMs) => queue.retry('a', atMs)),
+      [30, 0, 0, 400, 1_000],
+    );
+    t.equal(queue.attempts('a'), 5);
+    await clock.advance(0);
+    t.equal(await queue.take(), 'a');
+    queue.close();
+  },
+);
+
 t.test('of several delays of one key the earliest counts, and it fires once', async (t) => {
   const clock = steppedClock();
   const queue = createWorkQueue({ clock });
