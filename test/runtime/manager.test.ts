@@ -1,97 +1,29 @@
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { isEqual } from '#runtime/base/json.ts';
 import { LostLeadershipError, PostponedError, RefusedError } from '#runtime/base/errors.ts';
 import { rfc3339, systemClock } from '#runtime/base/clock.ts';
-import type { Client } from '#runtime/client/client.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { startHeartbeat } from '#runtime/manager/heartbeat.ts';
-import { startManager, type Manager, type ManagerOptions } from '#runtime/manager/manager.ts';
-import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { leaseKind } from '#schemas/meta/builtin.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { startLabServer, type LabServer } from '#test/lab/api-server.ts';
+import { setUp } from '#test/lab/widget-lab.ts';
 import {
   aWidget,
   conditionOf,
   configMapType,
   eventually,
-  installKind,
-  labClient,
-  newShop,
   refusal,
   shelfDriver,
   shelves,
   widgetController,
-  widgetKind,
   widgetType,
-  type Shop,
-  type ShopWorld,
   type WidgetController,
   type Widget,
 } from '#test/lab/widgets.ts';
 
-interface Lab {
-  readonly lab: LabServer;
-  readonly client: Client;
-  readonly writes: string[];
-  readonly shop: Shop;
-  start(changes?: Partial<WidgetController>, options?: Partial<ManagerOptions<ShopWorld>>): Promise<Manager>;
-  widget(name: string): Promise<KubeObject | undefined>;
-  /** The widget once its Ready condition has this reason for its present generation. */
-  settled(name: string, reason: string): Promise<KubeObject>;
-  patch(name: string, body: unknown): Promise<KubeObject>;
-}
-
 const finalizer = 'test.wcp360.io/host';
 const leaseType = resourceTypeOf(leaseKind);
-
-/** A server, a shop, and managers that end with the test. */
-async function setUp(t: Test): Promise<Lab> {
-  const lab = await startLabServer();
-  t.teardown(() => lab.stop());
-  const { client } = await labClient(lab);
-  const own = await labClient(lab);
-  await installKind(client, widgetKind);
-  const shop = newShop();
-  t.teardown(() => client.close());
-  t.teardown(() => own.client.close());
-  const widget = async (name: string) => await client.get(widgetType, { namespace: 'default', name });
-  return {
-    lab,
-    client,
-    writes: own.writes,
-    shop,
-    widget,
-    start: async (changes = {}, options = {}) => {
-      const stop = new AbortController();
-      const manager = startManager<ShopWorld>({
-        client: own.client,
-        controllers: [widgetController(changes)],
-        world: { shop },
-        log: silentLogger,
-        metrics: createMetrics(),
-        signal: stop.signal,
-        identity: 'host/lab',
-        ...options,
-      });
-      t.teardown(() => manager.close());
-      manager.ended.catch(() => undefined);
-      await manager.synced;
-      return manager;
-    },
-    settled: async (name, reason) =>
-      await eventually(async () => {
-        const found = await widget(name);
-        const ready = conditionOf(found, 'Ready');
-        return ready?.['reason'] === reason && ready['observedGeneration'] === found?.metadata.generation
-          ? found
-          : undefined;
-      }, `${name} to be ${reason}`),
-    patch: async (name, body) =>
-      await client.patch(widgetType, { namespace: 'default', name }, { type: 'merge', body }, {}),
-  };
-}
 
 /** Long enough for anything that would happen by itself. */
 const calm = async (ms = 250): Promise<void> => await new Promise((resolve) => setTimeout(resolve, ms));
@@ -265,9 +197,10 @@ t.test('the status of a failure, coming back as a change, does not cut its back-
 
 t.test('what is postponed until a time is tried again then, and not meanwhile', async (t) => {
   const { client, shop, start, settled } = await setUp(t);
-  const untilMs = Date.now() + 3_000;
+  let untilMs = 0;
   let early = 0;
   shop.before = () => {
+    untilMs ||= Date.now() + 3_000;
     if (Date.now() >= untilMs) return;
     early += 1;
     throw new PostponedError('Remembered', 'Somebody remembers it.', { untilMs });
