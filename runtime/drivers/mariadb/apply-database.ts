@@ -7,7 +7,7 @@ import { claim, isOwn } from './claim.ts';
 import { endSessions } from './end-sessions.ts';
 import { changeGrant } from './change-grant.ts';
 import { grantChanges, wantedOn } from './grants.ts';
-import { dropMark, putMark, readMarks, readMarksOn, settleMark, type Mark } from './marks.ts';
+import { dropMark, putMark, readMarksAround, settleMark, type Mark } from './marks.ts';
 import { isSame, readSchemas } from './observe.ts';
 import { withServer, type Server } from './server.ts';
 import { alterDatabase, createDatabase, dropDatabase, patternOf } from './statements.ts';
@@ -28,8 +28,9 @@ export async function putDatabase(wanted: Wanted, host: ServerHost, signal: Abor
     await putMark(server, 'database', { name, owner, settings, verifier: undefined });
     if (schema === undefined) await server.tell(createDatabase(name, settings));
     else if (!isSame(settings, schema)) await server.tell(alterDatabase(name, settings));
-    const hasChanged = await regrant(server, name, settings);
-    return hasChanged || before?.isSettled === false ? await loginsAround(server, name, owner) : [];
+    const logins = await readMarksAround(server, wanted);
+    const hasChanged = await regrant(server, { name, settings }, logins);
+    return hasChanged || before?.isSettled === false ? namesOf(logins) : [];
   });
   await endSessions(host, logins, signal);
   await removeDump(host, 'mariadb', name, signal);
@@ -53,23 +54,37 @@ export async function dropDatabaseOf(claimant: Claimant, host: ServerHost, signa
   await withServer(host, signal, async (server) => await dropMark(server, 'database', name));
 }
 
+/**
+ * Everybody of the namespace of its owner, and who has a grant on it, whose sessions end with rights: one that is within routines holds the rights of all their
+ * definers, and shows those of the innermost alone.
+ */
+function namesOf(around: readonly Mark<LoginSettings>[]): readonly string[] {
+  return around.map(({ name }) => name);
+}
+
 /** Nobody has a right on it any more, nor a session that knows of one; then it goes. Its mark stays. */
 export async function takeDatabaseAway(
-  { name, owner }: Pick<Claimant, 'name' | 'owner'>,
+  database: Pick<Claimant, 'name' | 'owner'>,
   host: ServerHost,
   signal: AbortSignal,
 ): Promise<void> {
+  const { name } = database;
   const logins = await withServer(host, signal, async (server) => {
-    await regrant(server, name, undefined);
-    return await loginsAround(server, name, owner);
+    const around = await readMarksAround(server, database);
+    await regrant(server, { name, settings: undefined }, around);
+    return namesOf(around);
   });
   await endSessions(host, logins, signal);
   await withServer(host, signal, async (server) => await server.tell(dropDatabase(name)));
 }
 
 /** Gives everybody who has a grant on a database the rights that go with its settings. Whether any were others before. */
-async function regrant(server: Server, database: string, settings: DatabaseSettings | undefined): Promise<boolean> {
-  const marks = await readMarksOn(server, database);
+async function regrant(
+  server: Server,
+  { name: database, settings }: { readonly name: string; readonly settings: DatabaseSettings | undefined },
+  around: readonly Mark<LoginSettings>[],
+): Promise<boolean> {
+  const marks = around.filter((login) => Object.hasOwn(login.settings?.grants ?? {}, database));
   const found = await rightsOn(server, database, marks);
   const pattern = patternOf(database);
   let hasChanged = false;
@@ -102,22 +117,4 @@ async function rightsOn(
   return new Map(
     [...byLogin].map(([login, own]) => [login, own.map((row) => [String(row['host']), privilegesIn(row)] as const)]),
   );
-}
-
-/**
- * Everybody of the namespace of its owner, and who has a grant on it: a session that is within routines holds the rights of all their definers, and shows
- * those of the innermost alone.
- */
-async function loginsAround(server: Server, database: string, owner: string): Promise<readonly string[]> {
-  const logins = await readMarks(server, 'login');
-  return logins
-    .filter(
-      (mark) => namespaceOf(mark.owner) === namespaceOf(owner) || Object.hasOwn(mark.settings?.grants ?? {}, database),
-    )
-    .map(({ name }) => name);
-}
-
-/** `Database/acme/shop` → `acme`. */
-function namespaceOf(owner: string): string | undefined {
-  return owner.split('/').at(-2);
 }
