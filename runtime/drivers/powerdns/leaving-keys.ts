@@ -52,9 +52,10 @@ export async function mayLoseKeys(leaving: Leaving, reach: Reach): Promise<void>
   const now = above.clock.now();
   const { seconds, goneAtMs = now } = before;
   await note({ seconds, goneAtMs });
-  const untilMs = goneAtMs + seconds * 1_000;
+  // A whole second, as it is told.
+  const untilMs = Math.ceil(goneAtMs / 1_000 + seconds) * 1_000;
   if (now >= untilMs) return;
-  const until = rfc3339(untilMs + 999);
+  const until = rfc3339(untilMs);
   const message = `The DS of a key that is to go is not in the zone above any more, but others may remember it until ${until}: the zone stays signed as it is until then`;
   throw new PostponedError('DsRemembered', message, { untilMs });
 }
