@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { HostError } from '#runtime/base/errors.ts';
 import type { SandboxSeat, TenantProcess, TenantProcesses, TerminalSize } from '#runtime/host/tenant-processes.ts';
+import { signalGroup } from './process-group.ts';
 import { apartWords } from './systemd/apart.ts';
 import { accountTexts, carried, givingBack, tenantSandbox } from '#runtime/host/tenant-sandbox.ts';
 
@@ -97,14 +98,9 @@ function processOf(child: ChildProcess, seat: SandboxSeat, terminal: TerminalSiz
     ended: new Promise((resolve) => child.on('close', (code) => resolve(code ?? 128 + 9))),
     resize: terminal === undefined ? () => undefined : resize,
     kill: () => {
-      endGroup(child);
+      signalGroup(child, 'SIGKILL');
       // Whoever does not read on must not keep the end from being seen.
       for (const pipe of child.stdio) pipe?.destroy();
     },
   };
-}
-
-/** Of one that has ended the id is perhaps somebody else's by now. */
-function endGroup({ pid, exitCode, signalCode }: ChildProcess): void {
-  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
 }

@@ -38,6 +38,7 @@ export async function watchDeep(options: WatchOptions, signal: AbortSignal): Pro
     ownWrites.uncover(directory);
   });
   await new Promise<void>((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error));
     watcher.once('ready', resolve);
     watcher.once('error', (err) =>
       reject(new HostError(`cannot watch "${directory}"`, { path: directory }, { cause: err })),

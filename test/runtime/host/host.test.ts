@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { hostContract } from '#test/contracts/host.ts';
+import { until } from '#test/lab/instance.ts';
+import { processesWith } from '#test/lab/processes-with.ts';
 import { modelMachine, realMachine } from '#test/runtime/host/machines.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root: it gives files to others';
@@ -35,6 +37,37 @@ await t.test(
     await close();
   },
 );
+
+await t.test('no program outlives its time, nor does what it started hold up its end', { skip }, async (each) => {
+  const { host, close } = await realMachine();
+  // No other process of the machine sleeps for so long.
+  const long = `${600 + Math.random()}`;
+  const left = () => processesWith('cmdline', long);
+  const stop = new AbortController();
+  const run = (script: string, timeoutMs = 600_000) => host.run(['/bin/sh', '-c', script], { timeoutMs }, stop.signal);
+  const ways = [
+    `sleep ${long} & sleep ${long}`,
+    `trap '' TERM; sleep ${long} & sleep ${long}; sleep ${long}`,
+    `(trap '' TERM; sleep ${long} < /dev/null > /dev/null 2>&1) & sleep ${long}`,
+  ];
+  for (const script of ways) await each.rejects(run(script, 300), /took longer than 300 ms/, script);
+  await until(() => left().length === 0, 'all of it to be gone');
+  each.match(await run(`sleep ${long} & echo done`), { exitCode: 0, stdout: 'done\n' }, 'its end is its own');
+  await until(() => left().length === 0, 'what it left to be gone');
+  const aborted = Promise.all(ways.map((script) => each.rejects(run(script), { message: 'not wanted any more' })));
+  await until(() => left().length >= 6, 'all to have begun');
+  stop.abort(new Error('not wanted any more'));
+  await aborted;
+  await until(() => left().length === 0, 'all to be gone');
+  const apart = host.run(
+    ['/bin/sh', '-c', `setsid sleep ${long} & sleep ${long}`],
+    { timeoutMs: 300 },
+    new AbortController().signal,
+  );
+  await each.rejects(apart, /took longer/, 'whoever leaves the group is not waited for');
+  for (const pid of left()) process.kill(Number(pid), 'SIGKILL');
+  await close();
+});
 
 await t.test(
   'a connection outlives the wish of whoever opened it, and only a socket is connected to',
