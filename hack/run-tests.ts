@@ -13,9 +13,9 @@ import { kubernetesDirectory, noKubernetes } from '#test/lab/kubernetes-programs
 import { testServers, testServerVariable, type TestServer } from '#test/lab/test-servers.ts';
 
 const root = join(import.meta.dirname, '..');
-const fileTimeoutMs = 2_700_000;
+const fileTimeoutMs = 1_500_000;
 /** tap's own limit, for a file as for one test in it: so long that only what hangs meets it, on a busy machine, too. */
-const testTimeoutSeconds = 2_670;
+const testTimeoutSeconds = 1_470;
 /** What takes longest begins first, so that nothing long is left over when all else has ended. */
 const longest = [/crash/, /faults|gitops|isolation/, /e2e|image|postgresql|mariadb/, /cluster|attacks|drivers/, /./];
 /** Most files wait for programs most of their time. */
