@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '#runtime/client/client.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import type { TenantFiles } from '#test/lab/tenant-files.ts';
 import type { Visit, VisitOptions } from '#test/lab/visit.ts';
 
@@ -54,11 +55,9 @@ export async function settle(ground: SiteGround): Promise<void> {
     await ground.place('beta', path, canary);
 }
 
-const soonMs = 5_000;
-
 /** Waits for what a program does in its own time, a line in a log for one; `undefined` when it does not. */
-export async function soon<T>(look: () => Promise<T | undefined>): Promise<T | undefined> {
-  for (const end = performance.now() + soonMs; performance.now() < end; await delay(20)) {
+export async function soon<T>(look: () => Promise<T | undefined>, withinMs = patienceMs): Promise<T | undefined> {
+  for (const end = performance.now() + withinMs; performance.now() < end; await delay(20)) {
     const found = await look();
     if (found !== undefined) return found;
   }

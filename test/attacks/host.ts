@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import type { Host } from '#runtime/host/host.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { canary, soon, textSoFar } from './ground.ts';
 import type { Attack } from './attack.ts';
 
@@ -112,7 +113,7 @@ export const hostAttacks: readonly HostAttack[] = [
     against: ['programs have an environment of their own'],
     run: async ({ host }) => {
       process.env['WCP360_CANARY'] = canary;
-      const { stdout } = await host.run(['/usr/bin/env'], { uid, gid: uid, timeoutMs: 5_000 }, never);
+      const { stdout } = await host.run(['/usr/bin/env'], { uid, gid: uid, timeoutMs: patienceMs }, never);
       return stdout.includes(canary) ? stdout : undefined;
     },
   },

@@ -59,6 +59,11 @@ interface Asking {
   readonly afterwards?: (name: string) => Promise<unknown>;
 }
 
+interface Judged {
+  readonly certificate?: string;
+  readonly conditions?: readonly { readonly type: string }[];
+}
+
 /** What is issued for a name to who asks for it; nothing when that is refused, or nobody issues anything. */
 async function issued({ admin }: ApiGround, { commonName, ask, afterwards }: Asking): Promise<string | undefined> {
   const name = `attack-${randomUUID()}`;
@@ -70,10 +75,11 @@ async function issued({ admin }: ApiGround, { commonName, ask, afterwards }: Ask
   };
   await ask({ apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { name }, spec });
   await afterwards?.(name);
-  return await soon(async () => {
-    const { certificate } = ((await admin.get(requestType, { name }))?.['status'] ?? {}) as { certificate?: string };
-    return certificate;
+  const verdict = await soon(async () => {
+    const { certificate, conditions = [] } = ((await admin.get(requestType, { name }))?.['status'] ?? {}) as Judged;
+    return certificate ?? (conditions.some(({ type }) => type === 'Denied') ? 'Denied' : undefined);
   });
+  return verdict === 'Denied' ? undefined : verdict;
 }
 
 /** Sends a request as the agent of a host, whom the server knows by its certificate. */

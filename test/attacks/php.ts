@@ -9,6 +9,9 @@ import { canary, php, soon, type SiteGround } from './ground.ts';
 
 type PhpAttack = Attack<SiteGround>;
 
+/** How long something is waited for that does not come where a defence stands. */
+const inVainMs = 20_000;
+
 const quoted = (text: string): string => JSON.stringify(text).replaceAll('$', '\\$');
 
 /** What a tenant's code answers, if it is more than nothing. */
@@ -216,7 +219,7 @@ const host: readonly PhpAttack[] = [
       return await soon(async () => {
         const text = await readFile(join(ground.directory, victim), 'utf8');
         return text === 'untouched' ? undefined : text;
-      });
+      }, inVainMs);
     },
   },
 ];

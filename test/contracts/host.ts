@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
 import { freePort } from '#test/lab/free-port.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { BugError, HostError, required } from '#runtime/base/errors.ts';
 import type { Host, ShownCertificate } from '#runtime/host/host.ts';
 
@@ -335,7 +336,7 @@ const otherLaws: readonly Law[] = [
     'a tenant’s own directory is made by the tenant',
     async (t, { host }, signal) => {
       await host.makeDirectory(`${host.root}/home`, { mode: 0o2750, uid: 20001, gid: 33 }, signal);
-      const options = { uid: 20001, gid: 20001, timeoutMs: 5000 };
+      const options = { uid: 20001, gid: 20001, timeoutMs: patienceMs };
       await host.run(['/bin/mkdir', '-p', '--', `${host.root}/home/public`], options, signal);
       t.match(await host.facts(`${host.root}/home/public`, signal), { type: 'directory', uid: 20001, gid: 33 });
       const other = { ...options, uid: 20002, gid: 20002 };

@@ -264,7 +264,11 @@ void t.test('wcpctl says which record to set, and has it looked for', async (tes
   test.equal(missing.code, 1);
   test.match(missing.out, challenge.value);
   await ground.declare(asRecord(challenge));
-  test.same(await wcpctl('dns', 'verify', 'shop'), { code: 0, out: 'All names are the tenant’s.\n', err: '' });
+  test.same(await wcpctl('dns', 'verify', 'shop', '--timeout', '60s'), {
+    code: 0,
+    out: 'All names are the tenant’s.\n',
+    err: '',
+  });
   test.match(await wcpctl('apply', '-f', '-'), { code: 0, out: 'domain.hosting.wcp360.io/shop unchanged\n', err: '' });
   test.equal((await wcpctl('dns', 'verify', 'nothing')).code, 1);
 });

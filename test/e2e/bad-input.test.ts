@@ -221,6 +221,8 @@ await t.test('what was wrong is served as soon as it is right, without a word to
   const settled = await until(
     async () => (await verdictOf(client, aDomain('acme', 'rootless'))).status === 'True',
     'the document root to be found',
+    // It is looked for ever more seldom.
+    300_000,
   );
   t.ok(settled);
   await client.delete(domainType, { namespace: 'acme', name: 'taken' });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -10,6 +11,7 @@ import { STREAMS } from '#schemas/meta/streams.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { startInstance, until } from '#test/lab/instance.ts';
 import { memoryDirectory } from '#test/lab/memory-directory.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { labProcess } from '#test/lab/process.ts';
 import { startTcpProxy } from '#test/lab/tcp-proxy.ts';
 import { aDomain, declareStaticSite, declareTenant } from '#test/lab/tenants.ts';
@@ -72,8 +74,12 @@ const hasBoth = async (): Promise<boolean> => /^wcp360_streams_attached_agents 1
 
 /** Runs a program in the site of the tenant. */
 async function runs(...command: readonly string[]): Promise<number> {
-  const output = { stdout: new PassThrough().resume(), stderr: new PassThrough().resume() };
-  const signal = AbortSignal.timeout(60_000);
+  return await runsTo(new PassThrough().resume(), ...command);
+}
+
+async function runsTo(stdout: PassThrough, ...command: readonly string[]): Promise<number> {
+  const output = { stdout, stderr: new PassThrough().resume() };
+  const signal = AbortSignal.timeout(patienceMs);
   return await runRemote(client, { ...commandIn({ namespace: 'acme', name: 'shop' }, command), ...output, signal });
 }
 
@@ -133,8 +139,10 @@ await t.test('a second gateway joins, and from the first moment on streams work 
 
 await t.test('one is killed: what goes by the other goes on, and so does the API', async (each) => {
   endpoints = [one];
-  const shell = runs('sh', '-c', 'sleep 8; exit 7');
-  await delay(1_000);
+  const said = new PassThrough();
+  const shell = runsTo(said, 'sh', '-c', 'echo begun; sleep 8; exit 7');
+  // Now it goes by the one that stays.
+  await once(said, 'data');
   endpoints = [one, two];
   const killedAt = performance.now();
   await second.kill();

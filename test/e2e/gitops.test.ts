@@ -371,7 +371,7 @@ await t.test('the example of an agency with three customers is served from its r
   await until(
     async () => await sourceSays(client, { name: 'agency' }, { reason: 'Applied', revision }),
     'the agency’s repository to be applied',
-    120_000,
+    300_000,
   );
   await placeSecret('repository-key', 'clinic', server.credentials);
   await instance.wcpctl(['source', 'reconcile', 'own', '-n', 'clinic']);

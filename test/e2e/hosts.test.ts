@@ -242,6 +242,9 @@ await t.test(
     await Promise.all(hosts.map(async (name) => await hostSays(name, 'AgentSilent')));
     for (const tenant of tenants)
       t.ok(await isServedBy(machineOf(await placeOf(tenant)), siteOf(tenant), `of ${tenant}`), tenant);
+    const isSilent = async (): Promise<boolean> =>
+      conditionOf(await client.get(tenantType, { name: paused }), 'Placed')?.['reason'] === 'HostSilent';
+    await until(isSilent, 'the tenant to say that its host is silent', patienceMs);
     const placed = conditionOf(await client.get(tenantType, { name: paused }), 'Placed');
     t.match(placed, { status: 'Unknown', reason: 'HostSilent' });
     await declare(client, tenantType, {

@@ -125,7 +125,9 @@ await t.test(
     await from.place(tenant, 'domains/shop/public/private/page.html', 'for the front');
     const { uid } = await statusOf();
     const visitors = watchVisitors([from, to]);
-    const moved = await instance.wcpctl(['tenant', 'move', tenant, to.name, '--timeout', '90s']);
+    await until(() => visitors.written.length > 20, 'visitors to be there', patienceMs);
+    const before = visitors.written.length;
+    const moved = await instance.wcpctl(['tenant', 'move', tenant, to.name, '--timeout', '180s']);
     await visitors.stop();
     t.match(moved, { exitCode: 0, stdout: new RegExp(`is on ${to.name}`) }, moved.stderr);
     t.same(visitors.gaps, []);
@@ -134,7 +136,7 @@ await t.test(
       visitors.written.filter((n) => !written.includes(n)),
       [],
     );
-    t.ok(visitors.written.length > 20, `${visitors.written.length} were written meanwhile`);
+    t.ok(visitors.written.length > before, `${visitors.written.length - before} were written meanwhile`);
     t.same((await statusOf()).uid, uid);
     t.match(await to.http(`plain.${tenant}.test`), { status: 200, body: 'plain' });
     t.match(await to.http(`shop.${tenant}.test`, '/private/page.html'), { status: 200, body: 'for the front' });
@@ -224,10 +226,16 @@ await t.test('a host is emptied by one command, which tells of those that have n
   const [from, to] = await sidesOf();
   await client.patch(tenantType, { name: tenant }, { type: 'merge', body: { spec: { placement: { host: null } } } });
   await client.patch(hostType, { name: to.name }, { type: 'merge', body: { spec: { capacity: { tenants: 0 } } } });
-  const stuck = await instance.wcpctl(['host', 'drain', from.name, '--timeout', '3s']);
+  t.match(await instance.wcpctl(['host', 'drain', from.name, '--no-wait']), { exitCode: 0 });
+  const isStuck = async (): Promise<boolean> => {
+    const drained = conditionOf(await client.get(hostType, { name: from.name }), 'Drained');
+    return /1 of them cannot go/.test(String(drained?.['message']));
+  };
+  await until(isStuck, 'it to be seen that one cannot go', patienceMs);
+  const stuck = await instance.wcpctl(['host', 'drain', from.name, '--timeout', '10s']);
   t.match(stuck, { exitCode: 1, stdout: /1 of them cannot go \(acme\)/, stderr: /timed out/ });
   await client.patch(hostType, { name: to.name }, { type: 'merge', body: { spec: { capacity: null } } });
-  const drained = await instance.wcpctl(['host', 'drain', from.name, '--timeout', '90s']);
+  const drained = await instance.wcpctl(['host', 'drain', from.name, '--timeout', '180s']);
   t.match(drained, { exitCode: 0, stdout: /No tenant is on the host/ }, drained.stderr);
   await settled(to.name);
   t.match(await instance.wcpctl(['host', 'uncordon', from.name]), { exitCode: 0 });

@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import t from 'tap';
+import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import { openBrowser } from '#test/lab/browser.ts';
 import { startInstance } from '#test/lab/instance.ts';
 import { memoryDirectory } from '#test/lab/memory-directory.ts';
@@ -29,7 +30,9 @@ await wcpctl('wait', 'databaseuser/blog', '--for=condition=Ready', '--timeout=12
 await cp('/usr/share/wordpress', join(files, 'wordpress'), { recursive: true, dereference: true });
 await cp(join(example, 'wp-config.php'), join(files, 'wordpress/wp-config.php'));
 await wcpctl('cp', 'wordpress', 'blog:.');
-await wcpctl('wait', 'domain/blog', '--for=condition=Ready', '--timeout=80s');
+// What failed while there were no files is tried again ever more seldom.
+await wcpctl('annotate', 'domain/blog', `${ANNOTATIONS.requestedAt}=${new Date().toISOString()}`);
+await wcpctl('wait', 'domain/blog', '--for=condition=Ready', '--timeout=120s');
 
 const ca = await readFile(join(instance.directory, 'acme-roots.pem'));
 const site = { hostname: 'blog.localhost', port: instance.ports.https, ca };

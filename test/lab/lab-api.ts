@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
+import { patienceMs } from './patience.ts';
 import type { Identity, LabAuthority } from './pki.ts';
 
 /** An answer, read to its end. */
@@ -27,7 +28,7 @@ export interface LabWatch {
   readonly events: any[];
   readonly status: number;
   readonly ended: Promise<void>;
-  /** Resolves when there are `count` events; rejects after five seconds. */
+  /** Resolves when there are `count` events; rejects when they do not come. */
   until(count: number): Promise<void>;
   close(): void;
 }
@@ -166,7 +167,7 @@ function untilCount(events: readonly unknown[], count: number, wakes: Set<() => 
     const timer = setTimeout(() => {
       wakes.delete(look);
       reject(new Error(`only ${events.length} of ${count} events came: ${JSON.stringify(events).slice(0, 2_000)}`));
-    }, 5_000);
+    }, patienceMs);
     const look = (): void => {
       if (events.length < count) return;
       clearTimeout(timer);

@@ -61,7 +61,7 @@ export async function openNameServer(
 
 /** Lines of dig's short answer, sorted. */
 export async function dig(port: number, words: readonly string[]): Promise<readonly string[]> {
-  const argv = ['/usr/bin/dig', '@127.0.0.1', '-p', String(port), '+short', '+norecurse', '+tries=1', '+time=2'];
+  const argv = ['/usr/bin/dig', '@127.0.0.1', '-p', String(port), '+short', '+norecurse', '+tries=3', '+time=10'];
   const { exitCode, stdout, stderr } = await run([...argv, ...words]);
   if (exitCode !== 0) throw new Error(`dig ${words.join(' ')}: ${stdout}${stderr}`);
   return stdout

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 
-const usualTimeoutMs = 90_000;
+/** Longer than anything waits that is run here. */
+const usualTimeoutMs = 300_000;
 
 /** What a program left. */
 export interface Ended {

@@ -54,7 +54,7 @@ export async function startSecondary(t: Test): Promise<Secondary> {
     await rm(directory, { recursive: true, force: true });
   });
   const dig: Secondary['dig'] = async (name, type, ...options) => {
-    const argv = ['/usr/bin/dig', `@${address}`, '+short', '+norecurse', '+tries=1', '+time=2'];
+    const argv = ['/usr/bin/dig', `@${address}`, '+short', '+norecurse', '+tries=3', '+time=10'];
     return (await succeed([...argv, name, type, ...options]))
       .split('\n')
       .filter((line) => line !== '')

@@ -64,20 +64,15 @@ export async function sourceSays(
   }: { readonly reason: string; readonly revision?: string; readonly message?: RegExp },
 ): Promise<SourceVerdict> {
   let last = 'nothing';
-  return await until(
-    async () => {
-      const source = await client.get<Source & { readonly metadata: object }>(sourceType, { name, namespace });
-      const ready = findCondition(source?.status?.conditions, 'Ready');
-      last = `${ready?.reason ?? 'nothing'}: ${ready?.message ?? ''}`;
-      const isCurrent = ready?.observedGeneration === source?.metadata.generation;
-      if (ready?.reason !== reason || !isCurrent || source?.status === undefined) return undefined;
-      if (source.status.attemptedRevision?.includes(revision) === false || !message.test(ready.message))
-        return undefined;
-      return { reason, message: ready.message, status: source.status };
-    },
-    `source ${namespace}/${name} to say ${reason} ${revision}`,
-    20_000,
-  ).catch((err: unknown) => {
+  return await until(async () => {
+    const source = await client.get<Source & { readonly metadata: object }>(sourceType, { name, namespace });
+    const ready = findCondition(source?.status?.conditions, 'Ready');
+    last = `${ready?.reason ?? 'nothing'}: ${ready?.message ?? ''}`;
+    const isCurrent = ready?.observedGeneration === source?.metadata.generation;
+    if (ready?.reason !== reason || !isCurrent || source?.status === undefined) return undefined;
+    if (source.status.attemptedRevision?.includes(revision) === false || !message.test(ready.message)) return undefined;
+    return { reason, message: ready.message, status: source.status };
+  }, `source ${namespace}/${name} to say ${reason} ${revision}`).catch((err: unknown) => {
     throw new Error(`source ${namespace}/${name} says ${last}, not ${reason} ${revision}`, { cause: err });
   });
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Hosting, Program, World } from './hosting.ts';
+import { patienceMs } from './patience.ts';
 import { conditionOf } from './widgets.ts';
 
 /** What a person does, from a world in which all is at rest, and how it is known that the answer to it is complete. */
@@ -40,14 +41,13 @@ export const isGone = (kind: KindDefinition, name: string, namespace?: string) =
 
 export const programs: readonly Program[] = ['leader', 'agent'];
 
-const longestMs = 30_000;
 /** What has not changed for so long is at rest. */
 export const restMs = 250;
 const lookMs = 20;
 
 /** Waits until nobody has anything to do, and nothing has changed for a while. */
 export async function settle(hosting: Hosting, isOver?: Story['isOver']): Promise<void> {
-  const end = Date.now() + longestMs;
+  const end = Date.now() + patienceMs;
   let [last, since] = ['', Date.now()];
   while (Date.now() < end) {
     const now = await hosting.state();
@@ -77,7 +77,7 @@ export async function isTold({ server }: Hosting): Promise<boolean> {
 
 /** True once the world is in this state; false when that takes too long. */
 export async function reaches(hosting: Hosting, state: string, isOff: () => boolean = () => false): Promise<boolean> {
-  const end = Date.now() + longestMs;
+  const end = Date.now() + patienceMs;
   while (Date.now() < end && !isOff()) {
     if ((await hosting.state()) === state) return true;
     await delay(lookMs);

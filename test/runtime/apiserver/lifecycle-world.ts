@@ -6,6 +6,7 @@ import { newKey } from '#runtime/pki/crypto-keys.ts';
 import type { Store } from '#runtime/storage/store.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import type { KubeObject, OwnerReference } from '#schemas/meta/object.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { openWorld, type World } from './memory-operations.ts';
 
 export const rootCertificates = '-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n';
@@ -68,10 +69,10 @@ export const referenceTo = (owner: KubeObject, blockOwnerDeletion = false): Owne
   blockOwnerDeletion,
 });
 
-/** Waits until `probe` gives something; fails the test after five seconds. */
+/** Waits until `probe` gives something; fails the test when nothing comes. */
 export async function until<T>(what: string, probe: () => Promise<T | undefined | false>): Promise<T> {
-  const end = Date.now() + 5000;
-  while (Date.now() < end) {
+  const end = performance.now() + patienceMs;
+  while (performance.now() < end) {
     const found = await probe();
     if (found !== undefined && found !== false) return found;
     await new Promise((resolve) => void setTimeout(resolve, 10));

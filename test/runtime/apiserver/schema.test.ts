@@ -525,9 +525,10 @@ t.test('hostile rules and values end in bounded time', async (t) => {
   for (const [rule, spec] of hostile) {
     const { validate } = compileSchema(underRule({ rule }));
     validate({ spec: {} });
-    const start = performance.now();
+    const start = process.cpuUsage();
     const faults = validate({ spec });
-    t.ok(performance.now() - start < 2_000, `${rule} took ${Math.round(performance.now() - start)} ms`);
+    const { user } = process.cpuUsage(start);
+    t.ok(user < 2_000_000, `${rule} took ${user} µs`);
     t.equal(faults.length, 1, rule);
   }
 });

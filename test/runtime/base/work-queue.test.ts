@@ -258,9 +258,9 @@ t.test('ten thousand keys go through in a time that does not grow with what wait
   const queue = createWorkQueue();
   const count = 100_000;
   for (let n = 0; n < count; n++) queue.add(`k${n}`);
-  const startedMs = performance.now();
+  const started = process.cpuUsage();
   for (let n = 0; n < count; n++) queue.done((await queue.take()) ?? '');
-  const microseconds = ((performance.now() - startedMs) * 1_000) / count;
+  const microseconds = process.cpuUsage(started).user / count;
   t.comment(`${microseconds.toFixed(2)} µs a key`);
   t.ok(microseconds < 50);
   queue.close();

@@ -21,6 +21,7 @@ import { keyAttacks } from '#test/attacks/keys.ts';
 import { proves } from '#test/attacks/attack.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { killProcess } from '#test/lab/kill.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { createLabAuthority, type TlsSecret } from '#test/lab/pki.ts';
 import { visit, type Visit, type VisitOptions } from '#test/lab/visit.ts';
 import { openFrontLab } from '#test/runtime/drivers/front-lab.ts';
@@ -345,7 +346,7 @@ await t.test('without the key channel what was served goes on; it is started aga
   each.equal(await shown('stays.example'), serialOf(secret));
   const fresh = await authority.site(['fresh.example']);
   await put('fresh.example', tls(fresh));
-  const end = performance.now() + 10_000;
+  const end = performance.now() + patienceMs;
   while ((await shown('fresh.example')) === undefined && performance.now() < end) await delay(50);
   each.equal(await shown('fresh.example'), serialOf(fresh));
   each.not((await host.services.get('keys', signal))?.pid, pid);

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { probeSite, rotateLogs, startFront, type Site } from '#runtime/drivers/nginx/index.ts';
+import { until } from '#test/lab/instance.ts';
 import { serving } from '#test/lab/serving.ts';
 import { openFrontLab } from '#test/runtime/drivers/front-lab.ts';
 
@@ -481,8 +482,9 @@ await t.test(
     await ask('logged.example', '/nothing');
     await ask('logged.example', '/nowhere/');
     await ask('logged.example', '/', { headers: { 'user-agent': 'a"b\\c' } });
-    await delay(50);
-    const text = readFileSync(log, 'utf8');
+    const logged = async (last: RegExp): Promise<string> =>
+      await until(() => last.exec(readFileSync(log, 'utf8'))?.input, `${last.source} in the log`);
+    const text = await logged(/a\\x22b.*\n/);
     each.match(text, /"GET \/style\.css HTTP\/1\.1" 200 /);
     each.match(text, /"GET \/nothing HTTP\/1\.1" 404 /);
     each.match(text, /"GET \/nowhere\/ HTTP\/1\.1" 404 /);
@@ -491,8 +493,7 @@ await t.test(
     each.match(readFileSync(`${log}.1`, 'utf8'), /style\.css/);
     await delay(6000);
     await ask('logged.example', '/after');
-    await delay(50);
-    each.match(readFileSync(log, 'utf8'), /after/);
+    each.match(await logged(/after.*\n/), /"GET \/after HTTP/);
   },
 );
 

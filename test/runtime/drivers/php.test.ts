@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
@@ -9,6 +10,7 @@ import { phpFpmDriver, startWaker, type PhpPool } from '#runtime/drivers/php-fpm
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { aPool } from '#test/builders/sites.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { until } from '#test/lab/instance.ts';
 import { killProcess } from '#test/lab/kill.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
 import { visit } from '#test/lab/visit.ts';
@@ -262,22 +264,26 @@ await t.test('php.ini values come from the record, limits from the pool', async 
 });
 
 await t.test('a change replaces the master; what runs is finished by the old one, nothing is refused', async (each) => {
-  file('public/slow.php', '<?php usleep(700000); echo getenv("GENERATION");');
+  const slowScript = file(
+    'public/slow.php',
+    '<?php touch(__DIR__ . "/begun"); usleep(700000); echo getenv("GENERATION");',
+  );
   await putPool('acme', { environment: { GENERATION: 'one' } });
   each.equal(await run('echo getenv("GENERATION");'), 'one');
-  const slow = ask('acme.example', '/slow.php');
-  await delay(100);
   const statuses: number[] = [];
   let isOver = false;
   const asking = (async () => {
     while (!isOver) statuses.push((await ask('acme.example', '/index.php')).status);
   })();
+  await until(() => statuses.length > 5, 'visitors to be there');
+  const slow = ask('acme.example', '/slow.php');
+  await until(() => existsSync(join(dirname(slowScript), 'begun')), 'the slow one to have begun');
   await putPool('acme', { environment: { GENERATION: 'two' } });
   isOver = true;
   await asking;
   each.equal((await slow).body, 'one');
   each.equal(await run('echo getenv("GENERATION");'), 'two');
-  each.ok(statuses.length > 5 && statuses.every((status) => status === 200));
+  each.ok(statuses.every((status) => status === 200));
   each.equal((await running('acme')).length, 1);
 });
 

@@ -23,7 +23,7 @@ async function fetched(from: string, ...flags: readonly string[]): Promise<strin
 }
 
 async function fetchedZone(name: string, from: string, ...flags: readonly string[]): Promise<string> {
-  const argv = ['/usr/bin/dig', '@127.0.0.1', '-b', from, '-p', String(primary.settings.port), '+tries=1', '+time=3'];
+  const argv = ['/usr/bin/dig', '@127.0.0.1', '-b', from, '-p', String(primary.settings.port), '+tries=3', '+time=10'];
   return (await run([...argv, ...flags, name, 'AXFR'])).stdout;
 }
 const signed = ['-y', `hmac-sha256:${zone}:${key}`];

@@ -22,6 +22,7 @@ import { reach } from '#test/contracts/driver.ts';
 import { until } from '#test/lab/instance.ts';
 import { killProcess } from '#test/lab/kill.ts';
 import { aZoneTable, keptKey, openNameServer } from '#test/lab/name-server.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 
 type ZoneKey = ZoneSettings['keys'][number];
 
@@ -218,7 +219,7 @@ await t.test('a zone that nobody of us made is left alone, and told', async (t) 
         path: `/api/v1/servers/localhost/zones${path}`,
         headers: { 'x-api-key': access.key },
         body: JSON.stringify(body),
-        timeoutMs: 5_000,
+        timeoutMs: patienceMs,
       },
       signal,
     );

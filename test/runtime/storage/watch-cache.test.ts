@@ -297,10 +297,10 @@ t.test('etcd: a revision that somebody else made in the same store does not hold
   const cache = await started(store);
   await store.commit({ if: [], put: [{ key: '/other/program', value: Buffer.from('x') }] });
   const revision = await store.currentRevision();
-  const begun = Date.now();
+  const begun = performance.now();
   t.ok((await cache.sync()) >= revision);
   t.ok(cache.revision >= revision);
-  t.ok(Date.now() - begun < 2_000);
+  t.ok(performance.now() - begun < patienceMs);
   await cache.close();
   await store.close();
 });

@@ -190,9 +190,13 @@ t.test('patterns that bring backtracking engines down take linear time', async (
     const pattern = compilePattern(source);
     // The first match builds the automaton.
     pattern.test(text.slice(0, 100));
-    const start = performance.now();
-    pattern.test(text);
-    t.ok(performance.now() - start < 50, source);
+    // The quickest of five: whoever has the processor meanwhile takes time from one of them, not from all.
+    const times = Array.from({ length: 5 }, () => {
+      const start = performance.now();
+      pattern.test(text);
+      return performance.now() - start;
+    });
+    t.ok(Math.min(...times) < 50, source);
   }
 });
 
