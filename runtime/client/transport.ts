@@ -6,6 +6,7 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { HostError, InvalidError } from '#runtime/base/errors.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
@@ -144,7 +145,8 @@ function parseServer(text: string): Server {
 }
 
 // A peer that vanishes without a word is noticed after 15 s plus ten probes a second apart.
-const tcp = { keepAliveMsecs: 15_000, noDelay: true } as const;
+const probeAfterMs = 15_000;
+const tcp = { keepAliveMsecs: probeAfterMs, noDelay: true } as const;
 
 function secureAgents(tls: TlsMaterial, maxConnections: number): Agents {
   const secure = {
@@ -156,7 +158,7 @@ function secureAgents(tls: TlsMaterial, maxConnections: number): Agents {
   return {
     tls,
     exchanges: new HttpsAgent({ ...secure, ...tcp, keepAlive: true, maxSockets: maxConnections, scheduling: 'lifo' }),
-    streams: new HttpsAgent({ ...secure, ...tcp, keepAlive: false }),
+    streams: probing(new HttpsAgent({ ...secure, ...tcp, keepAlive: false })),
   };
 }
 
@@ -164,8 +166,20 @@ function plainAgents(tls: TlsMaterial, maxConnections: number): Agents {
   return {
     tls,
     exchanges: new HttpAgent({ ...tcp, keepAlive: true, maxSockets: maxConnections, scheduling: 'lifo' }),
-    streams: new HttpAgent({ ...tcp, keepAlive: false }),
+    streams: probing(new HttpAgent({ ...tcp, keepAlive: false })),
   };
+}
+
+/** Has all connections of an agent probed: Node does so only for those that are kept for further requests. */
+function probing(agent: HttpAgent): HttpAgent {
+  const connect = agent.createConnection.bind(agent);
+  return Object.assign(agent, {
+    createConnection: (...words: Parameters<typeof connect>) => {
+      const socket = connect(...words);
+      (socket as Socket).setKeepAlive(true, probeAfterMs);
+      return socket;
+    },
+  });
 }
 
 interface Exchange {

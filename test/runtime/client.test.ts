@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { createServer as createSecureServer, request as secureRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import { warningsOf } from '#runtime/client/warnings.ts';
 import { linesOf } from '#runtime/client/watch-lines.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
+import { probedConnections } from '#test/lab/probed-connections.ts';
 import { configMapType, eventually, labClient } from '#test/lab/widgets.ts';
 
 /** A server that answers as a test says, for what a well-behaved one never does. */
@@ -201,6 +202,37 @@ t.test('a stream that is ended leaves its TLS session to the next one', async (t
     t.match(await failure(read()), { message: `enough, ${time}` });
   }
   t.same(resumed, [false, true, true]);
+});
+
+t.test('a server whose machine is gone without a word is noticed, whatever it is asked for', async (t) => {
+  const authority = await createLabAuthority();
+  const server = createSecureServer(await authority.server(), (request, response) => {
+    response.write('{}');
+    if (request.url === '/answered') response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = createClient({ server: `https://127.0.0.1:${port}`, tls: { ca: authority.ca.toString() } });
+  t.teardown(async () => {
+    server.closeAllConnections();
+    await client.close();
+    server.close();
+  });
+  const probed = async (count: number, what: string) =>
+    await eventually(
+      async () => (await probedConnections(15)).filter(({ remote }) => remote === port).length === count,
+      what,
+    );
+  await client.raw('GET', '/answered');
+  await probed(1, 'a connection that is kept for further requests');
+  const raw = await client.requestOptions('/begun');
+  secureRequest(raw)
+    .on('error', () => undefined)
+    .end();
+  await probed(2, 'one of a request that somebody else makes');
+  await client.stream('/begun')[Symbol.asyncIterator]().next();
+  await probed(3, 'one of a stream');
+  t.pass();
 });
 
 t.test('answers that are no Status, no JSON or too long are errors that say so', async (t) => {

@@ -1,23 +1,25 @@
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter, getEventListeners, once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
-import { get as httpsGet } from 'node:https';
+import { createServer as createHttpsServer, get as httpsGet } from 'node:https';
 import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, type Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { ApiError } from '#runtime/base/errors.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { createClientSessions } from '#runtime/drivers/adminer/index.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
+import { keepAttached } from '#runtime/streams/agent/attach.ts';
 import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
 import { commandIn, runRemote } from '#runtime/streams/run-remote.ts';
+import type { StreamSeat, StreamServerOptions } from '#runtime/streams/agent/stream-call.ts';
 import { createShares } from '#runtime/streams/agent/shares.ts';
 import { createWriters } from '#runtime/streams/agent/writers.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
@@ -280,61 +282,139 @@ await t.test('an agent is asked by a tunnel that it keeps, the newest that lives
   server.close();
 });
 
+await t.test('however often an agent dials, nothing of it is left once a tunnel has ended', async (each) => {
+  const authority = await createLabAuthority('agent');
+  const gateway = createHttpsServer(await authority.server()).listen(0, '127.0.0.1');
+  let dials = 0;
+  gateway.on('upgrade', (_request, socket: Duplex) => {
+    dials += 1;
+    socket.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2\r\n\r\n');
+  });
+  await once(gateway, 'listening');
+  const url = `https://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
+  const client = createClient({ server: url, tls: { ca: authority.ca.toString() } });
+  const stop = new AbortController();
+  const ended = keepAttached(
+    {
+      client,
+      hostName: 'web1',
+      serve: () => undefined,
+      replicas: createReplicaWords(),
+      clock: { ...systemClock, sleep: async () => await systemClock.sleep(1) },
+      log: silentLogger,
+    },
+    stop.signal,
+  );
+  each.teardown(async () => {
+    await client.close();
+    gateway.close();
+  });
+  await until(() => dials >= 20, 'many dials');
+  each.ok(getEventListeners(stop.signal, 'abort').length <= 3, 'at most those of the dial that is under way');
+  stop.abort(new Error('stopped'));
+  await ended;
+});
+
+/** An agent's side of streams for one Domain, and a client that reaches it without a gateway. */
+async function startStreams(
+  each: Test,
+  {
+    idleMs,
+    variables = () => Promise.resolve({}),
+  }: Pick<StreamServerOptions, 'idleMs'> & Pick<StreamSeat, 'variables'>,
+) {
+  // A sandbox has a /tmp of its own.
+  const tree = await mkdtemp('/var/tmp/wcp360-streams-');
+  await mkdir(join(tree, 'tmp'));
+  await chmod(tree, 0o755);
+  const log = join(tree, 'access.log');
+  await writeFile(log, 'a line\n');
+  const seat = { tenant: 'acme', uid: 20_000, tree, workingDirectory: tree, isReadOnly: false, slice: 'wcp360-20000' };
+  const writers = createWriters();
+  const streams = createStreamServer({
+    seatOf: () => ({ ...seat, variables, logs: { access: log, error: log } }),
+    databaseSeatOf: () => undefined,
+    inviteTo: () => Promise.reject(new Error('nobody is invited')),
+    processes: openTenantProcesses('supervisor'),
+    writers,
+    replicas: createReplicaWords(),
+    tenantStreams: 10,
+    frontGid: 33,
+    idleMs,
+    log: silentLogger,
+  });
+  const authority = await createLabAuthority('agent');
+  const connections = new Set<TLSSocket>();
+  const server = createTlsServer(await authority.server(), (socket) => {
+    connections.add(socket);
+    streams.serve(socket, new EventEmitter() as ServerHttp2Session);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = createClient({ server: url, tls: { ca: authority.ca.toString() } });
+  const over = new AbortController();
+  each.teardown(async () => {
+    over.abort(new Error('the test is over'));
+    await client.close();
+    server.close();
+    await rm(tree, { recursive: true });
+  });
+  const running = async (command: readonly string[], stdout = new PassThrough().resume()): Promise<number> => {
+    const output = { stdout, stderr: new PassThrough().resume(), signal: over.signal };
+    return await runRemote(client, { ...commandIn({ namespace: 'acme', name: 'shop' }, command), ...output });
+  };
+  return { streams, tree, writers, client, connections, running };
+}
+
 await t.test(
   'a stream on which nothing moves is ended, and says so; one on which something moves goes on',
   async (each) => {
-    // A sandbox has a /tmp of its own.
-    const tree = await mkdtemp('/var/tmp/wcp360-streams-');
-    await mkdir(join(tree, 'tmp'));
-    await chmod(tree, 0o755);
-    const log = join(tree, 'access.log');
-    await writeFile(log, 'a line\n');
-    const seat = {
-      tenant: 'acme',
-      uid: 20_000,
-      tree,
-      workingDirectory: tree,
-      isReadOnly: false,
-      slice: 'wcp360-20000',
-    };
-    const streams = createStreamServer({
-      seatOf: () => ({ ...seat, logs: { access: log, error: log } }),
-      databaseSeatOf: () => undefined,
-      inviteTo: () => Promise.reject(new Error('nobody is invited')),
-      processes: openTenantProcesses('supervisor'),
-      writers: createWriters(),
-      replicas: createReplicaWords(),
-      tenantStreams: 10,
-      frontGid: 33,
-      idleMs: 1_500,
-      log: silentLogger,
-    });
-    const authority = await createLabAuthority('agent');
-    const server = createTlsServer(await authority.server(), (socket) =>
-      streams.serve(socket, new EventEmitter() as ServerHttp2Session),
-    ).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const client = createClient({ server: url, tls: { ca: authority.ca.toString() } });
-    each.teardown(async () => {
-      await client.close();
-      server.close();
-      await rm(tree, { recursive: true });
-    });
-    const signal = new AbortController().signal;
-    const running = async (...command: readonly string[]): Promise<number> => {
-      const output = { stdout: new PassThrough().resume(), stderr: new PassThrough().resume() };
-      return await runRemote(client, { ...commandIn({ namespace: 'acme', name: 'shop' }, command), ...output, signal });
-    };
+    const { streams, client, running } = await startStreams(each, { idleMs: 1_500 });
     const path = streamPath({ resource: 'domains', subresource: 'log', namespace: 'acme', name: 'shop' });
     await Promise.all([
-      each.rejects(running('sleep', '600'), { message: /nothing moved for 0.025 minutes/u }),
-      each.resolveMatch(running('sh', '-c', 'for each in 1 2 3 4 5 6 7 8; do echo; sleep 0.3; done; exit 7'), 7),
+      each.rejects(running(['sleep', '600']), { message: /nothing moved for 0.025 minutes/u }),
+      each.resolveMatch(running(['sh', '-c', 'for each in 1 2 3 4 5 6 7 8; do echo; sleep 0.3; done; exit 7']), 7),
       each.rejects(client.raw('GET', `${path}?follow=true`), { code: 'WCP_HOST' }),
     ]);
     await until(() => streams.open() === 0, 'all to be over');
   },
 );
+
+await t.test('whoever stops reading, be it a program, a log or a copy, is let go at last', async (each) => {
+  const { streams, tree, client, running } = await startStreams(each, { idleMs: 1_500 });
+  // More than connections hold.
+  for (const name of ['access.log', 'large']) await writeFile(join(tree, name), 'x'.repeat(40_000_000));
+  const domain = { resource: 'domains', namespace: 'acme', name: 'shop' } as const;
+  const never = new AbortController();
+  each.teardown(() => never.abort(new Error('the test is over')));
+  const options = { signal: never.signal, silenceMs: 0 };
+  const unread = [
+    client.stream(streamPath({ ...domain, subresource: 'log' }), options),
+    client.stream(streamPath({ ...domain, subresource: 'proxy', operation: 'archive' }), {
+      ...options,
+      body: Buffer.from('large\0'),
+    }),
+  ].map((chunks) => chunks[Symbol.asyncIterator]());
+  for (const chunks of unread) await chunks.next();
+  running(['cat', '/dev/zero'], new PassThrough()).catch(() => undefined);
+  await until(() => streams.open() === 3, 'all to have begun');
+  await until(() => streams.open() === 0, 'their places to be free');
+});
+
+await t.test('whoever leaves while a program is still being found holds neither place nor files', async (each) => {
+  const asked = Promise.withResolvers<undefined>();
+  const found = Promise.withResolvers<Readonly<Record<string, string>>>();
+  const variables = async () => (asked.resolve(undefined), await found.promise);
+  const { streams, writers, connections, running } = await startStreams(each, { idleMs: 600_000, variables });
+  const left = each.rejects(running(['true']), { code: 'WCP_HOST' });
+  await asked.promise;
+  each.equal(writers.count('acme'), 1);
+  for (const connection of connections) await once(connection.destroy(), 'close');
+  await left;
+  found.resolve({});
+  await until(() => streams.open() === 0, 'its place to be free');
+  each.equal(writers.count('acme'), 0);
+});
 
 await t.test(
   'a program that is killed at whatever moment of its start has ended, and nothing of it is left',

@@ -31,6 +31,8 @@ const maxConcurrentStreams = 1_000;
 const initialWindowBytes = 1 << 20;
 /** As kube-apiserver. Longer than agents are silent between two heartbeats: each would need a handshake else. */
 const idleConnectionMs = 90_000;
+/** Silence after which a client is asked whether its machine is there still: what does not answer ten times, a second apart, has ended. */
+const probeAfterMs = 15_000;
 
 /**
  * HTTP/1.1 and HTTP/2 over TLS on one port (ALPN). Every request goes straight to `serve`: routes are dynamic, bodies are read by the verbs,
@@ -46,6 +48,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
+    keepAlive: true,
+    keepAliveInitialDelay: probeAfterMs,
     settings: { maxConcurrentStreams, initialWindowSize: initialWindowBytes },
   } as const;
   const app = fastify({

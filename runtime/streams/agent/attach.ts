@@ -52,7 +52,9 @@ async function attachOnce({ serve, replicas, ...options }: AttachOptions, signal
   const socket = await dial(options, signal);
   const session = performServerHandshake(socket, { settings: tunnelSettings });
   session.on('error', () => undefined);
-  signal.addEventListener('abort', () => session.destroy(), { once: true });
+  const stop = (): void => session.destroy();
+  signal.addEventListener('abort', stop);
+  session.once('close', () => signal.removeEventListener('abort', stop));
   keepAlive(session);
   session.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => undefined);

@@ -81,7 +81,7 @@ async function answerWith(
   { response, process, type }: CopyAnswer,
   isWell: (exitCode: number) => boolean,
 ): Promise<void> {
-  const guard = idleGuard(idleMs, () => process.kill());
+  const guard = idleGuard(idleMs, () => response.destroy());
   response.on('close', () => process.kill());
   response.writeHead(200, { 'content-type': type });
   response.flushHeaders();
@@ -91,7 +91,7 @@ async function answerWith(
     if (!isWell(exitCode)) throw new HostError('a copy is not whole', { exitCode });
     response.end();
   } catch (err) {
-    if (!response.closed) log.warn({ err, tenant: seat.tenant }, 'copying failed');
+    if (guard.isOver() || !response.closed) log.warn({ err, tenant: seat.tenant }, 'copying failed');
     response.destroy();
   } finally {
     guard.end();

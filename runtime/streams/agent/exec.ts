@@ -65,7 +65,10 @@ export async function serveProgram(
 /** What is wrong with the handshake the client is told already when it rejects. */
 async function webSocketOn(request: IncomingMessage, { socket, head }: UpgradeSocket): Promise<WebSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<WebSocket>();
-  socket.once('close', () => reject(new ApiError(400, 'BadRequest', 'no WebSocket came about')));
+  const none = new ApiError(400, 'BadRequest', 'no WebSocket came about');
+  // Of a connection that ended while the program was being found nothing is heard any more.
+  if (socket.destroyed) throw none;
+  socket.once('close', () => reject(none));
   sockets.handleUpgrade(request, socket, head, resolve);
   return await promise;
 }
@@ -91,21 +94,23 @@ async function runTold(socket: WebSocket, call: ExecCall): Promise<void> {
       reason: asApiError(err).reason,
       message,
     };
-    await sendOn(socket, channels.error, Buffer.from(JSON.stringify(status)));
+    // Not waited for: whoever does not read would never take it, and closing gives them half a minute.
+    void sendOn(socket, channels.error, Buffer.from(JSON.stringify(status)));
   } finally {
     socket.close(1_000);
   }
 }
 
-async function runOn(
-  socket: WebSocket,
-  { query, processes, seat, idleMs, writer, command, variables, intake }: ExecCall,
-): Promise<void> {
+async function runOn(socket: WebSocket, call: ExecCall): Promise<void> {
+  const { query, processes, seat, idleMs, writer, command, variables, intake } = call;
   const terminal = query.get('tty') === 'true' ? startSize : undefined;
   writer.signal.throwIfAborted();
   const process = processes.start(seat, command, { terminal, variables });
-  const guard = idleGuard(idleMs, () => process.kill());
-  writer.signal.addEventListener('abort', () => process.kill());
+  const cut = Promise.withResolvers<never>();
+  const guard = idleGuard(idleMs, () =>
+    cut.reject(new HostError(`nothing moved for ${idleMs / 60_000} minutes: the program was ended`)),
+  );
+  writer.signal.addEventListener('abort', () => cut.reject(writer.signal.reason));
   // Whoever does not read to the end runs nothing any longer.
   void process.ended.then(writer.leave);
   // Also when the other end hung up without a word.
@@ -118,7 +123,7 @@ async function runOn(
     guard.touch();
     hear(socket, { process, taker }, data);
   });
-  try {
+  const toItsEnd = async (): Promise<number> => {
     await Promise.all([
       pump(process.stdout, (bytes) => (guard.touch(), sendOn(socket, channels.stdout, bytes))),
       pump(process.stderr, (bytes) => (guard.touch(), sendOn(socket, channels.stderr, bytes))),
@@ -127,12 +132,17 @@ async function runOn(
     intake?.destroy();
     const failure = await passing;
     if (failure !== undefined) throw failure;
-    writer.signal.throwIfAborted();
-    if (guard.isOver()) throw new HostError(`nothing moved for ${idleMs / 60_000} minutes: the program was ended`);
-    await sendOn(socket, channels.error, Buffer.from(JSON.stringify(exitStatus(exitCode))));
+    return exitCode;
+  };
+  try {
+    const exitCode = await Promise.race([toItsEnd(), cut.promise]);
+    const status = Buffer.from(JSON.stringify(exitStatus(exitCode)));
+    await Promise.race([sendOn(socket, channels.error, status), cut.promise]);
   } finally {
     guard.end();
     process.kill();
+    intake?.destroy();
+    await process.ended;
   }
 }
 

@@ -24,7 +24,7 @@ interface LogQuestion {
 export async function serveLog(call: StreamCall<StreamSeat>, { response }: StreamRequest): Promise<void> {
   const question = questionOf(call);
   const process = call.processes.start(call.seat, tailCommand(question));
-  const guard = idleGuard(call.idleMs, () => process.kill());
+  const guard = idleGuard(call.idleMs, () => response.destroy());
   const stop = (): void => process.kill();
   response.on('close', stop);
   process.stdin.end();

@@ -1,9 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { PassThrough } from 'node:stream';
+import { mock } from 'node:test';
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import type { RawRequest } from '#runtime/apiserver/http/exchange.ts';
+import { readBody } from '#runtime/apiserver/http/read-body.ts';
 import { attributesOf } from '#runtime/apiserver/http/request-attributes.ts';
 import { aWebsite, websiteDefinition, websiteVersion } from '#test/builders/website-definition.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import type { LabAnswer } from '#test/lab/lab-api.ts';
+import { probedConnections } from '#test/lab/probed-connections.ts';
+import { eventually } from '#test/lab/widgets.ts';
 
 const lab = await startLabServer();
 t.teardown(() => lab.stop());
@@ -555,4 +563,26 @@ t.test('health, version, metrics and discovery answer', async (t) => {
   const url: string = index.body.paths['apis/wcp.example/v1'].serverRelativeURL;
   t.match(await lab.request('GET', url), { status: 200, headers: { 'cache-control': 'public, immutable' } });
   t.match(await lab.request('GET', url.replace(/hash=.*/, 'hash=0')), { status: 301, headers: { location: url } });
+});
+
+t.test('a client whose machine is gone without a word is noticed, also when it asked for nothing', async (t) => {
+  const session = connect(lab.url, { ca: lab.authority.ca });
+  t.teardown(() => session.destroy());
+  await once(session, 'connect');
+  const port = session.socket.localPort;
+  await eventually(async () => (await probedConnections(15)).some(({ remote }) => remote === port), 'it to be probed');
+  t.pass();
+});
+
+t.test('a body that has not come within a minute is given up, however it drips', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.teardown(() => mock.timers.reset());
+  const request = Object.assign(new PassThrough(), { headers: {} });
+  const read = readBody(request as unknown as RawRequest);
+  for (let second = 0; second < 60; second += 1) {
+    request.write(' ');
+    mock.timers.tick(1_000);
+  }
+  const given = await Promise.race([read, immediate('still awaited')]).catch((err: unknown) => err);
+  t.match(given, { status: 504, reason: 'Timeout' });
 });
