@@ -1,7 +1,7 @@
 /** Lets a few work at once. */
 export interface Turns {
-  /** Rejects with the signal's reason when it aborts before the turn has come. */
-  take(work: () => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** What the work gives. Rejects with the signal's reason when it aborts before the turn has come. */
+  take<R>(work: () => Promise<R>, signal: AbortSignal): Promise<R>;
 }
 
 /** `atOnce` may work at a time; others wait, in order. */
@@ -28,7 +28,7 @@ export function createTurns(atOnce: number): Turns {
     take: async (work, signal) => {
       await enter(signal);
       try {
-        await work();
+        return await work();
       } finally {
         leave();
       }

@@ -49,6 +49,7 @@ export const withoutPrograms: Archiving = {
   closed: async () => undefined,
   dumped: async () => undefined,
   prepare: async () => await Promise.reject(new HostError('the model machine has no programs')),
+  endFilling: async () => undefined,
   fills: 'compare',
   discard: async () => undefined,
   adopt: async () => undefined,

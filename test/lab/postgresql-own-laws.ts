@@ -4,6 +4,7 @@ import { sql } from '#runtime/drivers/postgresql/sql.ts';
 import { signal } from '#test/contracts/databases/ground.ts';
 import { until } from './instance.ts';
 import { contentsLaw } from './postgresql-contents.ts';
+import { endlessCheckLaw } from './postgresql-endless-check.ts';
 import { looksLaw } from './postgresql-looks.ts';
 import { sessionsLaw } from './postgresql-sessions.ts';
 import { superuserLaws } from './postgresql-superuser.ts';
@@ -26,6 +27,13 @@ export async function ownLaws(t: Test, server: PostgresqlServer): Promise<void> 
   await t.test('to look at one thing takes as long among many as among few', async (each) => {
     await looksLaw(each, server);
   });
+
+  await t.test(
+    'a database of which no copy is ever whole stays where it is, and nothing of the try is left',
+    async (each) => {
+      await endlessCheckLaw(each, server);
+    },
+  );
 
   await t.test('a session of ours that is not used ends, also where somebody gave up before using it', async (each) => {
     const { host } = server.world;

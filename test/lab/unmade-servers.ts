@@ -11,5 +11,5 @@ export function unmadeServers(host: Host): OwnServersKeeper {
     placeIdentity: () => Promise.resolve(),
     reload: () => Promise.reject(new Error('it was never made')),
   };
-  return createOwnServersKeeper(host, { postgresql: unmade, mariadb: unmade });
+  return createOwnServersKeeper(host, { postgresql: unmade, mariadb: unmade }, new AbortController().signal);
 }

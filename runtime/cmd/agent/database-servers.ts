@@ -40,13 +40,10 @@ const usualConnections = 500;
 /** Servers that were made here before run from now on, as they were set last; others are made when somebody needs them. */
 export async function openDatabaseServers({ host, log, signal }: Parts): Promise<OwnServers> {
   const own = { postgresql: ownPostgresql(host), mariadb: ownMariadb(host) };
-  const keeper = createOwnServersKeeper(host, startableServers(host, own, signal));
+  const keeper = createOwnServersKeeper(host, startableServers(host, own, signal), signal);
   const kept = (name: OwnServerName): Required<Pick<ServerHost, 'start'>> & ServerHost => ({
     ...own[name],
-    start: async (asking) => {
-      asking.throwIfAborted();
-      await keeper.start(name, signal);
-    },
+    start: async (asking) => await keeper.start(name, asking),
     enter: async (asking) => {
       try {
         return await own[name].enter(asking);

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { HostError, PostponedError } from '#runtime/base/errors.ts';
+import { abortable } from '#runtime/base/abortable.ts';
 import { isEqual, isRecord } from '#runtime/base/json.ts';
 import { createTurns } from '#runtime/base/turns.ts';
 import type { ServerKeyPair } from '#runtime/drivers/databases/server-host.ts';
@@ -26,64 +27,96 @@ export type StartableServers = Readonly<Record<OwnServerName, StartableServer>>;
 export interface AgentsKeeper extends OwnServersKeeper {
   /**
    * Has a server run as it was set last, unless it is known to. One whose network cannot be had any more runs without, and is set so: whoever uses it by the socket is
-   * not to wait for that. HostError when it does not start.
+   * not to wait for that. HostError when it does not start, for all who wait for the same start; that goes on when one of them waits no longer.
    */
   start(name: OwnServerName, signal: AbortSignal): Promise<void>;
   /** Somebody found a server closed that is known to run. */
   doubt(name: OwnServerName): void;
 }
 
-/** Keeps settings of servers beside what they have, so that these run in the same way after a start of the agent, before anybody tells it anything. */
-export function createOwnServersKeeper(host: Host, servers: StartableServers): AgentsKeeper {
+/**
+ * Keeps settings of servers beside what they have, so that these run in the same way after a start of the agent, before anybody tells it anything. Starts last as long as
+ * `signal` lets them.
+ */
+export function createOwnServersKeeper(host: Host, servers: StartableServers, signal: AbortSignal): AgentsKeeper {
   const turns = { postgresql: createTurns(1), mariadb: createTurns(1) };
   const known = new Set<OwnServerName>();
   const listeners = new Set<() => void>();
-  const settingsOf = async (name: OwnServerName, signal: AbortSignal) => await readSettings(host, name, signal);
-  const withoutNetwork = async (name: OwnServerName, settings: OwnServerSettings, signal: AbortSignal) => {
-    const { network: _, ...rest } = settings;
-    // Told first: it is not reached over the network from then on, whether it starts or not.
-    await writeSettings(host, name, rest, signal);
+  const tellAll = (): void => {
     for (const tell of listeners) tell();
-    await servers[name].start(rest, signal);
   };
+  const settingsOf = async (name: OwnServerName, asking: AbortSignal) => await readSettings(host, name, asking);
+  const startUnlessKnown = async (name: OwnServerName): Promise<void> =>
+    await turns[name].take(async () => {
+      if (known.has(name)) return;
+      await startAsSet(name, { host, server: servers[name], tellAll }, signal);
+      known.add(name);
+    }, signal);
   return {
-    settings: async (signal) => ({
-      postgresql: await settingsOf('postgresql', signal),
-      mariadb: await settingsOf('mariadb', signal),
+    settings: async (asking) => ({
+      postgresql: await settingsOf('postgresql', asking),
+      mariadb: await settingsOf('mariadb', asking),
     }),
-    set: async (name, { settings, identity }, signal) =>
+    set: async (name, { settings, identity }, asking) =>
       await turns[name].take(async () => {
         const server = servers[name];
-        const before = await settingsOf(name, signal);
-        if (identity !== undefined) await server.placeIdentity(identity, signal);
-        if (await server.hasServer(signal)) {
+        const before = await settingsOf(name, asking);
+        if (identity !== undefined) await server.placeIdentity(identity, asking);
+        if (await server.hasServer(asking)) {
           known.delete(name);
-          await bring(server, { before, settings }, signal);
+          await bring(server, { before, settings }, asking);
           known.add(name);
         }
-        await writeSettings(host, name, settings, signal);
-      }, signal),
-    start: async (name, signal) =>
-      await turns[name].take(async () => {
-        if (known.has(name)) return;
-        const settings = await settingsOf(name, signal);
-        const { running = false } = (await host.services.get(name, signal)) ?? {};
-        try {
-          if (!running) await mustBeFree(addressesOf(settings.network), servers[name].port);
-          await servers[name].start(settings, signal);
-        } catch (err) {
-          if (settings.network === undefined || !isNoStart(err)) throw err;
-          await withoutNetwork(name, settings, signal);
-        }
-        known.add(name);
-      }, signal),
+        await writeSettings(host, name, settings, asking);
+      }, asking),
+    start: together(startUnlessKnown),
     doubt: (name) => void known.delete(name),
-    follow: (onChange, signal) => {
-      if (signal.aborted) return;
+    follow: (onChange, asking) => {
+      if (asking.aborted) return;
       listeners.add(onChange);
-      signal.addEventListener('abort', () => listeners.delete(onChange), { once: true });
+      asking.addEventListener('abort', () => listeners.delete(onChange), { once: true });
     },
   };
+}
+
+/** Has all who ask while something is done for a name wait for that, each as long as its own signal lets it. */
+function together(
+  work: (name: OwnServerName) => Promise<void>,
+): (name: OwnServerName, asking: AbortSignal) => Promise<void> {
+  const underway = new Map<OwnServerName, Promise<void>>();
+  return async (name, asking) => {
+    asking.throwIfAborted();
+    const done = underway.get(name) ?? work(name).finally(() => underway.delete(name));
+    underway.set(name, done);
+    await abortable(done, asking);
+  };
+}
+
+interface Starting {
+  readonly host: Host;
+  readonly server: StartableServer;
+  /** Of other settings. */
+  readonly tellAll: () => void;
+}
+
+async function startAsSet(
+  name: OwnServerName,
+  { host, server, tellAll }: Starting,
+  signal: AbortSignal,
+): Promise<void> {
+  const settings = await readSettings(host, name, signal);
+  const { running = false } = (await host.services.get(name, signal)) ?? {};
+  try {
+    if (!running) await mustBeFree(addressesOf(settings.network), server.port);
+    await server.start(settings, signal);
+  } catch (err) {
+    const { network, ...rest } = settings;
+    if (network === undefined || !isNoStart(err)) throw err;
+    // Told first: it is not reached over the network from then on, whether it starts or not.
+    await writeSettings(host, name, rest, signal);
+    tellAll();
+    await server.start(rest, signal);
+  }
 }
 
 function isNoStart(err: unknown): boolean {

@@ -62,6 +62,9 @@ const copiesAtOnce = 4;
 /** And databases that become files, or are made from them. */
 const dumpsAtOnce = 2;
 
+/** However large it is: a dump whose filling takes longer never ends. */
+const longestFillMs = 4 * 3_600_000;
+
 /** What the drivers of an agent act on. */
 interface AgentWorld extends HostWorld, ServersWorld, OwnServersWorld {
   readonly host: Host;
@@ -169,7 +172,7 @@ function worldOf(options: AgentOptions, { patrol, roster }: DatabaseParts): (cac
     ...parts,
     cache,
     databaseServers: (driver) => roster.of(driver, cache),
-    intake: { processes, seatOf: (owner) => intakeSeatOf(owner, cache) },
+    intake: { processes, seatOf: (owner) => intakeSeatOf(owner, cache), longestMs: longestFillMs },
     isServedHere: (owner) => isServedBy(options.config.hostName, owner, cache),
   });
 }

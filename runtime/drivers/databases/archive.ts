@@ -1,5 +1,7 @@
 import { posix } from 'node:path';
-import { HostError, PostponedError, required } from '#runtime/base/errors.ts';
+import { formatDuration } from '#schemas/meta/duration.ts';
+import { HostError, PostponedError, required, Wcp360Error } from '#runtime/base/errors.ts';
+import { within } from '#runtime/base/within.ts';
 import { readDump, takeDump, type Intake } from './dump.ts';
 import type { DumpForm } from './dump-intake.ts';
 import type { Claimant, DatabaseSettings } from './model.ts';
@@ -31,6 +33,8 @@ export interface Archiving {
     place: { readonly host: ServerHost; readonly way: ServerWay },
     signal: AbortSignal,
   ): Promise<DatabaseProgram>;
+  /** Ends whoever fills a copy, at the server: that may not notice for long that it has nobody to answer to. */
+  endFilling(name: string, host: ServerHost, signal: AbortSignal): Promise<void>;
   /** As what one that will stay is filled: as a copy, or under its own name. */
   readonly fills: Copy['to'];
   /** What was prepared is gone. */
@@ -187,7 +191,28 @@ async function fill(archiving: Archiving, copy: Holding & Copy, { driver, host, 
   const way = await host.way(seat.uid, signal);
   const program = await archiving.prepare(copy, { host, way }, signal);
   const file = required(await machineOf(host).openFile(path, signal), path);
-  await takeDump(unpacked(file), { program, form, seat, way, processes: intake.processes }, signal);
+  const { processes, longestMs } = intake;
+  const words = `its dump was not taken in within ${formatDuration(longestMs)}: something in it may never end`;
+  try {
+    await within({ longestMs, words }, signal, async (bounded) => {
+      await takeDump(unpacked(file), { program, form, seat, way, processes }, bounded);
+    });
+  } catch (err) {
+    await endFilling(archiving, copy.name, host);
+    throw err;
+  }
+}
+
+const endFillingMs = 15_000;
+
+/** Also of what is not wanted any more. A server that does not answer is told again when the copy is made anew, or goes. */
+async function endFilling(archiving: Archiving, name: string, host: ServerHost): Promise<void> {
+  const patience = AbortSignal.timeout(endFillingMs);
+  try {
+    await archiving.endFilling(name, host, patience);
+  } catch (err) {
+    if (!patience.aborted && !(err instanceof Wcp360Error)) throw err;
+  }
 }
 
 /** In what a copy that was filled is not what was noted, in words; its makers are those that were noted from then on. */

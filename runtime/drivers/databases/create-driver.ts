@@ -1,5 +1,7 @@
+import { formatDuration } from '#schemas/meta/duration.ts';
 import { ownerId, type Conflict, type Driver } from '#runtime/drivers/driver.ts';
 import { required } from '#runtime/base/errors.ts';
+import { within } from '#runtime/base/within.ts';
 import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import { archive, dumpOf, lostDumpsOf, unarchive, type Archiving, type Holding } from './archive.ts';
 import type { Intake } from './dump.ts';
@@ -60,21 +62,16 @@ export interface DatabasesDriver<Name extends string>
   dump(name: string, world: Pick<DatabasesWorld, 'host'>, signal: AbortSignal): AsyncIterable<Buffer>;
 }
 
+/** Whoever looks at all servers of an engine is not to wait without end for one that stands still. */
+const usualLongestLookMs = 60_000;
+
 /** The driver of an engine: what differs between engines is how they are told, not what is wanted of them. */
-export function createDatabasesDriver<Name extends string>(engine: DatabaseEngine<Name>): DatabasesDriver<Name> {
+export function createDatabasesDriver<Name extends string>(
+  engine: DatabaseEngine<Name>,
+  { longestLookMs = usualLongestLookMs } = {},
+): DatabasesDriver<Name> {
   const { name: driver, apply, measure, endOverlong, archiving } = engine;
-  const observe = async (world: DatabasesWorld, signal: AbortSignal): Promise<DatabasesSnapshot> => {
-    const { jobs } = world;
-    const found = await engine.observe(world, signal);
-    const place = serverOfDriver(driver, world.host.server);
-    if (jobs === undefined) return found;
-    return {
-      ...found,
-      lostDumps: await lostDumpsOf(driver, found, world.host, signal),
-      jobsOf: (owner) => jobs.of(place, owner),
-      othersJobs: (owner, names) => jobs.ofOthers(place, owner, names),
-    };
-  };
+  const observe = observing(engine, longestLookMs);
   return {
     name: driver,
     nothing: noDatabases,
@@ -107,6 +104,26 @@ export function createDatabasesDriver<Name extends string>(engine: DatabaseEngin
     measure,
     endOverlong,
     dump: (name, { host }, signal) => dumpOf(archiving, name, host, signal),
+  };
+}
+
+/** What is on a server, and under way here; HostError when that takes longer. */
+function observing<Name extends string>(
+  { name: driver, observe }: Pick<DatabaseEngine<Name>, 'name' | 'observe'>,
+  longestMs: number,
+): (world: DatabasesWorld, signal: AbortSignal) => Promise<DatabasesSnapshot> {
+  const words = `the database server did not answer within ${formatDuration(longestMs)}`;
+  return async (world, signal) => {
+    const { jobs } = world;
+    const found = await within({ longestMs, words }, signal, async (bounded) => await observe(world, bounded));
+    const place = serverOfDriver(driver, world.host.server);
+    if (jobs === undefined) return found;
+    return {
+      ...found,
+      lostDumps: await lostDumpsOf(driver, found, world.host, signal),
+      jobsOf: (owner) => jobs.of(place, owner),
+      othersJobs: (owner, names) => jobs.ofOthers(place, owner, names),
+    };
   };
 }
 
@@ -230,6 +247,7 @@ async function watch<Name extends string>(
     const ours = [...acted];
     acted.clear();
     const after = await observe(world, signal);
+    if (before === undefined) jobs?.wake(place);
     const changed = before === undefined ? undefined : changedOwners(before, after);
     before = after;
     const owners = changed === undefined ? undefined : [...new Set([...resized, ...ours, ...changed])];

@@ -39,6 +39,8 @@ export interface Intake {
   /** The tenant whose data it is, by the `ownerId` of whoever has it. */
   readonly seatOf: (owner: string) => IntakeSeat;
   readonly processes: TenantProcesses;
+  /** What a dump may take to be taken in, in ms: what tenants wrote may never end. */
+  readonly longestMs: number;
 }
 
 interface Taking {

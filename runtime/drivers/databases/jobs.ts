@@ -1,7 +1,7 @@
 import { backoffMs, type Backoff } from '#runtime/base/backoff.ts';
 import type { Clock } from '#runtime/base/clock.ts';
 import { HostError, Wcp360Error } from '#runtime/base/errors.ts';
-import { createTurns } from '#runtime/base/turns.ts';
+import { createTurns, type Turns } from '#runtime/base/turns.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import { createHolds, type Holds } from './holds.ts';
 
@@ -43,6 +43,8 @@ export interface DatabaseJobs {
    * another's is there; with `evenFailed` not while that waits for its next try.
    */
   hold(subject: Held['subject'], evenFailed: boolean, work: () => Promise<void>): Promise<void>;
+  /** Has those that failed on a server try again now, since it answers: each once in an hour at most, since it may be by what one does that the server went. */
+  wake(driver: string): void;
   /** Calls back with owners for whom one has ended, well or not; returns how to hear no more. */
   follow(driver: string, onChange: (owners: readonly string[]) => void): () => void;
 }
@@ -59,18 +61,26 @@ interface Running {
   readonly job: Job;
   progress: JobProgress;
   readonly stop: AbortController;
+  readonly nap: Nap;
   readonly ended: Promise<void>;
 }
 
 /** A large database is not dumped again and again within minutes. */
 const patience: Backoff = { firstMs: 5_000, maxMs: 3_600_000, factor: 4, jitterRatio: 0.2 };
 
+/** The pause of a job before its next try. */
+interface Nap {
+  over: AbortController;
+  /** When it was cut short last. */
+  cutAtMs: number;
+}
+
 /** What is under way. */
 interface Underway {
   readonly running: Map<string, Running>;
   /** What is done with databases beside jobs. */
   readonly holds: Holds;
-  readonly turns: ReturnType<typeof createTurns>;
+  readonly turns: Turns;
   readonly tellAll: (driver: string, owners: readonly string[]) => void;
 }
 
@@ -104,6 +114,12 @@ export function createDatabaseJobs(options: JobsOptions): DatabaseJobs {
       return [...new Set(over.map(({ job }) => job.owner))];
     },
     hold: async (subject, evenFailed, work) => await hold(underway, { subject, evenFailed, work }),
+    wake: (driver) => {
+      const failed = [...running.values()].filter(
+        ({ job, progress }) => job.driver === driver && progress.phase === 'Failed',
+      );
+      for (const { nap } of failed) cut(nap, options.clock.now());
+    },
     follow: (driver, onChange) => {
       const listener = { driver, onChange };
       listeners.add(listener);
@@ -121,13 +137,21 @@ function start(options: JobsOptions, { running, holds, turns, tellAll }: Underwa
     entry.progress = progress;
     if (progress.phase === 'Failed') tellAll(job.driver, [job.owner]);
   };
-  const tried = holds.free(key).then(async () => await keepTrying({ ...options, signal }, { job, noted, turns }));
+  const nap: Nap = { over: new AbortController(), cutAtMs: -Infinity };
+  const tried = holds.free(key).then(async () => await keepTrying({ ...options, signal }, { job, noted, turns, nap }));
   const ended = tried.then((owners) => {
     if (running.get(key) === entry) running.delete(key);
     if (owners !== undefined) tellAll(job.driver, owners);
   });
-  const entry: Running = { job, progress: { phase: 'Running', message: 'It waits for its turn.' }, stop, ended };
+  const progress = { phase: 'Running', message: 'It waits for its turn.' } as const;
+  const entry: Running = { job, progress, stop, nap, ended };
   running.set(key, entry);
+}
+
+function cut(nap: Nap, nowMs: number): void {
+  if (nowMs - nap.cutAtMs < patience.maxMs) return;
+  nap.cutAtMs = nowMs;
+  nap.over.abort(new Error('the server answers again'));
 }
 
 async function end(found: Running | undefined): Promise<void> {
@@ -155,28 +179,29 @@ async function hold({ running, holds }: Underway, { subject, evenFailed, work }:
 interface Trying {
   readonly job: Job;
   readonly noted: (progress: JobProgress) => void;
-  readonly turns: ReturnType<typeof createTurns>;
+  readonly turns: Turns;
+  readonly nap: Nap;
 }
 
 /** Until it is done; `undefined` when it is not wanted any more. Never rejects. */
 async function keepTrying(
   { clock, log, signal }: Omit<JobsOptions, 'atOnce'>,
-  { job, noted, turns }: Trying,
+  { job, noted, turns, nap }: Trying,
 ): Promise<readonly string[] | undefined> {
   const { driver, name, owner } = job;
   for (let attempt = 1; !signal.aborted; attempt += 1) {
     try {
-      let owners: readonly string[] = [];
-      await turns.take(async () => {
-        owners = await job.work((message) => noted({ phase: 'Running', message }), signal);
-      }, signal);
+      const tell = (message: string): void => noted({ phase: 'Running', message });
+      const owners = await turns.take(async () => await job.work(tell, signal), signal);
       return [...new Set([owner, ...owners])];
     } catch (err) {
       if (signal.aborted) return undefined;
       log.warn({ err, driver, name, owner, attempt }, 'a job with a database failed');
       const what = err instanceof Wcp360Error && err.code !== 'WCP_BUG' ? err.message : 'an internal error occurred';
+      nap.over = new AbortController();
       noted({ phase: 'Failed', message: `${what.replace(/[.]$/, '')}. It is tried again.` });
-      await clock.sleep(backoffMs(patience, attempt), signal).catch(() => undefined);
+      const pause = AbortSignal.any([signal, nap.over.signal]);
+      await clock.sleep(backoffMs(patience, attempt), pause).catch(() => undefined);
     }
   }
   return undefined;

@@ -47,6 +47,7 @@ export const mariadbArchiving: Archiving = {
   },
   dumped,
   prepare,
+  endFilling: async (name, host, signal) => await endSessions(host, [loginsOf(name, host).filler.name], signal),
   fills: 'stay',
   discard: async (name, host, signal) => {
     await dropLogins(name, host, signal);

@@ -1,3 +1,4 @@
+import { createTurns, type Turns } from '#runtime/base/turns.ts';
 import type { JudgeHolder, HolderHere, ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { connect, serverOn, type Connected, type Login, type Server } from './connection.ts';
 import { checkHolder, judgeHolder } from './holder.ts';
@@ -7,7 +8,7 @@ export type { Row, Server } from './connection.ts';
 
 /** The connection of one host: used by one after the other, opened when it is needed, closed when nobody needs it for a while. */
 interface Line {
-  turn: Promise<void>;
+  readonly turns: Turns;
   open: Connected | undefined;
   idle: NodeJS.Timeout | undefined;
 }
@@ -28,19 +29,16 @@ export async function withServer<R>(
   work: (server: Server) => Promise<R>,
 ): Promise<R> {
   const line = lineOf(host);
-  const { promise, resolve: leave } = Promise.withResolvers<void>();
-  const before = line.turn;
-  line.turn = promise;
-  await before;
-  clearTimeout(line.idle);
-  try {
-    signal.throwIfAborted();
-    if (line.open?.stream.destroyed !== false) line.open = await open(host, signal);
-    return await work(serverOn(line.open, signal));
-  } finally {
-    line.idle = setTimeout(() => hangUp(line), idleMs).unref();
-    leave();
-  }
+  return await line.turns.take(async () => {
+    clearTimeout(line.idle);
+    try {
+      signal.throwIfAborted();
+      if (line.open?.stream.destroyed !== false) line.open = await open(host, signal);
+      return await work(serverOn(line.open, signal));
+    } finally {
+      line.idle = setTimeout(() => hangUp(line), idleMs).unref();
+    }
+  }, signal);
 }
 
 /** A connection of its own, that is to be closed. */
@@ -63,7 +61,7 @@ function apart(own: Connected, signal: AbortSignal): ServerApart {
 }
 
 function lineOf(host: ServerHost): Line {
-  const line = lines.get(host) ?? { turn: Promise.resolve(), open: undefined, idle: undefined };
+  const line = lines.get(host) ?? { turns: createTurns(1), open: undefined, idle: undefined };
   lines.set(host, line);
   return line;
 }

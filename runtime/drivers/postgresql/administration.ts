@@ -1,3 +1,4 @@
+import { createTurns, type Turns } from '#runtime/base/turns.ts';
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
 import { openAdministration } from './enter.ts';
 import { applicationName, openSession, type Ask, type Session } from './session.ts';
@@ -9,7 +10,7 @@ const idleMs = 1_000;
 const changing = sql`360`;
 
 interface Lane {
-  turn: Promise<unknown>;
+  readonly turns: Turns;
   session: Session | undefined;
   idle: NodeJS.Timeout | undefined;
 }
@@ -18,11 +19,9 @@ const lanes = new WeakMap<ServerHost, Lane>();
 
 /** Works as the administrator of a server, one after the other on one session, which is opened where there is none. */
 export async function administer<R>(host: ServerHost, signal: AbortSignal, work: (ask: Ask) => Promise<R>): Promise<R> {
-  const lane = lanes.get(host) ?? { turn: Promise.resolve(), session: undefined, idle: undefined };
+  const lane = lanes.get(host) ?? { turns: createTurns(1), session: undefined, idle: undefined };
   lanes.set(host, lane);
-  const turn = lane.turn.then(async () => await take(lane, host, signal, work));
-  lane.turn = turn.catch(() => undefined);
-  return await turn;
+  return await lane.turns.take(async () => await take(lane, host, signal, work), signal);
 }
 
 /** As `administer`, for what changes something. */

@@ -9,7 +9,7 @@ import {
 import type { Claimant, DatabaseSettings } from '#runtime/drivers/databases/model.ts';
 import type { DatabaseProgram, ServerWay } from '#runtime/drivers/databases/programs.ts';
 import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
-import { change, inside } from './administration.ts';
+import { administer, change, inside } from './administration.ts';
 import { contentsOf } from './contents.ts';
 import { takeAway } from './drop.ts';
 import { copyEnd, groupOf, groupsOf } from './groups.ts';
@@ -41,6 +41,7 @@ export const postgresqlArchiving: Archiving = {
   closed,
   dumped,
   prepare,
+  endFilling: async (name, host, signal) => await administer(host, signal, async (ask) => await endFillers(ask, name)),
   fills: 'compare',
   discard: async (name, host, signal) =>
     await change(host, signal, async (ask) => await dropCopy(ask, name, { host, signal })),
@@ -121,9 +122,13 @@ async function dropCopy(ask: Ask, name: string, place: Place): Promise<void> {
 
 async function dropFiller(ask: Ask, name: string, place: Place): Promise<void> {
   const filler = fillerOf(name);
-  await endSessions(ask, sql`usename = ${literal(filler)}`);
+  await endFillers(ask, name);
   await letGo(ask, [filler], place);
   await ask(sql`DROP ROLE IF EXISTS ${quoted(filler)}`);
+}
+
+async function endFillers(ask: Ask, name: string): Promise<void> {
+  await endSessions(ask, sql`usename = ${literal(fillerOf(name))}`);
 }
 
 /** All at once: under its name it is whole. */

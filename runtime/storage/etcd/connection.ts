@@ -1,5 +1,5 @@
 import type { Clock } from '#runtime/base/clock.ts';
-import { abortable } from '#runtime/storage/abortable.ts';
+import { abortable } from '#runtime/base/abortable.ts';
 import { isTransient, isUnsent, typedError } from './etcd-errors.ts';
 import type { Member } from './member.ts';
 import { openMembers } from './members.ts';

@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '#runtime/base/clock.ts';
 import { HostError } from '#runtime/base/errors.ts';
-import { abortable } from '#runtime/storage/abortable.ts';
+import { abortable } from '#runtime/base/abortable.ts';
 import type { CachedObject, WatchCache } from '#runtime/storage/cache.ts';
 import { parseObject } from '#runtime/storage/object-codec.ts';
 import { objectPath, registryPrefix } from '#runtime/storage/object-key.ts';

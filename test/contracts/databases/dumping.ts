@@ -11,6 +11,7 @@ import type { DatabaseAction, DatabaseState } from '#runtime/drivers/databases/m
 import { contentsFileOf, dumpFileOf, machineOf } from '#runtime/drivers/databases/server-host.ts';
 import { ownerId } from '#runtime/drivers/driver.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { until } from '#test/lab/instance.ts';
 import { labIntake, labTenant } from '#test/lab/intake.ts';
 import { digest, riches, use } from '#test/lab/database-samples.ts';
 import { keeper, one, other, signal, type DatabasesGround } from './ground.ts';
@@ -287,6 +288,36 @@ export async function dumpingLaws<Name extends string>(t: Test, ground: Database
     await clear();
   });
 
+  await t.test('a dump that never ends is given up, and nothing of it goes on in the server', async (each) => {
+    await go(open());
+    await go(users(), other);
+    await does(who, 'CREATE TABLE t (n integer)', 'INSERT INTO t VALUES (12)');
+    await go(kept());
+    await goThrough(asFile(), keeper);
+    const whole = await buffer(required(await host.openFile(path, signal), path));
+    const put = async (bytes: Buffer): Promise<void> =>
+      await host.replaceFileWith(path, Readable.from([bytes]), { mode: 0o600, uid: 0, gid: 0 }, signal);
+    const admin = await under.admin();
+    const isFilling = async (): Promise<boolean> => (await admin.query(fillersOf[engine]))[0]?.[0] !== '0';
+    await put(gzipSync(`${endless[engine]}\n${dumpEnd[engine]}`));
+    const begun = async (longestMs: number): Promise<void> => {
+      await reach(driver, { ...world, intake: { ...labIntake, longestMs } }, one, open());
+      await until(isFilling, 'a session that fills');
+    };
+    await begun(5_000);
+    each.match(await jobDone(), /its dump was not taken in within .*something in it may never end/);
+    each.equal(await isFilling(), false, 'it is given up');
+    await forgetJobs();
+    await begun(600_000);
+    await forgetJobs();
+    each.equal(await isFilling(), false, 'it is not wanted any more');
+    await admin.close();
+    await put(whole);
+    await giveBack();
+    each.same(await does(who, 'SELECT n FROM t'), [['12']]);
+    await clear();
+  });
+
   await t.test('a file that cannot be restored goes when who keeps it does', async (each) => {
     await go(open());
     await go(kept());
@@ -351,6 +382,18 @@ export async function dumpingLaws<Name extends string>(t: Test, ground: Database
 const dumpEnd = {
   PostgreSQL: '\n--\n-- PostgreSQL database dump complete\n--\n\n',
   MariaDB: '\n-- Dump completed\n',
+} as const;
+
+/** In a loop, which looks at no client. */
+const endless = {
+  PostgreSQL: 'DO $$ BEGIN LOOP NULL; END LOOP; END $$;',
+  MariaDB: 'DELIMITER ;;\nBEGIN NOT ATOMIC WHILE TRUE DO SET @a = 1; END WHILE; END ;;\nDELIMITER ;',
+} as const;
+
+/** How many sessions fill a database. */
+const fillersOf = {
+  PostgreSQL: `SELECT count(*) FROM pg_stat_activity WHERE usename = 'd_one:filler'`,
+  MariaDB: `SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'd_one-filler'`,
 } as const;
 
 /** Makes 1,050 of them. */

@@ -5,6 +5,7 @@ import { systemClock, type Clock } from '#runtime/base/clock.ts';
 import { createPatrol } from '#runtime/drivers/databases/patrol.ts';
 import { createDatabaseSizes } from '#runtime/drivers/databases/sizes.ts';
 import { until } from '#test/lab/instance.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { reach } from '#test/contracts/driver.ts';
 import { usualLimits, one, other, signal, type DatabasesGround } from './ground.ts';
 
@@ -39,6 +40,27 @@ export async function lookingLaws<Name extends string>(t: Test, ground: Database
     await admin.query('DROP DATABASE d_theirs');
     await admin.close();
     await clear();
+  });
+
+  await t.test('whoever waits while a server stands still gives up when told to', async (each) => {
+    const entered = Promise.withResolvers<undefined>();
+    const enter = async (asking: AbortSignal): Promise<never> => {
+      entered.resolve(undefined);
+      await systemClock.sleep(3_600_000, asking);
+      throw new Error('it moved');
+    };
+    const still = { ...world, host: { ...world.host, enter } };
+    const over = new AbortController();
+    const first = driver.observe(still, over.signal).catch(() => undefined);
+    await entered.promise;
+    const second = driver.observe(still, AbortSignal.timeout(200)).catch((err: unknown) => err);
+    const late = systemClock.sleep(patienceMs, over.signal).then(
+      () => 'it waits',
+      () => undefined,
+    );
+    each.match(await Promise.race([second, late]), { name: 'TimeoutError' });
+    over.abort();
+    await first;
   });
 
   await t.test('a statement takes no longer than its login may, whatever the session sets', async (each) => {

@@ -17,6 +17,7 @@ import { emptyDatabases, putFound } from '#runtime/drivers/databases/snapshot.ts
 import type { Owner } from '#runtime/drivers/driver.ts';
 import { judgeHolder } from '#runtime/cmd/controller/look-at-server.ts';
 import { createServerRoster } from '#runtime/cmd/agent/database-servers.ts';
+import { createOwnServersKeeper, type StartableServer } from '#runtime/cmd/agent/own-servers.ts';
 import { installedPostgresql } from '#runtime/drivers/postgresql/index.ts';
 import type { Host, PostgresqlVersion } from '#runtime/host/host.ts';
 import { createMemoryHost } from '#runtime/host/memory/memory-host.ts';
@@ -39,11 +40,14 @@ interface Model {
   readonly host: ServerHost;
   readonly held: Map<string, string>;
   isUp: boolean;
+  /** Nobody is refused, and nothing is answered. */
+  isStill: boolean;
 }
 
 function aServer(server: string): Model {
   const model: Model = {
     isUp: true,
+    isStill: false,
     held: new Map(),
     host: {
       server,
@@ -68,26 +72,30 @@ async function enter(host: ServerHost): Promise<Model['held']> {
 }
 
 const driver = createServersDriver(
-  createDatabasesDriver<'model'>({
-    name: 'model',
-    // They last.
-    archiving: {
-      ...withoutPrograms,
-      closed: async (_holding, _host, over) => await systemClock.sleep(3_600_000, over).then(() => undefined),
+  createDatabasesDriver<'model'>(
+    {
+      name: 'model',
+      // They last.
+      archiving: {
+        ...withoutPrograms,
+        closed: async (_holding, _host, over) => await systemClock.sleep(3_600_000, over).then(() => undefined),
+      },
+      observe: async ({ host }, asking) => {
+        if (models.get(host)?.isStill === true) await systemClock.sleep(3_600_000, asking);
+        const snapshot = emptyDatabases();
+        for (const [name, owner] of await enter(host)) putFound(snapshot.databases, name, { owner, settings });
+        return snapshot;
+      },
+      measure: async () => [],
+      endOverlong: async () => 0,
+      apply: async ({ op, input: { name, owner } }: DatabaseAction<'model'>, { host }) => {
+        const held = await enter(host);
+        if (op === 'drop-database') held.delete(name);
+        else held.set(name, owner);
+      },
     },
-    observe: async ({ host }) => {
-      const snapshot = emptyDatabases();
-      for (const [name, owner] of await enter(host)) putFound(snapshot.databases, name, { owner, settings });
-      return snapshot;
-    },
-    measure: async () => [],
-    endOverlong: async () => 0,
-    apply: async ({ op, input: { name, owner } }: DatabaseAction<'model'>, { host }) => {
-      const held = await enter(host);
-      if (op === 'drop-database') held.delete(name);
-      else held.set(name, owner);
-    },
-  }),
+    { longestLookMs: 1_000 },
+  ),
 );
 
 const own = aServer('');
@@ -133,6 +141,14 @@ await t.test('a server that does not answer is in nobody’s way, and nothing on
   }
   main.isUp = true;
   t.same(await reach(nothingThere), ['drop-database model@main/Database/acme/shop/d_one']);
+});
+
+await t.test('a server that stands still is one that does not answer, and in nobody’s way', async (t) => {
+  main.isStill = true;
+  t.match(await planned(here), [{ op: 'create-database' }]);
+  t.match(await planned(there), [{ op: 'reach-server', input: { server: 'main' } }]);
+  await t.rejects(reach(there), /did not answer within 1s/);
+  main.isStill = false;
 });
 
 await t.test('two names of one server do not take each other’s databases for left-overs', async (t) => {
@@ -197,6 +213,40 @@ await t.test(
     t.same(await served(), ['Database/acme/shop', 'Database/acme/third']);
   },
 );
+
+await t.test('whoever needs a server waits for one start of it, all together, and as long as each may', async (t) => {
+  const starts: PromiseWithResolvers<void>[] = [];
+  const slow: StartableServer = {
+    port: 0,
+    hasServer: () => Promise.resolve(true),
+    start: async () => {
+      const start = Promise.withResolvers<void>();
+      starts.push(start);
+      await start.promise;
+    },
+    placeIdentity: () => Promise.resolve(),
+    reload: () => Promise.resolve(),
+  };
+  const keeper = createOwnServersKeeper(createMemoryHost(), { postgresql: slow, mariadb: slow }, signal);
+  const asked = async (asking: AbortSignal): Promise<unknown> =>
+    await keeper.start('mariadb', asking).catch((err: unknown) => err);
+  const over = new AbortController();
+  const impatient = asked(over.signal);
+  const others = [1, 2, 3].map(async () => await asked(signal));
+  await until(() => starts.length === 1, 'a start');
+  over.abort(new Error('given up'));
+  t.match(await impatient, { message: 'given up' });
+  required(starts[0], 'a start').reject(new HostError('it does not start'));
+  t.match(
+    await Promise.all(others),
+    [1, 2, 3].map(() => ({ message: 'it does not start' })),
+  );
+  t.equal(starts.length, 1);
+  const again = asked(signal);
+  await until(() => starts.length === 2, 'another start');
+  starts[1]?.resolve();
+  t.same([await again, await asked(signal), starts.length], [undefined, undefined, 2], 'it is known to run');
+});
 
 await t.test('what is left on another server of who is declared anew is closed, and stays', async (t) => {
   const ownOnly: ServersState = { ...noDatabases, databases: new Map([['d_new', settings]]) };
@@ -341,6 +391,36 @@ await t.test('a server that is back wakes those who failed on it, long before th
   await watching;
 });
 
+await t.test('what takes its time and failed on a server is tried again once that is back', async (t) => {
+  const over = new AbortController();
+  const hourly: Clock = {
+    ...systemClock,
+    sleep: async (_ms, ended) => await systemClock.sleep(3_600_000, ended),
+  };
+  const jobs = createDatabaseJobs({ atOnce: 1, clock: hourly, log: silentLogger, signal: over.signal });
+  let tries = 0;
+  const work = async (): Promise<readonly string[]> => {
+    tries += 1;
+    await enter(main.host);
+    if (tries < 3) throw new HostError('it failed otherwise');
+    return [];
+  };
+  const said = (): string => jobs.of('model@main', 'one').get('d_one')?.message ?? '';
+  main.isUp = false;
+  jobs.start({ driver: 'model@main', host: main.host, name: 'd_one', owner: 'one', work });
+  await until(() => said().includes('main is down'), 'a failure');
+  const patrol = createPatrol({ sizes: createDatabaseSizes(), everyMs: 3_600_000, clock: systemClock });
+  const watching = driver.watchDrift?.({ ...world, patrol, jobs }, () => undefined, over.signal);
+  t.equal(tries, 1);
+  main.isUp = true;
+  await until(() => said().includes('it failed otherwise'), 'another try');
+  jobs.wake('model@main');
+  await systemClock.sleep(200, signal);
+  t.equal(tries, 2, 'not again within the hour');
+  over.abort();
+  await watching;
+});
+
 await t.test(
   'what takes its time ends with the server that it began on, and whoever wants it begins anew',
   async (t) => {
@@ -351,7 +431,7 @@ await t.test(
     const [anew, mirror] = [aServer('main'), aServer('mirror')];
     models.set(anew.host, main);
     let servers = [own.host, main.host, mirror.host];
-    const intake = { seatOf: () => labTenant, processes: labIntake.processes };
+    const intake = { ...labIntake, seatOf: () => labTenant };
     const watched = { ...world, databaseServers: () => servers, patrol, jobs, intake };
     const begin = async (name: string, server: string): Promise<void> => {
       const action = { driver: 'model', op: 'dump-database', subject: '', reason: '', disruption: 'none', changes: [] };
