@@ -232,15 +232,7 @@ async function writeStatus<W>(
   if (patch === undefined) return;
   const fieldManager = fieldManagerOf(controller.name);
   const status = statusBody({ kind: controller.kind as KindDefinition, object, patch, outcome, fieldManager, now });
-  if (Object.keys(status).length === 0 && !hasSpoken(object, fieldManager)) return;
   if (await loop.statuses.write(object, status, told.signal)) loop.metrics.statusWritten();
-}
-
-function hasSpoken({ metadata }: KubeObject, fieldManager: string): boolean {
-  return (
-    metadata.managedFields?.some(({ manager, subresource }) => manager === fieldManager && subresource === 'status') ===
-    true
-  );
 }
 
 function schedule<W>(loop: Loop<W>, subject: Subject, conclusion: Conclusion): ReconcileResult {

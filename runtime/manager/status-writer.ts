@@ -2,8 +2,9 @@ import { isEqual } from '#runtime/base/json.ts';
 import type { Client, ResourceType } from '#runtime/client/client.ts';
 import { isStatus } from '#runtime/client/status-error.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { appliesNothing } from './apply-preview.ts';
+import { appliesNothing, type Applier } from './apply-preview.ts';
 import { storeKeyOf } from './object-store.ts';
+import { compareResourceVersions } from './resource-version.ts';
 
 /** Writes the part of a status that one controller owns, when it differs from what the cache shows as ours. */
 export interface StatusWriter {
@@ -28,15 +29,17 @@ export function createStatusWriter(options: {
 }): StatusWriter {
   const { client, type, fieldManager } = options;
   const applier = { manager: fieldManager, subresource: 'status' };
-  // While the cache still shows the object as it was before our write, the same write would be repeated.
   const written = new Map<string, Written>();
   return {
     write: async (object, status, signal) => {
       const { resourceVersion } = object.metadata;
       const body = statusOnly(object, status);
-      if (appliesNothing(object, body, applier)) return false;
       const key = storeKeyOf(object);
-      if (isRepetition(written.get(key), { seen: resourceVersion, status })) return false;
+      const last = written.get(key);
+      if (last !== undefined && isBefore(object, last)) {
+        if (isEqual(last.status, status)) return false;
+      } else if (appliesNothing(object, body, applier) || (isEmpty(status) && !hasSpoken(object, applier)))
+        return false;
       try {
         const after = await client.apply(type, body, { fieldManager, force: true, subresource: 'status', signal });
         written.set(key, { seen: resourceVersion, status, revision: after.metadata.resourceVersion });
@@ -51,8 +54,24 @@ export function createStatusWriter(options: {
   };
 }
 
-function isRepetition(last: Written | undefined, next: Pick<Written, 'seen' | 'status'>): boolean {
-  return last !== undefined && last.seen === next.seen && isEqual(last.status, next.status);
+/** Whether the cache shows the object as it was before our write: then that alone tells what we have said. */
+function isBefore({ metadata: { resourceVersion } }: KubeObject, { seen, revision }: Written): boolean {
+  return (
+    resourceVersion === seen ||
+    (compareResourceVersions(seen, resourceVersion) < 0 && compareResourceVersions(resourceVersion, revision) < 0)
+  );
+}
+
+function isEmpty(status: Readonly<Record<string, unknown>>): boolean {
+  return Object.keys(status).length === 0;
+}
+
+function hasSpoken({ metadata }: KubeObject, applier: Applier): boolean {
+  return (
+    metadata.managedFields?.some(
+      ({ manager, subresource }) => manager === applier.manager && subresource === applier.subresource,
+    ) === true
+  );
 }
 
 /** What to apply: the object by name, namespace and uid, and nothing but its status; with an empty one all that was said is taken back. */
@@ -62,7 +81,7 @@ export function statusOnly(object: KubeObject, status: Readonly<Record<string, u
     apiVersion: object.apiVersion,
     kind: object.kind,
     metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) },
-    ...(Object.keys(status).length === 0 ? {} : { status }),
+    ...(isEmpty(status) ? {} : { status }),
   };
 }
 

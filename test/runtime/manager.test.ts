@@ -7,6 +7,7 @@ import { startHeartbeat } from '#runtime/manager/heartbeat.ts';
 import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { leaseKind } from '#schemas/meta/builtin.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { createStatusWriter } from '#runtime/manager/status-writer.ts';
 import { setUp } from '#test/lab/widget-lab.ts';
 import {
   aWidget,
@@ -475,6 +476,30 @@ t.test('what leaves is taken down, what was said of it is taken back, and only t
   await patch('one', { metadata: { labels: { changed: 'again' } } });
   await calm();
   t.same(shop.history, [], 'and nothing is made again');
+});
+
+t.test('what was said is taken back, once, though the cache does not show yet that it was', async (t) => {
+  const { client, patch, widget } = await setUp(t);
+  const { signal } = new AbortController();
+  const writer = createStatusWriter({ client, type: widgetType, fieldManager: 'wcp360-lab' });
+  const ready = {
+    type: 'Ready',
+    status: 'False',
+    reason: 'Waiting',
+    message: 'It waits.',
+    lastTransitionTime: rfc3339(0),
+  };
+  const said = { conditions: [ready] };
+  const seen = await client.create(widgetType, aWidget('one', { parts: ['a'] }));
+  const others = await patch('one', { metadata: { labels: { by: 'somebody' } } });
+  t.notOk(await writer.write(seen, {}, signal), 'nothing was said');
+  t.ok(await writer.write(seen, said, signal));
+  for (const shown of [seen, others]) t.notOk(await writer.write(shown, said, signal), 'it is said');
+  t.ok(await writer.write(others, {}, signal));
+  t.equal(conditionOf(await widget('one'), 'Ready'), undefined);
+  const now = (await widget('one')) as KubeObject;
+  for (const shown of [seen, others, now]) t.notOk(await writer.write(shown, {}, signal), 'it is taken back');
+  t.ok(await writer.write(now, said, signal));
 });
 
 t.test('finalizers of others are set in one write with its own, and dropped where nobody is meant', async (t) => {
