@@ -37,6 +37,8 @@ export async function errorsPage(root: URL): Promise<string> {
     const retry = groups['retry'] === 'backoff' ? 'by itself, later and later' : 'once somebody changes the object';
     return `| \`${groups['code'] ?? ''}\` | ${groups['meaning'] ?? ''} | ${retry} |`;
   });
+  const classes = text.split(' extends Wcp360Error {').length - 1;
+  if (rows.length !== classes) throw new Error('errors.ts: each class has one line above it, a code and a retry');
   return [
     '# Errors',
     '',

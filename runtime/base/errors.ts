@@ -78,9 +78,7 @@ export class RefusedError extends Wcp360Error {
   }
 }
 
-/**
- * Somebody else has to do something first, or a time has to come, which no event tells: it is tried again then, or now and then, and stays as it is until then.
- */
+/** Somebody else has to do something first, or a time has to come, which no event tells: it is tried again then, or now and then, and stays as it is meanwhile. */
 export class PostponedError extends Wcp360Error {
   readonly code = 'WCP_POSTPONED';
   readonly retry = 'backoff';
