@@ -36,10 +36,11 @@ export function createStatusWriter(options: {
       const body = statusOnly(object, status);
       const key = storeKeyOf(object);
       const last = written.get(key);
-      if (last !== undefined && isBefore(object, last)) {
-        if (isEqual(last.status, status)) return false;
-      } else if (appliesNothing(object, body, applier) || (isEmpty(status) && !hasSpoken(object, applier)))
-        return false;
+      const isSaid =
+        last !== undefined && isBefore(object, last)
+          ? isEqual(last.status, status)
+          : appliesNothing(object, body, applier) || (isEmpty(status) && !hasSpoken(object, applier));
+      if (isSaid) return false;
       try {
         const after = await client.apply(type, body, { fieldManager, force: true, subresource: 'status', signal });
         written.set(key, { seen: resourceVersion, status, revision: after.metadata.resourceVersion });

@@ -1,5 +1,6 @@
 import { watch as watchDirectory } from 'node:fs';
 import { watch as watchTree } from 'chokidar';
+import { abortable } from '#runtime/base/abortable.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import type { OwnWrites } from './own-writes.ts';
 
@@ -37,13 +38,13 @@ export async function watchDeep(options: WatchOptions, signal: AbortSignal): Pro
     void watcher.close();
     ownWrites.uncover(directory);
   });
-  await new Promise<void>((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error));
+  const ready = new Promise<void>((resolve, reject) => {
     watcher.once('ready', resolve);
     watcher.once('error', (err) =>
       reject(new HostError(`cannot watch "${directory}"`, { path: directory }, { cause: err })),
     );
   });
+  await abortable(ready, signal);
 }
 
 function tellUnlessOwn(options: WatchOptions, path: string): void {
