@@ -4,14 +4,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { aWebsite, websiteDefinition } from '#test/builders/website-definition.ts';
 import { until } from '#test/lab/instance.ts';
-import { openKubectl, type KubectlResult } from '#test/lab/kubectl.ts';
+import { openKubectl } from '#test/lab/kubectl.ts';
+import { type Ended } from '#test/lab/run.ts';
 import { startTestServer } from '#test/lab/test-server.ts';
 
 const lab = await startTestServer();
 const kubectl = await openKubectl(lab.kubeconfig);
 t.teardown(() => lab.stop());
 
-const run = (command: string, input?: unknown): Promise<KubectlResult> =>
+const run = (command: string, input?: unknown): Promise<Ended> =>
   kubectl.run(
     command.split(' '),
     input === undefined ? {} : { input: typeof input === 'string' ? input : JSON.stringify(input) },

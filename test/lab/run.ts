@@ -10,11 +10,18 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a program to its end; half a shell's word for how it ended. */
-export function run(
-  [program = '', ...args]: readonly string[],
-  options: { readonly input?: string; readonly cwd?: string; readonly timeoutMs?: number } = {},
-): Promise<Ended> {
+/** How a program is run. */
+export interface RunOptions {
+  /** Its stdin; what a program does not read of it is dropped. */
+  readonly input?: string;
+  readonly cwd?: string;
+  /** Beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+/** Runs a program to its end; half a shell's word for how it ended. Never rejects for a bad exit code. */
+export function run([program = '', ...args]: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return new Promise((resolve) => {
     const child = execFile(
       program,
@@ -22,6 +29,7 @@ export function run(
       {
         timeout: options.timeoutMs ?? usualTimeoutMs,
         maxBuffer: 64 << 20,
+        env: { ...process.env, ...options.env },
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       },
       (err, stdout, stderr) => {
@@ -29,6 +37,7 @@ export function run(
         resolve({ exitCode, stdout, stderr });
       },
     );
+    // It may end before it has read all, or any, of its input.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
   });
