@@ -19,6 +19,8 @@ export interface HostFacts {
   readonly dns: { readonly version: string; readonly port: number } | undefined;
   /** Where the web front speaks TLS; 0 where it does not. */
   readonly httpsPort: number;
+  /** Whether it speaks HTTP/3 there, too. */
+  readonly http3: boolean;
   /** Whether tenants get accounts (libnss-extrausers); false in a private instance. */
   readonly hasAccounts: boolean;
   /** Account names of the machine that no tenant may have. */
@@ -36,8 +38,8 @@ export function hostReference(name: string): KubeObject {
 
 /** The status that the agent applies whenever its facts change; equal facts give an equal status. `now` is RFC 3339. */
 export function hostStatus(facts: HostFacts, present: Host | undefined, now: string): NonNullable<Host['status']> {
-  const { capabilities, dns, httpsPort, services } = facts;
-  const { front, http3, nginxVersion, phpVersions, size, takenUids } = capabilities;
+  const { capabilities, dns, http3, httpsPort, services } = facts;
+  const { front, nginxVersion, phpVersions, size, takenUids } = capabilities;
   const stated = [servingOf(capabilities), limitsOf(services.limitsEnforced)].map((condition) => ({
     ...condition,
     observedGeneration: present?.metadata.generation ?? 1,
@@ -52,8 +54,8 @@ export function hostStatus(facts: HostFacts, present: Host | undefined, now: str
     },
     capabilities: {
       phpVersions: [...phpVersions],
-      ...(nginxVersion === undefined ? {} : { nginxVersion, http3 }),
-      ...(httpsPort === 0 ? {} : { httpsPort }),
+      ...(nginxVersion === undefined ? {} : { nginxVersion }),
+      ...(httpsPort === 0 ? {} : { httpsPort, http3 }),
       ...(dns === undefined ? {} : { dns: { version: dns.version, port: dns.port } }),
       ...databasesOf(facts),
       services: services.manager,

@@ -57,7 +57,7 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   const networks = config.ocspNetworks.flatMap((text) => parseNetwork(text) ?? []);
   const staples = createStapler({ host, networks, clock: systemClock, log });
   const parts = { config, client, host, dns, databaseServers, secrets, staples, processes, log, metrics, signal };
-  const agent = await startAgent({ ...parts, front: probesOf(front) });
+  const agent = await startAgent({ ...parts, front: probesOf(front), http3: front.http3 });
   health.readyAfter(agent.synced);
   resyncOnSignal(() => agent.resync(), signal);
   await keepHouse({ host, staples, log, signal });
@@ -91,7 +91,7 @@ function servicesOf({ serviceManager }: AgentConfig): 'systemd' | 'supervisor' {
 const loopback = { address: '127.0.0.1', port: 80 } as const;
 
 async function frontSettings(config: AgentConfig, host: LocalHost, signal: AbortSignal): Promise<FrontSettings> {
-  const { front } = await host.capabilities(signal);
+  const { front, http3 } = await host.capabilities(signal);
   return {
     root: config.root,
     listen: config.frontAddresses.map((address) => ({ address, port: config.frontHttpPort })),
@@ -99,6 +99,7 @@ async function frontSettings(config: AgentConfig, host: LocalHost, signal: Abort
       config.frontHttpsPort === 0
         ? []
         : config.frontAddresses.map((address) => ({ address, port: config.frontHttpsPort })),
+    http3: http3 && config.frontQuic && config.frontHttpsPort !== 0 && !config.proxyProtocol,
     keyProgram: [process.execPath, keyProgram],
     user: front.user,
     workers: availableParallelism(),

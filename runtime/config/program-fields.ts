@@ -121,3 +121,36 @@ export const nameServer = {
     description: 'File with the key of that API, which only root reads.',
   },
 } as const satisfies Readonly<Record<string, Schema>>;
+
+/** Settings of an agent's web front. */
+export const webFront = {
+  frontAddresses: {
+    type: 'array',
+    items: { type: 'string', description: 'An address of this machine, or 0.0.0.0 or :: for all.' },
+    minItems: 1,
+    default: ['0.0.0.0', '::'],
+    description: 'Where the web front listens.',
+  },
+  frontHttpPort: port(80, 'Port of the web front for HTTP.'),
+  frontHttpsPort: port(443, 'Port of the web front for HTTPS; 0 for none.'),
+  frontQuic: {
+    type: 'boolean',
+    default: true,
+    description:
+      'HTTP/3 is spoken at that port, of UDP, where nginx was built with it and no PROXY protocol is expected.',
+  },
+  trustedProxies: {
+    type: 'array',
+    items: { type: 'string', description: 'A network in CIDR form.' },
+    default: [],
+    description: 'Networks whose X-Forwarded-For, or PROXY protocol, is believed.',
+  },
+  proxyProtocol: { type: 'boolean', default: false, description: 'The front expects the PROXY protocol.' },
+  ocspNetworks: {
+    type: 'array',
+    items: { type: 'string', pattern: PATTERNS.cidr, description: 'A network in CIDR form.' },
+    default: [],
+    description:
+      'Networks where CAs may say whether certificates have been revoked, beside public addresses at port 80.',
+  },
+} as const satisfies Readonly<Record<string, Schema>>;

@@ -12,6 +12,7 @@ import {
   port,
   dnsProviders,
   sourceNetworks,
+  webFront,
 } from './program-fields.ts';
 
 /** The configuration of one program: flat, so that every field is a flag, an environment variable and a line in a file alike. */
@@ -185,29 +186,7 @@ export const agentConfig = {
       default: '/srv/wcp360',
       description: 'Below which everything on this machine stands.',
     },
-    frontAddresses: {
-      type: 'array',
-      items: { type: 'string', description: 'An address of this machine, or 0.0.0.0 or :: for all.' },
-      minItems: 1,
-      default: ['0.0.0.0', '::'],
-      description: 'Where the web front listens.',
-    },
-    frontHttpPort: port(80, 'Port of the web front for HTTP.'),
-    frontHttpsPort: port(443, 'Port of the web front for HTTPS; 0 for none.'),
-    trustedProxies: {
-      type: 'array',
-      items: { type: 'string', description: 'A network in CIDR form.' },
-      default: [],
-      description: 'Networks whose X-Forwarded-For, or PROXY protocol, is believed.',
-    },
-    proxyProtocol: { type: 'boolean', default: false, description: 'The front expects the PROXY protocol.' },
-    ocspNetworks: {
-      type: 'array',
-      items: { type: 'string', pattern: PATTERNS.cidr, description: 'A network in CIDR form.' },
-      default: [],
-      description:
-        'Networks where CAs may say whether certificates have been revoked, beside public addresses at port 80.',
-    },
+    ...webFront,
     ...nameServer,
     databaseInterval: {
       type: 'string',

@@ -149,8 +149,7 @@ export const hostKind = defineKind({
           },
           http3: {
             type: 'boolean',
-            description:
-              'Whether that nginx was built to speak HTTP/3, which the front does not turn on yet; Debian’s is from 13 on.',
+            description: 'Whether it speaks HTTP/3 there, too, at the port of UDP: nginx of Debian can from 13 on.',
           },
           dns: {
             type: 'object',

@@ -590,7 +590,7 @@ void t.test('equal facts of a host give an equal status', async (t) => {
     },
     postgresql: { version: '15', lacks: 'postgresql-15' },
     services: { manager: 'supervisor', limitsEnforced: false },
-    ...{ dns: undefined, httpsPort: 0, hasAccounts: false },
+    ...{ dns: undefined, httpsPort: 0, http3: false, hasAccounts: false },
     takenNames: ['www-data', 'root', 'root'],
   };
   const first = hostStatus(facts, undefined, '2026-01-01T00:00:00Z');

@@ -83,7 +83,7 @@ export const frontEdits = {
   'a challenge is answered under its name only': [
     { file: `${lua}/front.lua`, find: ' or challenge.hostname ~= ngx.var.host', replace: '' },
   ],
-  'bodies of HTTP/2 are measured': [{ file: `${lua}/front.lua`, find: ' and ngx.var.http2 == ""', replace: '' }],
+  'bodies of HTTP/2 are measured': [{ file: `${lua}/front.lua`, find: ' and quick.says_length(ngx.var)', replace: '' }],
   'wrong passwords are counted': [
     { file: `${lua}/access.lua`, find: 'failures_per_minute = 60', replace: 'failures_per_minute = 1e9' },
   ],

@@ -422,6 +422,7 @@ async function registerHost(client: Client, machine: MemoryHost, nameServer?: Na
     services: { manager: 'systemd', limitsEnforced: true },
     dns: nameServer === undefined ? undefined : { version: '4', port: nameServer.settings.port },
     httpsPort: 0,
+    http3: false,
     hasAccounts: false,
     takenNames: ['www-data'],
   };

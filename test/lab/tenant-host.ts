@@ -51,7 +51,7 @@ async function startNginx(host: Host, signal: AbortSignal): Promise<number> {
   const port = await freePort();
   const listen = [{ address: '127.0.0.1', port }];
   const settings = { root: host.root, listen, user, workers: 2, trustedProxies: [] } as const;
-  const tls = { httpsListen: [], keyProgram: [process.execPath, keyProgram] };
+  const tls = { httpsListen: [], http3: false, keyProgram: [process.execPath, keyProgram] };
   await startFront(host, { ...settings, ...tls, clientAddress: 'X-Forwarded-For' }, signal);
   return port;
 }

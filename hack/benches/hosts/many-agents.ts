@@ -49,6 +49,7 @@ async function runOne({ name, token }: Fleet['hosts'][number]): Promise<void> {
     secrets: secretReader(client),
     staples: createStapler({ host, networks: [], clock: systemClock, log }),
     processes: openTenantProcesses('supervisor'),
+    http3: false,
     front: { ...noFront, site: async (_world, hostname) => await Promise.resolve(siteOf(host, hostname)) },
     log: log.child({ host: name }),
     metrics: createMetrics(),

@@ -17,6 +17,8 @@ export interface Registration {
   readonly hostName: string;
   /** Where the web front speaks TLS; 0 where it does not. */
   readonly httpsPort: number;
+  /** Whether it speaks HTTP/3 there, too. */
+  readonly http3: boolean;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -42,7 +44,7 @@ export async function registerHost(registration: Registration): Promise<void> {
   }
 }
 
-async function register({ client, host, dns, hostName, httpsPort, signal }: Registration): Promise<void> {
+async function register({ client, host, dns, hostName, httpsPort, http3, signal }: Registration): Promise<void> {
   const facts = {
     name: hostName,
     root: host.root,
@@ -52,6 +54,7 @@ async function register({ client, host, dns, hostName, httpsPort, signal }: Regi
     services: { manager: host.services.manager, limitsEnforced: host.services.slices !== undefined },
     dns,
     httpsPort,
+    http3,
     hasAccounts: false,
     takenNames: [],
   };

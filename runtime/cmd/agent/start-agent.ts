@@ -88,6 +88,8 @@ export interface AgentOptions {
   /** Runs programs as tenants of this machine. */
   readonly processes: TenantProcesses;
   readonly front: FrontProbes<HostWorld>;
+  /** Whether the front speaks HTTP/3. */
+  readonly http3: boolean;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
@@ -218,13 +220,14 @@ async function join({
   config: { hostName, frontHttpsPort },
   host,
   dns,
+  http3,
   log,
   signal,
 }: AgentOptions): Promise<Heartbeat> {
   const identity = await machineIdentity(host, signal);
   const lease = { namespace: SYSTEM_NAMESPACE, name: hostLeaseOf(hostName), identity };
   const heartbeat = await startHeartbeat({ client, ...lease, clock: systemClock, log, signal });
-  await registerHost({ client, host, dns, hostName, httpsPort: frontHttpsPort, log, signal });
+  await registerHost({ client, host, dns, hostName, httpsPort: frontHttpsPort, http3, log, signal });
   return heartbeat;
 }
 

@@ -9,6 +9,11 @@ export interface FrontSettings {
   readonly probeListen?: FrontAddress;
   /** The same for HTTPS. */
   readonly probeHttpsListen?: FrontAddress;
+  /**
+   * Whether HTTP/3 is spoken where HTTPS is, by an nginx from 1.25.1 on that was built with it. Never with the PROXY protocol, which is of TCP. Such an nginx
+   * replaces the keys of TLS sessions by itself, which spares it the reload that would disturb connections of QUIC.
+   */
+  readonly http3: boolean;
   /** argv of the program that the front gets its keys from. */
   readonly keyProgram: readonly string[];
   readonly user: string;
@@ -30,3 +35,13 @@ export const timeoutClassesSeconds = [10, 30, 60, 120, 300, 600, 3600] as const;
 
 /** In bytes. */
 export const bodyClasses = [1, 8, 32, 128, 512, 2048, 10_240].map((mebibytes) => mebibytes * 1024 * 1024);
+
+/** The keys with which nginx' master seals sessions of TLS: the first seals, both open. */
+export function ticketKeyPaths(root: string): readonly [string, string] {
+  return [`${root}/front/ticket.key`, `${root}/front/ticket-before.key`];
+}
+
+/** The key of nginx' words to clients of QUIC that it no longer knows. It must outlive a reload, or they would go on talking to nobody (RFC 9000, 10.3). */
+export function quicKeyPath(root: string): string {
+  return `${root}/front/quic.key`;
+}

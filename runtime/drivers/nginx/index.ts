@@ -18,6 +18,6 @@ export { ownersOf } from './snapshot.ts';
 export { probeCertificate, probeChallenge, probeHandshake, probeSite } from './probe-site.ts';
 export { frontService, probeAddress, startFront } from './start-front.ts';
 export { renderFront, templateNames } from './render.ts';
-export { rotateTicketKeys } from './ticket-keys.ts';
+export { rotateTicketKeys } from './front-keys.ts';
 export { rotateLogs, type LogBounds } from './rotate-logs.ts';
 export { sitesDirectory, usersDirectory } from './record.ts';

@@ -1,5 +1,12 @@
 import { BugError } from '#runtime/base/errors.ts';
-import { bodyClasses, timeoutClassesSeconds, type FrontAddress, type FrontSettings } from './front-settings.ts';
+import {
+  bodyClasses,
+  quicKeyPath,
+  ticketKeyPaths,
+  timeoutClassesSeconds,
+  type FrontAddress,
+  type FrontSettings,
+} from './front-settings.ts';
 
 /** Names of the templates below `front/` that make up the front. */
 export const templateNames = [
@@ -51,6 +58,31 @@ export function renderFront(
   return new Map(files.map((name) => [name, fill(template(name), values)]));
 }
 
+/** Sessions of TLS are sealed with keys in files, or, by an nginx that can, with such that its workers share and replace. */
+function sessionKeys({ root, http3 }: FrontSettings): string {
+  return http3
+    ? ''
+    : ticketKeyPaths(root)
+        .map((path) => `    ssl_session_ticket_key ${path};`)
+        .join('\n');
+}
+
+/** HTTP/3 beside the listeners of TCP: at the same addresses and ports, of UDP. */
+function quicValues(settings: FrontSettings): Readonly<Record<string, string>> {
+  const [first] = settings.httpsListen;
+  if (!settings.http3 || first === undefined) return { SPEAKS_QUIC: 'false', QUIC: '', ALTERNATIVE: '' };
+  return {
+    SPEAKS_QUIC: 'true',
+    // nginx that can speak HTTP/3 wants HTTP/2 said apart. Each worker has a socket of its own, so that all packets of a connection come to the same one.
+    QUIC: [
+      '    http2 on;',
+      ...settings.httpsListen.map((each) => `    listen ${placeOf(each)} quic reuseport;`),
+      `    quic_host_key ${quicKeyPath(settings.root)};`,
+    ].join('\n'),
+    ALTERNATIVE: `on:0 'h3=":${portOf(first)}"; ma=86400';`,
+  };
+}
+
 function hostValues(settings: FrontSettings): Readonly<Record<string, string>> {
   const networks = settings.trustedProxies.map((network) => token(network, /^[0-9a-fA-F:.]+(\/\d{1,3})?$/));
   const proxied = settings.clientAddress === 'ProxyProtocol' ? ['proxy_protocol'] : [];
@@ -62,10 +94,14 @@ function hostValues(settings: FrontSettings): Readonly<Record<string, string>> {
     FRONT: token(`${settings.root}/front`, /^(\/[A-Za-z0-9_.-]+)+$/),
     LISTEN: [
       ...settings.listen.map((each) => listenLine(each, proxied)),
-      ...settings.httpsListen.map((each) => listenLine(each, ['ssl', 'http2', ...proxied])),
+      ...settings.httpsListen.map((each) =>
+        listenLine(each, ['ssl', ...(settings.http3 ? [] : ['http2']), ...proxied]),
+      ),
       ...(settings.probeListen === undefined ? [] : [listenLine(settings.probeListen, [])]),
       ...(settings.probeHttpsListen === undefined ? [] : [listenLine(settings.probeHttpsListen, ['ssl'])]),
     ].join('\n'),
+    ...quicValues(settings),
+    SESSION_KEYS: sessionKeys(settings),
     HTTPS_PORT: settings.httpsListen[0] === undefined ? 'nil' : portOf(settings.httpsListen[0]),
     REALIP: [
       ...networks.map((network) => `  set_real_ip_from ${network};`),
@@ -77,15 +113,12 @@ function hostValues(settings: FrontSettings): Readonly<Record<string, string>> {
 }
 
 function listenLine(listen: FrontAddress, words: readonly string[]): string {
-  const isV6 = listen.address.includes(':');
+  return `    listen ${[placeOf(listen), 'default_server backlog=4096', ...words].join(' ')};`;
+}
+
+function placeOf(listen: FrontAddress): string {
   const address = token(listen.address, /^[0-9a-fA-F:.]+$/);
-  const parts = [
-    `${isV6 ? `[${address}]` : address}:${portOf(listen)}`,
-    'default_server backlog=4096',
-    ...(isV6 ? ['ipv6only=on'] : []),
-    ...words,
-  ];
-  return `    listen ${parts.join(' ')};`;
+  return address.includes(':') ? `[${address}]:${portOf(listen)} ipv6only=on` : `${address}:${portOf(listen)}`;
 }
 
 function portOf({ port }: FrontAddress): string {

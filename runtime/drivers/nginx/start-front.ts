@@ -9,7 +9,7 @@ import type { FrontAddress, FrontSettings } from './front-settings.ts';
 import { keyService, keySocket, keysDirectory } from './key-channel.ts';
 import { sitesDirectory, usersDirectory } from './record.ts';
 import { staplesDirectory } from './stapling/staple.ts';
-import { makeTicketKeys } from './ticket-keys.ts';
+import { makeFrontKeys } from './front-keys.ts';
 import { renderFront, templateNames } from './render.ts';
 
 const nginx = '/usr/sbin/nginx';
@@ -39,7 +39,7 @@ export function frontService(settings: FrontSettings): ServiceUnit {
 export async function startFront(host: Host, settings: FrontSettings, signal: AbortSignal): Promise<void> {
   await makeDirectories(host, signal);
   await removeStrays(host, signal);
-  await makeSecrets(host, signal);
+  await makeSecrets(host, settings, signal);
   const isChanged = await writeConstants(host, settings, signal);
   const unit = frontService(settings);
   const wasRunning = (await host.services.get(unit.name, signal))?.running === true;
@@ -96,7 +96,7 @@ async function writeConstants(host: Host, settings: FrontSettings, signal: Abort
 }
 
 /** What is made once and is this host's alone. */
-async function makeSecrets(host: Host, signal: AbortSignal): Promise<void> {
+async function makeSecrets(host: Host, settings: FrontSettings, signal: AbortSignal): Promise<void> {
   const { front } = await host.capabilities(signal);
   const directory = `${host.root}/front`;
   const token = `${directory}/probe-token`;
@@ -104,7 +104,7 @@ async function makeSecrets(host: Host, signal: AbortSignal): Promise<void> {
     const text = `${randomBytes(24).toString('hex')}\n`;
     await host.replaceFile(token, text, { mode: 0o640, uid: 0, gid: front.gid }, signal);
   }
-  await makeTicketKeys(host, signal);
+  await makeFrontKeys(host, settings, signal);
   const placeholder = `${directory}/placeholder.crt`;
   if ((await host.facts(placeholder, signal)) !== undefined) return;
   const { certificate, key } = await issueAuthority('nobody', newKey(), Date.now());

@@ -48,7 +48,7 @@ export async function openFrontLab(
   const { machine, signal } = await machineOfTest(t);
   const { host } = machine;
   const { root } = host;
-  const { front } = await host.capabilities(signal);
+  const { front, http3 } = await host.capabilities(signal);
   const passable = { mode: 0o711, uid: 0, gid: 0 };
   for (const path of ['run', 'tenants']) await host.makeDirectory(`${root}/${path}`, passable, signal);
   for (const [tenant, uid] of Object.entries(tenants)) {
@@ -64,6 +64,7 @@ export async function openFrontLab(
     root,
     listen: [{ address: '127.0.0.1', port: await freePort() }],
     httpsListen: [{ address: '127.0.0.1', port: await freePort() }],
+    http3,
     keyProgram: [process.execPath, keyProgram],
     user: front.user,
     workers: 2,

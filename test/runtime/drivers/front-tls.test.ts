@@ -468,6 +468,11 @@ await t.test('sessions are taken up again, until their key is replaced twice, an
     }
   }
   const mine = { servername: 'mine.example' };
+  each.equal(statSync(`${root}/front/placeholder.key`).mode & 0o777, 0o600);
+  if (lab.settings.http3) {
+    each.equal(await rotateTicketKeys(host, 0, signal), false, 'nginx replaces its own, without a reload');
+    return;
+  }
   const pid = (await host.services.get('nginx', signal))?.pid;
   const { session } = await resume(mine);
   each.equal(await rotateTicketKeys(host, 3_600_000, signal), false, 'a young key stays');
@@ -486,7 +491,7 @@ await t.test('sessions are taken up again, until their key is replaced twice, an
   each.equal((await resume({ ...mine, session })).reused, true, 'the key before opens still');
   await rotate();
   each.equal((await resume({ ...mine, session })).reused, false);
-  for (const name of ['ticket.key', 'ticket-before.key', 'placeholder.key']) {
+  for (const name of ['ticket.key', 'ticket-before.key']) {
     each.equal(statSync(`${root}/front/${name}`).mode & 0o777, 0o600);
   }
 });

@@ -114,6 +114,7 @@ const settings = {
   root: '/srv/wcp360',
   listen: [{ address: '::', port: 80 }],
   httpsListen: [{ address: '::', port: 443 }],
+  http3: true,
   keyProgram: [],
   user: 'www-data',
   workers: 2,
@@ -135,7 +136,7 @@ function rendered(render: typeof renderFront, overrides: object): string | undef
 t.test('settings of the host are tokens or an error: nothing in them becomes a directive', async (each) => {
   const directives = (text: string | undefined): string | undefined => text?.replace(/[^;{}]/g, '');
   const plain = rendered(renderFront, {});
-  each.match(plain, /listen \[::\]:80 default_server/);
+  each.match(plain, /listen \[::\]:80 ipv6only=on default_server/);
   fc.assert(
     fc.property(nasty, fc.constantFrom('root', 'user', 'trustedProxies', 'listen', 'httpsListen'), (value, field) => {
       const hostile = {

@@ -24,18 +24,25 @@ local function work_on(_, name, turn, work, ...)
   if fine then turn.answer, turn.fault = answer, fault
   else ngx.log(ngx.ERR, answer) end
   if waiting[name] == turn then waiting[name] = nil end
-  turn.gate:post(turn.count)
+  if turn.count > 0 then turn.gate:post(turn.count) end
 end
+
+-- Has the work done, unless it is under way already; nil when that is not possible now.
+local function begin(name, work, ...)
+  local turn = waiting[name]
+  if turn then return turn end
+  turn = { gate = semaphore.new(), count = 0, fault = "no answer" }
+  if not ngx.timer.at(0, work_on, name, turn, work, ...) then return nil end
+  waiting[name] = turn
+  return turn
+end
+M.begin = begin
 
 -- What `work(...)` returns (an answer, or nil and a reason). Whoever comes with the same name meanwhile waits for the same answer. The work belongs to none
 -- of them: a visitor who leaves, in the midst of a handshake for one, takes no one else's answer along.
 function M.once(name, work, ...)
-  local turn = waiting[name]
-  if not turn then
-    turn = { gate = semaphore.new(), count = 0, fault = "no answer" }
-    if not ngx.timer.at(0, work_on, name, turn, work, ...) then return work(...) end
-    waiting[name] = turn
-  end
+  local turn = begin(name, work, ...)
+  if not turn then return work(...) end
   turn.count = turn.count + 1
   if not turn.gate:wait(patience_seconds) and waiting[name] == turn then waiting[name] = nil end
   return turn.answer, turn.fault

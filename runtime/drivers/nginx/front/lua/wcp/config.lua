@@ -20,6 +20,9 @@ end
 -- Where visitors find HTTPS; nil where there is none.
 M.https_port = @HTTPS_PORT@
 
+-- Whether QUIC is spoken.
+M.speaks_quic = @SPEAKS_QUIC@
+
 -- Classes of directives that take no variable; ascending. The templates are rendered with the same lists.
 M.timeouts = { @TIMEOUTS@ }
 M.bodies = { @BODIES@ }

@@ -92,7 +92,7 @@ end
 function serve.redirect(site)
   local to = site.to
   if to:sub(1, 2) == "//" then
-    to = ngx.var.wcp_scheme .. ":" .. to .. ((ngx.var.http_host or ""):match(":%d+$") or "")
+    to = ngx.var.wcp_scheme .. ":" .. to .. (ngx.var.wcp_host:match(":%d+$") or "")
   end
   if site.keep_path then to = to:gsub("/+$", "") .. asked() end
   return move(to, site.code)
@@ -119,7 +119,7 @@ local function body_is_fine(site)
     ngx.exit(413)
     return false
   end
-  if not ngx.var.http_transfer_encoding and ngx.var.http2 == "" or site.type ~= "php" and site.type ~= "proxy" then return true end
+  if not ngx.var.http_transfer_encoding and quick.says_length(ngx.var) or site.type ~= "php" and site.type ~= "proxy" then return true end
   ngx.exec("@body_" .. site.body_class)
   return false
 end

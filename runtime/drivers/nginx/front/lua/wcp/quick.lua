@@ -20,6 +20,11 @@ local function keep(fd)
   return files.through(fd)
 end
 
+-- HTTP/2 and HTTP/3 need not say how long a body is, or that there is one.
+local saying = { ["HTTP/1.1"] = true, ["HTTP/1.0"] = true }
+
+function M.says_length(var) return saying[var.server_protocol] end
+
 local validators = lrucache.new(1000)
 
 -- What tells one state of a small file from another, as nginx itself writes it.
@@ -55,8 +60,7 @@ end
 
 local function script(site, name, extra)
   local path = site.docroot .. name
-  -- HTTP/2 need not say how long a body is, or that there is one.
-  if ngx.var.http2 ~= "" then return nil end
+  if not M.says_length(ngx.var) then return nil end
   if not site.upstream or not files.is_plain(path) or not files.kind(site.socket) then return nil end
   backend.describe_script(site, path, name, extra)
   ngx.var.wcp_upstream = site.upstream

@@ -14,9 +14,23 @@ local M = {}
 -- handshake.
 local kept = lrucache.new(8000)
 
-local function fetch(site)
+-- What the key channel has answered to any worker, each answer after the version that it is of.
+local answers = ngx.shared.pairs
+
+local function answer_for(site)
   local answer, fault = channel.ask(config.key_socket, site.name)
-  if not answer then return nil, fault end
+  if answer then answers:set(site.name, site.certificate .. "\n" .. answer) end
+  return answer, fault
+end
+
+-- The answer that another worker was given; nil when there is none of this version.
+local function answer_of_others(site)
+  local text = answers:get(site.name)
+  local head = site.certificate .. "\n"
+  return text and text:sub(1, #head) == head and text:sub(#head + 1) or nil
+end
+
+local function keep(site, answer)
   local pair = cjson.decode(answer)
   if type(pair) ~= "table" then return nil, "not a pair" end
   local chain, chain_fault = pairs_of.chain(pair.certificate)
@@ -29,12 +43,28 @@ local function fetch(site)
   return found
 end
 
-local function pair_of(site)
+local function fetch(site)
+  local answer, fault = answer_for(site)
+  if not answer then return nil, fault end
+  return keep(site, answer)
+end
+
+-- A handshake of QUIC cannot wait: nginx ends it when it does. Its client comes by TCP then, and finds the certificate when it comes by QUIC again.
+local function fetched(site, waits)
+  local name = "key " .. site.name .. " " .. site.certificate
+  if waits then return channel.once(name, fetch, site) end
+  channel.begin(name, fetch, site)
+  return nil
+end
+
+local function pair_of(site, waits)
   local known = kept:get(site.name)
   if known and known.version == site.certificate then return known end
-  local found, fault = channel.once("key " .. site.name .. " " .. site.certificate, fetch, site)
+  local answer, found, fault = answer_of_others(site), nil, nil
+  if answer then found, fault = keep(site, answer)
+  else found, fault = fetched(site, waits) end
   if found then return found end
-  ngx.log(ngx.ERR, "key of ", site.name, ": ", fault)
+  if fault then ngx.log(ngx.ERR, "key of ", site.name, ": ", fault) end
   -- While nobody answers for keys, the one before serves on.
   return known and known.owner == site.owner and known or nil
 end
@@ -44,7 +74,7 @@ function M.choose()
   ssl.clear_certs()
   local name = ssl.server_name()
   local site = name and sites.lookup(name:lower())
-  local pair = site and site.certificate and pair_of(site)
+  local pair = site and site.certificate and pair_of(site, not (config.speaks_quic and ngx.ctx.is_quic))
   if not pair or not ssl.set_cert(pair.chain) or not ssl.set_priv_key(pair.key) then return ngx.exit(ngx.ERROR) end
   if pair.staple then staple.show(pair.staple) end
 end
