@@ -108,6 +108,7 @@ function serviceContent(value: string): string | undefined {
 function spelledParameter(name: string, value: string, others: readonly string[]): string | undefined {
   if (name === 'no-default-alpn') return name;
   if (name === 'mandatory') return mandatoryParameter(value.split(','), others);
+  if (name === 'alpn' && value.split(',').some(({ length }) => length > stringBytes)) return undefined;
   if (name === 'ech') return `ech="${value}"`;
   if (name !== 'ipv6hint') return `${name}=${value}`;
   const addresses = value.split(',').map(canonicalIpv6);

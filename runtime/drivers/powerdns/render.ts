@@ -45,7 +45,7 @@ export function renderConfiguration(settings: DnsSettings, apiKey: string): stri
     'version-string': 'anonymous',
     'security-poll-suffix': '',
     // Those that a zone names are told of its changes, and nobody else, be it in its NS records.
-    master: 'yes',
+    primary: 'yes',
     'only-notify': '',
     'disable-axfr': 'no',
     'allow-axfr-ips': '',
