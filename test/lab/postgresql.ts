@@ -207,25 +207,23 @@ async function crash(
   await startPostgresql(host, settings, signal);
 }
 
-/** A log with what was in it when it was read before: the host cuts those that grow large down to their last lines. */
+/** All that was ever in a log, of which the machine cuts the beginning off when it has grown large. */
 function grownLog(path: string): () => Promise<string> {
-  let [earlier, known] = ['', ''];
+  let [all, known] = ['', ''];
   return async () => {
     const text = await readFile(path, 'utf8');
-    if (text.length < known.length) earlier += withoutOverlap(known, text);
+    all += text.startsWith(known) ? text.slice(known.length) : text.slice(endOfLastLine(known, text));
     known = text;
-    return earlier + text;
+    return all;
   };
 }
 
-/** What of `before` is not what `after` begins with. */
-function withoutOverlap(before: string, after: string): string {
-  const line = after.slice(0, after.indexOf('\n') + 1);
-  const next = (from: number): number => (line === '' ? -1 : before.indexOf(line, from));
-  for (let at = next(0); at >= 0; at = next(at + 1)) {
-    if (after.startsWith(before.slice(at))) return before.slice(0, at);
-  }
-  return before;
+/** Where in `after` the last whole line of `before` ends; 0 when it is not there any more. */
+function endOfLastLine(before: string, after: string): number {
+  const end = before.lastIndexOf('\n') + 1;
+  const line = before.slice(before.lastIndexOf('\n', end - 2) + 1, end);
+  const at = line === '' ? -1 : after.lastIndexOf(line);
+  return at < 0 ? 0 : at + line.length;
 }
 
 /** Quick, and talkative. */
