@@ -9,6 +9,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { HostError, InvalidError } from '#runtime/base/errors.ts';
+import { refuseUpgrade } from '#runtime/base/refuse-upgrade.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
 
 /** A list is sent as repeated lines. */
@@ -218,6 +219,7 @@ function exchange(options: Exchange): Promise<WireAnswer> {
     );
     const timer = setTimeout(() => outgoing.destroy(new TimeoutMark()), request.timeoutMs);
     outgoing.on('error', fail);
+    refuseUpgrade(outgoing, fail);
     outgoing.end(request.body);
   });
 }
@@ -231,7 +233,9 @@ function open(options: Exchange): Promise<WireStream> {
     });
     endWith(outgoing, request.signal);
     outgoing.setTimeout(request.timeoutMs, () => outgoing.destroy(new TimeoutMark()));
-    outgoing.on('error', (err) => reject(failureOf(request, err)));
+    const fail = (err: Error): void => reject(failureOf(request, err));
+    outgoing.on('error', fail);
+    refuseUpgrade(outgoing, fail);
     outgoing.end(request.body);
   });
 }

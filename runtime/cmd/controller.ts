@@ -65,15 +65,17 @@ export async function runController({ sources }: ProgramArgs): Promise<number> {
     planRequests: { kind: planRequestKind, leads: true, systemNamespace: SYSTEM_NAMESPACE, place: placedPreview },
   });
   const begun = Promise.withResolvers<void>();
-  const streams = manager.synced.then(async () => {
+  const served = manager.synced.then(async () => {
     const { cache } = manager;
     await runStreams({ config, identity, client, cache, log, metrics, onBegun: begun.resolve }, signal);
   });
+  // Stopped before the caches were full; at once, since nobody waits for it before the manager has ended.
+  const streams = served.catch(() => undefined);
   // A replica that does not lead is ready, too: it takes over with full caches, and serves streams.
   health.readyAfter(begun.promise);
   resyncOnSignal(() => manager.resync(), signal);
   await manager.ended;
-  await streams.catch(() => undefined);
+  await streams;
   await client.close();
   return 0;
 }

@@ -16,7 +16,7 @@ export async function serveMetrics(listen: string, metrics: Metrics, signal: Abo
   };
   if (listen === '') return { readyAfter };
   const server = createServer((request, response) => {
-    if (request.url === '/metrics') void answerMetrics(response, metrics);
+    if (request.url === '/metrics') answerMetrics(response, metrics).catch((err: unknown) => fail(response, err));
     else answer(response, request.url === '/livez' ? true : request.url === '/readyz' ? isReady : undefined);
   });
   const { host, port } = addressOf(listen);
@@ -30,6 +30,11 @@ export async function serveMetrics(listen: string, metrics: Metrics, signal: Abo
 async function answerMetrics(response: ServerResponse, metrics: Metrics): Promise<void> {
   const { contentType, text } = await metrics.exposition();
   response.writeHead(200, { 'content-type': contentType }).end(text);
+}
+
+function fail(response: ServerResponse, err: unknown): void {
+  const why = err instanceof Error ? err.message : String(err);
+  response.writeHead(500, { 'content-type': 'text/plain' }).end(`the figures cannot be read: ${why}\n`);
 }
 
 function answer(response: ServerResponse, isWell: boolean | undefined): void {

@@ -27,6 +27,8 @@ export async function openLocalResolver(
     if (!signal.aborted) socket.send(reply, from.port, from.address);
   };
   socket.on('message', (message, from) => void answer(message, from).catch(() => undefined));
+  // A message that could not be received: who asked asks again.
+  socket.on('error', () => undefined);
   socket.bind(listen.port, listen.address);
   await once(socket, 'listening', { signal });
 }

@@ -1,3 +1,5 @@
+import { RefusedError } from '#runtime/base/errors.ts';
+
 /** Of what a sandbox is made beside what every one has; paths outside of it. */
 export interface SandboxParts {
   /** All that it shows of `tenants/`; absent: nothing, and `/tmp` is memory, which goes with the sandbox. */
@@ -74,12 +76,37 @@ const giveBack = [
 /** Words before a program inside: give carried variables their names back, and become the program. Constant. */
 export const givingBack: readonly string[] = ['/usr/bin/perl', '-e', giveBack, '--'];
 
-/** Variables of a tenant as the programs are given them that build its sandbox; without those that no program can have, and those that are ours (`WCP_…`). */
+/** What Linux lets one variable have, with its name (MAX_ARG_STRLEN of execve(2)). */
+const longestVariableBytes = 128 * 1024;
+/** Of the 2 MiB that it gives arguments and variables together. */
+const mostVariablesBytes = 1024 * 1024;
+
+/**
+ * Variables of a tenant as the programs are given them that build its sandbox; without those that no program can have, and those that are ours (`WCP_…`).
+ * RefusedError `VariablesTooLarge` for what the kernel would give to no program.
+ */
 export function carried(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(variables)
-      .filter(([name, value]) => /^(?!WCP_)[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !value.includes('\0'))
-      .map(([name, value]) => [`${variablePrefix}${name}`, value]),
+  const taken = Object.entries(variables).filter(
+    ([name, value]) => /^(?!WCP_)[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !value.includes('\0'),
+  );
+  refuseTooLarge(taken);
+  return Object.fromEntries(taken.map(([name, value]) => [`${variablePrefix}${name}`, value]));
+}
+
+function refuseTooLarge(variables: readonly (readonly [name: string, value: string])[]): void {
+  let sum = 0;
+  for (const [name, value] of variables) {
+    const bytes = Buffer.byteLength(`${variablePrefix}${name}=${value}\0`);
+    if (bytes > longestVariableBytes) throw tooLarge(`The variable ${name} is longer than the 128 KiB`);
+    sum += bytes;
+  }
+  if (sum > mostVariablesBytes) throw tooLarge('All variables together are larger than the 1 MiB');
+}
+
+function tooLarge(what: string): RefusedError {
+  return new RefusedError(
+    'VariablesTooLarge',
+    `${what} that a program is given: keep such values in a file of the site.`,
   );
 }
 

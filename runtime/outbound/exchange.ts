@@ -2,6 +2,7 @@ import { request as overHttp, type Agent } from 'node:http';
 import { request as overHttps } from 'node:https';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { HostError, Wcp360Error } from '#runtime/base/errors.ts';
+import { refuseUpgrade } from '#runtime/base/refuse-upgrade.ts';
 
 /** One request to a service that others run. */
 export interface OutboundRequest {
@@ -62,6 +63,7 @@ async function send(request: OutboundRequest, settings: RequestOptions, maxBytes
       if (isRepeatable && sent.reusedSocket && err.code === 'ECONNRESET') resolve(send(request, settings, maxBytes));
       else reject(err);
     });
+    refuseUpgrade(sent, reject);
     sent.end(body);
   });
 }

@@ -142,12 +142,21 @@ function upgradeHead({ rawHeaders }: IncomingMessage): string {
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-/** A response for a request that came with an upgrade: what says no to it is plain HTTP, after which the connection ends. */
-export function responseOn(request: IncomingMessage, socket: Duplex): ServerResponse {
+/**
+ * A response for a request that came with an upgrade: what says no to it is plain HTTP, after which the connection ends. Without one the connection has ended:
+ * the client did not wait for the answer to an earlier request, and nobody could tell the two apart.
+ */
+export function responseOn(request: IncomingMessage, socket: Duplex): ServerResponse | undefined {
   socket.on('error', () => socket.destroy());
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
-  response.assignSocket(socket as Socket);
+  try {
+    response.assignSocket(socket as Socket);
+  } catch {
+    // It has the response of the earlier request still, which ends with it.
+    socket.destroy();
+    return undefined;
+  }
   response.on('finish', () => {
     response.detachSocket(socket as Socket);
     socket.end();

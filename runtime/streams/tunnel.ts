@@ -15,6 +15,8 @@ const silenceMs = 2 * pingEveryMs;
 export function keepAlive(session: Http2Session): void {
   let heardAt = performance.now();
   const timer = setInterval(() => {
+    // Its `close` is still to come.
+    if (session.destroyed) return;
     if (performance.now() - heardAt > silenceMs) session.destroy(new Error('the other end is silent'));
     else session.ping(() => (heardAt = performance.now()));
   }, pingEveryMs);

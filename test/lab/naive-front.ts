@@ -17,7 +17,7 @@ export async function startNaiveFront(root: string, signal: AbortSignal): Promis
     socket.setEncoding('latin1');
     socket.on('data', (part: string) => {
       bytes += part;
-      if (isWhole(bytes)) void answer(root, socket, bytes);
+      if (isWhole(bytes)) answer(root, socket, bytes).catch(() => socket.destroy());
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -29,7 +29,8 @@ export async function openSpoiledAnswers(test: Test, { directory, ca }: Pebble):
   const server: Server = createServer({ cert, key }, (incoming, outgoing) => {
     const { method = 'GET', url: path = '/', headers } = incoming;
     const asked = request({ host: target.hostname, port: target.port, method, path, headers, ca }, (answer) => {
-      void buffer(answer).then((body) => {
+      const passOn = async (): Promise<void> => {
+        const body = await buffer(answer);
         const nonsense = spoiling !== undefined && spoiling.left-- <= 0 ? spoiling.nonsense : undefined;
         if (spoiling !== undefined && nonsense !== undefined) spoiling.given += 1;
         if (nonsense === 'silence') return;
@@ -37,7 +38,8 @@ export async function openSpoiledAnswers(test: Test, { directory, ca }: Pebble):
         const { 'transfer-encoding': _encoding, ...rest } = answer.headers;
         outgoing.writeHead(answer.statusCode ?? 500, { ...rest, 'content-length': String(sent.length) });
         outgoing.end(method === 'HEAD' ? undefined : sent);
-      });
+      };
+      passOn().catch(() => outgoing.destroy());
     });
     asked.once('error', () => outgoing.destroy());
     incoming.pipe(asked);

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, request as secureRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +15,8 @@ import { listAll } from '#runtime/client/list-pages.ts';
 import { parseKeyText, keyText, pathOf } from '#runtime/client/resource-type.ts';
 import { warningsOf } from '#runtime/client/warnings.ts';
 import { linesOf } from '#runtime/client/watch-lines.ts';
+import { exchangeHttp } from '#runtime/host/local/http-request.ts';
+import { exchange } from '#runtime/outbound/exchange.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import { createLabAuthority } from '#test/lab/pki.ts';
 import { probedConnections } from '#test/lab/probed-connections.ts';
@@ -180,6 +183,29 @@ t.test('nothing waits for ever', async (t) => {
   const stop = new AbortController();
   setTimeout(() => stop.abort(new Error('changed my mind')), 20);
   await t.rejects(client.get(configMapType, inDefault('a'), stop.signal), { message: 'changed my mind' });
+});
+
+t.test('an answer that leaves HTTP unasked is an error at once, whoever hears it', async (t) => {
+  const server = createServer((request) => {
+    request.socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const url = new URL(`http://127.0.0.1:${port}`);
+  const client = createClient({ server: url.href });
+  const agent = new Agent();
+  const never = new AbortController().signal;
+  t.teardown(async () => {
+    await client.close();
+    server.close();
+  });
+  const asked = { method: 'GET' as const, path: '/', headers: {}, timeoutMs: 600_000 };
+  const outbound = { agent, timeoutMs: 600_000, maxBytes: 1_000 };
+  const inTime = { name: 'HostError' };
+  await t.rejects(client.create(configMapType, aConfigMap('a')), inTime);
+  await t.rejects(client.stream('/', { silenceMs: 0 })[Symbol.asyncIterator]().next(), inTime);
+  await t.rejects(exchange({ ...asked, url, isRepeatable: true }, outbound, never), inTime);
+  await t.rejects(exchangeHttp({ ...asked, address: { host: '127.0.0.1', port } }, never), inTime);
 });
 
 t.test('a stream that is ended leaves its TLS session to the next one', async (t) => {

@@ -1,7 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ApiError, HostError } from '#runtime/base/errors.ts';
 import { startNameServer } from '#runtime/cmd/agent/start-name-server.ts';
@@ -14,12 +19,20 @@ import { startLabServer } from '#test/lab/api-server.ts';
 import { freePort } from '#test/lab/free-port.ts';
 import { until } from '#test/lab/instance.ts';
 import { dig } from '#test/lab/name-server.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { run } from '#test/lab/run.ts';
 import { labClient } from '#test/lab/widgets.ts';
 import { machineOfTest } from '#test/runtime/host/machines.ts';
 
 const wcpd = join(import.meta.dirname, '../../runtime/cmd/wcpd.ts');
 const manifests = join(import.meta.dirname, '../../manifests');
+
+function kubeconfigOf(server: string): string {
+  const clusters = [{ name: 'it', cluster: { server } }];
+  const contexts = [{ name: 'it', context: { cluster: 'it', user: 'it' } }];
+  const users = [{ name: 'it', user: { token: 'words' } }];
+  return JSON.stringify({ clusters, contexts, users, 'current-context': 'it' });
+}
 
 void t.test('a program lives from its start, and is ready once its caches are full', async (t) => {
   const [port, stop, filled] = [await freePort(), new AbortController(), Promise.withResolvers<void>()];
@@ -43,19 +56,57 @@ void t.test('a program whose caches cannot be filled lives on, and is not ready'
   t.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 503);
 });
 
+void t.test('a figure that cannot be read is an error of the scrape, and ends no program', async (t) => {
+  const [port, stop, metrics] = [await freePort(), new AbortController(), createMetrics()];
+  const read = (): number => {
+    throw new Error('unreadable');
+  };
+  metrics.gauge({ name: 'broken', help: 'It breaks.', read });
+  await serveMetrics(`127.0.0.1:${port}`, metrics, stop.signal);
+  t.teardown(() => stop.abort());
+  t.equal((await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(patienceMs) })).status, 500);
+});
+
 void t.test('a program that is told no server, and is in no pod, says so', async (t) => {
   const ended = await run([process.execPath, wcpd, 'controller']);
   t.match(ended, { exitCode: 1, stderr: /no pod of a Kubernetes.*--kubeconfig or WCPD_KUBECONFIG/ });
+});
+
+void t.test('a controller that is stopped before its caches are filled ends in order', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'wcp360-cmd-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const leads = Promise.withResolvers<void>();
+  const notFound = { kind: 'Status', code: 404, reason: 'NotFound', details: { name: 'it' } };
+  // A server that lets it lead, at its leisure, and answers nothing else.
+  const server = createHttpServer((request, response) => {
+    if (request.url?.includes('/leases/') !== true && request.method === 'GET') return;
+    const answer = async (): Promise<void> => {
+      const body = await text(request);
+      await delay(150);
+      if (body !== '') leads.resolve();
+      response.writeHead(body === '' ? 404 : 201, { 'content-type': 'application/json' });
+      response.end(body === '' ? JSON.stringify(notFound) : body);
+    };
+    answer().catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close().closeAllConnections());
+  const kubeconfig = join(directory, 'kubeconfig');
+  await writeFile(kubeconfig, kubeconfigOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
+  const flags = ['--kubeconfig', kubeconfig, '--work-directory', directory, '--metrics-listen='];
+  const child = spawn(process.execPath, [wcpd, 'controller', ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const said = text(child.stderr);
+  await leads.promise;
+  child.kill('SIGTERM');
+  t.same([await once(child, 'exit'), await said], [[0, null], '']);
 });
 
 void t.test('an agent whose root is no directory says how to make one', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'wcp360-cmd-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const [kubeconfig, link] = [join(directory, 'kubeconfig'), join(directory, 'link')];
-  const clusters = [{ name: 'it', cluster: { server: 'https://127.0.0.1:1' } }];
-  const contexts = [{ name: 'it', context: { cluster: 'it', user: 'it' } }];
-  const users = [{ name: 'it', user: { token: 'words' } }];
-  await writeFile(kubeconfig, JSON.stringify({ clusters, contexts, users, 'current-context': 'it' }));
+  await writeFile(kubeconfig, kubeconfigOf('https://127.0.0.1:1'));
   await symlink(directory, link);
   const roots = [join(directory, 'missing'), join(kubeconfig, 'below'), kubeconfig, link];
   const told = async (root: string): Promise<void> => {

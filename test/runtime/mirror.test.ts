@@ -434,8 +434,10 @@ await t.test(
         request.resume().on('end', () => {
           response.write(readFileSync(join(base, 'broken.tar')));
           if (isWhole) response.end();
-          else
-            void until(() => existsSync(join(here.directory, 'file')), 'it to arrive').then(() => response.destroy());
+          else {
+            const arrived = until(() => existsSync(join(here.directory, 'file')), 'it to arrive');
+            void each.resolves(arrived).finally(() => response.destroy());
+          }
         });
       }
     });

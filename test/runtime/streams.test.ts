@@ -2,33 +2,30 @@ import { EventEmitter, getEventListeners, once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { createServer as createHttpsServer, get as httpsGet } from 'node:https';
-import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
+import { connect as connectHttp2, performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { PassThrough, type Duplex } from 'node:stream';
+import { duplexPair, PassThrough, type Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { mock } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import fc from 'fast-check';
-import t, { type Test } from 'tap';
-import { ApiError } from '#runtime/base/errors.ts';
+import t from 'tap';
+import { ApiError, HostError } from '#runtime/base/errors.ts';
 import { systemClock } from '#runtime/base/clock.ts';
 import { createClientSessions } from '#runtime/drivers/adminer/index.ts';
 import { createClient } from '#runtime/client/https-client.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
 import { keepAttached } from '#runtime/streams/agent/attach.ts';
-import { createStreamServer } from '#runtime/streams/agent/serve-streams.ts';
-import { commandIn, runRemote } from '#runtime/streams/run-remote.ts';
-import type { StreamSeat, StreamServerOptions } from '#runtime/streams/agent/stream-call.ts';
 import { createShares } from '#runtime/streams/agent/shares.ts';
-import { createWriters } from '#runtime/streams/agent/writers.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
 import { lineTimeMs } from '#runtime/streams/agent/line-time.ts';
 import { exitCodeOf, exitStatus } from '#runtime/streams/exit-status.ts';
 import { remoteUserOf } from '#runtime/streams/gateway/front-proxy.ts';
 import { keepPublished, replicaIdOf } from '#runtime/streams/gateway/publish.ts';
 import { createTunnels } from '#runtime/streams/gateway/tunnels.ts';
-import { connectionOver } from '#runtime/streams/tunnel.ts';
+import { connectionOver, keepAlive } from '#runtime/streams/tunnel.ts';
 import { openGatewayIdentity } from '#runtime/cmd/controller/gateway-identity.ts';
 import { newKey } from '#runtime/pki/crypto-keys.ts';
 import { issueAuthority } from '#runtime/pki/issue.ts';
@@ -41,6 +38,7 @@ import { freePort } from '#test/lab/free-port.ts';
 import { patienceMs } from '#test/lab/patience.ts';
 import { createLabAuthority, type LabAuthority } from '#test/lab/pki.ts';
 import { processesWith } from '#test/lab/processes-with.ts';
+import { startStreams } from '#test/lab/streams.ts';
 import { configMapType, labClient } from '#test/lab/widgets.ts';
 
 const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?$/u);
@@ -282,6 +280,41 @@ await t.test('an agent is asked by a tunnel that it keeps, the newest that lives
   server.close();
 });
 
+await t.test('a tunnel that breaks in the middle of an answer ends no more than itself', async (each) => {
+  const said: string[] = [];
+  const info = (_fields: unknown, message: string): void => void said.push(message);
+  const tunnels = createTunnels('a', { ...silentLogger, info });
+  const server = createServer((socket) => tunnels.attach('web1', { socket, head: Buffer.alloc(0) })).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(server, 'listening');
+  each.teardown(() => server.close());
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const session = performServerHandshake(socket);
+  session.on('error', () => undefined);
+  session.on('stream', (stream) => {
+    stream.on('error', () => undefined).respond({ ':status': 200 });
+    stream.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n');
+    // Once that is answered the other end has the head.
+    session.ping(() => setImmediate(() => socket.resetAndDestroy()));
+  });
+  const ends = ['agent detached', 'an agent does not know of all replicas'];
+  await until(() => ends.every((end) => said.includes(end)), 'its end, and that of the answer');
+  each.same(tunnels.hosts(), []);
+});
+
+await t.test('a tunnel that has just ended is asked for no word', (each) => {
+  mock.timers.enable({ apis: ['setInterval'] });
+  each.teardown(() => mock.timers.reset());
+  const [stream] = duplexPair();
+  const session = connectHttp2('http://agent', { createConnection: () => stream });
+  keepAlive(session);
+  session.destroy();
+  each.doesNotThrow(() => mock.timers.tick(20_000));
+  each.end();
+});
+
 await t.test('however often an agent dials, nothing of it is left once a tunnel has ended', async (each) => {
   const authority = await createLabAuthority('agent');
   const gateway = createHttpsServer(await authority.server()).listen(0, '127.0.0.1');
@@ -315,57 +348,6 @@ await t.test('however often an agent dials, nothing of it is left once a tunnel 
   await ended;
 });
 
-/** An agent's side of streams for one Domain, and a client that reaches it without a gateway. */
-async function startStreams(
-  each: Test,
-  {
-    idleMs,
-    variables = () => Promise.resolve({}),
-  }: Pick<StreamServerOptions, 'idleMs'> & Pick<StreamSeat, 'variables'>,
-) {
-  // A sandbox has a /tmp of its own.
-  const tree = await mkdtemp('/var/tmp/wcp360-streams-');
-  await mkdir(join(tree, 'tmp'));
-  await chmod(tree, 0o755);
-  const log = join(tree, 'access.log');
-  await writeFile(log, 'a line\n');
-  const seat = { tenant: 'acme', uid: 20_000, tree, workingDirectory: tree, isReadOnly: false, slice: 'wcp360-20000' };
-  const writers = createWriters();
-  const streams = createStreamServer({
-    seatOf: () => ({ ...seat, variables, logs: { access: log, error: log } }),
-    databaseSeatOf: () => undefined,
-    inviteTo: () => Promise.reject(new Error('nobody is invited')),
-    processes: openTenantProcesses('supervisor'),
-    writers,
-    replicas: createReplicaWords(),
-    tenantStreams: 10,
-    frontGid: 33,
-    idleMs,
-    log: silentLogger,
-  });
-  const authority = await createLabAuthority('agent');
-  const connections = new Set<TLSSocket>();
-  const server = createTlsServer(await authority.server(), (socket) => {
-    connections.add(socket);
-    streams.serve(socket, new EventEmitter() as ServerHttp2Session);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const client = createClient({ server: url, tls: { ca: authority.ca.toString() } });
-  const over = new AbortController();
-  each.teardown(async () => {
-    over.abort(new Error('the test is over'));
-    await client.close();
-    server.close();
-    await rm(tree, { recursive: true });
-  });
-  const running = async (command: readonly string[], stdout = new PassThrough().resume()): Promise<number> => {
-    const output = { stdout, stderr: new PassThrough().resume(), signal: over.signal };
-    return await runRemote(client, { ...commandIn({ namespace: 'acme', name: 'shop' }, command), ...output });
-  };
-  return { streams, tree, writers, client, connections, running };
-}
-
 await t.test(
   'a stream on which nothing moves is ended, and says so; one on which something moves goes on',
   async (each) => {
@@ -381,9 +363,9 @@ await t.test(
 );
 
 await t.test('whoever stops reading, be it a program, a log or a copy, is let go at last', async (each) => {
-  const { streams, tree, client, running } = await startStreams(each, { idleMs: 1_500 });
+  const { streams, seat, client, running } = await startStreams(each, { idleMs: 1_500 });
   // More than connections hold.
-  for (const name of ['access.log', 'large']) await writeFile(join(tree, name), 'x'.repeat(40_000_000));
+  for (const name of ['access.log', 'large']) await writeFile(join(seat.tree, name), 'x'.repeat(40_000_000));
   const domain = { resource: 'domains', namespace: 'acme', name: 'shop' } as const;
   const never = new AbortController();
   each.teardown(() => never.abort(new Error('the test is over')));
@@ -401,6 +383,24 @@ await t.test('whoever stops reading, be it a program, a log or a copy, is let go
   await until(() => streams.open() === 0, 'their places to be free');
 });
 
+await t.test(
+  'whoever leaves while lines of a log are being chosen for them leaves the agent as it was',
+  async (each) => {
+    const { streams, seat, client } = await startStreams(each, { idleMs: 600_000 });
+    const line = '192.0.2.1 - - [28/Nov/2026:14:04:11 +0000] "GET / HTTP/1.1" 200 1\n';
+    await writeFile(join(seat.tree, 'access.log'), line.repeat(400_000));
+    const path = streamPath({ resource: 'domains', subresource: 'log', namespace: 'acme', name: 'shop' });
+    for (let round = 0; round < 10; round += 1) {
+      const leaving = new AbortController();
+      const chunks = client.stream(`${path}?sinceSeconds=999999999`, { signal: leaving.signal, silenceMs: 0 });
+      await chunks[Symbol.asyncIterator]().next();
+      await delay(round);
+      leaving.abort(new Error('it has left'));
+      await until(() => streams.open() === 0, 'its place to be free');
+    }
+  },
+);
+
 await t.test('whoever leaves while a program is still being found holds neither place nor files', async (each) => {
   const asked = Promise.withResolvers<undefined>();
   const found = Promise.withResolvers<Readonly<Record<string, string>>>();
@@ -414,6 +414,35 @@ await t.test('whoever leaves while a program is still being found holds neither 
   found.resolve({});
   await until(() => streams.open() === 0, 'its place to be free');
   each.equal(writers.count('acme'), 0);
+});
+
+await t.test('what no program can be given is told, and who then sends nonsense ends no agent', async (each) => {
+  const variables = async () => await Promise.resolve({ MAP: 'x'.repeat(200_000), 'no-variable': 'x'.repeat(200_000) });
+  const { streams, seat, running, to } = await startStreams(each, { idleMs: 600_000, variables });
+  const umask = process.umask();
+  await each.rejects(running(['true']), { reason: 'Conflict', message: /variable MAP is longer/u });
+  const { start } = openTenantProcesses('supervisor');
+  each.throws(() => start(seat, ['/bin/echo', 'x'.repeat(200_000)]), HostError);
+  each.equal(process.umask(), umask);
+  const longest = 'x'.repeat(128 * 1024 - 'WCP_VAR_V0=\0'.length);
+  const most = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`V${index}`, longest]));
+  const { stdout, ended } = start(seat, ['/bin/sh', '-c', 'echo ${#V0}; echo ${#V7}'], { variables: most });
+  each.same([await text(stdout), await ended], [`${longest.length}\n${longest.length}\n`, 0]);
+  const exec = streamPath({ resource: 'domains', subresource: 'exec', namespace: 'acme', name: 'shop' });
+  const head = [
+    `GET ${exec}?command=true HTTP/1.1`,
+    'Host: it',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+    'Sec-WebSocket-Protocol: v5.channel.k8s.io',
+  ];
+  const socket = connectTls(to);
+  const closed = once(socket.resume(), 'close');
+  socket.write(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), Buffer.alloc(6, 0xff)]));
+  await closed;
+  await until(() => streams.open() === 0, 'its place to be free');
 });
 
 await t.test(

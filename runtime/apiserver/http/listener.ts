@@ -72,8 +72,8 @@ function createServer(https: SecureServerOptions, { serve, upgrades }: ListenOpt
     void serve(exchangeOf(request, response as unknown as RawResponse));
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const response = responseOn(request, socket) as unknown as RawResponse;
-    void serve({ ...exchangeOf(request, response), upgrade: { socket, head } });
+    const response = responseOn(request, socket) as unknown as RawResponse | undefined;
+    if (response !== undefined) void serve({ ...exchangeOf(request, response), upgrade: { socket, head } });
   });
   return Object.assign(server, {
     keepAliveTimeout: idleConnectionMs,

@@ -24,7 +24,7 @@ export interface Generation {
 
 const hashLength = 10;
 
-/** Reads the Secrets and says how the pool's master is to be run. RefusedError `SecretNotFound`. */
+/** Reads the Secrets and says how the pool's master is to be run. RefusedErrors `SecretNotFound`, `VariablesTooLarge`. */
 export async function generationOf(
   name: string,
   pool: PhpPool,

@@ -1,5 +1,6 @@
 import { request, type IncomingMessage } from 'node:http';
 import { HostError } from '#runtime/base/errors.ts';
+import { refuseUpgrade } from '#runtime/base/refuse-upgrade.ts';
 import type { LocalHttpAnswer, LocalHttpRequest } from '#runtime/host/host.ts';
 
 const defaultMaxBytes = 4 * 1024 * 1024;
@@ -32,6 +33,7 @@ async function exchange(ask: LocalHttpRequest, signal: AbortSignal): Promise<Loc
     });
     outgoing.once('error', reject);
     outgoing.once('response', (incoming) => void readAnswer(incoming, ask.maxBytes).then(resolve, reject));
+    refuseUpgrade(outgoing, reject);
     outgoing.end(body);
   });
 }

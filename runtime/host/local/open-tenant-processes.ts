@@ -50,17 +50,23 @@ function launch(words: readonly string[], env: Readonly<Record<string, string>>)
   const [program = '', ...args] = words;
   // Whatever the agent's own is: files that people bring are for the web front to read.
   const umask = process.umask(0o022);
-  const child = spawn(program, args, {
-    cwd: '/',
-    env,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
-    // A group of its own, by which it ends as a whole: while a sandbox is being built, its inner process is not bound to the outer one yet.
-    detached: true,
-  });
-  process.umask(umask);
-  child.on('error', () => undefined);
-  if (child.pid === undefined) throw new HostError(`${program} could not be started`, { program });
-  return child;
+  try {
+    const child = spawn(program, args, {
+      cwd: '/',
+      env,
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+      // A group of its own, by which it ends as a whole: while a sandbox is being built, its inner process is not bound to the outer one yet.
+      detached: true,
+    });
+    child.on('error', () => undefined);
+    if (child.pid !== undefined) return child;
+  } catch (err) {
+    // Of some failures (E2BIG, EMFILE) no event tells.
+    throw new HostError(`${program} could not be started`, { program }, { cause: err });
+  } finally {
+    process.umask(umask);
+  }
+  throw new HostError(`${program} could not be started`, { program });
 }
 
 /** Ours only: it is also that of the programs that build the sandbox. */

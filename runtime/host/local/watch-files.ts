@@ -34,6 +34,8 @@ export async function watchDeep(options: WatchOptions, signal: AbortSignal): Pro
   ownWrites.cover(directory);
   const watcher = watchTree(directory, { followSymlinks: false, ignoreInitial: true, persistent: false });
   watcher.on('all', (_event, path) => tellUnlessOwn(options, path));
+  // The kernel watches so many files and no more, for one: what came unseen is found by looking.
+  watcher.on('error', () => options.onChange(directory));
   signal.addEventListener('abort', () => {
     void watcher.close();
     ownWrites.uncover(directory);

@@ -69,7 +69,10 @@ async function webSocketOn(request: IncomingMessage, { socket, head }: UpgradeSo
   // Of a connection that ended while the program was being found nothing is heard any more.
   if (socket.destroyed) throw none;
   socket.once('close', () => reject(none));
-  sockets.handleUpgrade(request, socket, head, resolve);
+  sockets.handleUpgrade(request, socket, head, (opened) => {
+    opened.on('error', () => opened.terminate());
+    resolve(opened);
+  });
   return await promise;
 }
 
@@ -115,7 +118,6 @@ async function runOn(socket: WebSocket, call: ExecCall): Promise<void> {
   void process.ended.then(writer.leave);
   // Also when the other end hung up without a word.
   socket.on('close', () => process.kill());
-  socket.on('error', () => socket.terminate());
   const passing = intake === undefined ? undefined : passInto(process, intake);
   const taker = intake ?? process.stdin;
   if (query.get('stdin') !== 'true') taker.end();

@@ -83,8 +83,11 @@ function selecting(sinceMs: number | undefined) {
       yield* source;
       return;
     }
+    const lines = createInterface({ input: Readable.from(source), crlfDelay: Infinity });
+    // That the source has ended before its time is seen where its end is waited for.
+    lines.on('error', () => undefined);
     let isNew = false;
-    for await (const line of createInterface({ input: Readable.from(source), crlfDelay: Infinity })) {
+    for await (const line of lines) {
       const timeMs = lineTimeMs(line);
       // Times of logs are whole seconds.
       if (timeMs !== undefined) isNew = timeMs >= sinceMs - 1_000;

@@ -47,6 +47,7 @@ export function createStreamServer(options: StreamServerOptions): StreamServer {
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const response = responseOn(request, socket);
+    if (response === undefined) return;
     void guarded(options, response, () => serveTarget(options, { request, response, open, upgrade: { socket, head } }));
   });
   return {

@@ -63,6 +63,7 @@ export async function startGateway(options: GatewayOptions, signal: AbortSignal)
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const response = responseOn(request, socket);
+    if (response === undefined) return;
     void serve(options, { request, response, upgrade: { socket, head }, signal: leavingOf(response, signal) });
   });
   await new Promise<void>((resolve, reject) => {

@@ -102,6 +102,8 @@ function createSessions() {
 /** Says to an agent, over a tunnel of its, who is at this end; whether the agent uses it. */
 async function isKept(session: ClientHttp2Session, word: string): Promise<boolean> {
   const outgoing = senderOver(session)({ method: 'PUT', path: '/replicas' }).end(word);
+  // Beyond the head of the answer, too: `once` hears of no error after that, and whoever reads the body is told there.
+  outgoing.on('error', () => undefined);
   const [message] = (await once(outgoing, 'response')) as [IncomingMessage];
   await text(message);
   return message.statusCode === 204;

@@ -50,7 +50,9 @@ export async function startLabProvider(
     if (fault === 'after') return void request.socket.destroy();
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
   };
-  const server = createServer((request, response) => void handle(request, response));
+  const server = createServer((request, response) => {
+    handle(request, response).catch(() => request.socket.destroy());
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close().closeAllConnections());
   const { port } = server.address() as AddressInfo;

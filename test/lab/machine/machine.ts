@@ -48,7 +48,8 @@ export async function machineRefused(): Promise<string | false> {
 export async function startMachine(): Promise<Machine> {
   const hierarchies = makeCgroups();
   const launcher = launch({ checkout, hierarchies });
-  const ended = once(launcher, 'close');
+  // Nobody may wait for it when it could not even be started.
+  const ended = once(launcher, 'close').catch(() => undefined);
   const close = async (): Promise<void> => {
     launcher.kill('SIGKILL');
     await ended;
@@ -57,7 +58,7 @@ export async function startMachine(): Promise<Machine> {
   try {
     const pid = await until(() => childOf(launcher.pid), 'the first process of the machine');
     enterCgroups(hierarchies, pid);
-    launcher.stdin?.end('\n');
+    launcher.stdin?.on('error', () => undefined).end('\n');
     const inside: Machine['inside'] = (argv) => ['/usr/bin/nsenter', `--target=${pid}`, '--all', '--', ...argv];
     const machine: Machine = { inside, run: (argv, options) => run(inside(argv), options), close };
     await until(() => isBooted(machine), 'systemd to run', bootTimeoutMs);

@@ -5,6 +5,7 @@ import { createServer, request as httpsRequest } from 'node:https';
 import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { startLabServer } from '#test/lab/api-server.ts';
 import { until } from '#test/lab/instance.ts';
@@ -281,6 +282,25 @@ await t.test('an upgrade is passed through to both ends, and ends with either of
   each.equal(own.statusCode, 405, 'a path of ours does not know the wish');
   own.resume();
 });
+
+await t.test(
+  'whoever asks for an upgrade before the answer to something else is there loses the connection alone',
+  async (each) => {
+    const backend = await startBackend((_request, response) => response.end('plain'));
+    each.teardown(backend.stop);
+    await aggregate(backend.port);
+    await available('True');
+    const { hostname, port } = new URL(lab.url);
+    const client = connectTls({ host: hostname, port: Number(port), ca: lab.authority.ca });
+    const closed = once(client, 'close');
+    client.on('error', () => undefined).resume();
+    client.write(
+      `GET /version HTTP/1.1\r\nHost: it\r\n\r\nGET ${path} HTTP/1.1\r\nHost: it\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`,
+    );
+    await closed;
+    each.equal((await lab.request('GET', path)).text, 'plain', 'all others are served');
+  },
+);
 
 await t.test('a client that reads no further stops the other server instead of filling this one', async (each) => {
   const block = Buffer.alloc(64 * 1024);

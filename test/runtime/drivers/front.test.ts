@@ -39,6 +39,7 @@ backend.on('upgrade', (incoming, socket) => {
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
   );
+  socket.on('error', () => socket.destroy());
   socket.pipe(socket);
 });
 await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));

@@ -223,6 +223,16 @@ await t.test('a prefix stands before each key of a Secret, and no variable takes
   await putPool('acme');
 });
 
+await t.test('variables that are larger than a program can be given are refused before any visit', async (each) => {
+  for (const lengths of [[128 * 1024], Array.from({ length: 11 }, () => 100_000)]) {
+    const environment = Object.fromEntries(lengths.map((length, index) => [`V${index}`, 'x'.repeat(length)]));
+    await each.rejects(putPool('acme', { environment }), {
+      reason: 'VariablesTooLarge',
+      message: /a program is given/u,
+    });
+  }
+});
+
 await t.test('PHP reaches the sockets that its pool names, and sees nothing beside their directory', async (each) => {
   const directory = `${root}/databases/lab/run`;
   mkdirSync(directory, { recursive: true });

@@ -1,9 +1,12 @@
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { hostContract } from '#test/contracts/host.ts';
 import { until } from '#test/lab/instance.ts';
+import { patienceMs } from '#test/lab/patience.ts';
 import { processesWith } from '#test/lab/processes-with.ts';
+import { run } from '#test/lab/run.ts';
 import { modelMachine, realMachine } from '#test/runtime/host/machines.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root: it gives files to others';
@@ -90,5 +93,32 @@ await t.test(
     each.equal(await host.accepts(`${host.root}/file`, signal), false);
     lifetime.abort();
     await close();
+  },
+);
+
+await t.test(
+  'a tree of which the kernel watches no more is looked at anew, and ends nobody',
+  { skip },
+  async (each) => {
+    const directory = await mkdtemp('/dev/shm/wcp360-watched-');
+    each.teardown(() => rm(directory, { recursive: true }));
+    const program = `
+    import { mkdirSync, writeFileSync } from 'node:fs';
+    import { createOwnWrites } from '#runtime/host/local/own-writes.ts';
+    import { watchDeep } from '#runtime/host/local/watch-files.ts';
+    // Of this user name space alone.
+    writeFileSync('/proc/sys/user/max_inotify_watches', '3');
+    const over = new AbortController();
+    const seen = Promise.withResolvers();
+    const onChange = (path) => path === '${directory}' && seen.resolve();
+    await watchDeep({ directory: '${directory}', ownWrites: createOwnWrites(), onChange }, over.signal);
+    const waiting = setTimeout(() => process.exit(7), ${patienceMs});
+    for (const name of ['one', 'two', 'three', 'four', 'five']) mkdirSync('${directory}/' + name);
+    await seen.promise;
+    clearTimeout(waiting);
+    over.abort();
+  `;
+    const own = ['/usr/bin/unshare', '--user', '--map-root-user', process.execPath];
+    each.match(await run([...own, '--input-type=module', '--eval', program]), { exitCode: 0, stderr: '' });
   },
 );

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { required } from '#runtime/base/errors.ts';
 import { capLog } from '#runtime/host/local/service-log.ts';
@@ -73,6 +74,23 @@ t.test('a record of another process with the same number is not taken for ours',
   test.not((await services.get('old', signal))?.running, true);
   await services.stop('old', signal);
   test.ok(process.kill(process.pid, 0));
+});
+
+t.test('an end that cannot be dealt with at once is dealt with later, and ends nobody', async (test) => {
+  const { directory, open } = prepare(test);
+  const { services } = open();
+  await services.start({ name: 'brief', command: ['/bin/sleep', '300'], restart: 'never' }, signal);
+  // A directory is not removed as a record is.
+  const record = `${directory}/services/brief.json`;
+  rmSync(record);
+  mkdirSync(record);
+  const { pid } = required(await services.get('brief', signal), 'the service');
+  killProcess(pid);
+  await until(() => startTimeOf(required(pid, 'its number')) === undefined, 'its end');
+  await delay(100);
+  test.match(await services.get('brief', signal), { running: false }, 'it is known still');
+  rmdirSync(record);
+  await until(async () => (await services.get('brief', signal)) === undefined, 'it to be forgotten');
 });
 
 t.test('a log that grew too large keeps its last lines', async (test) => {

@@ -37,7 +37,7 @@ export interface SupervisorOptions {
 
 interface Tracked {
   record: ServiceRecord;
-  /** Whether we are its parent and hear of its end; others are polled. */
+  /** Whether we are its parent and hear of its end still; others are polled. */
   isChild: boolean;
   failures: number;
   restart: NodeJS.Timeout | undefined;
@@ -146,8 +146,18 @@ function adopt(scope: Scope, record: ServiceRecord): void {
   if (!isAlive(record)) onEnd(scope, tracked, 'ended while nobody watched');
 }
 
-/** Restarts after a back-off, or forgets what is only started on demand. Whatever the main process left behind in its group goes first. */
+/** Nobody waits for this who could be told of a failure, such as that no further file can be opened: the poll meets the end again. */
 function onEnd(scope: Scope, tracked: Tracked, how: string): void {
+  try {
+    settle(scope, tracked, how);
+  } catch (err) {
+    scope.log.error({ service: tracked.record.unit.name, err }, 'the end of a service is not dealt with yet');
+    tracked.isChild = false;
+  }
+}
+
+/** Restarts after a back-off, or forgets what is only started on demand. Whatever the main process left behind in its group goes first. */
+function settle(scope: Scope, tracked: Tracked, how: string): void {
   const { unit, startedMs } = tracked.record;
   if (scope.lifetime.aborted || tracked.restart !== undefined) return;
   if (isGroupAlive(tracked.record)) sendSignal(-tracked.record.pid, 'SIGKILL');
@@ -229,7 +239,7 @@ async function allEnd(
 }
 
 function forget(scope: Scope, name: string): void {
+  removeRecord(scope.directory, name);
   clearTimeout(scope.tracked.get(name)?.restart);
   scope.tracked.delete(name);
-  removeRecord(scope.directory, name);
 }
