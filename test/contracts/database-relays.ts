@@ -8,6 +8,7 @@ import type { Host } from '#runtime/host/host.ts';
 import { connectTcp } from '#runtime/host/local/connect.ts';
 import { labTenant } from '#test/lab/intake.ts';
 import { until } from '#test/lab/instance.ts';
+import { mariadbPacket } from '#test/lab/scripted-server.ts';
 import { serverName, type Declared } from '#test/lab/server-elsewhere.ts';
 
 const signal = new AbortController().signal;
@@ -67,6 +68,18 @@ export async function relaysContract(
     fake.close();
   });
 
+  await t.test('a program that says half of something, and no more for a while, holds up nobody', async (each) => {
+    const program = await come(await wayTo('half', { address, port, family: 'IPv4' }));
+    // The server of MariaDB speaks first.
+    if (engine === 'MariaDB') await once(program, 'data');
+    program.write(logins[engine].subarray(0, 3));
+    await delay(200);
+    program.write(logins[engine].subarray(3));
+    const [answer] = (await once(program, 'data')) as [Buffer];
+    each.notMatch(answer.toString('latin1'), /DatabaseServer half/, 'the server has heard all of it');
+    program.destroy();
+  });
+
   await t.test('programs that do not log in take few of the connections of a server', async (each) => {
     const fake = await listen(() => undefined);
     const way = await wayTo('silent', fake.at);
@@ -94,6 +107,15 @@ export async function relaysContract(
     fake.close();
   });
 }
+
+/** Somebody unknown logs in: protocol 3.0 and a name; protocol 4.1 with what is needed for that, no character set, a name and no password. */
+const logins = {
+  PostgreSQL: Buffer.concat([Buffer.from([0, 0, 0, 21, 0, 3, 0, 0]), Buffer.from('user\0nobody\0\0')]),
+  MariaDB: mariadbPacket(
+    1,
+    Buffer.concat([Buffer.from([0, 0x82, 0, 0, 0, 0, 0, 1, 33]), Buffer.alloc(23), Buffer.from('nobody\0\0')]),
+  ),
+} as const;
 
 /** All that are emitted while a test runs; nobody listens for that. */
 function errorsDuring(t: Test): readonly unknown[] {

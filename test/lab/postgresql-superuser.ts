@@ -72,6 +72,32 @@ export async function superuserLaws(t: Test, server: PostgresqlServer): Promise<
   });
 }
 
+/** What anybody may note of itself is read with what is noted of all. */
+export async function notesLaw(t: Test, server: PostgresqlServerElsewhere): Promise<void> {
+  const { go, state, settings, login, clear, does } = databasesGround(lawsOf(server));
+  await t.test('a login that notes much of itself hides nobody, and has it taken away', async (each) => {
+    const wanted = state({ d_one: settings() }, [login('u_one', 'a', { d_one: 'Owner' })]);
+    await go(wanted);
+    await does(
+      who,
+      'SET ROLE NONE',
+      `DO $$ BEGIN EXECUTE format('ALTER ROLE u_one SET application_name = %L', repeat('x', 20 * 1024 * 1024)); END $$`,
+    );
+    const noted = async () => {
+      const admin = await server.admin();
+      const rows = await admin.query(
+        `SELECT max(length(array_to_string(setconfig, ''))) > 1024 * 1024 FROM pg_db_role_setting`,
+      );
+      await admin.close();
+      return rows;
+    };
+    each.same(await noted(), [['t']], 'the control');
+    await go(wanted);
+    each.same(await noted(), [['f']]);
+    await clear();
+  });
+}
+
 /** What looks like the administration of a server, and is somebody's who may make databases there. */
 export async function administrationLaw(t: Test, server: PostgresqlServerElsewhere): Promise<void> {
   const { host, place, world } = server;

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { connect } from 'node:tls';
@@ -38,6 +38,7 @@ export async function secured(
   { name, authorities }: ServerIdentity,
   signal: AbortSignal,
 ): Promise<Duplex> {
+  attend(stream);
   const over = connect({
     socket: stream,
     // Against this the certificate is checked; a name is asked for as well.
@@ -60,20 +61,20 @@ export async function secured(
 
 /** The next bytes of a stream from which nobody else reads. HostError when it ends before. */
 export async function take(stream: Duplex, bytes: number, signal: AbortSignal): Promise<Buffer> {
-  for (;;) {
+  const look = (): Buffer | undefined => {
     const found = stream.read(bytes) as Buffer | null;
-    if (found?.length === bytes) return found;
-    if (stream.readableEnded || stream.destroyed) throw new HostError('it hung up');
-    const over = new AbortController();
-    const listening = { signal: AbortSignal.any([signal, over.signal]) };
-    try {
-      await Promise.race(
-        ['readable', 'end', 'close'].map(async (event): Promise<unknown> => await once(stream, event, listening)),
-      );
-    } finally {
-      over.abort();
-    }
+    return found?.length === bytes ? found : undefined;
+  };
+  const first = look();
+  if (first !== undefined) return first;
+  const hungUp = new HostError('it hung up');
+  if (stream.readableEnded || stream.destroyed) throw hungUp;
+  // Whoever begins to listen is told at once of what is there already, however little: one listener hears of what comes.
+  for await (const _ of on(stream, 'readable', { signal, close: ['end', 'close'] })) {
+    const found = look();
+    if (found !== undefined) return found;
   }
+  throw hungUp;
 }
 
 /** What a program is told that could not be joined. */

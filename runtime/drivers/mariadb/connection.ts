@@ -1,7 +1,11 @@
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { createConnection, type Connection } from 'mysql2/promise';
 import { HostError } from '#runtime/base/errors.ts';
+import { guarded } from '#runtime/drivers/databases/guarded.ts';
 import { enterServer, type Administrator, type ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { mariadbFraming } from './framing.ts';
 import { securely } from './relay.ts';
 import { errorNumber, serverError } from './server-errors.ts';
 
@@ -30,12 +34,17 @@ export type Login = Pick<Administrator, 'username' | 'password'>;
 export async function connect(host: ServerHost, signal: AbortSignal, as?: Login): Promise<Connected> {
   const { tls, ...entrance } = await enterServer(host, signal);
   const { username, password } = as ?? entrance;
-  const stream = tls === undefined ? entrance.stream : securely({ stream: entrance.stream, tls }, signal);
+  const stream =
+    tls === undefined
+      ? entrance.stream
+      : guarded(securely({ stream: entrance.stream, tls }, signal), mariadbFraming, host.server);
   const login = { user: username, ...(password === undefined ? {} : { password }) };
   try {
-    const connection = await bounded(stream, signal, createConnection({ stream, charset: 'utf8mb4', ...login }));
-    // Whoever is waiting for an answer is told as well.
-    connection.on('error', () => undefined);
+    // Of what a server elsewhere says no code is made.
+    const options = { stream, charset: 'utf8mb4', disableEval: tls !== undefined, ...login };
+    const connection = await bounded(stream, signal, createConnection(options));
+    // Whoever is waiting for an answer may not be told: it is over for them, too.
+    connection.on('error', (err) => stream.destroy(err as Error));
     if (stream.destroyed) throw new HostError('the database server hung up');
     return { connection, stream };
   } catch (err) {
@@ -78,13 +87,23 @@ async function bounded<R>(
   const hangUp = (): void => void stream.destroy();
   const timer = setTimeout(hangUp, timeoutMs);
   signal.addEventListener('abort', hangUp);
+  const over = new AbortController();
   try {
-    return await answer;
+    return await Promise.race([answer, gone(stream, over.signal)]);
   } catch (err) {
     signal.throwIfAborted();
     throw err instanceof HostError ? err : serverError(err);
   } finally {
+    over.abort();
     clearTimeout(timer);
     signal.removeEventListener('abort', hangUp);
   }
+}
+
+/** Rejects when the connection is: the library leaves an answer open where a server breaks off what it was saying. */
+async function gone(stream: Duplex, signal: AbortSignal): Promise<never> {
+  if (!stream.closed) await once(stream, 'close', { signal });
+  // What the library has to say of it comes first.
+  await turn();
+  throw stream.errored ?? new HostError('the database server hung up');
 }

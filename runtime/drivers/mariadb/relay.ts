@@ -9,7 +9,7 @@ interface Packet {
 }
 
 /** Capabilities. */
-const [speaksTls, speaksProtocol41] = [0x0800, 0x0200];
+const [speaksTls, speaksProtocol41, tellsOfSession] = [0x0800, 0x0200, 0x800000];
 /** So much of the answer to a greeting is a wish for TLS. */
 const wishBytes = 32;
 const [okHeader, errorHeader] = [0x00, 0xff];
@@ -29,18 +29,25 @@ export const relayMariadb: Relay = async (relaying) => {
   }
 };
 
-/** The same way for a program of our own, which comes without TLS: its library checks no certificate against an address. */
+/**
+ * The same way for a program of our own, which comes without TLS: its library checks no certificate against an address. What changes of a session is not told: the
+ * library would read it by lengths that lead it back again and again.
+ */
 export function securely(reached: Reached, signal: AbortSignal): Duplex {
   const [near, far] = duplexPair();
   near.once('close', () => far.destroy());
   far.once('close', () => near.destroy());
   const relaying = { client: far, reach: async () => await Promise.resolve(reached), signal };
-  lead(relaying, async () => await open(far, reached, { signal })).catch((err: unknown) => near.destroy(err as Error));
+  lead(relaying, async () => await open(far, reached, { signal, hidden: tellsOfSession })).catch((err: unknown) =>
+    near.destroy(err as Error),
+  );
   return near;
 }
 
 interface Opening {
   readonly signal: AbortSignal;
+  /** Capabilities of which neither learns that the other has them. */
+  readonly hidden?: number;
   /** It knows of the server from then on. */
   readonly onAnswer?: () => void;
 }
@@ -49,14 +56,14 @@ interface Opening {
 async function open(
   client: Duplex,
   { stream, tls }: Reached,
-  { signal, onAnswer }: Opening,
+  { signal, hidden = 0, onAnswer }: Opening,
 ): Promise<Duplex | undefined> {
   const greeting = await takePacket(stream, signal);
   if (greeting.body[0] === errorHeader) return void client.write(packet(greeting));
-  client.write(packet({ place: 0, body: withoutTls(greeting.body) }));
+  client.write(packet({ place: 0, body: without(greeting.body, speaksTls | hidden) }));
   const { body } = await takePacket(client, signal);
   onAnswer?.();
-  const answer = wishing(body);
+  const answer = wishing(body, hidden);
   stream.write(packet({ place: 1, body: answer.subarray(0, wishBytes) }));
   const server = await secured(stream, tls, signal);
   server.write(packet({ place: 2, body: answer }));
@@ -88,23 +95,26 @@ function packet({ place, body }: Packet): Buffer {
   return Buffer.concat([head, body]);
 }
 
-/** Of protocol 10: its version and the server's as a text that ends with NUL, a number of 4 bytes, 8 of chance, and one that is empty stand before capabilities. */
-function withoutTls(greeting: Buffer): Buffer {
+/**
+ * Of protocol 10: its version and the server's as a text that ends with NUL, a number of 4 bytes, 8 of chance, and one that is empty stand before capabilities,
+ * whose other half comes 3 bytes later.
+ */
+function without(greeting: Buffer, hidden: number): Buffer {
   const at = greeting.indexOf(0, 1) + 14;
-  const isGreeting = greeting[0] === 10 && at + 2 <= greeting.length;
-  const capabilities = isGreeting ? greeting.readUInt16LE(at) : 0;
-  if ((capabilities & speaksTls) === 0) throw new HostError('it does not speak TLS');
+  const isGreeting = greeting[0] === 10 && at + 7 <= greeting.length;
+  if (!isGreeting || (greeting.readUInt16LE(at) & speaksTls) === 0) throw new HostError('it does not speak TLS');
   const shown = Buffer.from(greeting);
-  shown.writeUInt16LE(capabilities & ~speaksTls, at);
+  shown.writeUInt16LE(greeting.readUInt16LE(at) & ~hidden, at);
+  shown.writeUInt16LE(greeting.readUInt16LE(at + 5) & ~(hidden >>> 16), at + 5);
   return shown;
 }
 
 /** An answer to a greeting, of one that wishes TLS. */
-function wishing(answer: Buffer): Buffer {
+function wishing(answer: Buffer, hidden: number): Buffer {
   const capabilities = answer.length < wishBytes ? 0 : answer.readUInt32LE(0);
   if ((capabilities & speaksProtocol41) === 0) throw new HostError('the program speaks an old protocol');
   const wish = Buffer.from(answer);
-  wish.writeUInt32LE((capabilities | speaksTls) >>> 0, 0);
+  wish.writeUInt32LE(((capabilities & ~hidden) | speaksTls) >>> 0, 0);
   return wish;
 }
 

@@ -61,6 +61,9 @@ export async function lookAtGroups(
 
 const isPlain = sql`NOT (r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls) AND r.rolinherit`;
 
+/** Each may be as long as anybody likes who sets it for itself: beyond what ours are together, it matters only that there is something else. */
+const parametersIn = sql`unnest(CASE WHEN length(array_to_string(s.setconfig, '')) < 10000 THEN s.setconfig ELSE ARRAY['too long'] END)`;
+
 /** A database under the name of ours that is another one is not ours. Each side is narrowed by itself: a condition on both together has no index. */
 function databases(present: Sql, marked: Sql): Sql {
   return sql`SELECT coalesce(d.datname::text, m.name) AS name,
@@ -71,7 +74,7 @@ function databases(present: Sql, marked: Sql): Sql {
       'isConnectable', d.datallowconn, 'isTemplate', d.datistemplate, 'connections', d.datconnlimit,
       'grants', ARRAY(SELECT a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END || ' ' || coalesce((SELECT g.rolname FROM pg_authid g WHERE g.oid = a.grantee), '')
         FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a WHERE a.grantee <> d.datdba ORDER BY 1),
-      'parameters', ARRAY(SELECT unnest(s.setconfig) FROM pg_db_role_setting s WHERE s.setdatabase = d.oid AND s.setrole = 0 ORDER BY 1),
+      'parameters', ARRAY(SELECT ${parametersIn} FROM pg_db_role_setting s WHERE s.setdatabase = d.oid AND s.setrole = 0 ORDER BY 1),
       'extensions', shobj_description(d.oid, 'pg_database'),
       'groups', ARRAY(SELECT r.rolname FROM pg_authid r
         WHERE r.rolname = ANY (ARRAY[d.datname || ':owner', d.datname || ':readwrite', d.datname || ':readonly', d.datname || ':insert',
@@ -90,7 +93,7 @@ function logins(present: Sql, marked: Sql): Sql {
       'groups', ARRAY(SELECT g.rolname || CASE WHEN a.admin_option THEN '*' ELSE '' END
         FROM pg_auth_members a JOIN pg_authid g ON g.oid = a.roleid WHERE a.member = r.oid ORDER BY 1),
       'members', ARRAY(SELECT g.rolname FROM pg_auth_members a JOIN pg_authid g ON g.oid = a.member WHERE a.roleid = r.oid ORDER BY 1),
-      'parameters', ARRAY(SELECT coalesce(d.datname, '') || ': ' || unnest(s.setconfig)
+      'parameters', ARRAY(SELECT coalesce(d.datname, '') || ': ' || ${parametersIn}
         FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase WHERE s.setrole = r.oid ORDER BY 1),
       'digest', encode(sha256(convert_to(r.rolpassword, 'UTF8')), 'hex')
     ) END AS facts

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { HostError } from '#runtime/base/errors.ts';
-import { lead, secured, take, wordsFor, type Relay } from '#runtime/drivers/databases/relay.ts';
+import { lead, secured, take, wordsFor, type Reached, type Relay } from '#runtime/drivers/databases/relay.ts';
 
 /** Int32 8, Int32 80877103: a wish for TLS. */
 const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
@@ -10,10 +10,8 @@ const longestMessage = 65_536;
 export const relayPostgresql: Relay = async (relaying) => {
   const { client, signal } = relaying;
   try {
-    await lead(relaying, async ({ stream, tls }) => {
-      stream.write(sslRequest);
-      if ((await take(stream, 1, signal)).toString() !== 'S') throw new HostError('it does not speak TLS');
-      const server = await secured(stream, tls, signal);
+    await lead(relaying, async (reached) => {
+      const server = await securely(reached, signal);
       server.write(await takeSized(client, Buffer.alloc(0), signal));
       return (await logIn(client, server, signal)) ? server : undefined;
     });
@@ -21,6 +19,13 @@ export const relayPostgresql: Relay = async (relaying) => {
     client.end(refusal(wordsFor(relaying, err)));
   }
 };
+
+/** The same way for a program of our own: nothing is said to a server that is another one. HostError where it is. */
+export async function securely({ stream, tls }: Reached, signal: AbortSignal): Promise<Duplex> {
+  stream.write(sslRequest);
+  if ((await take(stream, 1, signal)).toString() !== 'S') throw new HostError('it does not speak TLS');
+  return await secured(stream, tls, signal);
+}
 
 const [authentication, error] = ['R'.charCodeAt(0), 'E'.charCodeAt(0)];
 /** What an Authentication message asks for: AuthenticationSASL, and those that a program answers, by a password or by what proves that it knows it. */

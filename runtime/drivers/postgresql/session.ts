@@ -1,7 +1,7 @@
-import type { Duplex } from 'node:stream';
 import { Client, DatabaseError, type QueryResult } from 'pg';
 import { HostError, RefusedError, required, Wcp360Error } from '#runtime/base/errors.ts';
-import { enterServer, type ServerHost, type ServerIdentity } from '#runtime/drivers/databases/server-host.ts';
+import type { ServerHost } from '#runtime/drivers/databases/server-host.ts';
+import { connect, connectTimeoutMs, valueTypes } from './connection.ts';
 import type { Sql } from './sql.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -20,7 +20,6 @@ export interface Session {
 
 /** How sessions of ours are told from those of people. */
 export const applicationName = 'wcp360';
-const connectTimeoutMs = 10_000;
 /** We are ourselves and names mean what they mean to the server, whatever was set for a database; and nothing is waited for without end. */
 const sessionOptions = '-c role=none -c search_path=pg_catalog,pg_temp -c lock_timeout=30s';
 const usualStatementMs = 10 * 60_000;
@@ -36,12 +35,12 @@ export async function openSession(
   signal: AbortSignal,
   longestMs = usualStatementMs,
 ): Promise<Session> {
-  const { stream, username, password, tls } = await enterServer(host, signal);
+  const { stream, login } = await connect(host, signal);
   const client = new Client({
-    stream: () => dressed(stream),
-    user: username,
-    ...(password === undefined ? {} : { password }),
-    ...(tls === undefined ? { ssl: false } : { host: tls.name, ssl: identified(tls) }),
+    ...login,
+    stream: () => stream,
+    ssl: false,
+    types: valueTypes,
     database,
     application_name: applicationName,
     client_encoding: 'UTF8',
@@ -79,21 +78,6 @@ export async function openSession(
     count: async (statement, asking) => required((await send(statement, asking)).rowCount, 'a number of rows'),
     close,
   };
-}
-
-/** A connection that stands, as the library wants its sockets: it connects them itself. */
-function dressed(stream: Duplex): Duplex {
-  return Object.assign(stream, {
-    setNoDelay: () => stream,
-    connect: () => queueMicrotask(() => stream.emit('connect')),
-    ref: () => stream,
-    unref: () => stream,
-  });
-}
-
-/** Nothing is said to a server that is another one. */
-function identified({ authorities }: ServerIdentity) {
-  return { rejectUnauthorized: true, ...(authorities === undefined ? {} : { ca: authorities }) };
 }
 
 /** Of several statements the answers come as a list. */

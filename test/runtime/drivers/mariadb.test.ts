@@ -28,6 +28,7 @@ import { databasesContract, fullDiskLaw, usualLimits } from '#test/contracts/dat
 import { databasesGround } from '#test/contracts/databases/ground.ts';
 import { makersLaw } from '#test/contracts/databases/makers.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { hostileServersContract } from '#test/contracts/hostile-servers.ts';
 import { ownServersContract } from '#test/contracts/own-servers.ts';
 import { elsewhereContract } from '#test/contracts/servers-elsewhere.ts';
 import { until } from '#test/lab/instance.ts';
@@ -93,6 +94,11 @@ await t.test('MariaDB keeps them on a server elsewhere', async (t) => {
       make: [`CREATE USER clerk IDENTIFIED BY 'clerk'`, 'GRANT ALL ON *.* TO clerk'],
       drop: ['DROP USER clerk'],
     },
+  });
+  await hostileServersContract(t, {
+    engine: 'MariaDB',
+    host: ownMariadb(elsewhere.host),
+    observe: async (host) => await driver.observe({ ...elsewhere.world, host }, signal),
   });
   await t.test('over the network nobody is let in without TLS', async (t) => {
     elsewhere.passwords.set('tls', 'word');

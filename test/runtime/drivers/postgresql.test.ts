@@ -16,6 +16,7 @@ import { networksContract } from '#test/contracts/database-networks.ts';
 import { brokenAdoptionLaw } from '#test/contracts/broken-adoption.ts';
 import { databasesContract, fullDiskLaw, usualLimits } from '#test/contracts/databases.ts';
 import { reach } from '#test/contracts/driver.ts';
+import { hostileServersContract } from '#test/contracts/hostile-servers.ts';
 import { ownServersContract } from '#test/contracts/own-servers.ts';
 import { elsewhereContract } from '#test/contracts/servers-elsewhere.ts';
 import {
@@ -28,7 +29,7 @@ import { admissionsLaw, clientRulesLaw } from '#test/lab/postgresql-client-rules
 import { lawsOf, ownPostgresqlUnderTest } from '#test/lab/postgresql-laws.ts';
 import { ownLaws } from '#test/lab/postgresql-own-laws.ts';
 import { programsLaw } from '#test/lab/postgresql-programs.ts';
-import { administrationLaw } from '#test/lab/postgresql-superuser.ts';
+import { administrationLaw, notesLaw } from '#test/lab/postgresql-superuser.ts';
 import { realMachine } from '#test/runtime/host/machines.ts';
 
 const server = await openPostgresql(t);
@@ -85,8 +86,14 @@ await t.test('PostgreSQL keeps them on a server elsewhere', async (t) => {
       drop: ['REVOKE ALL ON DATABASE postgres FROM clerk', 'DROP ROLE clerk'],
     },
   });
+  await hostileServersContract(t, {
+    engine: 'PostgreSQL',
+    host: ownPostgresql(elsewhere.host),
+    observe: async (host) => await driver.observe({ ...elsewhere.world, host }, signal),
+  });
   await programsLaw(t, elsewhere);
   await administrationLaw(t, elsewhere);
+  await notesLaw(t, elsewhere);
 });
 
 const settings = (more: Partial<DatabaseSettings> = {}): DatabaseSettings => ({
