@@ -101,7 +101,7 @@ async function carryOut(look: Look, work: Work): Promise<SourceReport> {
   const { owner, before, signal, order } = look;
   const { client, content } = work;
   const resources = await discover(client, signal);
-  const targets = targetsOf(parseAll(content.texts), { resources, namespace: owner.namespace });
+  const targets = targetsOf(await parseAll(content.texts), { resources, namespace: owner.namespace });
   if (targets.length > MOST_OBJECTS)
     throw new RefusedError('TooManyObjects', `There are ${targets.length} objects; a Source may hold ${MOST_OBJECTS}.`);
   const doubt = doubtOf(look, content, targets.length);

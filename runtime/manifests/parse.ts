@@ -1,7 +1,15 @@
-import { isPair, isScalar, LineCounter, parseAllDocuments, visit, type Document, type YAMLError } from 'yaml';
+import type { Document } from 'yaml';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import { breathe } from '#runtime/base/breathe.ts';
+import { checkYaml, valueOf } from '#runtime/base/check-yaml.ts';
 import { isRecord } from '#runtime/base/json.ts';
+import { YamlRefusal, yamlDocuments, type YamlDocument } from '#runtime/base/yaml-documents.ts';
 import { ManifestError, type Manifest, type ManifestFault } from './manifest.ts';
+
+/** Of one document: about 600 kB of a manifest, 1.4 MB of a definition; a second, for which nothing else is done. */
+const maxTokens = 200_000;
+/** More say nothing new. */
+const maxFaults = 100;
 
 /** A file of manifests, and what it is called in messages. */
 export interface ManifestText {
@@ -14,58 +22,79 @@ export function isManifestFile(name: string): boolean {
   return /\.(ya?ml|json)$/.test(name) && !/^kustomization\.ya?ml$/.test(name);
 }
 
-/** The objects of all texts in order. Throws ManifestError with every fault of every text. */
-export function parseAll(texts: readonly ManifestText[]): readonly Manifest[] {
-  const faults: ManifestFault[] = [];
-  const manifests = texts.flatMap(({ file, text }) => {
-    try {
-      return parseManifests(file, text);
-    } catch (err) {
-      if (!(err instanceof ManifestError)) throw err;
-      faults.push(...err.faults);
-      return [];
-    }
-  });
-  if (faults.length > 0) throw new ManifestError(faults);
-  return manifests;
+/** The objects of all texts in order. Rejects with ManifestError that has the faults of all texts, a hundred at most. */
+export async function parseAll(texts: readonly ManifestText[]): Promise<readonly Manifest[]> {
+  const read: Read = { manifests: [], faults: [] };
+  for (const text of texts) {
+    await readText(text, read);
+    if (read.faults.length >= maxFaults) break;
+  }
+  if (read.faults.length > 0) throw new ManifestError(read.faults.slice(0, maxFaults));
+  return read.manifests;
 }
 
 /**
  * All objects of a YAML or JSON text; `kind: List` is taken apart, empty documents are skipped.
- * Throws ManifestError with every fault of the text: syntax, duplicate keys, a missing apiVersion, kind or name.
+ * Rejects with ManifestError that has the faults of the text: syntax, duplicate keys, a missing apiVersion, kind or name.
  */
-export function parseManifests(file: string, text: string): readonly Manifest[] {
-  const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, version: '1.1', merge: true, uniqueKeys: true });
-  const lineAt = (offset: number): number => lines.linePos(offset).line;
-  const read = [...documents].map((document) => readDocument(document, { file, lineAt }));
-  const faults = read.flatMap((each) => each.faults);
-  if (faults.length > 0) throw new ManifestError(faults);
-  return read.flatMap((each) => each.manifests);
+export function parseManifests(file: string, text: string): Promise<readonly Manifest[]> {
+  return parseAll([{ file, text }]);
 }
 
-interface Place {
-  readonly file: string;
-  readonly lineAt: (offset: number) => number;
+/** What was found so far. */
+interface Read {
+  readonly manifests: Manifest[];
+  readonly faults: ManifestFault[];
 }
 
-function readDocument(
-  document: Document.Parsed,
-  { file, lineAt }: Place,
-): { readonly manifests: readonly Manifest[]; readonly faults: readonly ManifestFault[] } {
-  const syntax = document.errors.map((error) => ({
-    source: { file, line: lineAt(error.pos[0]) },
-    message: `${ownerOf(document)}${wordsOf(document, error)}`,
-  }));
-  if (syntax.length > 0) return { manifests: [], faults: syntax };
+/** Others have their turn between documents: a leader goes on to hold its lease. */
+async function readText({ file, text }: ManifestText, read: Read): Promise<void> {
+  try {
+    for (const yaml of yamlDocuments(text, { maxTokens })) {
+      readDocument(yaml, file, read);
+      if (read.faults.length >= maxFaults) return;
+      await breathe();
+    }
+  } catch (err) {
+    read.faults.push(faultAt(file, err));
+  }
+}
+
+function readDocument(yaml: YamlDocument, file: string, { manifests, faults }: Read): void {
+  const { document, lineAt } = yaml;
   const source = { file, line: lineAt((document.contents?.range ?? document.range)[0]) };
-  const objects = objectsOf(document).map((value) => ({ value, fault: faultOf(value) }));
-  return {
-    manifests: objects.flatMap(({ value, fault }) =>
-      fault === undefined ? [{ source, object: value as KubeObject }] : [],
-    ),
-    faults: objects.flatMap(({ fault }) => (fault === undefined ? [] : [{ source, message: fault }])),
-  };
+  try {
+    const broken = brokenIn(yaml, file);
+    for (const fault of broken) faults.push(fault);
+    if (broken.length > 0) return;
+    for (const value of objectsOf(yaml)) {
+      const message = faultOf(value);
+      if (message === undefined) manifests.push({ source, object: value as KubeObject });
+      else faults.push({ source, message });
+    }
+  } catch (err) {
+    faults.push(faultAt(file, err, ownerOf(document)));
+  }
+}
+
+/** What keeps a document from being a value: syntax, and keys that stand twice. */
+function brokenIn(yaml: YamlDocument, file: string): readonly ManifestFault[] {
+  const { document, lineAt } = yaml;
+  const faults = document.errors.slice(0, maxFaults).map(({ pos, message }) => ({ at: pos[0], message }));
+  // Aliases and keys of what is broken say nothing.
+  const duplicates = faults.length > 0 ? [] : checkYaml(yaml);
+  const twice = duplicates.map(({ path, key, offset }) => ({
+    at: offset,
+    message: `${path}: key "${key}" already set in map`,
+  }));
+  const all = [...faults, ...twice];
+  const owner = all.length === 0 ? '' : ownerOf(document);
+  return all.map(({ at, message }) => ({ source: { file, line: lineAt(at) }, message: `${owner}${message}` }));
+}
+
+function faultAt(file: string, err: unknown, owner = ''): ManifestFault {
+  if (!(err instanceof YamlRefusal)) throw err;
+  return { source: { file, line: err.line }, message: `${owner}${err.message}` };
 }
 
 /** `Domain acme/shop: ` as far as it can be read; faulty text often still says whose it is. */
@@ -78,29 +107,9 @@ function ownerOf(document: Document.Parsed): string {
   return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}: `;
 }
 
-function wordsOf(document: Document.Parsed, error: YAMLError): string {
-  const field = error.code === 'DUPLICATE_KEY' ? fieldAt(document, error.pos[0]) : undefined;
-  if (field !== undefined) return `${field}: key "${field.split('.').at(-1) ?? ''}" already set in map`;
-  return error.message.split('\n')[0] ?? error.code;
-}
-
-/** The dotted path of the key that begins at an offset. */
-function fieldAt(document: Document.Parsed, offset: number): string | undefined {
-  let field: string | undefined;
-  visit(document, {
-    Pair: (_index, pair, above) => {
-      if (!isScalar(pair.key) || pair.key.range?.[0] !== offset) return undefined;
-      const keys = [...above.filter((node) => isPair(node)), pair].map(({ key }) => key);
-      field = keys.map((key) => String(isScalar(key) ? key.value : key)).join('.');
-      return visit.BREAK;
-    },
-  });
-  return field;
-}
-
-/** The objects of a document: none when it is empty, the items of a List. */
-function objectsOf(document: Document): readonly unknown[] {
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
+/** The objects of a document that was checked: none when it is empty, the items of a List. */
+function objectsOf(yaml: YamlDocument): readonly unknown[] {
+  const value = valueOf(yaml);
   if (value === null) return [];
   const isList =
     isRecord(value) &&

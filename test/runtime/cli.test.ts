@@ -65,9 +65,9 @@ function recordedIo(
   };
 }
 
-const faultsOf = (text: string): readonly string[] => {
+const faultsOf = async (text: string): Promise<readonly string[]> => {
   try {
-    parseManifests('shop.yaml', text);
+    await parseManifests('shop.yaml', text);
     return [];
   } catch (err) {
     if (err instanceof ManifestError) return err.faults.map(({ source, message }) => `${source.line}: ${message}`);
@@ -118,7 +118,7 @@ t.test('what a command line points at is read as kubectl reads it', async (t) =>
 t.test('every document of a file is read, and a List is taken apart', async (t) => {
   const text = `apiVersion: v1\nkind: Secret\nmetadata: { name: a }\n---\n# nothing here\n---\napiVersion: v1\nkind: List\nitems:\n  - { apiVersion: v1, kind: Secret, metadata: { name: b } }\n`;
   t.same(
-    parseManifests('a.yaml', text).map(({ object, source }) => [object.metadata.name, source.line]),
+    (await parseManifests('a.yaml', text)).map(({ object, source }) => [object.metadata.name, source.line]),
     [
       ['a', 1],
       ['b', 7],
@@ -127,17 +127,17 @@ t.test('every document of a file is read, and a List is taken apart', async (t) 
 });
 
 t.test('a fault in a manifest names its line and what is wrong', async (t) => {
-  t.match(faultsOf('apiVersion: v1\nkind: Secret\nkind: Secret\nmetadata: { name: a }\n'), [
+  t.match(await faultsOf('apiVersion: v1\nkind: Secret\nkind: Secret\nmetadata: { name: a }\n'), [
     /^3: .*already set in map/,
   ]);
-  t.same(faultsOf('kind: Secret\nmetadata: { name: a }\n'), ['1: apiVersion: Required value']);
-  t.same(faultsOf('apiVersion: v1\nkind: Secret\nmetadata: {}\n'), ['1: Secret: metadata.name: Required value']);
-  t.same(faultsOf('- a\n'), ['1: a manifest is a mapping with apiVersion, kind and metadata']);
-  t.equal(faultsOf('a: [\n').length, 1);
+  t.same(await faultsOf('kind: Secret\nmetadata: { name: a }\n'), ['1: apiVersion: Required value']);
+  t.same(await faultsOf('apiVersion: v1\nkind: Secret\nmetadata: {}\n'), ['1: Secret: metadata.name: Required value']);
+  t.same(await faultsOf('- a\n'), ['1: a manifest is a mapping with apiVersion, kind and metadata']);
+  t.equal((await faultsOf('a: [\n')).length, 1);
 });
 
 t.test('all faults of a file are told at once', async (t) => {
-  t.equal(faultsOf('kind: A\n---\nkind: B\n---\napiVersion: v1\nkind: C\nmetadata: { name: ok }\n').length, 2);
+  t.equal((await faultsOf('kind: A\n---\nkind: B\n---\napiVersion: v1\nkind: C\nmetadata: { name: ok }\n')).length, 2);
 });
 
 t.test('an alias bomb is refused', async (t) => {
@@ -148,7 +148,7 @@ t.test('an alias bomb is refused', async (t) => {
       (_, n) => `${'bcdefghi'[n]}: &${'bcdefghi'[n]} [${Array(9).fill(`*${'abcdefgh'[n]}`).join(',')}]`,
     ),
   ];
-  t.throws(() => parseManifests('bomb.yaml', bomb.join('\n')));
+  t.match(await faultsOf(bomb.join('\n')), [/aliases/]);
 });
 
 t.test('what others need is applied first, and the order of the files stands otherwise', async (t) => {

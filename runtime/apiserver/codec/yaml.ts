@@ -1,30 +1,26 @@
-import { isMap as isMapNode, isNode, isScalar, LineCounter, parseAllDocuments, stringify, visit } from 'yaml';
-import type { Document, Pair, ParsedNode, Tags, ToJSOptions } from 'yaml';
+import { stringify, type Tags } from 'yaml';
+import { checkYaml, valueOf } from '#runtime/base/check-yaml.ts';
 import { ApiError } from '#runtime/base/errors.ts';
+import { YamlRefusal, yamlDocuments } from '#runtime/base/yaml-documents.ts';
+import { transactionLimitBytes } from '#runtime/storage/store.ts';
 import { exactNumber, isExactNumber } from './exact-number.ts';
 import { parseJson } from './json.ts';
 import type { ParsedText } from './json.ts';
 
-/** Aliases may repeat this many nodes in all: a document of a few lines must not grow into gigabytes. */
-const maxAliasedNodes = 1_000;
+/** With what aliases stand for. */
 const maxDepth = 1_000;
 
 /**
- * YAML 1.1 types that sigs.k8s.io/yaml does not resolve: there `12:30` and `2001-01-01` stay text.
- * The names are those of the package `yaml`; sexagesimal numbers are told by their format.
+ * YAML costs a hundred times what JSON does, and nobody else is served meanwhile: this is some 300 ms. kubectl and client-go send JSON, also as what they call
+ * YAML; what people write by hand is shorter by far than this, which is 300 kB of a manifest and 700 kB of a definition.
  */
-const unknownTags: ReadonlySet<string> = new Set([
-  'tag:yaml.org,2002:timestamp',
-  'tag:yaml.org,2002:binary',
-  'tag:yaml.org,2002:omap',
-  'tag:yaml.org,2002:pairs',
-  'tag:yaml.org,2002:set',
-]);
+const maxTokens = 100_000;
 
 /**
  * Reads one YAML 1.1 document as sigs.k8s.io/yaml does: `yes`, `no`, `on`, `off` are booleans, `012` is octal, `<<` merges, keys become text,
  * integers of any size keep their value. Text that is JSON is read as JSON. Empty text is null. `duplicates` are always looked for.
- * Throws ApiError 400 for several documents, broken text, alias bombs, and numbers that JSON cannot hold.
+ * Throws ApiError 400 for several documents, broken text, alias bombs, keys that are no scalars, and numbers that JSON cannot hold; 413 for more YAML than is
+ * read, or could be stored.
  */
 export function parseYaml(text: string): ParsedText {
   if (/^\s*[{[]/.test(text)) {
@@ -38,6 +34,8 @@ export function parseYaml(text: string): ParsedText {
     return readDocument(text);
   } catch (err) {
     if (err instanceof ApiError) throw err;
+    if (err instanceof YamlRefusal)
+      throw err.isTooLarge ? tooLarge(err.message, err) : yamlError(atLine(err.line, err.message), err);
     throw yamlError(err instanceof Error ? err.message : 'unreadable', err);
   }
 }
@@ -54,29 +52,15 @@ export function stringifyYaml(value: unknown): string {
 }
 
 function readDocument(text: string): ParsedText {
-  const lineCounter = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    version: '1.1',
-    merge: true,
-    uniqueKeys: false,
-    intAsBigInt: true,
-    logLevel: 'silent',
-    stringKeys: false,
-    lineCounter,
-    customTags: (tags: Tags) => tags.filter((tag) => typeof tag === 'string' || !isUnknownTag(tag)),
-  });
-  const document = (documents as readonly Document.Parsed<ParsedNode>[]).at(0);
-  if (document === undefined) return { value: null, duplicates: [] };
-  if (documents.length > 1) throw yamlError('expected one document');
+  if (text.length > transactionLimitBytes) throw tooLarge(`YAML is read up to ${transactionLimitBytes} bytes`);
+  const [first, second] = yamlDocuments(text, { maxTokens, intAsBigInt: true });
+  if (first === undefined) return { value: null, duplicates: [] };
+  if (second !== undefined) throw yamlError('expected one document');
+  const { document, lineAt } = first;
   const error = document.errors[0];
-  if (error !== undefined)
-    throw yamlError(`line ${error.linePos?.[0].line ?? 0}: ${firstSentence(error.message)}`, error);
-  const options: ToJSOptions = { maxAliasCount: maxAliasedNodes };
-  return { value: toJson(document.toJS(options), 0), duplicates: findDuplicates(document) };
-}
-
-function isUnknownTag(tag: { readonly tag: string; readonly format?: string }): boolean {
-  return unknownTags.has(tag.tag) || tag.format === 'TIME';
+  if (error !== undefined) throw yamlError(atLine(lineAt(error.pos[0]), error.message), error);
+  const duplicates = new Set(checkYaml(first).map(({ path }) => path));
+  return { value: toJson(valueOf(first), 0), duplicates: [...duplicates] };
 }
 
 /** Integers back from BigInt, and a look at what JSON cannot hold. */
@@ -89,45 +73,6 @@ function toJson(value: unknown, depth: number): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, part]: [string, unknown]) => [key, toJson(part, depth + 1)]),
   );
-}
-
-function findDuplicates(document: Document.Parsed<ParsedNode>): readonly string[] {
-  const found = new Set<string>();
-  visit(document, {
-    Map: (_key, map, path) => {
-      const seen = new Set<string>();
-      for (const pair of map.items) {
-        const key = keyText(pair);
-        if (seen.has(key) && key !== '<<') found.add([...namesOf([...path, map]), key].join('.').replaceAll('.[', '['));
-        seen.add(key);
-      }
-    },
-  });
-  return [...found];
-}
-
-/** What leads to a node: names of fields and `[index]` of list items. */
-function namesOf(path: readonly unknown[]): readonly string[] {
-  return path.flatMap((step, index) => {
-    if (isPair(step)) return [keyText(step)];
-    const next = path[index + 1];
-    if (isSequence(step) && next !== undefined) return [`[${step.items.indexOf(next)}]`];
-    return [];
-  });
-}
-
-function isPair(value: unknown): value is Pair {
-  return typeof value === 'object' && value !== null && 'key' in value && !isNode(value);
-}
-
-function isSequence(value: unknown): value is { readonly items: readonly unknown[] } {
-  return isNode(value) && !isMapNode(value) && !isScalar(value) && 'items' in value;
-}
-
-function keyText(pair: Pair): string {
-  const key: unknown = pair.key;
-  if (!isScalar(key)) return '';
-  return typeof key.value === 'symbol' ? '<<' : String(key.value);
 }
 
 function withExactNumbers(tags: Tags): Tags {
@@ -144,8 +89,13 @@ function withExactNumbers(tags: Tags): Tags {
   ];
 }
 
-function firstSentence(message: string): string {
-  return message.split('\n', 1)[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? message;
+function atLine(line: number, message: string): string {
+  return `line ${line}: ${message}`;
+}
+
+function tooLarge(why: string, cause?: unknown): ApiError {
+  const message = `Request entity too large: ${why}; send it as JSON, of which more is read`;
+  return new ApiError(413, 'RequestEntityTooLarge', message, { cause });
 }
 
 function yamlError(detail: string, cause?: unknown): ApiError {

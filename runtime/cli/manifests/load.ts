@@ -17,7 +17,7 @@ export async function loadManifests(
 ): Promise<readonly Manifest[]> {
   if (paths.length === 0) throw new UsageError('must specify -f FILE, a directory, a URL, or - for standard input');
   const texts = (await Promise.all(paths.map((path) => readSource(io, path, options.recursive)))).flat();
-  const manifests = parseAll(texts);
+  const manifests = await parseAll(texts);
   if (manifests.length === 0) throw new UsageError(`no objects found in ${paths.join(', ')}`);
   return manifests;
 }

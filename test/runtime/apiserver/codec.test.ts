@@ -163,6 +163,32 @@ t.test('YAML that cannot be meant is refused with 400', (t) => {
   t.end();
 });
 
+t.test('YAML that costs more than its length is refused, and JSON of any length is read', (t) => {
+  const items = (count: number): string => JSON.stringify({ a: Array(count).fill('a') });
+  const cases: readonly (readonly [string, number, RegExp])[] = [
+    [`x:\n  ${'? '.repeat(480)}a`, 400, /yaml: line 2: a list or mapping may not be a key$/],
+    ['{[a]: 1}', 400, /may not be a key$/],
+    ['- '.repeat(2_000), 400, /exceeded max depth$/],
+    [Array.from({ length: 8_000 }, (_, n) => `- &a${n} x\n- *a${n}`).join('\n'), 400, /more than 1000 aliases$/],
+    [`- &a [${'x,'.repeat(5_000)}]\n${'- *a\n'.repeat(900)}`, 400, /repeat more than 10000 nodes$/],
+    [`- &a ${'x'.repeat(100_000)}\n${'- *a\n'.repeat(10)}`, 400, /repeat more than 10000 nodes$/],
+    ['&a [*a]', 400, /the alias \*a stands within what it stands for$/],
+    [`# YAML\n${items(60_000)}`, 413, /more than 100000 tokens; send it as JSON, of which more is read$/],
+    [`[${','.repeat(260_000)}`, 413, /send it as JSON/],
+    [`a: ${'1'.repeat(1_572_864)}`, 413, /YAML is read up to 1572864 bytes; send it as JSON/],
+  ];
+  for (const [text, status, words] of cases) {
+    const error = refusal(() => parseYaml(text));
+    t.equal(error.status, status);
+    t.match(error.message, words);
+  }
+  t.equal((parseYaml(items(700_000)).value as { readonly a: readonly string[] }).a.length, 700_000);
+  t.equal((parseYaml(`# YAML\n${items(20_000)}`).value as { readonly a: readonly string[] }).a.length, 20_000);
+  t.equal(parseYaml(`a: ${'word '.repeat(300_000)}`).duplicates.length, 0, 'a long text is one token');
+  t.equal(parseYaml(Array.from({ length: 400 }, (_, n) => `k${n % 200}: 1\n`).join('')).duplicates.length, 100);
+  t.end();
+});
+
 t.test('written YAML is sorted, keeps numbers and reads back the same', (t) => {
   t.equal(
     stringifyYaml({ b: 1, a: exactNumber('1.0'), n: exactNumber('9007199254740993') }),
