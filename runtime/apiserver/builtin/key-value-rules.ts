@@ -1,6 +1,6 @@
 import type { FieldFault } from '#runtime/base/errors.ts';
 import { isEqual } from '#runtime/base/json.ts';
-import { fault } from '#runtime/apiserver/http/api-errors.ts';
+import { fault, faultsOfEach } from '#runtime/apiserver/http/api-errors.ts';
 import { invalidValue } from '#runtime/apiserver/registry/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { recordAt } from './fields.ts';
@@ -12,9 +12,10 @@ const keyText =
   "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
 export function dataKeyFaults(data: Readonly<Record<string, unknown>>, field: string): readonly FieldFault[] {
-  return Object.keys(data)
-    .filter((key) => !keyPattern.test(key) || key.length > 253 || key === '.' || key.startsWith('..'))
-    .map((key) => invalidValue(`${field}[${key}]`, key, keyText));
+  return faultsOfEach(Object.keys(data), (key) => {
+    const isGood = keyPattern.test(key) && key.length <= 253 && key !== '.' && !key.startsWith('..');
+    return isGood ? [] : [invalidValue(`${field}[${key}]`, key, keyText)];
+  });
 }
 
 /** Together at most 1 MiB, counted as written. */

@@ -1,6 +1,11 @@
 import { ApiError, InvalidError, Wcp360Error, type ApiErrorDetails, type FieldFault } from '#runtime/base/errors.ts';
 import type { Status } from '#schemas/meta/object.ts';
 
+/** Faults that one answer tells of: without a bound it would be a hundred times as large as a body that is full of them. */
+export const maxFaults = 100;
+/** Characters of a fault's field or message; what is longer loses its middle. Values may be as large as the body that they came in. */
+const maxFaultLength = 2_048;
+
 /** As much of a resource as error messages name. */
 export interface NamedResource {
   readonly group: string;
@@ -62,15 +67,39 @@ export function forbidden(
 /** 422 with one cause per fault; `faults` messages read `Invalid value: …`, `Required value`, … */
 export function invalid(resource: NamedResource, name: string, faults: readonly FieldFault[]): ApiError {
   const kind = resource.group === '' ? resource.kind : `${resource.kind}.${resource.group}`;
-  const lines = faults.map((fault) => (fault.field === '' ? fault.message : `${fault.field}: ${fault.message}`));
+  const causes = toldFaults(faults);
+  const lines = causes.map((told) => (told.field === '' ? told.message : `${told.field}: ${told.message}`));
+  if (faults.length > causes.length) lines.push('and more faults');
   const text = lines.length === 1 ? (lines[0] ?? '') : `[${lines.join(', ')}]`;
   const group = resource.group === '' ? {} : { group: resource.group };
   return new ApiError(422, 'Invalid', `${kind} "${name}" is invalid: ${text}`, {
     name,
     ...group,
     kind: resource.kind,
-    causes: faults,
+    causes,
   });
+}
+
+/** The first faults, none of them longer than anybody reads. */
+export function toldFaults(faults: readonly FieldFault[]): readonly FieldFault[] {
+  return faults
+    .slice(0, maxFaults)
+    .map(({ field, reason, message }) => ({ field: shortened(field), reason, message: shortened(message) }));
+}
+
+function shortened(text: string): string {
+  if (text.length <= maxFaultLength) return text;
+  return `${text.slice(0, maxFaultLength / 2)}…${text.slice(1 - maxFaultLength / 2)}`;
+}
+
+/** Faults of the items in their order; no more are looked for once there are more than are told. */
+export function faultsOfEach<T>(items: Iterable<T>, faultsOf: (item: T) => readonly FieldFault[]): FieldFault[] {
+  const faults: FieldFault[] = [];
+  for (const item of items) {
+    if (faults.length > maxFaults) break;
+    faults.push(...faultsOf(item));
+  }
+  return faults;
 }
 
 /** 422 about the query of a list or watch. */

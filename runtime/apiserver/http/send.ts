@@ -9,6 +9,8 @@ const compress = promisify(gzip);
 const gzipAboveBytes = 128 * 1024;
 /** What one write hands to the connection: a few TLS records. */
 const writeBytes = 256 * 1024;
+/** A client that takes nothing for so long gets no more: what is unread is held in memory. As long as a body may take to come. */
+const patienceMs = 60_000;
 
 export interface SendOptions {
   readonly auditId: string;
@@ -50,8 +52,22 @@ async function sendBody(exchange: Exchange, { status, headers }: Head, body: Buf
   if (status !== 304) headers['Content-Length'] = lengthOf(body);
   response.writeHead(status, headers);
   if (method === 'HEAD' || status === 304) response.end();
-  else if (Buffer.isBuffer(body)) response.end(body);
-  else await writeList(response, body);
+  else if (!Buffer.isBuffer(body)) await writeList(response, body);
+  else await writeWhole(response, body);
+}
+
+async function writeWhole(response: RawResponse, body: Buffer): Promise<void> {
+  let at = 0;
+  for (; body.length - at > writeBytes && !response.destroyed; at += writeBytes)
+    await writeOut(response, body.subarray(at, at + writeBytes));
+  endWith(response, body.subarray(at));
+}
+
+/** The last bytes; nobody waits for them to be taken. */
+function endWith(response: RawResponse, bytes: Buffer): void {
+  const timer = setTimeout(() => response.destroy(), patienceMs).unref();
+  response.on('close', () => clearTimeout(timer));
+  response.end(bytes);
 }
 
 function lengthOf(body: Buffer | ListBody): number {
@@ -105,8 +121,7 @@ async function writeList(response: RawResponse, { head, items, tail }: ListBody)
     else filled = await writeLarge(response, piece.subarray(0, filled), item);
   }
   filled += tail.copy(piece, filled);
-  await writeOut(response, piece.subarray(0, filled));
-  response.end();
+  endWith(response, piece.subarray(0, filled));
 }
 
 /** An item that fits into no piece goes out by itself, after what is waiting. */
@@ -116,15 +131,17 @@ async function writeLarge(response: RawResponse, waiting: Buffer, item: Buffer):
   return 0;
 }
 
-/** Resolves when the connection has taken the bytes, or is gone. */
+/** Resolves when the connection has taken the bytes, or is gone, as it is when it takes them for too long. */
 function writeOut(response: RawResponse, bytes: Buffer): Promise<void> {
   return new Promise((resolve) => {
-    const close = (): void => resolve();
-    response.on('close', close);
-    response.write(bytes, () => {
-      response.off('close', close);
+    const timer = setTimeout(() => response.destroy(), patienceMs).unref();
+    const settle = (): void => {
+      clearTimeout(timer);
+      response.off('close', settle);
       resolve();
-    });
+    };
+    response.on('close', settle);
+    response.write(bytes, settle);
   });
 }
 
@@ -136,14 +153,25 @@ function acceptsGzip(exchange: Exchange): boolean {
 const maxWarningLength = 4096;
 const maxLongWarningLength = 256;
 
-/** RFC 7234 warnings, code 299; each text once; each cut short when all together are too long. */
+/** RFC 7234 warnings, code 299; each text once; fewer and shorter when all together are too long. */
 function warningValues(warnings: readonly string[]): readonly string[] {
   const unique = [...new Set(warnings)];
   const length = unique.reduce((sum, text) => sum + text.length, 0);
-  return unique.map((text) => {
-    const cut = length > maxWarningLength ? text.slice(0, maxLongWarningLength) : text;
-    return `299 - "${headerText(cut).replaceAll(/[\\"]/gu, String.raw`\$&`)}"`;
-  });
+  const told = length > maxWarningLength ? shortWarnings(unique) : unique;
+  return told.map((text) => `299 - "${headerText(text).replaceAll(/[\\"]/gu, String.raw`\$&`)}"`);
+}
+
+/** Each cut short, and no more of them than headers hold: the one that goes beyond is the last. */
+function shortWarnings(warnings: readonly string[]): readonly string[] {
+  const told: string[] = [];
+  let length = 0;
+  for (const warning of warnings) {
+    if (length >= maxWarningLength) break;
+    const text = warning.slice(0, maxLongWarningLength);
+    told.push(text);
+    length += text.length;
+  }
+  return told;
 }
 
 /** Headers are Latin-1 on the wire and end at control characters: UTF-8 bytes go in one by one, as Go writes them. */

@@ -6,7 +6,7 @@ import { objectFields } from './collect.ts';
 import { compareObjects } from './compare.ts';
 import { conflictError, findConflicts } from './conflicts.ts';
 import { emptyObject } from './empty-object.ts';
-import { hasPath, isSameSet, leaf, subtract, union } from './field-set.ts';
+import { hasPath, isSameSet, leaf, subtract, union, unionAll } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { forgivenFields, withLastApplied } from './last-applied.ts';
 import { isSameManager, ofGroup, readManagers, withSet, writeManagers } from './managers.ts';
@@ -72,7 +72,7 @@ export function applyConfiguration(application: Application): KubeObject {
   };
   const last = managers.find((manager) => isSameManager(manager, own));
   const others = managers.filter((manager) => manager !== last);
-  const owned = others.reduce((set, manager) => union(set, manager.set), own.set);
+  const owned = unionAll([own.set, ...others.map(({ set }) => set)]);
   const merged = pruneObject(mergeObject(live, config, root), root, { last: last?.set, owned });
   const after = moveOwnership(others, merged, work);
   const result = withLastApplied(merged, config, work.manager);

@@ -1,4 +1,5 @@
 import { ApiError } from '#runtime/base/errors.ts';
+import { maxFaults, toldFaults } from '#runtime/apiserver/http/api-errors.ts';
 import { commonPaths } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import type { Manager } from './managers.ts';
@@ -17,15 +18,20 @@ export function findConflicts(managers: readonly Manager[], touched: FieldSet | 
 
 /** 409 Conflict with one cause for each field, in Kubernetes' words. */
 export function conflictError(conflicts: readonly Conflict[]): ApiError {
-  const causes = conflicts.map(({ manager, path }) => ({
+  const told = conflicts.slice(0, maxFaults);
+  const causes = told.map(({ manager, path }) => ({
     reason: 'FieldManagerConflict',
     message: `conflict with ${printManager(manager)}`,
     field: printPath(path),
   }));
-  return new ApiError(409, 'Conflict', conflictMessage(conflicts), { causes });
+  const more = conflicts.length > told.length ? '\nand more conflicts' : '';
+  return new ApiError(409, 'Conflict', `${conflictMessage(told, conflicts.length)}${more}`, {
+    causes: toldFaults(causes),
+  });
 }
 
-function conflictMessage(conflicts: readonly Conflict[]): string {
+/** `count`: how many there are, those that are not told included. */
+function conflictMessage(conflicts: readonly Conflict[], count: number): string {
   const [only] = conflicts;
   if (only !== undefined && conflicts.length === 1) {
     return `Apply failed with 1 conflict: conflict with ${printManager(only.manager)}: ${printPath(only.path)}`;
@@ -37,7 +43,7 @@ function conflictMessage(conflicts: readonly Conflict[]): string {
       `conflicts with ${manager}:`,
       ...theirs.map(({ path }) => `- ${printPath(path)}`),
     ]);
-  return `Apply failed with ${conflicts.length} conflicts: ${parts.join('\n')}`;
+  return `Apply failed with ${count} conflicts: ${parts.join('\n')}`;
 }
 
 function printManager(manager: Manager): string {

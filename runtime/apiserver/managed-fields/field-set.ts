@@ -32,6 +32,13 @@ export function union(a: FieldSet | undefined, b: FieldSet | undefined): FieldSe
   return unionNodes(a, b);
 }
 
+/** Everything that is in any of them. Halves are united with halves, so that no large set is copied once for each of many small ones. */
+export function unionAll(sets: readonly (FieldSet | undefined)[]): FieldSet | undefined {
+  if (sets.length <= 2) return union(sets[0], sets[1]);
+  const half = Math.ceil(sets.length / 2);
+  return union(unionAll(sets.slice(0, half)), unionAll(sets.slice(half)));
+}
+
 function unionNodes(a: FieldSet, b: FieldSet): FieldSet {
   const below = unionBelow(a, b);
   const wasMember = isMember(a);
@@ -70,10 +77,12 @@ export function subtract(a: FieldSet | undefined, b: FieldSet | undefined): Fiel
 /** The node with its children diminished; the node itself is not looked at. */
 function subtractBelow(a: FieldSet, b: FieldSet, diminish: typeof subtract): FieldSet {
   let left: Record<string, FieldSet> | undefined;
-  for (const element in b) {
+  // Many managers lose what one write touched: it is looked up, not walked through for each.
+  for (const element in a) {
     const ours = a[element];
-    if (element === self || ours === undefined) continue;
-    const rest = diminish(ours, b[element]);
+    const theirs = b[element];
+    if (element === self || ours === undefined || theirs === undefined) continue;
+    const rest = diminish(ours, theirs);
     if (rest === ours) continue;
     left ??= { ...a };
     if (rest === undefined) delete left[element];

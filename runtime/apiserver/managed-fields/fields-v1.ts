@@ -33,14 +33,16 @@ function parseRoot(value: Readonly<Record<string, unknown>>): FieldSet | 'malfor
 }
 
 function parseNode(node: Readonly<Record<string, unknown>>, depth: number): FieldSet | undefined {
-  let parsed = node as FieldSet;
+  let parsed: Record<string, FieldSet> | undefined;
   for (const element in node) {
     const below = parseElement(element, node[element], depth);
     if (below === undefined) return undefined;
-    if (below.set !== node[element] || below.element !== element)
-      parsed = renamed(parsed, element, { [below.element]: below.set });
+    if (below.set === node[element] && below.element === element) continue;
+    parsed ??= { ...(node as FieldSet) };
+    delete parsed[element];
+    parsed[below.element] = below.set;
   }
-  return parsed;
+  return parsed ?? (node as FieldSet);
 }
 
 /** An element in its canonical form with what lies below it; undefined when either is malformed. */
@@ -54,9 +56,4 @@ function parseElement(
   const canonical = element.startsWith('f:') ? element : canonicalElement(element);
   const set = parseNode(below, depth + 1);
   return canonical === undefined || set === undefined ? undefined : { element: canonical, set };
-}
-
-function renamed(node: FieldSet, element: string, by: FieldSet): Record<string, FieldSet> {
-  const { [element]: _old, ...others } = node;
-  return { ...others, ...by };
 }

@@ -1,6 +1,7 @@
+import { required } from '#runtime/base/errors.ts';
 import type { ManagedFieldsEntry } from '#schemas/meta/object.ts';
 import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
-import { sortSet, union } from './field-set.ts';
+import { sortSet, unionAll } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { parseFieldsV1 } from './fields-v1.ts';
 
@@ -31,15 +32,13 @@ export function isReset(entries: unknown): boolean {
 export function readManagers(entries: unknown): readonly Manager[] | undefined {
   if (entries === undefined || entries === null) return [];
   if (!Array.isArray(entries)) return undefined;
-  const managers: Manager[] = [];
+  const managers = new Map<string, Manager>();
   for (const entry of entries as readonly unknown[]) {
     const manager = readManager(entry);
     if (manager === undefined) return undefined;
-    const twin = managers.findIndex((other) => isSameManager(other, manager));
-    if (twin === -1) managers.push(manager);
-    else managers[twin] = manager;
+    managers.set(identityOf(manager), manager);
   }
-  return managers;
+  return [...managers.values()];
 }
 
 function readManager(entry: unknown): Manager | undefined {
@@ -69,17 +68,15 @@ function groupOf(apiVersion: string): string {
   return apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
 }
 
+type Identity = Pick<Manager, 'name' | 'operation' | 'apiVersion' | 'subresource'>;
+
+export function isSameManager(a: Identity, b: Identity): boolean {
+  return identityOf(a) === identityOf(b);
+}
+
 /** Appliers are the same at every apiVersion, updaters are not. */
-export function isSameManager(
-  a: Pick<Manager, 'name' | 'operation' | 'apiVersion' | 'subresource'>,
-  b: Pick<Manager, 'name' | 'operation' | 'apiVersion' | 'subresource'>,
-): boolean {
-  return (
-    a.name === b.name &&
-    a.operation === b.operation &&
-    a.subresource === b.subresource &&
-    (a.operation === 'Apply' || a.apiVersion === b.apiVersion)
-  );
+function identityOf({ name, operation, apiVersion, subresource }: Identity): string {
+  return JSON.stringify([name, operation, subresource, operation === 'Apply' ? '' : apiVersion]);
 }
 
 /** The same manager with another set, which costs it its entry; the same value when the set is the same. */
@@ -100,23 +97,32 @@ export function capUpdaters(managers: readonly Manager[]): readonly Manager[] {
   const updaters = managers.filter(({ operation, set }) => operation === 'Update' && set !== undefined);
   if (updaters.length <= maxUpdaters) return managers;
   let left = updaters.length;
-  const kept = new Set(managers);
-  const buckets = new Map<string, Manager>();
+  const old = new Map<string, Manager[]>();
   for (const updater of updaters.toSorted(compareManagers)) {
     if (left <= maxUpdaters) break;
-    const older = buckets.get(updater.apiVersion);
-    buckets.set(updater.apiVersion, older === undefined ? updater : mergeOldUpdaters(older, updater));
-    if (older === undefined) continue;
-    kept.delete(older);
-    kept.delete(updater);
-    left -= 1;
-    kept.add(buckets.get(updater.apiVersion) ?? updater);
+    const older = old.get(updater.apiVersion);
+    if (older === undefined) {
+      old.set(updater.apiVersion, [updater]);
+    } else {
+      older.push(updater);
+      left -= 1;
+    }
   }
-  return [...kept];
+  const groups = [...old.values()].filter((group) => group.length > 1);
+  const gone = new Set(groups.flat());
+  return [...managers.filter((manager) => !gone.has(manager)), ...groups.map(mergeOldUpdaters)];
 }
 
-function mergeOldUpdaters(older: Manager, newer: Manager): Manager {
-  return { ...newer, name: oldUpdates, subresource: '', set: union(older.set, newer.set), entry: undefined };
+/** Oldest first. */
+function mergeOldUpdaters(group: readonly Manager[]): Manager {
+  const newest = required(group.at(-1), 'the newest of old updaters');
+  return {
+    ...newest,
+    name: oldUpdates,
+    subresource: '',
+    set: unionAll(group.map(({ set }) => set)),
+    entry: undefined,
+  };
 }
 
 function entryOf(manager: Manager): ManagedFieldsEntry {

@@ -11,6 +11,9 @@ const maxOperations = 10_000;
 /** Most bytes of JSON that the `copy` operations of one patch may add, so that doubling twenty times stays small. */
 const maxCopiedBytes = 3 * 1024 * 1024;
 
+/** Most items that the operations of one patch may move up or down in lists: all operations in a list of ten thousand. */
+const maxMovedItems = 100_000_000;
+
 /** What Kubernetes' library says of a place that is not there. */
 const missing = 'missing value';
 const invalidIndex = 'invalid index referenced';
@@ -22,6 +25,7 @@ interface Work {
   document: unknown;
   readonly own: Set<object>;
   copiedBytes: number;
+  movedItems: number;
 }
 
 interface Operation {
@@ -34,7 +38,7 @@ interface Operation {
 
 /**
  * RFC 6902. Applies all operations or none: neither the document nor the patch is changed, and what no operation touches is shared with the document.
- * Throws ApiError 400 for something that is no patch, 413 for too many operations or too much copying, 422 for an operation that does not apply.
+ * Throws ApiError 400 for something that is no patch, 413 for too many operations, too much copying or too much moving in lists, 422 for an operation that does not apply.
  */
 export function applyJsonPatch(document: unknown, operations: unknown): unknown {
   if (operations === null) return document;
@@ -42,7 +46,7 @@ export function applyJsonPatch(document: unknown, operations: unknown): unknown 
   if (operations.length > maxOperations) {
     throw tooLarge(`The allowed maximum operations in a JSON patch is ${maxOperations}, got ${operations.length}`);
   }
-  const work: Work = { document, own: new Set(), copiedBytes: 0 };
+  const work: Work = { document, own: new Set(), copiedBytes: 0, movedItems: 0 };
   for (const operation of operations) carryOut(work, readOperation(operation));
   return work.document;
 }
@@ -112,6 +116,7 @@ function add(work: Work, operation: Operation, value: unknown): void {
     const { length } = place.container;
     const index = place.key === '-' ? length : parseIndex(place.key, length);
     if (index === undefined) throw failed(op, path, `Unable to access invalid index: ${place.key}: ${invalidIndex}`);
+    countMoved(work, length - index);
     place.container.splice(index, 0, value);
   } else {
     setField(place.container, place.key, value);
@@ -126,6 +131,7 @@ function remove(work: Work, op: string, path: string): unknown {
   if (Array.isArray(container)) {
     const index = parseIndex(key, container.length - 1);
     if (index === undefined) throw failed(op, path, `Unable to access invalid index: ${key}: ${invalidIndex}`);
+    countMoved(work, container.length - index);
     return container.splice(index, 1)[0];
   }
   if (!Object.hasOwn(container, key)) throw failed(op, path, `Unable to remove nonexistent key: ${key}: ${missing}`);
@@ -211,6 +217,16 @@ function ownContainer(work: Work, value: unknown, place: { readonly op: string; 
   const copy: Container = Array.isArray(value) ? [...(value as readonly unknown[])] : { ...value };
   work.own.add(copy);
   return copy;
+}
+
+/** What stands behind an item that comes or goes moves. */
+function countMoved(work: Work, items: number): void {
+  work.movedItems += items;
+  if (work.movedItems > maxMovedItems) {
+    throw tooLarge(
+      `Unable to complete the patch, its operations move more than ${maxMovedItems} items of lists: send the lists as a whole`,
+    );
+  }
 }
 
 /** A copy that shares no container of ours, because those may still be written to. */

@@ -1,5 +1,5 @@
 import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
-import { isEqual } from '#runtime/base/json.ts';
+import { canonicalJson } from '#runtime/base/json.ts';
 import { badPatch, patchDirective } from './strategic-directives.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -22,25 +22,41 @@ export function mergeKeyedLists(
   const items = patch.map((item) => keyedItem(item, rules.mergeKey));
   const replaces = items.some((item) => item[patchDirective] === 'replace');
   const merged: unknown[] = replaces ? [] : [...original];
+  const places = Map.groupBy(merged.keys(), (at) => identityOf(merged[at], rules.mergeKey));
+  const gone = new Set<number>();
   for (const item of items) {
     const directive = item[patchDirective];
     if (directive === 'replace') continue;
-    const at = merged.findIndex((other) => isMap(other) && isEqual(other[rules.mergeKey], item[rules.mergeKey]));
-    if (directive === 'delete') deleteAll(merged, item[rules.mergeKey], rules.mergeKey);
-    else if (at === -1) merged.push(rules.merge({}, item));
-    else merged[at] = rules.merge(merged[at] as Fields, item);
+    const identity = identityOf(item, rules.mergeKey);
+    const [at, ...twins] = places.get(identity) ?? [];
+    if (directive === 'delete') {
+      for (const place of at === undefined ? [] : [at, ...twins]) gone.add(place);
+      places.delete(identity);
+    } else if (at === undefined) {
+      const added = rules.merge({}, item);
+      places.set(identityOf(added, rules.mergeKey), [merged.push(added) - 1]);
+    } else {
+      merged[at] = rules.merge(merged[at] as Fields, item);
+    }
   }
-  return merged;
+  return merged.filter((_item, at) => !gone.has(at));
 }
 
 /** All values of both lists, each once. */
 export function mergeSets(original: readonly unknown[], patch: readonly unknown[]): readonly unknown[] {
-  const merged: unknown[] = [];
+  const merged = new Map<string, unknown>();
   for (const item of [...original, ...patch]) {
     if (isMap(item) || Array.isArray(item)) throw badPatch('invalid patch format of primitive list');
-    if (!merged.some((other) => isEqual(other, item))) merged.push(item);
+    const identity = identityOf(item, undefined);
+    if (!merged.has(identity)) merged.set(identity, item);
   }
-  return merged;
+  return [...merged.values()];
+}
+
+/** The list without what equals one of the values. */
+export function withoutValues(items: readonly unknown[], values: readonly unknown[]): readonly unknown[] {
+  const unwanted = new Set(values.map((value) => identityOf(value, undefined)));
+  return items.filter((item) => !unwanted.has(identityOf(item, undefined)));
 }
 
 /**
@@ -55,22 +71,33 @@ export function orderLike(
     readonly mergeKey: string | undefined;
   },
 ): readonly unknown[] {
-  const rank = (list: readonly unknown[], item: unknown): number =>
-    list.findIndex((other) => isSameItem(other, item, options.mergeKey));
-  const byRank = (list: readonly unknown[]) => (a: unknown, b: unknown) => rank(list, a) - rank(list, b);
-  const named = items.filter((item) => rank(options.order, item) !== -1).toSorted(byRank(options.order));
-  const unnamed = items.filter((item) => rank(options.order, item) === -1).toSorted(byRank(options.before));
+  const order = firstPlaces(options.order, options.mergeKey);
+  const before = firstPlaces(options.before, options.mergeKey);
+  const ranked = items.map((item) => {
+    const identity = identityOf(item, options.mergeKey);
+    return { item, rank: order.get(identity) ?? -1, place: before.get(identity) ?? -1 };
+  });
+  const named = ranked.filter(({ rank }) => rank !== -1).toSorted((a, b) => a.rank - b.rank);
+  const unnamed = ranked.filter(({ rank }) => rank === -1).toSorted((a, b) => a.place - b.place);
   const ordered: unknown[] = [];
   let next = 0;
-  for (const item of named) {
-    const place = rank(options.before, item);
-    while (next < unnamed.length && place !== -1 && isBefore(rank(options.before, unnamed[next]), place)) {
-      ordered.push(unnamed[next]);
+  for (const { item, place } of named) {
+    for (let left = unnamed[next]; left !== undefined && isBefore(left.place, place); left = unnamed[next]) {
+      ordered.push(left.item);
       next += 1;
     }
     ordered.push(item);
   }
-  return [...ordered, ...unnamed.slice(next)];
+  return [...ordered, ...unnamed.slice(next).map(({ item }) => item)];
+}
+
+function firstPlaces(list: readonly unknown[], mergeKey: string | undefined): ReadonlyMap<string, number> {
+  const places = new Map<string, number>();
+  for (const [at, item] of list.entries()) {
+    const identity = identityOf(item, mergeKey);
+    if (!places.has(identity)) places.set(identity, at);
+  }
+  return places;
 }
 
 function isBefore(place: number, other: number): boolean {
@@ -88,13 +115,8 @@ function keyedItem(item: unknown, mergeKey: string): Fields {
   return item;
 }
 
-function deleteAll(items: unknown[], key: unknown, mergeKey: string): void {
-  for (let at = items.length - 1; at >= 0; at -= 1) {
-    const item = items[at];
-    if (isMap(item) && isEqual(item[mergeKey], key)) items.splice(at, 1);
-  }
-}
-
-function isSameItem(a: unknown, b: unknown, mergeKey: string | undefined): boolean {
-  return mergeKey !== undefined && isMap(a) && isMap(b) ? isEqual(a[mergeKey], b[mergeKey]) : isEqual(a, b);
+/** A text that two items share when they are the same: their keys are, or else they are equal themselves. */
+function identityOf(item: unknown, mergeKey: string | undefined): string {
+  const isKeyed = mergeKey !== undefined && isMap(item);
+  return `${isKeyed}:${canonicalJson(isKeyed ? item[mergeKey] : item)}`;
 }

@@ -1,9 +1,8 @@
 import { isMap } from '#runtime/apiserver/codec/exact-number.ts';
-import { isEqual } from '#runtime/base/json.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { isHeld } from '#runtime/apiserver/builtin/schemas/held.ts';
 import { metadataSchema } from '#runtime/apiserver/builtin/schemas/metadata.ts';
-import { mergeKeyedLists, mergeSets, orderLike } from './strategic-lists.ts';
+import { mergeKeyedLists, mergeSets, orderLike, withoutValues } from './strategic-lists.ts';
 import { badPatch, deleteFromList, patchDirective, retainKeys, setElementOrder } from './strategic-directives.ts';
 import { setField } from './set-field.ts';
 
@@ -81,22 +80,18 @@ function mergeKeyOf(schema: Schema | undefined): string | undefined {
 function kept(original: Fields, patch: Fields): Fields {
   const keys = patch[retainKeys];
   if (keys === undefined) return original;
-  const foreign = (key: string): boolean =>
-    !key.startsWith('$') && patch[key] !== null && !(keys as readonly unknown[]).includes(key);
-  if (!Array.isArray(keys) || Object.keys(patch).some(foreign)) throw badPatch('invalid patch format of retainKeys');
-  return Object.fromEntries(Object.entries(original).filter(([key]) => keys.includes(key)));
+  if (!Array.isArray(keys)) throw badPatch('invalid patch format of retainKeys');
+  const retained = new Set<unknown>(keys);
+  const foreign = (key: string): boolean => !key.startsWith('$') && patch[key] !== null && !retained.has(key);
+  if (Object.keys(patch).some(foreign)) throw badPatch('invalid patch format of retainKeys');
+  return Object.fromEntries(Object.entries(original).filter(([key]) => retained.has(key)));
 }
 
 function deleteItems(merged: Record<string, unknown>, patch: Fields): void {
   for (const [list, values] of directives(patch, deleteFromList)) {
     if (!Array.isArray(values)) throw badPatch('invalid patch format of primitive list');
     const items = merged[list];
-    if (Array.isArray(items))
-      setField(
-        merged,
-        list,
-        items.filter((item) => !values.some((value) => isEqual(item, value))),
-      );
+    if (Array.isArray(items)) setField(merged, list, withoutValues(items, values));
   }
 }
 

@@ -1,6 +1,6 @@
 import type { FieldFault } from '#runtime/base/errors.ts';
-import { isEqual, isRecord } from '#runtime/base/json.ts';
-import { fault } from '#runtime/apiserver/http/api-errors.ts';
+import { canonicalJson, isEqual, isRecord } from '#runtime/base/json.ts';
+import { fault, faultsOfEach } from '#runtime/apiserver/http/api-errors.ts';
 import type { KubeObject, ObjectMeta, OwnerReference } from '#schemas/meta/object.ts';
 import { isTime, timeProblem } from '#runtime/apiserver/codec/times.ts';
 import { invalidValue, labelFaults, nameProblems, qualifiedNameProblems } from './names.ts';
@@ -19,9 +19,9 @@ export function metadataFaults(
     ...(labels === undefined ? [] : labelFaults(labels, 'metadata.labels')),
     ...(annotations === undefined ? [] : annotationFaults(annotations)),
     ...(ownerReferences === undefined ? [] : ownerFaults(ownerReferences)),
-    ...(finalizers ?? []).flatMap((finalizer) => finalizerFaults(finalizer)),
-    ...(finalizers ?? []).flatMap((finalizer, index) =>
-      qualifiedFinalizers ? standardFinalizerFaults(finalizer, `metadata.finalizers[${index}]`) : [],
+    ...faultsOfEach(finalizers ?? [], finalizerFaults),
+    ...faultsOfEach(((qualifiedFinalizers ? finalizers : undefined) ?? []).entries(), ([index, finalizer]) =>
+      standardFinalizerFaults(finalizer, `metadata.finalizers[${index}]`),
     ),
   ];
 }
@@ -33,14 +33,12 @@ function nameFaults(name: string, rule: NameRule): readonly FieldFault[] {
 }
 
 function annotationFaults(annotations: Readonly<Record<string, string>>): readonly FieldFault[] {
-  const faults: FieldFault[] = [];
+  const faults = faultsOfEach(Object.keys(annotations), (key) =>
+    qualifiedNameProblems(key.toLowerCase()).map((problem) => invalidValue('metadata.annotations', key, problem)),
+  );
   let bytes = 0;
-  for (const [key, value] of Object.entries(annotations)) {
-    faults.push(
-      ...qualifiedNameProblems(key.toLowerCase()).map((problem) => invalidValue('metadata.annotations', key, problem)),
-    );
+  for (const [key, value] of Object.entries(annotations))
     bytes += Buffer.byteLength(key) + Buffer.byteLength(String(value));
-  }
   if (bytes > maxAnnotationBytes) {
     faults.push(
       fault('metadata.annotations', 'FieldValueTooLong', `Too long: may not be more than ${maxAnnotationBytes} bytes`),
@@ -53,7 +51,7 @@ function ownerFaults(owners: readonly OwnerReference[]): readonly FieldFault[] {
   const field = 'metadata.ownerReferences';
   const controllers = owners.filter(({ controller }) => controller === true).length;
   return [
-    ...owners.flatMap((owner) => ownerPartFaults(owner, field)),
+    ...faultsOfEach(owners, (owner) => ownerPartFaults(owner, field)),
     ...(controllers > 1 ? [invalidValue(field, owners, 'Only one reference can have Controller set to true')] : []),
   ];
 }
@@ -86,7 +84,7 @@ export function standardFinalizerFaults(finalizer: unknown, field: string): read
 
 /** What is worth telling although it is allowed: owners named twice; `moment`: when that was seen. */
 export function ownerWarnings({ ownerReferences = [] }: ObjectMeta, moment = ''): readonly string[] {
-  const repeated = ownerReferences.filter((owner, index) => isRepeated(owner, index, ownerReferences));
+  const { repeated } = splitOwners(ownerReferences);
   if (repeated.length === 0) return [];
   const uids = repeated.map(({ uid }) => uid).join(', ');
   return [
@@ -96,12 +94,20 @@ export function ownerWarnings({ ownerReferences = [] }: ObjectMeta, moment = '')
 
 /** Owners without those that stand before them just so. */
 export function uniqueOwners(owners: readonly OwnerReference[]): readonly OwnerReference[] {
-  const unique = owners.filter((owner, index) => !isRepeated(owner, index, owners));
-  return unique.length === owners.length ? owners : unique;
+  const { unique, repeated } = splitOwners(owners);
+  return repeated.length === 0 ? owners : unique;
 }
 
-function isRepeated(owner: OwnerReference, index: number, owners: readonly OwnerReference[]): boolean {
-  return owners.findIndex((other) => isEqual(other, owner)) < index;
+function splitOwners(owners: readonly OwnerReference[]): Record<'unique' | 'repeated', readonly OwnerReference[]> {
+  const seen = new Set<string>();
+  const unique: OwnerReference[] = [];
+  const repeated: OwnerReference[] = [];
+  for (const owner of owners) {
+    const text = canonicalJson(owner);
+    (seen.has(text) ? repeated : unique).push(owner);
+    seen.add(text);
+  }
+  return { unique, repeated };
 }
 
 /** A name of one's own keeps a new finalizer apart from those of others. */

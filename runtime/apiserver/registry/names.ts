@@ -1,5 +1,5 @@
 import type { FieldFault } from '#runtime/base/errors.ts';
-import { fault, shown } from '#runtime/apiserver/http/api-errors.ts';
+import { fault, faultsOfEach, shown } from '#runtime/apiserver/http/api-errors.ts';
 import type { NameRule } from './strategy.ts';
 
 const label = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/u;
@@ -58,13 +58,14 @@ function prefixProblems(prefix: string): readonly string[] {
 }
 
 export function labelFaults(labels: Readonly<Record<string, unknown>>, field: string): readonly FieldFault[] {
-  const faults: FieldFault[] = [];
-  for (const [key, value] of Object.entries(labels)) {
-    if (!isPlain(key)) faults.push(...qualifiedNameProblems(key).map((problem) => invalidValue(field, key, problem)));
-    if (typeof value !== 'string') faults.push(invalidValue(field, value, 'must be a string'));
-    else faults.push(...labelValueProblems(value).map((problem) => invalidValue(field, value, problem)));
-  }
-  return faults;
+  return faultsOfEach(Object.entries(labels), ([key, value]) => {
+    const ofKey = isPlain(key) ? [] : qualifiedNameProblems(key);
+    const ofValue = typeof value === 'string' ? labelValueProblems(value) : ['must be a string'];
+    return [
+      ...ofKey.map((problem) => invalidValue(field, key, problem)),
+      ...ofValue.map((problem) => invalidValue(field, value, problem)),
+    ];
+  });
 }
 
 /** What is wrong with the value of a label; empty when nothing is. */

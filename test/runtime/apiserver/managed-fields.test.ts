@@ -198,6 +198,17 @@ t.test('keys of list items are the same however a client writes them', (t) => {
   t.end();
 });
 
+t.test('elements that a client writes in another form than ours cost what one copy of them all does', (t) => {
+  const elements = Array.from({ length: 16_000 }, (_, i) => `v: ${i}`);
+  const fieldsV1 = { 'f:spec': { 'f:numbers': Object.fromEntries(elements.map((element) => [element, {}])) } };
+  const managedFields = [{ manager: 'm', operation: 'Apply', apiVersion, fieldsType: 'FieldsV1', fieldsV1 }];
+  const sent = update(undefined, objectOf({ spec: { numbers: [0] } }, { managedFields }), 'x');
+  const left = elements.slice(1).map((element) => element.replace(' ', ''));
+  const numbers = Object.fromEntries(left.toSorted().map((element) => [element, {}]));
+  t.equal(JSON.stringify(owned(sent)['m']), JSON.stringify({ 'f:spec': { 'f:numbers': numbers } }));
+  t.end();
+});
+
 t.test('status and the rest of the object are owned apart', (t) => {
   const one = update(undefined, objectOf({ spec: { host: 'a' } }), 'one');
   const reported = {
@@ -273,6 +284,33 @@ t.test('at most ten updaters are kept apart; the oldest are put together', (t) =
   t.same(owned(object)['m12'], { 'f:spec': { 'f:env': { 'f:E12': {} } } });
   t.end();
 });
+
+t.test('many managers cost what they own together, not what each costs every other', (t) => {
+  const names = Array.from({ length: 16_000 }, (_, i) => `m${i}`);
+  const managersOf = (operation: string): unknown[] =>
+    names.map((manager) => {
+      const fieldsV1 = { 'f:spec': { 'f:env': { [`f:${manager}`]: {} } } };
+      return { manager, operation, apiVersion, fieldsType: 'FieldsV1', fieldsV1 };
+    });
+  const env = Object.fromEntries(names.map((name) => [name, 'x']));
+  const updated = update(undefined, objectOf({ spec: {} }, { managedFields: managersOf('Update') }), 'x');
+  t.equal(entries(updated).length, 10);
+  t.equal(Object.keys(fieldsAt(updated, 'ancient-changes')).length, names.length - 8);
+  const live = objectOf({ spec: { env } }, { managedFields: managersOf('Apply') });
+  const applied = apply(live, { spec: { host: 'a' } }, 'x');
+  t.equal(entries(applied).length, names.length + 1);
+  const forced = apply(live, { spec: { env: Object.fromEntries(names.map((name) => [name, 'y'])) } }, 'x', {
+    force: true,
+  });
+  t.same(Object.keys(owned(forced)), ['x'], 'who touches all of it takes it from each');
+  t.end();
+});
+
+/** What a manager owns below the environment. */
+function fieldsAt(object: KubeObject, manager: string): object {
+  const set = owned(object)[manager] as { readonly 'f:spec': { readonly 'f:env': object } };
+  return set['f:spec']['f:env'];
+}
 
 t.test('an update from null, to null and between forms of a value moves ownership', (t) => {
   const steps: readonly unknown[] = [{ a: 1 }, null, {}, 'text', { b: { c: 1 } }, [1], [], 5, { b: 2 }];

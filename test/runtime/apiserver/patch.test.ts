@@ -173,6 +173,16 @@ t.test('a patch cannot be used to make much out of little', (t) => {
   t.equal(error.message, 'The allowed maximum operations in a JSON patch is 10000, got 10001');
   const doubling = Array.from({ length: 40 }, () => ({ op: 'copy', from: '/l', path: '/l/-' }));
   t.equal(refusal(() => applyJsonPatch({ l: ['0123456789'] }, doubling)).status, 413);
+  const long = { l: Array.from({ length: 1_000_000 }, () => 0) };
+  for (const operation of [{ op: 'remove' }, { op: 'add', value: 1 }]) {
+    const shifting = Array.from({ length: 10_000 }, () => ({ ...operation, path: '/l/1' }));
+    t.match(
+      refusal(() => applyJsonPatch(long, shifting)),
+      { status: 413, message: /move more than 100000000 items/ },
+    );
+    const { l } = applyJsonPatch({ l: long.l.slice(0, 4_000) }, shifting.slice(0, 3_000)) as { l: unknown[] };
+    t.equal(l.length, operation.op === 'add' ? 7_000 : 1_000);
+  }
   t.end();
 });
 
@@ -408,6 +418,25 @@ t.test('directives of a strategic merge patch are followed and never stored', (t
   ];
   for (const { why, document, patch, result } of cases)
     t.same(applyStrategicMergePatch({ ...document }, { ...patch }, schema), result, why);
+  t.end();
+});
+
+t.test('lists of a strategic merge patch cost what they hold, not each item every other', (t) => {
+  const words = Array.from({ length: 50_000 }, (_, i) => `x.io/${i}`);
+  const owners = words.map((uid) => ({ uid, name: 'n' }));
+  const patched = (metadata: object, patch: object): Record<string, unknown[]> =>
+    applyStrategicMergePatch({ metadata }, { metadata: patch }, schemaOf('core/v1/ConfigMap'))['metadata'] as never;
+  const order = { '$setElementOrder/finalizers': words.toReversed(), '$setElementOrder/ownerReferences': owners };
+  const merged = patched(
+    { finalizers: ['z'], ownerReferences: owners },
+    { finalizers: words, ownerReferences: owners, ...order },
+  );
+  t.same([merged['finalizers']?.length, merged['ownerReferences']?.length], [words.length + 1, owners.length]);
+  t.same([merged['finalizers']?.[0], merged['finalizers']?.at(-1)], [words.at(-1), 'z']);
+  const goes = { '$deleteFromPrimitiveList/finalizers': words, $retainKeys: ['finalizers', ...words] };
+  t.same(patched(merged, goes), { finalizers: ['z'] });
+  const deleted = owners.map(({ uid }) => ({ uid, $patch: 'delete' }));
+  t.same(patched(merged, { ownerReferences: deleted })['ownerReferences'], []);
   t.end();
 });
 

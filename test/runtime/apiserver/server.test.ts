@@ -4,9 +4,10 @@ import { PassThrough } from 'node:stream';
 import { mock } from 'node:test';
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import type { RawRequest } from '#runtime/apiserver/http/exchange.ts';
+import type { Exchange, RawRequest } from '#runtime/apiserver/http/exchange.ts';
 import { readBody } from '#runtime/apiserver/http/read-body.ts';
 import { attributesOf } from '#runtime/apiserver/http/request-attributes.ts';
+import { send } from '#runtime/apiserver/http/send.ts';
 import { aWebsite, websiteDefinition, websiteVersion } from '#test/builders/website-definition.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import type { LabAnswer } from '#test/lab/lab-api.ts';
@@ -586,3 +587,32 @@ t.test('a body that has not come within a minute is given up, however it drips',
   const given = await Promise.race([read, immediate('still awaited')]).catch((err: unknown) => err);
   t.match(given, { status: 504, reason: 'Timeout' });
 });
+
+t.test(
+  'an answer of which its client takes nothing for a minute is given up, one that is taken slowly is not',
+  async (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.teardown(() => mock.timers.reset());
+    const asked = (highWaterMark: number): { exchange: Exchange; response: PassThrough } => {
+      const response = Object.assign(new PassThrough({ highWaterMark }), { writeHead: () => undefined });
+      return { exchange: { method: 'GET', headers: {}, response } as unknown as Exchange, response };
+    };
+    const options = { auditId: 'a', warnings: [] };
+    for (const size of [1_000, 3_000_000]) {
+      const answer = { status: 200, contentType: 'text/plain', body: Buffer.alloc(size) };
+      const unread = asked(1);
+      const slow = asked(1);
+      const sent = Promise.all([send(unread.exchange, answer, options), send(slow.exchange, answer, options)]);
+      let taken = 0;
+      for (let minute = 0; minute < 20; minute += 1) {
+        mock.timers.tick(59_000);
+        taken += (slow.response.read() as Buffer | null)?.length ?? 0;
+        await immediate();
+        if (minute === 0) t.notOk(unread.response.destroyed);
+      }
+      await sent;
+      t.ok(unread.response.destroyed);
+      t.equal(taken, size, 'every byte, a piece in a minute');
+    }
+  },
+);

@@ -98,3 +98,42 @@ t.test('owners are named once each, and who names one twice is told', async (t) 
   const patched = await lab.request('PATCH', `${maps}/owned?dryRun=All`, { body: { metadata: twice }, headers: merge });
   t.match(patched.headers, { warning: /duplicate entries after mutating admission happens; / });
 });
+
+t.test('owners cost what they are many, not what they are many times themselves', async (t) => {
+  const ownerReferences = Array.from({ length: 20_000 }, (_, i) => ({
+    apiVersion: 'x/v1',
+    kind: 'X',
+    name: 'a',
+    uid: `u${i}`,
+  }));
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'many', ownerReferences } };
+  const made = await lab.request('POST', `${maps}?dryRun=All`, { body });
+  t.equal(made.body.metadata.ownerReferences.length, ownerReferences.length);
+});
+
+t.test('an answer tells of a hundred faults, however many there are and however long', async (t) => {
+  const many = Array.from({ length: 100_000 }, (_, i) => `!${i}`);
+  const longOne = [`!${'x'.repeat(1_000_000)}`];
+  const cases = [
+    { metadata: { finalizers: many }, count: 100, end: /, and more faults\]$/u },
+    {
+      metadata: { labels: Object.fromEntries(many.map((key) => [key, '%'])) },
+      count: 100,
+      end: /, and more faults\]$/u,
+    },
+    { metadata: { finalizers: longOne }, count: 3, end: /"!xxx.*….*xxx": name part must/u },
+  ];
+  for (const { metadata, count, end } of cases) {
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'faulty', ...metadata } };
+    const { status, text, body: told } = await lab.request('POST', maps, { body });
+    t.equal(status, 422);
+    t.ok(text.length < 100_000, `${text.length} characters`);
+    t.equal(told.details.causes.length, count);
+    t.match(told.message, end);
+  }
+  const finalizers = many.map((text) => text.replace('!', 'a'));
+  const body = { ...aWebsite('many'), metadata: { name: 'many', finalizers } };
+  const warned = await lab.request('POST', `${sites}?dryRun=All`, { body });
+  t.equal(warned.status, 201);
+  t.ok(String(warned.headers['warning']).length < 8_192, 'warnings fit into a header');
+});
