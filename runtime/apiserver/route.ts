@@ -4,7 +4,6 @@ import { jsonAnswer, pageNotFound, textAnswer, type Answer, type Relay, type Str
 import { methodNotAllowed } from './http/api-errors.ts';
 import { createDocumentRoute } from './http/documents.ts';
 import { answerHealth, type HealthCheck } from './http/health.ts';
-import { readBody } from './http/read-body.ts';
 import type { Admitted } from './http/serve.ts';
 import { serverVersion } from './http/server-version.ts';
 import { answerSnapshot, snapshotPath } from './http/snapshot.ts';
@@ -66,14 +65,14 @@ function requireFilled(context: VerbContext): void {
 }
 
 function apiRequestOf(request: Admitted): ApiRequest {
-  const { attributes, exchange, target, user, warn } = request;
+  const { attributes, exchange, target, user, body, warn } = request;
   return {
     method: exchange.method,
     user,
     attributes,
     query: target.query,
     headers: exchange.headers,
-    body: () => readBody(exchange.request),
+    body,
     warn,
   };
 }

@@ -4,16 +4,16 @@ import type { RawRequest } from './exchange.ts';
 /** The largest body of any request, as kube-apiserver has it. */
 const maxBodyBytes = 3 * 1024 * 1024;
 
-/** As kube-apiserver. Until then one holds a place among the requests in flight. */
+/** As kube-apiserver. */
 const patienceSeconds = 60;
 
 const empty = Buffer.alloc(0);
 
 /**
- * Reads the whole body; 413 beyond the limit, 400 when the client breaks off, 504 when it takes more than a minute. The media type plays no part, so a body
- * without one is read too.
+ * Reads the whole body; 413 beyond the limit, 400 when the client breaks off, 504 when it takes more than a minute, the signal's reason when that aborts.
+ * The media type plays no part, so a body without one is read too.
  */
-export function readBody(request: RawRequest): Promise<Buffer> {
+export function readBody(request: RawRequest, signal?: AbortSignal): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return Promise.reject(tooLarge());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -24,7 +24,7 @@ export function readBody(request: RawRequest): Promise<Buffer> {
       if (bytes <= maxBodyBytes) chunks.push(chunk);
       else giveUp(tooLarge());
     };
-    const giveUp = (err: ApiError): void => {
+    const giveUp = (err: unknown): void => {
       clearTimeout(timer);
       // What else comes is let go.
       request.off('data', keep);
@@ -32,6 +32,7 @@ export function readBody(request: RawRequest): Promise<Buffer> {
       reject(err);
     };
     const timer = setTimeout(() => giveUp(tooSlow()), patienceSeconds * 1_000);
+    signal?.addEventListener('abort', () => giveUp(signal.reason), { once: true });
     request.on('data', keep);
     request.on('end', () => {
       ended = true;

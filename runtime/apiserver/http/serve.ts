@@ -18,6 +18,7 @@ import { auditLine, type AuditSink, type AuditStage } from './audit.ts';
 import type { Exchange } from './exchange.ts';
 import type { FlowControl } from './flow-control.ts';
 import { attributesOf, type Attributes } from './request-attributes.ts';
+import { readBody } from './read-body.ts';
 import { parseTarget, type RequestTarget } from './request-path.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { commonHeaders, send } from './send.ts';
@@ -28,6 +29,8 @@ export interface Admitted {
   readonly target: RequestTarget;
   readonly attributes: Attributes & RequestAttributes;
   readonly user: UserInfo;
+  /** Reads the body, once. */
+  readonly body: () => Promise<Buffer>;
   readonly warn: (text: string) => void;
 }
 
@@ -95,12 +98,23 @@ async function pass(options: ServeOptions, passage: Passage): Promise<Answer | u
   let leave: (() => void) | undefined;
   try {
     const request = await admit(options, passage);
-    leave = options.flow.enter(request.user, mutating.has(passage.exchange.method));
+    const { user, exchange } = request;
+    const enter = (): void => void (leave = options.flow.enter(user, mutating.has(exchange.method)));
+    const pause = (): void => {
+      leave?.();
+      leave = undefined;
+    };
+    enter();
     authorize(options, passage, request.attributes);
-    const answer = await options.route(request);
+    const body = async (): Promise<Buffer> => {
+      pause();
+      const received = await options.flow.receive(user, (signal) => readBody(exchange.request, signal));
+      enter();
+      return received;
+    };
+    const answer = await options.route({ ...request, body });
     if (!('pipe' in answer)) return answer;
-    leave();
-    leave = undefined;
+    pause();
     await ('relayed' in answer ? relay(options, passage, answer) : stream(options, passage, answer));
     return undefined;
   } catch (err) {
@@ -110,7 +124,7 @@ async function pass(options: ServeOptions, passage: Passage): Promise<Answer | u
   }
 }
 
-async function admit(options: ServeOptions, passage: Passage): Promise<Admitted> {
+async function admit(options: ServeOptions, passage: Passage): Promise<Omit<Admitted, 'body'>> {
   const { exchange } = passage;
   const target = parseTarget(exchange.url);
   const plain = attributesOf(exchange.method, target);

@@ -2,7 +2,6 @@ import type { FieldFault } from '#runtime/base/errors.ts';
 import type { ResourceInfo } from '#runtime/apiserver/operations.ts';
 import type { TableColumn } from '#runtime/apiserver/table/column.ts';
 import type { KnownFaults } from '#runtime/apiserver/schema/structural.ts';
-import type { CachedObject } from '#runtime/storage/cache.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -58,8 +57,8 @@ export interface Resource {
   readonly mixed: boolean;
   /** How stored bytes begin when they can go on the wire as they are: `{"apiVersion":…,"kind":…,`. */
   readonly opening: Buffer;
-  /** See `viewOf`. */
-  readonly views: WeakMap<CachedObject, View>;
+  /** By the object as it is stored; see `viewOf`. */
+  readonly views: WeakMap<KubeObject, View>;
 }
 
 /** A cached object as a resource shows it. */

@@ -6,14 +6,14 @@ import type { Resource, View } from './resource.ts';
 
 /**
  * A cached object in the version and schema of `resource`: the cached object itself in the common case, so that its stored bytes are what goes
- * on the wire. An object of another version, or older than the schema, is converted, pruned and defaulted once and remembered.
+ * on the wire. An object of another version, or older than the schema, is converted, pruned and defaulted once, and remembered as long as it stays parsed.
  */
 export function viewOf(resource: Resource, cached: CachedObject): View {
   if (isSettled(resource, cached)) return cached;
-  const known = resource.views.get(cached);
+  const known = resource.views.get(cached.object);
   if (known !== undefined) return known;
   const view = convert(resource, cached);
-  resource.views.set(cached, view);
+  resource.views.set(cached.object, view);
   return view;
 }
 

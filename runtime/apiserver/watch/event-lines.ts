@@ -33,24 +33,32 @@ export function eventLineOf(type: EventType, object: unknown): Buffer {
   return eventLine(type, Buffer.from(JSON.stringify(object)));
 }
 
-/** Lines that were made already, by event, then by resource version, type and rendering: every watcher of one kind shares them. */
-const lines = new WeakMap<CacheEvent, Map<string, Buffer>>();
-/**
- * The events whose lines are kept: the last ones, in a ring. History holds events much longer than anybody who follows needs their lines, and a line, with
- * its frame, is two more copies of the object (measured: two thirds of the server's buffers).
- */
-const lined: CacheEvent[] = [];
-const mostLined = 1_024;
-let oldestLined = 0;
+/** The lines of one event, by type, resource version and rendering. */
+type MadeLines = Map<string, Buffer>;
 
-function keepLinesOf(event: CacheEvent): Map<string, Buffer> {
-  const made = new Map<string, Buffer>();
-  const forgotten = lined[oldestLined];
-  if (forgotten !== undefined) lines.delete(forgotten);
-  lined[oldestLined] = event;
-  oldestLined = (oldestLined + 1) % mostLined;
+/** Lines that were made already: every watcher of one kind shares them. */
+const lines = new WeakMap<CacheEvent, MadeLines>();
+/**
+ * Those of the last events, in the order of their first lines. History holds events much longer than anybody who follows needs their lines, and a line,
+ * with its frame, is two more copies of the object (measured: two thirds of the server's buffers).
+ */
+const kept = new Set<MadeLines>();
+let keptBytes = 0;
+const mostKept = 1_024;
+/** More than watchers are told in one round, so that a line is there until the last of them has it. */
+const mostKeptBytes = 16 * 1024 * 1024;
+
+function keepLine(event: CacheEvent, key: string, line: Buffer): void {
+  const made = lines.get(event) ?? new Map<string, Buffer>();
   lines.set(event, made);
-  return made;
+  kept.add(made.set(key, line));
+  keptBytes += line.length;
+  for (const oldest of kept) {
+    if (kept.size <= mostKept && keptBytes <= mostKeptBytes) return;
+    for (const { length } of oldest.values()) keptBytes -= length;
+    oldest.clear();
+    kept.delete(oldest);
+  }
 }
 
 /** The line that tells of a change under the type that a watcher sees it as; made once for all watchers that see it alike. */
@@ -61,11 +69,10 @@ export function changeLine(
   rendering: Rendering | undefined,
 ): Buffer {
   const key = `${type} ${resource.apiVersion} ${rendering?.key ?? ''}`;
-  const made = lines.get(event) ?? keepLinesOf(event);
-  const known = made.get(key);
+  const known = lines.get(event)?.get(key);
   if (known !== undefined) return known;
   const line = makeLine(resource, event, type, rendering);
-  made.set(key, line);
+  keepLine(event, key, line);
   return line;
 }
 

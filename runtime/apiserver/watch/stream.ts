@@ -2,7 +2,7 @@ import { statusOf } from '#runtime/apiserver/http/api-errors.ts';
 import type { RawResponse } from '#runtime/apiserver/http/exchange.ts';
 import type { Resource } from '#runtime/apiserver/registry/resource.ts';
 import { viewOf } from '#runtime/apiserver/registry/view.ts';
-import type { CacheBatch, CacheEvent, CachedObject } from '#runtime/storage/cache.ts';
+import type { CacheEvent, CachedObject } from '#runtime/storage/cache.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
 import { changeLine, eventLineOf, type EventType, type Rendering } from './event-lines.ts';
 import { createEventWriter, type EventWriter } from './event-writer.ts';
@@ -37,6 +37,8 @@ const bookmarkEveryMs = 60_000;
 /** How long before the end the last bookmark is sent, so that the client resumes from there. */
 const lastBookmarkMs = 2_000;
 const chunkBytes = 64 * 1024;
+/** How long a client may take to read so much of the initial state, all of which is kept in memory meanwhile. */
+const chunkPatienceMs = 60_000;
 
 /**
  * Writes one watch until its time is over, the client leaves, the server stops or history is lost. The response's head is already sent.
@@ -54,9 +56,9 @@ export async function streamEvents(context: StreamContext, plan: WatchPlan, resp
   const leave = joinHub(context.hub, plan, sink);
   const timers = startTimers(plan, writer, sink, resolve);
   try {
-    const begun = await writeInitial(plan, writer, response);
+    await writeInitial({ plan, writer, sink }, response);
     if (plan.announceStart && plan.bookmark !== undefined) writer.add(plan.bookmark(plan.after, true));
-    sink.open(begun);
+    sink.open();
     await promise;
   } finally {
     leave();
@@ -76,22 +78,27 @@ function joinHub(hub: WatchHub, plan: WatchPlan, sink: Sink): () => void {
   }
 }
 
-/** Whether there was any line. */
-async function writeInitial(plan: WatchPlan, writer: EventWriter, response: RawResponse): Promise<boolean> {
+interface Opening {
+  readonly plan: WatchPlan;
+  readonly writer: EventWriter;
+  readonly sink: PlanSink;
+}
+
+async function writeInitial({ plan, writer, sink }: Opening, response: RawResponse): Promise<void> {
   let bytes = 0;
-  let begun = false;
   for (const line of plan.initial) {
-    begun = true;
+    sink.begin();
     writer.add(line);
     bytes += line.length;
     if (bytes < chunkBytes) continue;
     bytes = 0;
     writer.flush();
+    const timer = setTimeout(writer.drop, chunkPatienceMs);
     await writer.settled();
+    clearTimeout(timer);
     if (response.destroyed) break;
   }
   writer.flush();
-  return begun;
 }
 
 function startTimers(plan: WatchPlan, writer: EventWriter, sink: PlanSink, end: () => void): readonly NodeJS.Timeout[] {
@@ -109,50 +116,54 @@ function startTimers(plan: WatchPlan, writer: EventWriter, sink: PlanSink, end: 
 }
 
 interface PlanSink extends Sink {
-  /** Lets events through: those that came meanwhile, then all later ones. `begun`: something was written before. */
-  open(begun: boolean): void;
+  /** Something was written already. */
+  begin(): void;
+  /** Lets events through: those that came meanwhile, then all later ones. */
+  open(): void;
   isOpen(): boolean;
   /** Everything up to here was told. */
   revision(): number;
 }
 
+/** What comes before the initial state is written is held as lines: of the events that the watcher sees, and of nothing else. */
 function createSink(plan: WatchPlan, writer: EventWriter, end: () => void): PlanSink {
-  let waiting: CacheBatch[] | undefined = [];
+  let isOpen = false;
   let told = plan.after;
   let first = true;
-  const tell = (batch: CacheBatch): void => {
-    for (const event of batch.events) {
-      const type = typeFor(plan, event);
-      if (type === undefined) continue;
-      writer.add(lineFor(plan, event, type, first));
-      first = false;
-    }
-    told = Math.max(told, batch.revision);
+  const put = (line: Buffer, pinnedBytes: number): void => {
+    if (isOpen) writer.add(line);
+    else writer.hold(line, pinnedBytes);
+  };
+  const tell = (event: CacheEvent): void => {
+    const type = typeFor(plan, event);
+    if (type === undefined) return;
+    // What was there before may be a part of the initial state that is not written yet.
+    put(lineFor(plan, event, type, first), event.previous?.bytes.length ?? 0);
+    first = false;
   };
   return {
     receive: (batch) => {
-      if (waiting !== undefined) {
-        waiting.push(batch);
-        return;
-      }
       if (!plan.isCurrent()) {
         end();
         return;
       }
-      tell(batch);
-      writer.flush();
+      for (const event of batch.events) tell(event);
+      told = Math.max(told, batch.revision);
+      if (isOpen) writer.flush();
     },
     fail: (error) => {
-      if (error !== undefined) writer.add(eventLineOf('ERROR', statusOf(error)));
+      if (error !== undefined) put(eventLineOf('ERROR', statusOf(error)), 0);
       end();
     },
-    open: (begun) => {
-      first = !begun;
-      for (const batch of waiting ?? []) tell(batch);
-      waiting = undefined;
+    begin: () => {
+      first = false;
+    },
+    open: () => {
+      isOpen = true;
+      writer.release();
       writer.flush();
     },
-    isOpen: () => waiting === undefined,
+    isOpen: () => isOpen,
     revision: () => told,
   };
 }

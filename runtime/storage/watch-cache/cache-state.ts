@@ -4,7 +4,8 @@ import type { Change } from '#runtime/storage/store.ts';
 import { entryFromStored, type CachedEntry, type ParseObject } from './cached-entry.ts';
 import { changeEvent } from './change-event.ts';
 import { createCollectionState, type CollectionState } from './collection-state.ts';
-import { EventLog, type HistoryBounds } from './event-log.ts';
+import { EventLog, keepTogether, type HistoryBounds } from './event-log.ts';
+import { ParsedPast } from './parsed-past.ts';
 
 export interface CacheStateOptions {
   readonly history: HistoryBounds;
@@ -33,6 +34,7 @@ export interface CacheState {
 export function createCacheState(options: CacheStateOptions): CacheState {
   const states = new Map<Collection, CollectionState>();
   const log = new EventLog(0, options.history);
+  const past = new ParsedPast();
   let historyStart = 0;
 
   function collection(name: Collection): CollectionState {
@@ -43,24 +45,18 @@ export function createCacheState(options: CacheStateOptions): CacheState {
     return state;
   }
 
-  /** The object after a change; undefined when it is gone, or is no object any more. */
-  function currentOf(location: ObjectLocation, { key, value, revision }: Change): CachedEntry | undefined {
-    if (value === undefined) return undefined;
-    const entry = entryFromStored(location, { value, revision }, options.parse);
-    if (entry === undefined) options.onForeign(key);
-    return entry;
-  }
-
   function applyChange(change: Change, now: number): EventLog | undefined {
     const found = parseObjectKey(change.key);
     if (found === undefined) return undefined;
     const state = collection(found.collection);
     const location = { ...found, collection: state.collection };
     const previous = state.get(objectPath(location.namespace, location.name));
-    const current = currentOf(location, change);
+    const current = currentOf(options, location, change);
     const event = changeEvent({ revision: change.revision, previous, current }, options.parse);
     if (event === undefined) return undefined;
     state.replace(previous, current);
+    previous?.supersede(past);
+    if (event.type === 'deleted') event.current.supersede(past);
     state.log.append(event, now);
     log.append(event, now);
     return state.log;
@@ -73,6 +69,10 @@ export function createCacheState(options: CacheStateOptions): CacheState {
       const changed = applyChange(change, now);
       if (changed !== undefined) touched.add(changed);
     }
+    keepTogether(
+      [...states.values()].map((state) => state.log),
+      options.history.maxBytes,
+    );
     if (touched.size > 0) touched.add(log);
     for (const changed of touched) changed.wake();
   }
@@ -85,4 +85,16 @@ export function createCacheState(options: CacheStateOptions): CacheState {
 
   const find = (name: Collection): CollectionState | undefined => states.get(name);
   return { log, collection, find, states: () => states.values(), apply, restartHistory };
+}
+
+/** The object after a change; undefined when it is gone, or is no object any more. */
+function currentOf(
+  options: CacheStateOptions,
+  location: ObjectLocation,
+  { key, value, revision }: Change,
+): CachedEntry | undefined {
+  if (value === undefined) return undefined;
+  const entry = entryFromStored(location, { value, revision }, options.parse);
+  if (entry === undefined) options.onForeign(key);
+  return entry;
 }

@@ -2,6 +2,7 @@ import type { CachedObject } from '#runtime/storage/cache.ts';
 import { wireBytes } from '#runtime/storage/object-codec.ts';
 import { objectPath, type ObjectLocation } from '#runtime/storage/object-key.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
+import type { ParsedPast } from './parsed-past.ts';
 
 /** Turns wire bytes into an object. */
 export type ParseObject = (bytes: Buffer) => KubeObject;
@@ -20,6 +21,7 @@ export class CachedEntry implements CachedObject {
   readonly bytes: Buffer;
   readonly #parse: ParseObject;
   #object: KubeObject | undefined;
+  #past: ParsedPast | undefined;
 
   constructor(location: ObjectLocation, revision: number, bytes: Buffer, parse: ParseObject) {
     this.collection = location.collection;
@@ -32,7 +34,11 @@ export class CachedEntry implements CachedObject {
   }
 
   get object(): KubeObject {
-    return (this.#object ??= this.#parse(this.bytes));
+    if (this.#object !== undefined) return this.#object;
+    const object = this.#parse(this.bytes);
+    this.#object = object;
+    this.#past?.keep(this);
+    return object;
   }
 
   /** The same for who looks at everything there is, once: what is not parsed yet is not kept. */
@@ -43,6 +49,12 @@ export class CachedEntry implements CachedObject {
   /** Gives back the memory of the parsed object, which is several times that of the bytes; whoever asks again has it parsed again. */
   cool(): void {
     this.#object = undefined;
+  }
+
+  /** From now on only history holds this object: how long it stays parsed is for `past` to say. */
+  supersede(past: ParsedPast): void {
+    this.#past = past;
+    if (this.#object !== undefined) past.keep(this);
   }
 }
 

@@ -9,8 +9,14 @@ export interface Transition {
   readonly current: CachedEntry | undefined;
 }
 
+/** A change between entries of a cache. */
+export interface EntryEvent extends CacheEvent {
+  readonly previous: CachedEntry | undefined;
+  readonly current: CachedEntry;
+}
+
 /** What watchers are told of a transition; undefined when there was nothing and is nothing. */
-export function changeEvent({ revision, previous, current }: Transition, parse: ParseObject): CacheEvent | undefined {
+export function changeEvent({ revision, previous, current }: Transition, parse: ParseObject): EntryEvent | undefined {
   if (current !== undefined)
     return { type: previous === undefined ? 'added' : 'modified', revision, current, previous };
   if (previous === undefined) return undefined;

@@ -1,10 +1,10 @@
 import type { CacheBatch, CacheEvent } from '#runtime/storage/cache.ts';
 import { CompactedError } from '#runtime/storage/compacted-error.ts';
 import { SlowConsumerError } from '#runtime/storage/slow-consumer-error.ts';
-import type { EventLog } from './event-log.ts';
+import type { EventLog, ReadBounds } from './event-log.ts';
 
-/** About how many events a subscriber is given at once. */
-const batchSize = 500;
+/** About how much a subscriber is given at once: few enough that what was parsed for one of many watchers is there still for the next. */
+const batch: ReadBounds = { events: 500, bytes: 4 * 1024 * 1024 };
 
 /** What a subscription reads. */
 export interface SubscriptionSource {
@@ -41,7 +41,7 @@ async function* readFrom(
   try {
     while (!signal.aborted && !source.closed()) {
       if (position < log.first) throw new SlowConsumerError(seen);
-      const events = log.read(position, batchSize);
+      const events = log.read(position, batch);
       position += events.length;
       const isProgress = events.length > 0 || source.tick() > ticks;
       const revision = position === log.end ? source.revision() : (events.at(-1)?.revision ?? seen);

@@ -1,10 +1,13 @@
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import t from 'tap';
 import { createFlowControl } from '#runtime/apiserver/http/flow-control.ts';
 import { newKey } from '#runtime/pki/crypto-keys.ts';
 import { requestFor } from '#runtime/pki/issue.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import type { LabAnswer } from '#test/lab/lab-api.ts';
+import { eventually } from '#test/lab/widgets.ts';
 
 const lab = await startLabServer();
 t.teardown(() => lab.stop());
@@ -232,3 +235,37 @@ t.test('one user cannot take what is left for others', (t) => {
   t.same(flow.inFlight, { readOnly: 0, mutating: 7 });
   t.end();
 });
+
+t.test(
+  'who sends bodies slowly keeps nobody else out, and no more of them are awaited than there are places',
+  async (t) => {
+    const own = await startLabServer({ flow: { readOnly: 8, mutating: 8 } });
+    t.teardown(() => own.stop());
+    const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+    const statuses: number[] = [];
+    const open = async (name: string, count: number): Promise<void> => {
+      const session = connect(own.url, { ca: own.authority.ca, ...(await own.authority.client(name, [])) });
+      t.teardown(() => session.destroy());
+      session.on('error', () => undefined);
+      for (let sent = 0; sent < count; sent += 1) {
+        const request = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/json' });
+        request.on('response', (headers) => statuses.push(Number(headers[':status']))).on('error', () => undefined);
+        request.write('{');
+      }
+      await once(session.request({ ':path': '/version' }), 'response');
+    };
+    await open('slow', 7);
+    await open('slower', 4);
+    await eventually(() => Promise.resolve(statuses.length === 3), 'the ones beyond eight to be answered');
+    t.same(statuses, [429, 429, 429]);
+    const body = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectAccessReview',
+      spec: { resourceAttributes: { verb: 'get', resource: 'pods' } },
+    };
+    for (const name of ['third', 'slow']) {
+      const identity = await own.authority.client(name, []);
+      t.match(await own.request('POST', path, { identity, body }), { status: 201 }, name);
+    }
+  },
+);

@@ -1,12 +1,23 @@
 import { gunzipSync } from 'node:zlib';
+import { once } from 'node:events';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:http2';
+import { Writable } from 'node:stream';
+import { mock } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { builtinResources } from '#runtime/apiserver/builtin/index.ts';
+import type { RawResponse } from '#runtime/apiserver/http/exchange.ts';
+import { createWatchHub } from '#runtime/apiserver/watch/hub.ts';
+import { streamEvents } from '#runtime/apiserver/watch/stream.ts';
+import { required } from '#runtime/base/errors.ts';
 import { openMemoryStore } from '#runtime/storage/memory/memory-store.ts';
+import { startWatchCache } from '#runtime/storage/watch-cache/watch-cache.ts';
+import { silentLogger } from '#runtime/telemetry/logger.ts';
 import { aWebsite, websiteDefinition, websiteVersion } from '#test/builders/website-definition.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
 import type { LabAnswer } from '#test/lab/lab-api.ts';
+import { eventually } from '#test/lab/widgets.ts';
 import { patienceMs } from '#test/lab/patience.ts';
 
 const store = openMemoryStore();
@@ -363,6 +374,81 @@ t.test('one HTTP/2 connection carries lists, writes and watches', async (t) => {
   for (let attempt = 0; attempt < 100 && !text.includes('\n'); attempt += 1) await delay(10);
   t.match(JSON.parse(text), { type: 'ADDED', object: { metadata: { name: 'h2' } } });
   session.destroy();
+});
+
+t.test(
+  'a watcher that does not read is ended when too much waits for it, and only what it may see waits',
+  async (t) => {
+    const big = (name: string, size: number, namespace = 'unread'): Promise<LabAnswer> =>
+      lab.request('PUT', `/api/v1/namespaces/${namespace}/configmaps/${name}`, {
+        body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { text: 'x'.repeat(size) } },
+      });
+    for (const name of ['unread', 'beside']) {
+      await make('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+      await make(`/api/v1/namespaces/${name}/configmaps`, {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'a' },
+      });
+    }
+    for (const name of ['b', 'c'])
+      await make('/api/v1/namespaces/unread/configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+    for (const name of ['a', 'b', 'c']) await big(name, 70_000);
+    const session = connect(lab.url, { ca: lab.authority.ca, ...lab.admin, settings: { initialWindowSize: 0 } });
+    t.teardown(() => session.destroy());
+    session.on('error', () => undefined);
+    const watch = session.request({ ':path': '/api/v1/namespaces/unread/configmaps?watch=1&timeoutSeconds=3600' });
+    let closed = false;
+    watch.on('close', () => (closed = true)).on('error', () => undefined);
+    await once(watch, 'response');
+    for (let count = 0; count < 40; count += 1) await big('a', 900_000 + count, 'beside');
+    t.equal(closed, false, 'what others are told costs it nothing');
+    for (let count = 0; count < 5; count += 1) await big('a', 900_000 + count);
+    t.equal(closed, false, 'nor does a little more than it reads');
+    for (let count = 0; count < 30; count += 1) await big('a', 800_000 + count);
+    await eventually(() => Promise.resolve(closed), 'the watch to be ended');
+  },
+);
+
+t.test('a watcher that takes nothing of its initial state for a minute is ended', async (t) => {
+  const cache = startWatchCache({ store });
+  await cache.ready;
+  const ending = new AbortController();
+  const hub = createWatchHub(cache, ending.signal);
+  t.teardown(async () => {
+    ending.abort();
+    await cache.close();
+  });
+  const resource = required(
+    builtinResources().find(({ info }) => info.collection === 'core/configmaps'),
+    'ConfigMaps',
+  );
+  const initial = (function* () {
+    for (;;) yield Buffer.alloc(70_000);
+  })();
+  const silent = new Writable({ write: () => undefined });
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.teardown(() => mock.timers.reset());
+  const streaming = streamEvents(
+    { hub, log: silentLogger, signal: ending.signal },
+    {
+      resource,
+      after: cache.revision,
+      initial,
+      selects: () => true,
+      rendering: undefined,
+      bookmark: undefined,
+      announceStart: true,
+      timeoutMs: 3_600_000,
+      isCurrent: () => true,
+    },
+    silent as unknown as RawResponse,
+  );
+  mock.timers.tick(59_999);
+  t.equal(silent.destroyed, false);
+  mock.timers.tick(1);
+  t.equal(silent.destroyed, true);
+  await streaming;
 });
 
 t.test('a changed schema counts at once, for objects that were there before too', async (t) => {

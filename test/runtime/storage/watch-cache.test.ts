@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import t from 'tap';
 import type { CacheBatch, CachedObject, WatchCache } from '#runtime/storage/cache.ts';
@@ -468,6 +470,69 @@ t.test('who reads too slowly is dropped, and nobody else notices', async (t) => 
   t.throws(() => cache.subscribe(sites, last - 200, signal), { code: 'WCP_API', status: 410 });
   const recent = cache.subscribe(sites, last - 40, signal);
   t.equal((await readUntil(recent, last)).flatMap((batch) => batch.events).length, 40);
+  await cache.close();
+});
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** What this process holds, garbage left out. */
+function heldMegabytes(): number {
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return (heapUsed + arrayBuffers) / 1e6;
+}
+
+t.test('history holds what its bound allows, in all collections together, however large the objects', async (t) => {
+  const store = openMemoryStore();
+  const cache = await started(store, { history: { maxBytes: 16 * 1024 * 1024 } });
+  const kinds = Array.from({ length: 8 }, (_, n) => `hosting.wcp360.io/kind${n}`);
+  const commit = async (collection: string, size: number): Promise<number> => {
+    const value = encode({ namespace: 'a', name: 'x', size });
+    return committed(await store.commit({ if: [], put: [{ key: objectKey(collection, 'a', 'x'), value }] }));
+  };
+  const begun = await commit(tenants, 10);
+  for (const kind of kinds) cache.defineIndex(kind, { name: 'words', valuesOf: (object) => [object.metadata.name] });
+  const before = heldMegabytes();
+  for (const kind of kinds)
+    for (let count = 0; count < 40; count++) {
+      const revision = await commit(kind, 1_000_000);
+      await cache.waitFor(revision);
+      await store.compact(revision);
+    }
+  const held = heldMegabytes() - before;
+  t.ok(held < 100, `${Math.round(held)} MB after ${kinds.length * 40} events of 1 MB`);
+  const signal = AbortSignal.timeout(patienceMs);
+  t.throws(() => cache.subscribe(kinds[0], begun, signal), { code: 'WCP_API', status: 410 });
+  t.doesNotThrow(() => cache.subscribe(tenants, begun - 1, signal), 'a collection with few changes keeps them');
+  await cache.close();
+});
+
+t.test('what watchers ask of the past is parsed once for all of them, and not kept for long', async (t) => {
+  const store = openMemoryStore();
+  let parsed = 0;
+  const parse = (bytes: Buffer): ReturnType<typeof parseObject> => {
+    parsed++;
+    return parseObject(bytes);
+  };
+  const cache = await started(store, { parse });
+  const start = cache.revision;
+  let last = 0;
+  for (let count = 0; count < 60; count++) last = await write(store, { namespace: 'a', name: 'x', size: 1_000_000 });
+  await cache.waitFor(last);
+  await store.compact(last);
+  const before = heldMegabytes();
+  const looked = new Set<string>();
+  for await (const batch of cache.subscribe(sites, start, AbortSignal.timeout(patienceMs))) {
+    for (let watcher = 0; watcher < 100; watcher++)
+      for (const { previous, current } of batch.events)
+        looked.add(current.object.kind).add(previous?.object.kind ?? '');
+    if (batch.revision >= last) break;
+  }
+  t.same([...looked], ['Domain', '']);
+  t.ok(parsed <= 120, `${parsed} parsed of 60`);
+  const held = heldMegabytes() - before;
+  t.ok(held < 30, `${Math.round(held)} MB`);
   await cache.close();
 });
 
