@@ -6,36 +6,14 @@ import { dnsRecordKind, type DNSRecord } from '#schemas/v1alpha1/dns-record.ts';
 import { takesRecord } from '#runtime/drivers/dns-providers/index.ts';
 import { PROVIDER_NAMES } from '#runtime/drivers/dns-providers/model.ts';
 import type { Zone } from '#schemas/v1alpha1/zone.ts';
-import { excludesType, recordKey, type RecordSet } from '#schemas/meta/record-set.ts';
+import type { RecordSet } from '#schemas/meta/record-set.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
+import type { Watch } from '#runtime/manager/controller.ts';
+import { orderOf, refused, settleName, type Candidate, type Settled, type Verdict } from './settled-name.ts';
 import { providerIdOf } from './zone-provider.ts';
 
-/** Whether what an object declares is answered, and why not. */
-export interface Verdict {
-  readonly isAnswered: boolean;
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** One record set that somebody wants. */
-export interface Candidate {
-  /** What people declare counts for more than what follows from a site, that for more than what the package gives, and that for more than what every zone has. */
-  readonly source: 'Declared' | 'Derived' | 'Package' | 'Platform';
-  /** Name of the DNSRecord; empty for what every zone has. */
-  readonly object: string;
-  /** RFC 3339. */
-  readonly createdAt: string;
-  /** The whole name, with the dot at its end. */
-  readonly name: string;
-  readonly type: string;
-  readonly set: RecordSet;
-}
-
-/** What is answered, by `recordKey`, and what becomes of each DNSRecord, by its name. */
-export interface Settled {
-  readonly sets: ReadonlyMap<string, RecordSet>;
-  readonly verdicts: ReadonlyMap<string, Verdict>;
-}
+/** DNSRecords of one name that are answered, those that count for more first: more of them only keep everybody busy. */
+export const mostNamesakes = 128;
 
 const BY_ZONE = 'zone';
 const BY_NAME = 'recordName';
@@ -48,6 +26,7 @@ export const recordIndexes = [
     index: {
       name: BY_NAME,
       valuesOf: (record: KubeObject) => [`${zoneOf(record as DNSRecord)} ${(record as DNSRecord).spec.name}`],
+      orderOf: (record: KubeObject) => orderIn(record as DNSRecord),
     },
   },
 ];
@@ -61,9 +40,35 @@ export function recordsIn(zone: Pick<Zone, 'metadata'>, cache: Cache): readonly 
   return cache.byIndex(dnsRecordKind, BY_ZONE, `${zone.metadata.namespace ?? ''}/${zone.metadata.name}`);
 }
 
-/** Records of the same name in the same zone, the record itself among them. */
-export function namesakesOf(record: DNSRecord, cache: Cache): readonly DNSRecord[] {
+/** Records of the same name in the same zone, the record itself among them, those that count for more first. */
+function namesakesOf(record: DNSRecord, cache: Cache): readonly DNSRecord[] {
   return cache.byIndex(dnsRecordKind, BY_NAME, `${zoneOf(record)} ${record.spec.name}`);
+}
+
+/** Which of two wins may hang on the other, and the first that is one too many on those before it; what a status says is no news. */
+export const namesakesWatch: Watch = {
+  kind: dnsRecordKind,
+  keysOf: (record, cache) =>
+    namesakesOf(record as DNSRecord, cache)
+      .slice(0, mostNamesakes + 1)
+      .map(({ metadata: { namespace, name } }) => ({ namespace, name })),
+  isNews: ({ metadata }, previous, type) =>
+    type !== 'modified' ||
+    metadata.generation !== previous?.metadata.generation ||
+    metadata.deletionTimestamp !== previous?.metadata.deletionTimestamp ||
+    metadata.annotations?.[ANNOTATIONS.owner] !== previous?.metadata.annotations?.[ANNOTATIONS.owner],
+};
+
+const settledBefore = new WeakMap<readonly DNSRecord[], { readonly zone: Zone; readonly settled: Settled }>();
+
+/** What is answered under a record's name, settled once for all who ask while neither the zone nor any namesake has changed. */
+export function settleNamesakes(zone: Zone, record: DNSRecord, cache: Cache): Settled {
+  const namesakes = namesakesOf(record, cache);
+  const before = settledBefore.get(namesakes);
+  if (before?.zone === zone) return before.settled;
+  const settled = settleRecords(zone, namesakes, []);
+  settledBefore.set(namesakes, { zone, settled });
+  return settled;
 }
 
 /** `300` of `5m`, as far as an answer can say it. */
@@ -76,16 +81,23 @@ export function settleRecords(zone: Zone, records: readonly DNSRecord[], platfor
   const sets = new Map<string, RecordSet>();
   const verdicts = new Map<string, Verdict>();
   const candidates = [...platform];
-  for (const record of records) {
-    if (record.metadata.deletionTimestamp !== undefined) continue;
-    const candidate = candidateOf(zone, record);
-    if ('reason' in candidate) verdicts.set(record.metadata.name, candidate);
-    else candidates.push(candidate);
+  for (const namesakes of Map.groupBy(records, ({ spec }) => spec.name).values()) {
+    for (const [index, record] of namesakes.toSorted(compareRecords).entries()) {
+      if (record.metadata.deletionTimestamp !== undefined) continue;
+      const candidate = index < mostNamesakes ? candidateOf(zone, record) : oneTooMany(record);
+      if ('reason' in candidate) verdicts.set(record.metadata.name, candidate);
+      else candidates.push(candidate);
+    }
   }
   for (const namesakes of Map.groupBy(candidates, ({ name }) => name).values()) {
-    settleName(namesakes.toSorted(compareCandidates), { sets, verdicts });
+    settleName(namesakes, { sets, verdicts });
   }
   return { sets, verdicts };
+}
+
+function oneTooMany({ spec }: DNSRecord): Verdict {
+  const message = `${mostNamesakes} DNSRecords of the name ${spec.name} count for more, and no more of one name are answered: put several values into one.`;
+  return refused('TooManyRecords', message);
 }
 
 function allowedName(zone: Zone, spec: DNSRecord['spec']): string | Verdict {
@@ -132,71 +144,12 @@ function sourceOf(owner: string | undefined): Candidate['source'] {
   return owner.startsWith('Zone/') ? 'Package' : 'Derived';
 }
 
-const ranks = { Declared: 0, Derived: 1, Package: 2, Platform: 3 } as const;
-
-function compareCandidates(a: Candidate, b: Candidate): number {
-  const [one, two] = [a, b].map(({ source, createdAt, object }) => `${ranks[source]} ${createdAt} ${object}`);
-  return (one ?? '') < (two ?? '') ? -1 : 1;
+/** As its candidate's. */
+function orderIn({ metadata }: DNSRecord): string {
+  const { annotations, creationTimestamp, name: object } = metadata;
+  return orderOf({ source: sourceOf(annotations?.[ANNOTATIONS.owner]), createdAt: creationTimestamp ?? '', object });
 }
 
-const answered: Verdict = { isAnswered: true, reason: 'Answered', message: 'The name server answers with the record.' };
-
-function refused(reason: string, message: string): Verdict {
-  return { isAnswered: false, reason, message };
-}
-
-/** Those that count for more first: each is taken unless one before it stands in its way. */
-function settleName(
-  candidates: readonly Candidate[],
-  into: { readonly sets: Map<string, RecordSet>; readonly verdicts: Map<string, Verdict> },
-): void {
-  const taken: Candidate[] = [];
-  for (const candidate of candidates) {
-    const key = recordKey(candidate.name, candidate.type);
-    const before = taken.find((other) => excludes(other, candidate));
-    if (before === undefined) {
-      taken.push(candidate);
-      into.sets.set(key, merged(into.sets.get(key), candidate.set));
-    }
-    if (candidate.object !== '')
-      into.verdicts.set(candidate.object, before === undefined ? answered : lost(candidate, before));
-  }
-}
-
-/** Texts of several objects stand beside each other: each proves something else. Any other set is one object's alone, or the same in all. */
-function excludes(one: Candidate, two: Candidate): boolean {
-  if (one.type === two.type) {
-    if (one.type === 'TXT') return one.source !== two.source && isOnePolicy(one, two);
-    return one.set.contents.join('\n') !== two.set.contents.join('\n');
-  }
-  return excludesType(one.type, two.type);
-}
-
-/** Of two policies of one kind at a name neither counts (RFC 7208 §4.5, RFC 7489 §6.6.3). */
-function isOnePolicy(one: Candidate, two: Candidate): boolean {
-  const [ones, twos] = [one, two].map(
-    ({ set }) => new Set(set.contents.flatMap((text) => /^"v=([a-z]+[0-9])/i.exec(text)?.[1]?.toLowerCase() ?? [])),
-  );
-  return ones !== undefined && twos !== undefined && !ones.isDisjointFrom(twos);
-}
-
-function lost({ source, name, type }: Candidate, winner: Candidate): Verdict {
-  const by = winner.object === '' ? 'every zone has it' : `DNSRecord ${winner.object} says what is answered`;
-  const what = `${winner.type} of ${name}`;
-  if (winner.source === 'Declared' && source !== 'Declared') {
-    return refused('Overridden', `Somebody declared ${what} (${winner.object}), which counts for more.`);
-  }
-  if (winner.source === 'Derived' && source === 'Package') {
-    return refused('Overridden', `${what} follows from a Domain (${winner.object}), which counts for more.`);
-  }
-  if (winner.type !== type) return refused('RecordConflict', `${type} cannot stand beside ${what}; ${by}.`);
-  return refused('RecordTaken', `${what} is there already: ${by}.`);
-}
-
-function merged(before: RecordSet | undefined, set: RecordSet): RecordSet {
-  if (before === undefined) return set;
-  return {
-    ttlSeconds: Math.min(before.ttlSeconds, set.ttlSeconds),
-    contents: [...new Set([...before.contents, ...set.contents])].toSorted(),
-  };
+function compareRecords(a: DNSRecord, b: DNSRecord): number {
+  return orderIn(a) < orderIn(b) ? -1 : 1;
 }

@@ -6,7 +6,7 @@ import { certificateKind } from '#schemas/v1alpha1/certificate.ts';
 import { rfc3339 } from '#runtime/base/clock.ts';
 import type { Client } from '#runtime/client/client.ts';
 import { ownerId, type Owner } from '#runtime/drivers/driver.ts';
-import { kindOfKey, newKey } from '#runtime/pki/crypto-keys.ts';
+import { kindOfKey, newKeyOf } from '#runtime/pki/crypto-keys.ts';
 import type { PemPair } from '#runtime/pki/pair.ts';
 import { factsOf, faultOf, type CertificateFacts } from '#runtime/pki/server-certificate.ts';
 import { deleteSecret, readSecret, writeSecret, type SecretContent } from '#controllers/secret-store.ts';
@@ -97,7 +97,7 @@ export async function nextKey(
   const present = key.isKept
     ? (await readSecret(client, { namespace: owner.namespace, name: secretName }, signal))?.values['tls.key']
     : undefined;
-  const made = present !== undefined && isOfKind(present, key) ? present : newKey(key);
+  const made = present !== undefined && isOfKind(present, key) ? present : await newKeyOf(key, signal);
   const order = {
     key: place,
     type: 'Opaque',

@@ -6,7 +6,8 @@ import type { Zone } from '#schemas/v1alpha1/zone.ts';
 import { HostError } from '#runtime/base/errors.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import type { Outcome, Pending, ProbeResult, StatusPatch } from '#runtime/manager/controller.ts';
-import { namesakesOf, settleRecords, type Verdict } from '#controllers/zone-records.ts';
+import type { Verdict } from '#controllers/settled-name.ts';
+import { settleNamesakes } from '#controllers/zone-records.ts';
 
 /** What becomes of a record, and what is answered instead of it where it loses. */
 export interface RecordAnswer {
@@ -19,7 +20,7 @@ export interface RecordAnswer {
 
 export function answerOf(record: DNSRecord, zone: Zone, cache: Cache): RecordAnswer | Pending {
   const { metadata, spec } = record;
-  const { sets, verdicts } = settleRecords(zone, namesakesOf(record, cache), []);
+  const { sets, verdicts } = settleNamesakes(zone, record, cache);
   const name = wholeName(spec.name, zone.spec.name);
   const verdict = verdicts.get(metadata.name);
   if (verdict === undefined) return { pending: { reason: 'ZoneNotReady', message: 'The record is being removed.' } };

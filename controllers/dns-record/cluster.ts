@@ -14,7 +14,7 @@ import {
 } from '#runtime/manager/controller.ts';
 import type { ClusterParts, ClusterWorld } from '#controllers/parts.ts';
 import { providerIdOf } from '#controllers/zone-provider.ts';
-import { namesakesOf, recordIndexes, recordsIn } from '#controllers/zone-records.ts';
+import { namesakesWatch, recordIndexes, recordsIn } from '#controllers/zone-records.ts';
 import { answerOf, answerStatus, probeAnswer, type RecordAnswer } from './answer.ts';
 
 /** What the leader knows about a DNSRecord. */
@@ -39,11 +39,7 @@ export function createDnsRecordClusterController<W extends ClusterWorld>({ askNa
     kind: dnsRecordKind,
     drivers: {},
     indexes: recordIndexes,
-    watches: [
-      { kind: zoneKind, keysOf: (zone, cache) => recordsIn(zone, cache).map(keyOf) },
-      // Which of two wins may hang on the other.
-      { kind: dnsRecordKind, keysOf: (record, cache) => namesakesOf(record as DNSRecord, cache).map(keyOf) },
-    ],
+    watches: [{ kind: zoneKind, keysOf: (zone, cache) => recordsIn(zone, cache).map(keyOf) }, namesakesWatch],
     gather: gatherRecord,
     desired: () => ({}),
     status: clusterStatus,

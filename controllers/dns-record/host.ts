@@ -5,7 +5,7 @@ import type { Cache } from '#runtime/manager/cache.ts';
 import type { ObjectKey } from '#runtime/client/client.ts';
 import { defineController, type Pending } from '#runtime/manager/controller.ts';
 import type { HostParts, HostWorld } from '#controllers/parts.ts';
-import { namesakesOf, recordIndexes, recordsIn } from '#controllers/zone-records.ts';
+import { namesakesWatch, recordIndexes, recordsIn } from '#controllers/zone-records.ts';
 import { answerOf, answerStatus, probeAnswer, type RecordAnswer } from './answer.ts';
 
 /** A DNSRecord on the host of its Zone: whether it is answered. The Zone itself brings that about. */
@@ -15,11 +15,7 @@ export function createDnsRecordHostController<W extends HostWorld>({ hostName, a
     kind: dnsRecordKind,
     drivers: {},
     indexes: recordIndexes,
-    watches: [
-      { kind: zoneKind, keysOf: (zone, cache) => recordsIn(zone, cache).map(keyOf) },
-      // Which of two wins may hang on the other.
-      { kind: dnsRecordKind, keysOf: (record, cache) => namesakesOf(record as DNSRecord, cache).map(keyOf) },
-    ],
+    watches: [{ kind: zoneKind, keysOf: (zone, cache) => recordsIn(zone, cache).map(keyOf) }, namesakesWatch],
     concerns: ({ status }) => status?.host === hostName,
     gather: gatherRecord,
     desired: () => ({}),

@@ -7,6 +7,8 @@ export const DNS_RECORD_REASONS = {
   Overridden: 'The record follows from another object, and somebody declared one that counts for more.',
   RecordTaken: 'Another object has records of this name and type already.',
   RecordConflict: 'Another record of the same name stands in the way.',
+  TooManyRecords: 'More DNSRecords of the same name count for more than are answered at one.',
+  AnswerTooLarge: 'With it the records of its name and type would not fit into an answer.',
   NameNotRelative: 'The name ends with the name of its zone.',
   NameTooLong: 'Name and zone together are longer than a name may be.',
   RecordForeign: 'The provider has records there that were not made here.',

@@ -3,6 +3,7 @@ import type { Client as AcmeClient, ClientOptions, Order as AcmeClientOrder } fr
 import '#runtime/pki/reflect-metadata.ts';
 import { AcmeProblem, Wcp360Error } from '#runtime/base/errors.ts';
 import { retryAfterMsOf } from '#runtime/outbound/exchange.ts';
+import { downloadChain } from './chains.ts';
 import { createDirectory, type Directory } from './directory.ts';
 import { plain } from './problem.ts';
 import { createTransport, type Transport, type TransportAnswer, type TransportOptions } from './transport.ts';
@@ -141,8 +142,10 @@ export async function openAccount(options: AccountOptions): Promise<AcmeAccount>
     answerTo: async (challenge) => await client.getChallengeKeyAuthorization(challenge as never),
     accept: async (challenge) => void (await client.completeChallenge(challenge as never)),
     finalize: async (order, csr) => orderOf(await client.finalizeOrder(order as unknown as AcmeClientOrder, csr)),
-    certificate: async (order, preferredChain) =>
-      await client.getCertificate(order as unknown as AcmeClientOrder, preferredChain),
+    certificate: async ({ certificate }, preferredChain) => {
+      if (certificate === undefined) throw new AcmeProblem('malformedAnswer', 'the CA does not say where the chain is');
+      return await downloadChain(certificate, preferredChain, read);
+    },
     revoke: async (certificate, reason) => await client.revokeCertificate(certificate, { reason }),
     caaNames: async () => caaNamesOf(await inside.http.getDirectory()),
     renewalWindow: async (certificateId) => await renewalWindowOf(inside, transport, certificateId),

@@ -8,7 +8,10 @@ import { isStatus } from '#runtime/client/status-error.ts';
 import { orderActions } from '#runtime/plan/order.ts';
 import type { Action } from '#runtime/plan/plan.ts';
 import type { Logger } from '#runtime/telemetry/logger.ts';
+import { compileValidator } from '#runtime/validation/json-schema.ts';
+import { plainSchemaOf } from '#runtime/validation/plain-schema.ts';
 import { parseDurationMs } from '#schemas/meta/duration.ts';
+import { LENGTHS } from '#schemas/meta/fragments.ts';
 import type { KindDefinition } from '#schemas/meta/kind.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import type { Cache } from './cache.ts';
@@ -134,6 +137,8 @@ async function askedObject(options: PlanRequestOptions, request: KubeObject): Pr
   if ((namespace ?? options.systemNamespace) !== place) {
     return refused('Forbidden', 'Objects of another namespace cannot be asked about here.');
   }
+  const faults = faultsOf(kind, object);
+  if (faults.length > 0) return refused('Invalid', `${unplannable.message} ${faults}`.slice(0, LENGTHS.message));
   const { cache } = options.informers;
   const live: KubeObject | undefined = cache.get(kind, { namespace, name: object.metadata.name });
   const hypothetical = asIfStored(object, namespace, live);
@@ -145,6 +150,12 @@ async function askedObject(options: PlanRequestOptions, request: KubeObject): Pr
   if (placed === undefined) return refused(unplannable.reason, unplannable.message);
   // What the leader itself would do starts from what stands.
   return { object: options.leads ? hypothetical : placed, hosts: hostsOf(placed) };
+}
+
+/** What the API server would have refused in the spec: whatever plans takes it to be within the limits of its schema. Empty where all is well. */
+function faultsOf({ spec }: KindDefinition, object: KubeObject): string {
+  const faults = compileValidator(plainSchemaOf(spec))(object['spec'] ?? {});
+  return faults.map(({ field, message }) => `spec${field === '' ? '' : `.${field}`}: ${message}`).join('; ');
 }
 
 function namespaceOf({ scope }: KindDefinition, object: KubeObject, place: string | undefined): string | undefined {

@@ -2,11 +2,14 @@ import {
   createHash,
   createPrivateKey,
   createPublicKey,
+  generateKeyPair,
   generateKeyPairSync,
   webcrypto,
   type KeyObject,
 } from 'node:crypto';
+import { promisify } from 'node:util';
 import { InvalidError } from '#runtime/base/errors.ts';
+import { createTurns } from '#runtime/base/turns.ts';
 
 /** A key pair as WebCrypto takes it, and what it signs with. */
 export interface SigningKeys {
@@ -25,13 +28,28 @@ const curves: Readonly<Record<string, { readonly namedCurve: string; readonly ha
   secp384r1: { namedCurve: 'P-384', hash: 'SHA-384' },
 };
 
-/** A new private key: PKCS #8, PEM. */
-export function newKey({ algorithm, size }: KeyKind = { algorithm: 'ECDSA', size: 256 }): string {
-  const { privateKey } =
-    algorithm === 'RSA'
-      ? generateKeyPairSync('rsa', { modulusLength: size })
-      : generateKeyPairSync('ec', { namedCurve: size === 384 ? 'P-384' : 'P-256' });
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const generate = promisify(generateKeyPair);
+
+/** A new private key, ECDSA on P-256: PKCS #8, PEM. */
+export function newKey(): string {
+  return pemOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+}
+
+/** RSA takes up to seconds on one of the few threads that files are read on, too. */
+const turns = createTurns(1);
+
+/** As newKey, of any kind, while others go on. Rejects when the signal aborts before its turn has come. */
+export async function newKeyOf(kind: KeyKind, signal: AbortSignal): Promise<string> {
+  return await turns.take(async () => pemOf(await generateOf(kind)), signal);
+}
+
+async function generateOf({ algorithm, size }: KeyKind): Promise<KeyObject> {
+  if (algorithm === 'RSA') return (await generate('rsa', { modulusLength: size })).privateKey;
+  return (await generate('ec', { namedCurve: size === 384 ? 'P-384' : 'P-256' })).privateKey;
+}
+
+function pemOf(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 /** What a private key is; `undefined` for what is none, or of another kind. */

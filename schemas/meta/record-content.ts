@@ -56,18 +56,19 @@ const stringBytes = 255;
 
 /** Strings of at most 255 bytes each, which readers put together again (RFC 7208 §3.3); what is not plain ASCII is escaped by its number. */
 function quotedText(text: string): string {
-  const bytes = new TextEncoder().encode(text);
+  const bytes = Buffer.from(text).toString('latin1');
   const strings: string[] = [];
   for (let from = 0; from === 0 || from < bytes.length; from += stringBytes) {
-    strings.push(`"${[...bytes.subarray(from, from + stringBytes)].map(escapedByte).join('')}"`);
+    const string = bytes.slice(from, from + stringBytes);
+    strings.push(`"${string.replaceAll(/[^ -~]|["\\]/g, escapedByte)}"`);
   }
   return strings.join(' ');
 }
 
-function escapedByte(byte: number): string {
-  const letter = String.fromCharCode(byte);
+/** Of a byte that cannot stand as it is. */
+function escapedByte(letter: string): string {
   if (letter === '"' || letter === '\\') return `\\${letter}`;
-  return byte >= 0x20 && byte <= 0x7e ? letter : `\\${String(byte).padStart(3, '0')}`;
+  return `\\${String(letter.charCodeAt(0)).padStart(3, '0')}`;
 }
 
 /** Flags, service and expression are one string each. */

@@ -1,8 +1,9 @@
 import t from 'tap';
 import { isOfHost, judge } from '#controllers/certificate-signing-request/judge.ts';
 import type { AskedCertificate } from '#controllers/certificate-signing-request/model.ts';
-import { newKey } from '#runtime/pki/crypto-keys.ts';
-import { requestFor } from '#runtime/pki/issue.ts';
+import { downloadChain } from '#runtime/acme/chains.ts';
+import { kindOfKey, newKey, newKeyOf } from '#runtime/pki/crypto-keys.ts';
+import { issueAuthority, requestFor } from '#runtime/pki/issue.ts';
 import { parseCertificateRequest } from '#runtime/pki/certificate-request.ts';
 import { agentAccountOf, systemUserOf } from '#schemas/meta/names.ts';
 
@@ -94,4 +95,49 @@ void t.test('a request that was cut, or spelled in a longer way, is none', async
   const longer = Buffer.concat([Buffer.from([0x30, 0x82, 0, der[2] ?? 0]), der.subarray(3)]);
   t.equal(der[1], 0x81, 'its length takes one byte');
   t.throws(() => parseCertificateRequest(spelled(longer)), { code: 'WCP_INVALID' });
+});
+
+void t.test('of the chains that a CA has few are looked at, and none that is longer than one can be', async (t) => {
+  const root = async (name: string): Promise<string> => (await issueAuthority(name, newKey(), Date.now())).certificate;
+  const [usual, old, wanted] = await Promise.all([root('usual'), root('old'), root('wanted')]);
+  const asked: string[] = [];
+  const download = async (chains: readonly string[], preferred?: string): Promise<string> => {
+    asked.length = 0;
+    const links = chains.slice(1).map((_, index) => `<https://ca.example/${index + 1}>;rel="alternate"`);
+    return await downloadChain('https://ca.example/0', preferred, async (url) => {
+      asked.push(url);
+      const data = chains[Number(url.split('/').at(-1))];
+      return {
+        status: 200,
+        headers: { link: ['<https://ca.example/directory>;rel="index"', ...links].join(', ') },
+        data,
+      };
+    });
+  };
+  t.equal(await download([usual, old, wanted], 'wanted'), wanted);
+  t.equal(
+    await download([`${usual}${wanted}${old}`, `${old}${wanted}`], 'wanted'),
+    `${old}${wanted}`,
+    'nearest to the end',
+  );
+  t.equal(await download([usual, old], 'nobody'), usual);
+  t.equal(await download([usual, old]), usual);
+  t.equal(asked.length, 1, 'nothing is preferred');
+  await download([usual, ...Array.from({ length: 100 }, () => old)], 'wanted');
+  t.equal(asked.length, 6);
+  const endless = old.repeat(200);
+  await t.rejects(download([usual, endless], 'old'), { type: 'malformedAnswer', message: /longer than 64 KiB/u });
+  await t.rejects(download([endless]), { type: 'malformedAnswer', message: /64 KiB/u });
+  t.equal(await download([usual, old.repeat(11)], 'old'), usual, 'a chain has no more than ten certificates');
+});
+
+void t.test('while keys of RSA are made others go on', async (t) => {
+  const { signal } = new AbortController();
+  let turns = 0;
+  const count = setInterval(() => (turns += 1), 0);
+  const kind = { algorithm: 'RSA', size: 3_072 } as const;
+  const keys = await Promise.all([newKeyOf(kind, signal), newKeyOf(kind, signal)]);
+  clearInterval(count);
+  t.ok(turns > 0, `${turns} turns`);
+  t.same(keys.map(kindOfKey), [kind, kind]);
 });

@@ -27,18 +27,8 @@ import { lookPauseMs, voucherFor, type Voucher } from '#controllers/hostname-cla
 import { uidOf } from '#controllers/tenant/cluster/uids.ts';
 import { isAccountUid } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
-import { ANNOTATIONS } from '#schemas/meta/names.ts';
-import {
-  databaseKind,
-  dnsRecordKind,
-  zoneKind,
-  type DNSRecord,
-  type HostnameClaim,
-  type RetainedData,
-  type Tenant,
-} from '#schemas/index.ts';
+import { databaseKind, type HostnameClaim, type RetainedData, type Tenant } from '#schemas/index.ts';
 import type { Database } from '#schemas/v1alpha1/database.ts';
-import { settleRecords } from '#controllers/zone-records.ts';
 import { anObject } from '#test/builders/objects.ts';
 import { aCache } from '#test/builders/cache.ts';
 import { allIndexes, controllers } from '#test/builders/controllers.ts';
@@ -300,49 +290,6 @@ void t.test('names that are never shown are looked at every few hours, those tha
       return first >= 10 && first <= 18 && week - first >= 20 && week - first <= 40;
     }),
   );
-  t.end();
-});
-
-void t.test('of records of one name those of people count, then those of Domains, then those of the package', (t) => {
-  const zone = anObject(zoneKind, {
-    metadata: { name: 'acme', namespace: 'acme' },
-    spec: { name: 'acme.example' },
-  });
-  const owned = (owner: string | undefined) =>
-    owner === undefined ? {} : { annotations: { [ANNOTATIONS.owner]: owner } };
-  const record = (name: string, type: string, { value, owner }: { value: string; owner?: string }): DNSRecord =>
-    anObject(dnsRecordKind, {
-      metadata: { name, namespace: 'acme', ...owned(owner) },
-      spec: { zoneRef: { name: 'acme' }, name: '@', type, values: [value] },
-    });
-  const [ofDomain, ofPackage] = ['Domain/acme/shop', 'Zone/acme/acme'];
-  const { sets, verdicts } = settleRecords(
-    zone,
-    [
-      record('package-a', 'A', { value: '192.0.2.1', owner: ofPackage }),
-      record('domain-a', 'A', { value: '192.0.2.2', owner: ofDomain }),
-      record('package-spf', 'TXT', { value: 'v=spf1 mx -all', owner: ofPackage }),
-      record('own-spf', 'TXT', { value: 'V=SPF1 a -all' }),
-      record('package-text', 'TXT', { value: 'owner=1', owner: ofPackage }),
-      record('own-caa', 'CAA', { value: '0 issue "one.example"' }),
-      record('domain-caa', 'CAA', { value: '0 issue "two.example"', owner: ofDomain }),
-    ],
-    [],
-  );
-  const contents = [...sets].map(([key, set]) => [key, set.contents]);
-  t.same(Object.fromEntries(contents), {
-    'acme.example. A': ['192.0.2.2'],
-    'acme.example. CAA': ['0 issue "one.example"'],
-    'acme.example. TXT': ['"V=SPF1 a -all"', '"owner=1"'],
-  });
-  const unanswered = [...verdicts]
-    .filter(([, { isAnswered }]) => !isAnswered)
-    .map(([name, { reason }]) => [name, reason]);
-  t.same(Object.fromEntries(unanswered), {
-    'package-a': 'Overridden',
-    'package-spf': 'Overridden',
-    'domain-caa': 'Overridden',
-  });
   t.end();
 });
 

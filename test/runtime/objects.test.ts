@@ -13,6 +13,7 @@ import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { planRequestKind } from '#schemas/v1alpha1/plan-request.ts';
 import { resourceTypeOf } from '#runtime/client/resource-type.ts';
 import { roleKind, secretKind } from '#schemas/meta/builtin.ts';
+import { LENGTHS } from '#schemas/meta/fragments.ts';
 import { ANNOTATIONS } from '#schemas/meta/names.ts';
 import type { KubeObject } from '#schemas/meta/object.ts';
 import { startLabServer } from '#test/lab/api-server.ts';
@@ -272,6 +273,9 @@ t.test('a plan request is answered with what would be done, and nothing is done'
   t.equal(await child('b'), undefined);
   const elsewhere = await ask(aWidget('one', {}, { namespace: 'kube-system' }));
   t.match(elsewhere['status'], { plans: [{ reason: 'Forbidden' }] });
+  const endless = await ask(aWidget('one', { parts: ['b=2', 'x'.repeat(LENGTHS.message + 1)] }));
+  const message = /ask with the result of a dry run\. spec\.parts\[1\]: Too long/u;
+  t.match(endless['status'], { plans: [{ reason: 'Invalid', message, actions: [] }] }, 'no server would take it');
   const malformed = await ask(aWidget('one'), '2s');
   t.match(malformed['status'], { plans: [{ reason: 'Invalid' }] });
   const { name } = malformed.metadata;

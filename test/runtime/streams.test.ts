@@ -5,7 +5,7 @@ import { createServer as createHttpsServer, get as httpsGet } from 'node:https';
 import { connect as connectHttp2, performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { duplexPair, PassThrough, type Duplex } from 'node:stream';
+import { duplexPair, PassThrough, Readable, type Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { mock } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,6 +21,7 @@ import { keepAttached } from '#runtime/streams/agent/attach.ts';
 import { createShares } from '#runtime/streams/agent/shares.ts';
 import { createReplicaWords } from '#runtime/streams/agent/replicas.ts';
 import { lineTimeMs } from '#runtime/streams/agent/line-time.ts';
+import { selectLines } from '#runtime/streams/agent/select-lines.ts';
 import { exitCodeOf, exitStatus } from '#runtime/streams/exit-status.ts';
 import { remoteUserOf } from '#runtime/streams/gateway/front-proxy.ts';
 import { keepPublished, replicaIdOf } from '#runtime/streams/gateway/publish.ts';
@@ -107,6 +108,31 @@ await t.test('lines of logs tell when they were written', (each) => {
   each.equal(lineTimeMs('[28/Foo/2026:14:04:11 +0000]'), undefined);
   each.end();
 });
+
+await t.test(
+  'of a log the lines from some time on are chosen, and one without an end is held by nobody',
+  async (each) => {
+    const at = (minute: number): string => `[28/Nov/2026:14:0${minute}:11 +0000]`;
+    const since = Date.UTC(2026, 10, 28, 14, 2, 0);
+    const chosen = async (chunks: readonly string[]): Promise<string> =>
+      await text(selectLines(Readable.from(chunks.map((chunk) => Buffer.from(chunk))), since));
+    const lines = [`${at(1)} old\n`, 'and more\n', `${at(2)} new\n`, `ü of it ${at(1).slice(0, 8)}\n`, `${at(3)} last`];
+    each.equal(await chosen([lines.join('')]), lines.slice(2).join(''));
+    each.equal(await chosen(lines.join('').split(/(?<=.)/su)), lines.slice(2).join(''), 'in whatever pieces they come');
+    let taken = 0;
+    const endless = async function* (): AsyncGenerator<Buffer> {
+      yield Buffer.from(`${at(3)} `);
+      for (; taken < 2_000; taken += 1) yield Buffer.alloc(65_536, taken % 2 === 0 ? 'x' : at(1));
+    };
+    let [given, held] = [0, 0];
+    for await (const { length } of selectLines(endless(), since)) {
+      held = Math.max(held, taken * 65_536 - given);
+      given += length;
+    }
+    each.ok(held <= 2 * 65_536, `${held} bytes were held`);
+    each.equal(given, 2_000 * 65_536 + at(3).length + 1);
+  },
+);
 
 await t.test('how a program ended survives the wire', (each) => {
   for (const code of [0, 1, 7, 137]) each.equal(exitCodeOf(JSON.stringify(exitStatus(code))), code);

@@ -5,7 +5,8 @@ import { zoneKind, type Zone } from '#schemas/v1alpha1/zone.ts';
 import type { ZoneSettings } from '#runtime/drivers/powerdns/index.ts';
 import type { Cache } from '#runtime/manager/cache.ts';
 import { isPending, type Pending } from '#runtime/manager/controller.ts';
-import { recordsIn, settleRecords, ttlSecondsOf, type Candidate } from '#controllers/zone-records.ts';
+import type { Candidate } from '#controllers/settled-name.ts';
+import { recordsIn, settleRecords, ttlSecondsOf } from '#controllers/zone-records.ts';
 import type { ZoneHostInputs } from './inputs.ts';
 
 /** Reads what the zone is answered with: its records, and what every zone has. */

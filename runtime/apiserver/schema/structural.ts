@@ -2,12 +2,12 @@ import type { FieldFault } from '#runtime/base/errors.ts';
 import { invalid } from '#runtime/validation/faults.ts';
 import { NO_FIELD, type LocatedFault } from '#runtime/validation/fault-words.ts';
 import { compileLocatingValidator } from '#runtime/validation/json-schema.ts';
+import { plainSchemaOf } from '#runtime/validation/plain-schema.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
 import { compileRules, type CompiledRules } from './cel/rules.ts';
 import { compileDefaulter } from './defaults.ts';
 import { compileEmbeddedResources } from './embedded-resources.ts';
 import { compileListTypes } from './list-types.ts';
-import { plainSchemaOf } from './plain-schema.ts';
 import { compilePruner, type Pruned } from './prune.ts';
 import { withoutUnchanged } from './ratcheting.ts';
 

@@ -1,6 +1,6 @@
-import { recordKey, type RecordSet } from '#schemas/meta/record-set.ts';
 import type { Host } from '#runtime/host/host.ts';
 import { openApi, readAccess, type Api } from './api.ts';
+import { noteRecord, type ListedRecord, type NotedSet } from './listed-records.ts';
 import { parseMark } from './mark.ts';
 import { emptySnapshot, putZone, type ZonesSnapshot } from './snapshot.ts';
 
@@ -9,15 +9,6 @@ interface ListedZone {
   readonly name: string;
   readonly account: string;
   readonly dnssec: boolean;
-}
-
-interface ListedRecord {
-  readonly zone: string;
-  readonly name: string;
-  readonly type: string;
-  readonly ttl: number;
-  readonly content: string;
-  readonly disabled: boolean;
 }
 
 /** More than a server has. */
@@ -38,21 +29,30 @@ export async function observeZones(host: Host, signal: AbortSignal): Promise<Zon
   const snapshot = emptySnapshot();
   if ((await readAccess(host, signal)) === undefined) return snapshot;
   const api = await openApi(host, signal);
-  for (const { name, account, dnssec } of (await api.get('/zones', signal)) as readonly ListedZone[]) {
-    const { owner, settings, refused = {} } = parseMark(account) ?? {};
-    // Whoever took the keys away changed the settings, whatever the mark says.
-    const isIntact = settings !== undefined && settings.keys.length > 0 === dnssec;
-    putZone(snapshot, name, {
-      owner,
-      settings: isIntact ? settings : undefined,
-      records: new Map<string, RecordSet>(),
-      refused,
-    });
+  const own = new Map<string, Map<string, NotedSet>>();
+  for (const zone of (await api.get('/zones', signal)) as readonly ListedZone[]) {
+    const records = new Map<string, NotedSet>();
+    if (noteZone(snapshot, zone, records) !== undefined) own.set(zone.name, records);
   }
-  const records = (await canSearch(api, signal)) ? allRecords(api, signal) : recordsOfEach(snapshot, api, signal);
-  for await (const record of records) noteRecord(snapshot, record);
-  for (const { records } of snapshot.zones.values()) sortContents(records);
+  const records = (await canSearch(api, signal))
+    ? allRecords(api, signal)
+    : recordsOfEach([...own.keys()], api, signal);
+  for await (const record of records) noteRecord(own.get(record.zone), record);
+  for (const sets of own.values()) for (const { contents } of sets.values()) contents.sort();
   return snapshot;
+}
+
+/** Tells whose it is, if it is ours. */
+function noteZone(
+  snapshot: ZonesSnapshot,
+  { name, account, dnssec }: ListedZone,
+  records: Map<string, NotedSet>,
+): string | undefined {
+  const { owner, settings, refused = {} } = parseMark(account) ?? {};
+  // Whoever took the keys away changed the settings, whatever the mark says.
+  const isIntact = settings !== undefined && settings.keys.length > 0 === dnssec;
+  putZone(snapshot, name, { owner, settings: isIntact ? settings : undefined, records, refused });
+  return owner;
 }
 
 /** Of PowerDNS' back-ends those on SQL databases; others answer a search with nothing. */
@@ -67,10 +67,9 @@ async function* allRecords(api: Api, signal: AbortSignal): AsyncGenerator<Listed
   yield* (await api.get(query, signal)) as readonly ListedRecord[];
 }
 
-async function* recordsOfEach({ zones }: ZonesSnapshot, api: Api, signal: AbortSignal): AsyncGenerator<ListedRecord> {
-  const own = [...zones].flatMap(([zone, { owner }]) => (owner === undefined ? [] : [zone]));
-  for (let from = 0; from < own.length; from += atOnce) {
-    const read = own.slice(from, from + atOnce).map(async (zone) => await recordsOf(zone, api, signal));
+async function* recordsOfEach(zones: readonly string[], api: Api, signal: AbortSignal): AsyncGenerator<ListedRecord> {
+  for (let from = 0; from < zones.length; from += atOnce) {
+    const read = zones.slice(from, from + atOnce).map(async (zone) => await recordsOf(zone, api, signal));
     for (const records of await Promise.all(read)) yield* records;
   }
 }
@@ -80,24 +79,4 @@ async function recordsOf(zone: string, api: Api, signal: AbortSignal): Promise<r
   return (found?.rrsets ?? []).flatMap(({ name, type, ttl, records }) =>
     records.map((record) => ({ zone, name, type, ttl, ...record })),
   );
-}
-
-function noteRecord({ zones }: ZonesSnapshot, { zone, name, type, ttl, content, disabled }: ListedRecord): void {
-  const found = zones.get(zone);
-  if (found?.owner === undefined || disabled) return;
-  const key = recordKey(name, type);
-  const contents = [...(found.records.get(key)?.contents ?? []), type === 'SOA' ? withoutSerial(content) : content];
-  found.records.set(key, { ttlSeconds: ttl, contents });
-}
-
-function sortContents(records: Map<string, RecordSet>): void {
-  for (const [key, set] of records) {
-    if (set.contents.length > 1) records.set(key, { ...set, contents: set.contents.toSorted() });
-  }
-}
-
-/** The serial number is the server's. */
-function withoutSerial(content: string): string {
-  const words = content.split(' ');
-  return words.with(2, '0').join(' ');
 }

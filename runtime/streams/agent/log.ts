@@ -1,10 +1,8 @@
 import { pipeline } from 'node:stream/promises';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
 import { ApiError } from '#runtime/base/errors.ts';
 import type { StreamCall, StreamRequest, StreamSeat } from './stream-call.ts';
 import { idleGuard, noting } from './idle.ts';
-import { lineTimeMs } from './line-time.ts';
+import { selectLines } from './select-lines.ts';
 
 const types = ['access', 'error'] as const;
 
@@ -76,22 +74,7 @@ function tailCommand({ paths, follow, tail }: LogQuestion): readonly string[] {
   ];
 }
 
-/** Lines that were written then or later; one without a time belongs to the one before it. */
 function selecting(sinceMs: number | undefined) {
-  return async function* select(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer | string> {
-    if (sinceMs === undefined) {
-      yield* source;
-      return;
-    }
-    const lines = createInterface({ input: Readable.from(source), crlfDelay: Infinity });
-    // That the source has ended before its time is seen where its end is waited for.
-    lines.on('error', () => undefined);
-    let isNew = false;
-    for await (const line of lines) {
-      const timeMs = lineTimeMs(line);
-      // Times of logs are whole seconds.
-      if (timeMs !== undefined) isNew = timeMs >= sinceMs - 1_000;
-      if (isNew) yield `${line}\n`;
-    }
-  };
+  return (source: AsyncIterable<Buffer>): AsyncIterable<Buffer> =>
+    sinceMs === undefined ? source : selectLines(source, sinceMs);
 }

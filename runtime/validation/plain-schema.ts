@@ -1,6 +1,6 @@
-import { isFormatOf } from '#runtime/validation/formats.ts';
-import type { JsonSchema } from '#runtime/validation/json-schema.ts';
 import type { Schema } from '#schemas/meta/schema.ts';
+import { isFormatOf } from './formats.ts';
+import type { JsonSchema } from './json-schema.ts';
 
 /** Keywords that mean the same in both. */
 const SAME = [
