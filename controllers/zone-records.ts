@@ -50,7 +50,8 @@ export const namesakesWatch: Watch = {
   kind: dnsRecordKind,
   keysOf: (record, cache) =>
     namesakesOf(record as DNSRecord, cache)
-      .slice(0, mostNamesakes + 1)
+      // Of several that came at once each pushed one beyond those that are answered.
+      .slice(0, 2 * mostNamesakes)
       .map(({ metadata: { namespace, name } }) => ({ namespace, name })),
   isNews: ({ metadata }, previous, type) =>
     type !== 'modified' ||

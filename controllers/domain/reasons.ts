@@ -30,7 +30,7 @@ export const DOMAIN_REASONS = {
   SocketPathTooLong: 'The path of the socket is longer than the system allows.',
   DocumentRootMissing: 'The document root is not there.',
   SecretNotFound: 'A Secret that is referred to is not there.',
-  VariablesTooLarge: 'Variables of its PHP are larger than a program can be given; such values belong into files.',
+  VariablesTooLarge: 'Variables of its PHP are larger than a program is given; such values belong into files.',
   Issued: 'There is a good certificate.',
   Issuing: 'The certificate is being ordered; other words of the Certificate’s own say more.',
   CertificateNotServed: 'The web front does not show the newest certificate yet; it is looked at again.',

@@ -16,7 +16,7 @@ import {
 import { startWaker } from '#runtime/drivers/php-fpm/index.ts';
 import { openLocalHost, type LocalHost } from '#runtime/host/local/open-local-host.ts';
 import { openTenantProcesses } from '#runtime/host/local/open-tenant-processes.ts';
-import { createLogger } from '#runtime/telemetry/logger.ts';
+import { createLogger, type Logger } from '#runtime/telemetry/logger.ts';
 import { createMetrics } from '#runtime/telemetry/metrics.ts';
 import { holdCertificate } from './agent/keep-certificate.ts';
 import { keyProgram } from './key-program.ts';
@@ -24,6 +24,7 @@ import { keepHouse } from './agent/keep-house.ts';
 import { prepareHost } from './agent/prepare-host.ts';
 import { openDatabaseServers } from './agent/database-servers.ts';
 import { secretReader } from './agent/secret-reader.ts';
+import { speaksHttp3 } from './agent/speaks-http3.ts';
 import { startAgent, type AgentOptions } from './agent/start-agent.ts';
 import { startNameServer } from './agent/start-name-server.ts';
 import { connectionTo } from './connect.ts';
@@ -46,7 +47,7 @@ export async function runAgent({ sources }: ProgramArgs): Promise<number> {
   const health = await serveMetrics(config.metricsListen, metrics, signal);
   const host = openLocalHost({ root: config.root, services: servicesOf(config), log });
   await prepareHost(host, signal);
-  const front = await frontSettings(config, host, signal);
+  const front = await frontSettings(config, { host, log }, signal);
   const secrets = secretReader(client);
   await startWaker({ host, secrets, log, idleMs: phpIdleMs }, signal);
   await startFront(host, front, signal);
@@ -90,8 +91,12 @@ function servicesOf({ serviceManager }: AgentConfig): 'systemd' | 'supervisor' {
 
 const loopback = { address: '127.0.0.1', port: 80 } as const;
 
-async function frontSettings(config: AgentConfig, host: LocalHost, signal: AbortSignal): Promise<FrontSettings> {
-  const { front, http3 } = await host.capabilities(signal);
+async function frontSettings(
+  config: AgentConfig,
+  { host, log }: { readonly host: LocalHost; readonly log: Logger },
+  signal: AbortSignal,
+): Promise<FrontSettings> {
+  const { front } = await host.capabilities(signal);
   return {
     root: config.root,
     listen: config.frontAddresses.map((address) => ({ address, port: config.frontHttpPort })),
@@ -99,7 +104,7 @@ async function frontSettings(config: AgentConfig, host: LocalHost, signal: Abort
       config.frontHttpsPort === 0
         ? []
         : config.frontAddresses.map((address) => ({ address, port: config.frontHttpsPort })),
-    http3: http3 && config.frontQuic && config.frontHttpsPort !== 0 && !config.proxyProtocol,
+    http3: await speaksHttp3(config, { host, log }, signal),
     keyProgram: [process.execPath, keyProgram],
     user: front.user,
     workers: availableParallelism(),

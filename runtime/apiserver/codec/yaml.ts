@@ -23,21 +23,29 @@ const maxTokens = 100_000;
  * read, or could be stored.
  */
 export function parseYaml(text: string): ParsedText {
-  if (/^\s*[{[]/.test(text)) {
-    try {
-      return parseJson(text, { findDuplicates: true });
-    } catch {
-      // A flow mapping that is no JSON is still YAML.
-    }
-  }
+  const json = /^\s*[{[]/.test(text) ? jsonOf(text) : undefined;
+  if (json !== undefined && !(json instanceof Error)) return json;
   try {
     return readDocument(text);
   } catch (err) {
-    if (err instanceof ApiError) throw err;
-    if (err instanceof YamlRefusal)
-      throw err.isTooLarge ? tooLarge(err.message, err) : yamlError(atLine(err.line, err.message), err);
-    throw yamlError(err instanceof Error ? err.message : 'unreadable', err);
+    throw refusalOf(err, json);
   }
+}
+
+/** A flow mapping that is no JSON is still YAML. */
+function jsonOf(text: string): ParsedText | Error {
+  try {
+    return parseJson(text, { findDuplicates: true });
+  } catch (err) {
+    return err as Error;
+  }
+}
+
+/** Whoever meant JSON hears why it is none, where there is more than is read of YAML. */
+function refusalOf(err: unknown, noJson: Error | undefined): Error {
+  if (err instanceof ApiError) return err;
+  if (!(err instanceof YamlRefusal)) return yamlError(err instanceof Error ? err.message : 'unreadable', err);
+  return err.isTooLarge ? (noJson ?? tooLarge(err.message, err)) : yamlError(atLine(err.line, err.message), err);
 }
 
 /** YAML of a JSON value with sorted keys, as the server answers to `Accept: application/yaml`; what other YAML 1.1 readers might take for something else is quoted. */
@@ -52,7 +60,8 @@ export function stringifyYaml(value: unknown): string {
 }
 
 function readDocument(text: string): ParsedText {
-  if (text.length > transactionLimitBytes) throw tooLarge(`YAML is read up to ${transactionLimitBytes} bytes`);
+  if (text.length > transactionLimitBytes)
+    throw new YamlRefusal(`YAML is read up to ${transactionLimitBytes} bytes`, 1, true);
   const [first, second] = yamlDocuments(text, { maxTokens, intAsBigInt: true });
   if (first === undefined) return { value: null, duplicates: [] };
   if (second !== undefined) throw yamlError('expected one document');

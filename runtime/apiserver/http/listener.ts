@@ -1,6 +1,6 @@
 import { fastify } from 'fastify';
 import type { IncomingMessage } from 'node:http';
-import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
+import { createSecureServer, Http2ServerResponse, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { required } from '#runtime/base/errors.ts';
@@ -25,6 +25,14 @@ export interface Listener {
   /** Takes no new connection, ends idle ones, and resolves when all requests are answered or `graceMs` has passed. */
   close(graceMs: number): Promise<void>;
 }
+
+/** A response over HTTP/2 that says when its stream is gone, as those of HTTP/1.1 do, and as its type has it. */
+class StreamResponse extends Http2ServerResponse {}
+Object.defineProperty(StreamResponse.prototype, 'destroyed', {
+  get(this: Http2ServerResponse): boolean {
+    return this.stream.destroyed;
+  },
+});
 
 /** Streams that one HTTP/2 connection may hold open: an informer process multiplexes a watch per kind on one. */
 const maxConcurrentStreams = 1_000;
@@ -68,7 +76,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 }
 
 function createServer(https: SecureServerOptions, { serve, upgrades }: ListenOptions): Http2SecureServer {
-  const server = createSecureServer(https, (request, response) => {
+  const responses = { Http2ServerResponse: StreamResponse as typeof Http2ServerResponse };
+  const server = createSecureServer({ ...https, ...responses }, (request, response) => {
     void serve(exchangeOf(request, response as unknown as RawResponse));
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {

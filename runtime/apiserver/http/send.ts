@@ -65,6 +65,7 @@ async function writeWhole(response: RawResponse, body: Buffer): Promise<void> {
 
 /** The last bytes; nobody waits for them to be taken. */
 function endWith(response: RawResponse, bytes: Buffer): void {
+  if (response.destroyed) return;
   const timer = setTimeout(() => response.destroy(), patienceMs).unref();
   response.on('close', () => clearTimeout(timer));
   response.end(bytes);

@@ -8,7 +8,7 @@ export type {
   SiteTls,
   StaticFallback,
 } from './model.ts';
-export type { FrontAddress, FrontSettings } from './front-settings.ts';
+export { quicKeyPath, type FrontAddress, type FrontSettings } from './front-settings.ts';
 export type { NginxWorld } from './apply.ts';
 export { createStapler, type Stapler } from './stapling/stapler.ts';
 export type { SitesSnapshot } from './snapshot.ts';

@@ -20,7 +20,7 @@ export interface ReadBounds {
 }
 
 /**
- * Behind so many newer events the parsed object of an event is let go: those who follow the log have seen it, and those who come back are rare.
+ * Behind so many newer events, or once it is dropped, the parsed object of an event is let go: those who follow the log have seen it, and those who come back are rare.
  * Measured with 24,000 events of 1.8 KB objects in an indexed collection: 127 MB of heap with them, 35 MB without.
  */
 const hotEvents = 1_024;
@@ -73,8 +73,7 @@ export class EventLog {
     this.#events.push(event);
     this.#times.push(nowMs);
     this.#sizeBytes += bytesOf(event);
-    const cold = this.#events[this.#events.length - 1 - hotEvents]?.current;
-    if (cold instanceof CachedEntry) cold.cool();
+    coolDown(this.#events[this.#events.length - 1 - hotEvents]);
     while (this.#isExcess(nowMs)) this.dropOldest();
   }
 
@@ -102,6 +101,7 @@ export class EventLog {
     if (event === undefined) return;
     this.#complete = Math.max(this.#complete, event.revision);
     this.#sizeBytes -= bytesOf(event);
+    coolDown(event);
     this.#events[this.#offset] = undefined;
     this.#offset++;
     if (this.#offset < slack) return;
@@ -148,6 +148,10 @@ export class EventLog {
     }
     return low;
   }
+}
+
+function coolDown(event: CacheEvent | undefined): void {
+  if (event?.current instanceof CachedEntry) event.current.cool();
 }
 
 /** An event keeps the object before the change from being collected as it does the one after it. */

@@ -1,7 +1,9 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
+import { isUdpPortFree } from '#runtime/host/local/udp-port.ts';
 import { hostContract } from '#test/contracts/host.ts';
 import { until } from '#test/lab/instance.ts';
 import { patienceMs } from '#test/lab/patience.ts';
@@ -122,3 +124,20 @@ await t.test(
     each.match(await run([...own, '--input-type=module', '--eval', program]), { exitCode: 0, stderr: '' });
   },
 );
+
+await t.test('a port of UDP is free unless another program has it, even one that would share it', async (each) => {
+  for (const [type, address] of [
+    ['udp4', '127.0.0.1'],
+    ['udp6', '::1'],
+  ] as const) {
+    const other = createSocket({ type, reusePort: true });
+    other.bind(0, address);
+    await once(other, 'listening');
+    const { port } = other.address();
+    each.equal(await isUdpPortFree(address, port), false);
+    other.close();
+    await once(other, 'close');
+    each.equal(await isUdpPortFree(address, port), true);
+    each.equal(await isUdpPortFree('192.0.2.1', port), true, 'an address that is not ours is for nginx to tell');
+  }
+});

@@ -508,17 +508,24 @@ t.test('history holds what its bound allows, in all collections together, howeve
   await cache.close();
 });
 
+function countParsing() {
+  const count = {
+    parsed: 0,
+    parse: (bytes: Buffer) => {
+      count.parsed++;
+      return parseObject(bytes);
+    },
+  };
+  return count;
+}
+
 t.test('what watchers ask of the past is parsed once for all of them, and not kept for long', async (t) => {
   const store = openMemoryStore();
-  let parsed = 0;
-  const parse = (bytes: Buffer): ReturnType<typeof parseObject> => {
-    parsed++;
-    return parseObject(bytes);
-  };
-  const cache = await started(store, { parse });
+  const count = countParsing();
+  const cache = await started(store, count);
   const start = cache.revision;
   let last = 0;
-  for (let count = 0; count < 60; count++) last = await write(store, { namespace: 'a', name: 'x', size: 1_000_000 });
+  for (let n = 0; n < 60; n++) last = await write(store, { namespace: 'a', name: 'x', size: 1_000_000 });
   await cache.waitFor(last);
   await store.compact(last);
   const before = heldMegabytes();
@@ -530,9 +537,21 @@ t.test('what watchers ask of the past is parsed once for all of them, and not ke
     if (batch.revision >= last) break;
   }
   t.same([...looked], ['Domain', '']);
-  t.ok(parsed <= 120, `${parsed} parsed of 60`);
+  t.ok(count.parsed <= 120, `${count.parsed} parsed of 60`);
   const held = heldMegabytes() - before;
   t.ok(held < 30, `${Math.round(held)} MB`);
+  await cache.close();
+});
+
+t.test('what has left history is parsed no longer, however short history is', async (t) => {
+  const store = openMemoryStore();
+  const count = countParsing();
+  const cache = await started(store, { ...count, history: { minEvents: 10, minAgeMs: 0, maxEvents: 10 } });
+  cache.defineIndex(sites, { name: 'words', valuesOf: (object) => [object.metadata.name] });
+  for (let n = 0; n < 30; n++) await cache.waitFor(await write(store, { namespace: 'a', name: `n${n}` }));
+  count.parsed = 0;
+  for (const cached of cache.list(sites)) t.equal(cached.object.kind, 'Domain');
+  t.equal(count.parsed, 20);
   await cache.close();
 });
 
@@ -572,17 +591,13 @@ t.test('an index defined late finds what is there, and follows; several values s
 t.test('an index keeps nothing of what was there before it but the values', async (t) => {
   const store = openMemoryStore();
   await write(store, { namespace: 'a', name: 'one' });
-  let parsed = 0;
-  const parse: typeof parseObject = (bytes) => {
-    parsed += 1;
-    return parseObject(bytes);
-  };
-  const cache = await started(store, { parse });
+  const count = countParsing();
+  const cache = await started(store, count);
   cache.defineIndex(sites, { name: 'name', valuesOf: (object) => [object.metadata.name] });
   const [found] = cache.byIndex(sites, 'name', 'one');
-  t.equal(parsed, 1);
+  t.equal(count.parsed, 1);
   t.equal(found?.object.metadata.name, 'one');
-  t.equal(parsed, 2, 'the object was not held by the index');
+  t.equal(count.parsed, 2, 'the object was not held by the index');
   t.equal(found?.object, found?.object, 'an object that was asked for is');
   await cache.close();
 });
