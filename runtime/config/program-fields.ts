@@ -82,15 +82,18 @@ export const dnsProviders = {
   },
 } as const satisfies Readonly<Record<string, Schema>>;
 
-/** The name server of a host. */
-export const nameServer = {
-  dnsAddresses: {
+const addresses = (description: string) =>
+  ({
     type: 'array',
     items: { type: 'string', description: 'An address of this machine, or 0.0.0.0 or :: for all.' },
     minItems: 1,
     default: ['0.0.0.0', '::'],
-    description: 'Where the name server listens.',
-  },
+    description,
+  }) as const;
+
+/** The name server of a host. */
+export const nameServer = {
+  dnsAddresses: addresses('Where the name server listens.'),
   dnsPort: port(53, 'Port of the name server, where PowerDNS is installed; 0 for none.'),
   dnsResolver: {
     type: 'string',
@@ -124,20 +127,14 @@ export const nameServer = {
 
 /** Settings of an agent's web front. */
 export const webFront = {
-  frontAddresses: {
-    type: 'array',
-    items: { type: 'string', description: 'An address of this machine, or 0.0.0.0 or :: for all.' },
-    minItems: 1,
-    default: ['0.0.0.0', '::'],
-    description: 'Where the web front listens.',
-  },
+  frontAddresses: addresses('Where the web front listens.'),
   frontHttpPort: port(80, 'Port of the web front for HTTP.'),
   frontHttpsPort: port(443, 'Port of the web front for HTTPS; 0 for none.'),
   frontQuic: {
     type: 'boolean',
     default: true,
     description:
-      'HTTP/3 is spoken at that port, of UDP, where nginx was built with it and no PROXY protocol is expected.',
+      'HTTP/3 is spoken at that port, of UDP, where nginx was built with it, no other program has it, and no PROXY protocol is expected.',
   },
   trustedProxies: {
     type: 'array',

@@ -9,7 +9,7 @@ import type { ObjectKey } from '#runtime/client/client.ts';
 export interface Cache {
   get<D extends KindDefinition>(kind: D, key: ObjectKey): ResourceOf<D> | undefined;
   list<D extends KindDefinition>(kind: D, namespace?: string): readonly ResourceOf<D>[];
-  /** Objects under a value of an index that the kind's informer was declared with. */
+  /** Objects under a value of an index that the kind's informer was declared with. Another list as soon as one of them has changed, came, or went. */
   byIndex<D extends KindDefinition>(kind: D, index: string, value: string): readonly ResourceOf<D>[];
   /** How many objects stand under a value, of each group of the index: nobody looks at them. */
   counts(kind: KindDefinition, index: string, value: string): ReadonlyMap<string, number>;

@@ -1,15 +1,11 @@
-import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { probeCertificate, type Site } from '#runtime/drivers/nginx/index.ts';
+import { probeCertificate } from '#runtime/drivers/nginx/index.ts';
 import { eventually } from '#test/lab/widgets.ts';
 import { createLabAuthority, type TlsSecret } from '#test/lab/pki.ts';
 import { run } from '#test/lab/run.ts';
 import { visit } from '#test/lab/visit.ts';
-import { openFrontLab } from '#test/runtime/drivers/front-lab.ts';
+import { openFrontLab, openTellingBackend, serialOf } from '#test/runtime/drivers/front-lab.ts';
 
 const built = await run(['/usr/sbin/nginx', '-V']);
 if (process.getuid?.() !== 0 || !built.stderr.includes('--with-http_v3_module')) {
@@ -18,28 +14,16 @@ if (process.getuid?.() !== 0 || !built.stderr.includes('--with-http_v3_module'))
 }
 
 const lab = await openFrontLab(t);
-const { put, file, root, host, signal, secrets } = lab;
+const { put, tls, file, root, host, signal } = lab;
 const authority = await createLabAuthority();
 const https = lab.settings.httpsListen[0] ?? { address: '', port: 0 };
 const caFile = `${root}/ca.pem`;
 writeFileSync(caFile, authority.ca);
 file('public/index.html', 'home');
 
-let version = 0;
-
-/** Keeps a pair in a Secret of its own, and gives the part of a record that names it. */
-function tls(secret: TlsSecret): Required<Pick<Site, 'tls'>> {
-  const name = `tls-${(version += 1)}`;
-  secrets.set(`acme/${name}`, { ...secret });
-  return { tls: { secret: { namespace: 'acme', name, resourceVersion: String(version) }, redirect: false } };
-}
-
-const serialOf = (secret: TlsSecret): string => new X509Certificate(secret['tls.crt']).serialNumber;
-
 interface Answer {
-  /** `h3 200` and the like; `` where there was none. */
+  /** `HTTP/3 200` and the like; empty where there was none. */
   readonly status: string;
-  readonly headers: string;
   readonly body: string;
 }
 
@@ -50,7 +34,7 @@ async function ask(hostname: string, ...more: readonly string[]): Promise<Answer
     ...['--resolve', `${hostname}:${https.port}:127.0.0.1`, ...more, `https://${hostname}:${https.port}/`],
   ]);
   const [headers = '', ...body] = stdout.split('\r\n\r\n');
-  return { headers, status: /^HTTP\/3 \d+/.exec(headers)?.[0] ?? '', body: body.join('\r\n\r\n') };
+  return { status: /^HTTP\/3 \d+/.exec(headers)?.[0] ?? '', body: body.join('\r\n\r\n') };
 }
 
 /** Over TCP, so that the worker that answers fetches what it does not have. */
@@ -102,17 +86,7 @@ function pemOf(secret: TlsSecret): string {
 await t.test(
   'a program hears the name with its port, and bodies are bounded, whether or not they say their length',
   async (each) => {
-    const backend = createServer((incoming, answer) => {
-      let size = 0;
-      incoming.on('data', (part: Buffer) => (size += part.length));
-      incoming.on('end', () => answer.end(JSON.stringify({ headers: incoming.headers, size })));
-    });
-    backend.listen(0, '127.0.0.1');
-    await once(backend, 'listening');
-    each.teardown(() => backend.close().closeAllConnections());
-    const { port } = backend.address() as AddressInfo;
-    const allowed = [{ cidr: '127.0.0.1/32', fromPort: 1, toPort: 65_535 }];
-    const target = { type: 'address', scheme: 'http', host: '127.0.0.1', port, allowed } as const;
+    const target = await openTellingBackend(each);
     const certificate = tls(await authority.site(['proxy.example']));
     await put('proxy.example', { ...certificate, serve: { type: 'proxy', target } });
     await shown('proxy.example');

@@ -1,5 +1,9 @@
 import { freePort } from '#test/lab/free-port.ts';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { posix } from 'node:path';
 import type { Test } from 'tap';
 import { systemClock, type Clock } from '#runtime/base/clock.ts';
@@ -17,6 +21,7 @@ import type { SecretReader } from '#runtime/drivers/secret-reader.ts';
 import type { LocalHost } from '#runtime/host/local/open-local-host.ts';
 import { aSite } from '#test/builders/sites.ts';
 import { createLogger } from '#runtime/telemetry/logger.ts';
+import type { TlsSecret } from '#test/lab/pki.ts';
 import { visit, type Visit, type VisitOptions } from '#test/lab/visit.ts';
 import { machineOfTest } from '#test/runtime/host/machines.ts';
 
@@ -29,6 +34,8 @@ export interface FrontLab {
   /** Asks CAs on loopback, too. */
   readonly staples: Stapler;
   readonly put: (hostname: string, overrides?: Partial<Site>) => Promise<void>;
+  /** Keeps a pair in a Secret of its own, and gives the part of a record that names it. */
+  readonly tls: (secret: TlsSecret, redirect?: boolean) => Required<Pick<Site, 'tls'>>;
   /** Secrets that sites name, `<namespace>/<name>`; `acme/staff` is there. */
   readonly secrets: Map<string, Readonly<Record<string, string>>>;
   readonly remove: (hostname: string, owner?: string) => Promise<void>;
@@ -77,9 +84,16 @@ export async function openFrontLab(
   const reader: SecretReader = { read: async (namespace, name) => secrets.get(`${namespace}/${name}`) };
   const networks = ['127.0.0.1/32'].flatMap((text) => parseNetwork(text) ?? []);
   const staples = createStapler({ host, networks, clock, log: createLogger({ name: 'front', level: 'error' }) });
+  let pairs = 0;
   return {
     host,
     secrets,
+    tls: (secret, redirect = false) => {
+      const resourceVersion = String((pairs += 1));
+      const name = `tls-${resourceVersion}`;
+      secrets.set(`acme/${name}`, { ...secret });
+      return { tls: { secret: { namespace: 'acme', name, resourceVersion }, redirect } };
+    },
     staples,
     root,
     settings,
@@ -103,6 +117,23 @@ export async function openFrontLab(
     ask: (hostname, path, options) => visit(settings.listen[0]?.port ?? 0, hostname, path, options),
   };
 }
+
+/** A proxy's target that tells what reached it: `headers`, and the `size` of the body. */
+export async function openTellingBackend(t: Test) {
+  const backend = createServer((incoming, answer) => {
+    let size = 0;
+    incoming.on('data', (part: Buffer) => (size += part.length));
+    incoming.on('end', () => answer.end(JSON.stringify({ headers: incoming.headers, size })));
+  });
+  backend.listen(0, '127.0.0.1');
+  await once(backend, 'listening');
+  t.teardown(() => backend.close().closeAllConnections());
+  const { port } = backend.address() as AddressInfo;
+  const allowed = [{ cidr: '127.0.0.1/32', fromPort: 1, toPort: 65_535 }];
+  return { type: 'address', scheme: 'http', host: '127.0.0.1', port, allowed } as const;
+}
+
+export const serialOf = (secret: TlsSecret): string => new X509Certificate(secret['tls.crt']).serialNumber;
 
 const bare = { driver: 'nginx', subject: '', reason: '', disruption: 'none', changes: [] } as const;
 

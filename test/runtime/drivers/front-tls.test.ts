@@ -1,21 +1,14 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { chownSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
-import { createServer as createSocketServer, type AddressInfo } from 'node:net';
+import { createServer as createSocketServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import t from 'tap';
 import { RefusedError } from '#runtime/base/errors.ts';
 import { challengesDriver } from '#runtime/drivers/challenges/index.ts';
-import {
-  probeCertificate,
-  probeHandshake,
-  rotateTicketKeys,
-  startFront,
-  type Site,
-} from '#runtime/drivers/nginx/index.ts';
+import { probeCertificate, probeHandshake, rotateTicketKeys, startFront } from '#runtime/drivers/nginx/index.ts';
 import { openFront } from '#test/attacks/grounds.ts';
 import { keyAttacks } from '#test/attacks/keys.ts';
 import { proves } from '#test/attacks/attack.ts';
@@ -24,7 +17,7 @@ import { killProcess } from '#test/lab/kill.ts';
 import { patienceMs } from '#test/lab/patience.ts';
 import { createLabAuthority, type TlsSecret } from '#test/lab/pki.ts';
 import { visit, type Visit, type VisitOptions } from '#test/lab/visit.ts';
-import { openFrontLab } from '#test/runtime/drivers/front-lab.ts';
+import { openFrontLab, openTellingBackend, serialOf } from '#test/runtime/drivers/front-lab.ts';
 
 if (process.getuid?.() !== 0) {
   t.plan(0, 'needs root: nginx drops to another user');
@@ -32,23 +25,12 @@ if (process.getuid?.() !== 0) {
 }
 
 const lab = await openFrontLab(t);
-const { ask, put, remove, file, root, host, signal, secrets } = lab;
+const { ask, put, tls, remove, file, root, host, signal } = lab;
 const authority = await createLabAuthority();
 const https = lab.settings.httpsListen[0] ?? { address: '', port: 0 };
 file('public/index.html', 'home');
 
 const suspended = { type: 'suspended', message: '' } as const;
-
-let version = 0;
-
-/** Keeps a pair in a Secret of its own, and gives the part of a record that names it. */
-function tls(secret: TlsSecret, redirect = false): Required<Pick<Site, 'tls'>> {
-  const name = `tls-${(version += 1)}`;
-  secrets.set(`acme/${name}`, { ...secret });
-  return { tls: { secret: { namespace: 'acme', name, resourceVersion: String(version) }, redirect } };
-}
-
-const serialOf = (secret: TlsSecret): string => new X509Certificate(secret['tls.crt']).serialNumber;
 
 async function shown(hostname: string): Promise<string | undefined> {
   return (await probeCertificate(host, https, hostname, signal))?.serialNumber;
@@ -352,16 +334,6 @@ await t.test('without the key channel what was served goes on; it is started aga
   each.not((await host.services.get('keys', signal))?.pid, pid);
 });
 
-/** A backend that tells what reached it. */
-const backend = createServer((incoming, answer) => {
-  let size = 0;
-  incoming.on('data', (part: Buffer) => (size += part.length));
-  incoming.on('end', () => answer.end(JSON.stringify({ headers: incoming.headers, size })));
-});
-backend.listen(0, '127.0.0.1');
-await once(backend, 'listening');
-t.teardown(() => backend.close().closeAllConnections());
-
 async function overHttp2(
   session: ClientHttp2Session,
   headers: Readonly<Record<string, string>>,
@@ -392,9 +364,7 @@ async function withHttp2<T>(servername: string, use: (session: ClientHttp2Sessio
 await t.test(
   'HTTP/2 reaches files and programs, and its bodies are bounded whether or not they say their length',
   async (each) => {
-    const { port } = backend.address() as AddressInfo;
-    const allowed = [{ cidr: '127.0.0.1/32', fromPort: 1, toPort: 65535 }];
-    const target = { type: 'address', scheme: 'http', host: '127.0.0.1', port, allowed } as const;
+    const target = await openTellingBackend(each);
     await put('two.example', {
       ...tls(await authority.site(['two.example', 'three.example'])),
       serve: { type: 'proxy', target },
